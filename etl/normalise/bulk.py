@@ -1,0 +1,197 @@
+"""Whole columns at once: distinct strings in, dictionary tables out, over Arrow.
+
+Belongs here: the loop over many values and the process pool. Does not belong here: any rule; the
+rules are those of ``parse_name``, ``parse_birth`` and ``parse_number``.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, TypeAlias
+
+import pyarrow as pa
+
+from etl.normalise.births import parse_birth
+from etl.normalise.names import rejected_name, resolve
+from etl.normalise.notes import joined
+from etl.normalise.numbers import Field, parse_number
+from etl.normalise.values import parse_flag, parse_gender
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    Column: TypeAlias = pa.Array | pa.ChunkedArray | pd.Series | Iterable[str | None]
+
+# Below this, starting processes costs more than it saves.
+PARALLEL_FROM = 300_000
+_CHUNK = 50_000
+
+NAME_SCHEMA = pa.schema(
+    [(c, pa.string()) for c in
+     ("raw", "canonical", "name_key", "surname", "middle", "given", "notes", "reject")]
+)  # fmt: skip
+BIRTH_SCHEMA = pa.schema(
+    [("raw", pa.string()), ("birth_date", pa.date32()), ("birth_year", pa.int32()),
+     ("birth_month", pa.int32()), ("precision", pa.string()), ("notes", pa.string()),
+     ("reject", pa.string())]
+)  # fmt: skip
+NUMBER_SCHEMA = pa.schema(
+    [(c, pa.string()) for c in
+     ("raw", "kind", "number", "card_code", "repairs", "warnings", "candidates", "reject")]
+)  # fmt: skip
+GENDER_SCHEMA = pa.schema([("raw", pa.string()), ("value", pa.string())])
+FLAG_SCHEMA = pa.schema([("raw", pa.string()), ("value", pa.bool_())])
+
+
+def _strings(raw: Column) -> pa.Array:
+    """One Arrow array of text, from an Arrow array, a pandas Series, or any iterable."""
+    if isinstance(raw, pa.ChunkedArray):
+        raw = raw.combine_chunks()
+    elif not isinstance(raw, pa.Array):
+        raw = pa.array(raw, from_pandas=True)
+    if isinstance(raw, pa.ChunkedArray):
+        raw = pa.concat_arrays(raw.chunks) if raw.num_chunks else pa.array([], pa.string())
+    if isinstance(raw.type, pa.DictionaryType):
+        raw = raw.dictionary_decode()
+    return raw.cast(pa.string()) if raw.type != pa.string() else raw
+
+
+def _name_batch(raw: pa.Array) -> pa.RecordBatch:
+    rows = [resolve(s) if s is not None else rejected_name("name_missing") for s in raw.to_pylist()]
+    if not rows:
+        return _empty(NAME_SCHEMA)
+    canonical, key, surname, middle, given, masks, reject = zip(*rows, strict=True)
+    columns = (canonical, key, surname, middle, given, list(map(joined, masks)), reject)
+    arrays = [raw, *(pa.array(column, pa.string()) for column in columns)]
+    return pa.RecordBatch.from_arrays(arrays, schema=NAME_SCHEMA)
+
+
+def _empty(schema: pa.Schema) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([pa.array([], f.type) for f in schema], schema=schema)
+
+
+def _batches(raw: pa.Array) -> list[pa.Array]:
+    return [raw.slice(start, _CHUNK) for start in range(0, len(raw), _CHUNK)]
+
+
+def _work_on(buffer: bytes) -> bytes:
+    """In a worker process: one batch of names, in and out as Arrow IPC."""
+    with pa.ipc.open_stream(buffer) as reader:
+        batch = reader.read_next_batch()
+    return _to_ipc(_name_batch(batch.column(0)))
+
+
+def _to_ipc(batch: pa.RecordBatch) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return bytes(sink.getvalue())
+
+
+def _in_processes(pieces: list[pa.Array], workers: int) -> list[pa.RecordBatch]:
+    context = multiprocessing.get_context("spawn")
+    buffers = (_to_ipc(pa.RecordBatch.from_arrays([piece], names=["raw"])) for piece in pieces)
+    with context.Pool(workers) as pool:
+        results = list(pool.imap(_work_on, buffers))
+    return [pa.ipc.open_stream(result).read_next_batch() for result in results]
+
+
+def _worker_count(rows: int, asked: int | None) -> int:
+    if multiprocessing.current_process().daemon:
+        return 1  # A daemonic process may not have children.
+    if asked is not None:
+        return max(1, asked)
+    return (os.cpu_count() or 1) if rows > PARALLEL_FROM else 1
+
+
+def normalise_names(raw: Column, workers: int | None = None) -> pa.Table:
+    """The dictionary of names: one row per string given.
+
+    Args:
+        raw: Distinct strings, as an Arrow array, a pandas Series or any iterable.
+        workers: Processes; by default one for small inputs, one per core for large ones.
+
+    Returns:
+        Columns raw, canonical, name_key, surname, middle, given, notes (``;`` between), reject.
+    """
+    strings = _strings(raw)
+    pieces = _batches(strings)
+    count = min(_worker_count(len(strings), workers), max(1, len(pieces)))
+    if count > 1:
+        batches = _in_processes(pieces, count)
+    else:
+        batches = [_name_batch(piece) for piece in pieces]
+    return pa.Table.from_batches(batches, NAME_SCHEMA)
+
+
+def normalise_births(raw: Column, today: date | None = None) -> pa.Table:
+    """The dictionary of birth dates: one row per string given.
+
+    Args:
+        raw: Distinct strings.
+        today: As for ``parse_birth``.
+
+    Returns:
+        Columns raw, birth_date, birth_year, birth_month, precision, notes, reject.
+    """
+    strings = _strings(raw)
+    today = today or date.today()
+    parsed = [parse_birth(text, today) for text in strings.to_pylist()]
+    columns = (
+        [p.date for p in parsed],
+        [p.year for p in parsed],
+        [p.month for p in parsed],
+        [p.precision for p in parsed],
+        [";".join(p.notes) for p in parsed],
+        [p.reject for p in parsed],
+    )
+    return _table(BIRTH_SCHEMA, strings, columns)
+
+
+def normalise_numbers(raw: Column, field: Field = "id") -> pa.Table:
+    """The dictionary of one number column: one row per string given.
+
+    Args:
+        raw: Distinct strings.
+        field: As for ``parse_number``.
+
+    Returns:
+        Columns raw, kind, number, card_code, repairs, warnings, candidates (each ``;`` between),
+        reject. Warnings that need the record's birth year or sex are not among them.
+    """
+    strings = _strings(raw)
+    parsed = [parse_number(text, field=field) for text in strings.to_pylist()]
+    columns = (
+        [p.kind for p in parsed],
+        [p.number for p in parsed],
+        [p.card_code for p in parsed],
+        [";".join(p.repairs) for p in parsed],
+        [";".join(p.warnings) for p in parsed],
+        [";".join(p.candidates) for p in parsed],
+        [p.reject for p in parsed],
+    )
+    return _table(NUMBER_SCHEMA, strings, columns)
+
+
+def normalise_genders(raw: Column) -> pa.Table:
+    """The dictionary of sex spellings: columns raw, value (``M``, ``F`` or null)."""
+    return _values(raw, parse_gender, GENDER_SCHEMA)
+
+
+def normalise_flags(raw: Column) -> pa.Table:
+    """The dictionary of flag spellings: columns raw, value (boolean or null)."""
+    return _values(raw, parse_flag, FLAG_SCHEMA)
+
+
+def _values(raw: Column, parse: Callable[[str | None], object], schema: pa.Schema) -> pa.Table:
+    strings = _strings(raw)
+    return _table(schema, strings, ([parse(text) for text in strings.to_pylist()],))
+
+
+def _table(schema: pa.Schema, raw: pa.Array, columns: Sequence[Sequence[object]]) -> pa.Table:
+    types = [field.type for field in schema][1:]
+    arrays = [pa.array(column, kind) for column, kind in zip(columns, types, strict=True)]
+    return pa.Table.from_arrays([raw, *arrays], schema=schema)

@@ -1,0 +1,378 @@
+"""Personal names: from what a register holds to one canonical spelling and a comparison key.
+
+Belongs here: the order of steps for one name, the lexicon of tokens already seen, and the split
+into surname, middle and given. Does not belong here: syllable structure (``syllables``), encodings
+(``legacy``), similarity of two names (``compare``).
+
+A name is made of few distinct syllables, so each token is analysed once and looked up ever after.
+A name whose tokens are all plain letters takes that path alone; every other goes through the
+cleaning steps and back.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+from etl.normalise.files import read_rows
+from etl.normalise.legacy import Decoding, decode_legacy, surname_keys
+from etl.normalise.notes import NAME_NOTE_BIT, NAME_NOTES, unpack
+from etl.normalise.syllables import (
+    VIETNAMESE_LETTERS,
+    fold_iy,
+    standard_syllable,
+    syllable_keys,
+    unaccent,
+)
+
+MAX_NAME_LENGTH = 100  # The law caps a Vietnamese name at 25 letters; foreign ones run longer.
+_MAX_RAW_LENGTH = 1_000
+_MAX_TOKEN_CACHED = 40
+_MAX_LEXICON = 300_000
+
+_CASE = NAME_NOTE_BIT["case"]
+_SPACES = NAME_NOTE_BIT["spaces"]
+_NFC = NAME_NOTE_BIT["nfc"]
+_ETH = NAME_NOTE_BIT["eth"]
+_TONE = NAME_NOTE_BIT["tone_style"]
+_UNACCENTED = NAME_NOTE_BIT["unaccented"]
+# Above the notes: the token needs the cleaning steps; the token is empty.
+_CLEAN = 1 << len(NAME_NOTES)
+_NOTE_MASK = _CLEAN - 1
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedName:
+    """What was understood of one name.
+
+    Attributes:
+        canonical: NFC, each syllable capitalised, one tone style, single spaces; None if unusable.
+        key: Comparison key: lower case, no accents, i/y folded, no apostrophes or hyphens.
+        surname: First syllable, or the clan of an Ê-đê or M'nông name that ends with it.
+        middle: What stands between; may be empty.
+        given: Last syllable, or the whole of a one-word name.
+        notes: What was done, as codes of ``data/notes.csv``.
+        reject: Why the name is unusable, else None.
+    """
+
+    canonical: str | None
+    key: str | None
+    surname: str | None
+    middle: str | None
+    given: str | None
+    notes: tuple[str, ...] = ()
+    reject: str | None = None
+
+
+class NameRow(NamedTuple):
+    """The same as a ``ParsedName``, with the notes as a bit mask: one row of the dictionary."""
+
+    canonical: str | None
+    key: str | None
+    surname: str | None
+    middle: str | None
+    given: str | None
+    mask: int
+    reject: str | None
+
+
+class Token(NamedTuple):
+    """One word of a name: canonical spelling, key, notes as a bit mask."""
+
+    canonical: str
+    key: str
+    mask: int
+
+
+_SEGMENT = re.compile(r"[^'\-]+")
+_KEY_DROPS = str.maketrans("", "", "'-.")
+
+
+def _capitalised(segment: re.Match[str]) -> str:
+    word = segment.group()
+    first = word[0].upper()
+    # Letters whose capital is two letters, or another letter's capital, stay small (ß, ı).
+    return (first if first.lower() == word[0] else word[0]) + word[1:]
+
+
+def _recased(lower: str) -> str:
+    return _SEGMENT.sub(_capitalised, lower)
+
+
+def _restore_eth(lower: str) -> str:
+    """Icelandic ð typed for đ: đ only begins a Vietnamese word, and ð never begins an Icelandic."""
+    return re.sub(r"(^|['\-])[ðɖ]", r"\1đ", lower)
+
+
+def analyse(token: str) -> Token:
+    """Canonical spelling, key and notes of one word.
+
+    Args:
+        token: Without spaces, as stored.
+    """
+    composed = unicodedata.normalize("NFC", token)
+    mask = 0 if composed == token else _NFC
+    lower = unicodedata.normalize("NFC", composed.lower())
+    restored = _restore_eth(lower)
+    if restored != lower:
+        mask |= _ETH
+    standard = standard_syllable(restored)
+    if standard is None:
+        return _foreign(composed, restored, mask)
+    if standard != restored:
+        mask |= _TONE
+    canonical = standard[0].upper() + standard[1:]
+    if len(canonical) == 1:
+        mask |= _CLEAN
+    return Token(canonical, _token_key(standard), mask | _case_note(composed, canonical))
+
+
+def _case_note(composed: str, canonical: str) -> int:
+    first, rest = composed[:1], composed[1:]
+    proper = first == first.upper() and rest == rest.lower()
+    return 0 if proper or composed == canonical else _CASE
+
+
+def _token_key(lower: str) -> str:
+    return fold_iy(unaccent(lower).translate(_KEY_DROPS))
+
+
+def _foreign(composed: str, lower: str, mask: int) -> Token:
+    canonical = _recased(lower)
+    key = _token_key(lower)
+    if canonical.lower() == composed.lower() and canonical != composed:
+        mask |= _CASE
+    if lower.isascii() and key in syllable_keys():
+        mask |= _UNACCENTED
+    safe = lower.isalpha() and (lower.isascii() or _beyond_latin1(lower))
+    if not safe or len(lower) < 3 or len(set(lower)) == 1:
+        mask |= _CLEAN
+    return Token(canonical, key, mask)
+
+
+def _beyond_latin1(lower: str) -> bool:
+    """Only Vietnamese letters, one of them outside Latin-1: such a token is no mojibake."""
+    return all(c in VIETNAMESE_LETTERS or c in "fjwz" for c in lower) and max(lower) > "\xff"
+
+
+class _Lexicon(dict[str, Token]):
+    """Every token seen so far; bounded, for registers hold unbounded nonsense too."""
+
+    def __missing__(self, token: str) -> Token:
+        if not token:
+            return Token("", "", _SPACES | _CLEAN)
+        entry = analyse(token)
+        if len(token) <= _MAX_TOKEN_CACHED:
+            if len(self) >= _MAX_LEXICON:
+                self.clear()
+            self[token] = entry
+        return entry
+
+
+_LEXICON = _Lexicon()
+
+
+@cache
+def _placeholders() -> frozenset[str]:
+    return frozenset(row["name"] for row in read_rows("name_placeholders.csv"))
+
+
+@cache
+def _accented_surnames() -> frozenset[str]:
+    """Keys of surnames that are never written without accents: nguyen, tran, le."""
+    rows = [r["value"].lower() for r in read_rows("name_frequencies.csv", "etl")
+            if r["part"] == "surname"]  # fmt: skip
+    return frozenset(surname_keys() - {value for value in rows if value.isascii()})
+
+
+def resolve(raw: str) -> NameRow:
+    """Understand one name; any string at all returns, in time linear in its length."""
+    tokens = raw.split(" ")
+    entries = [_LEXICON[token] for token in tokens] if len(raw) <= _MAX_RAW_LENGTH else []
+    mask = 0
+    for entry in entries:
+        mask |= entry[2]
+    if mask & _CLEAN or not entries or raw.isascii():
+        return _resolve_with_care(raw)
+    return _assembled(entries, mask)
+
+
+def _assembled(entries: list[Token], mask: int) -> NameRow:
+    words = [entry[0] for entry in entries]
+    return NameRow(
+        " ".join(words),
+        " ".join([entry[1] for entry in entries]),
+        words[0] if len(words) > 1 else "",
+        " ".join(words[1:-1]),
+        words[-1],
+        mask & _NOTE_MASK,
+        None,
+    )
+
+
+# --- the careful path -----------------------------------------------------------------------------
+
+_INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069\u180e\u034f]")
+_ODD_SPACES = re.compile(r"[\t\n\v\f\r\u00a0\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\u1680]")
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad]")
+_APOSTROPHES = str.maketrans(dict.fromkeys("\u2019\u2018\u02bc\u00b4`\u02b9\uff07\u2032", "'"))
+_ALIAS = re.compile(r"\s*[(\[][^()\[\]]*[)\]]?\s*$")
+_ABBREVIATION = re.compile(r"^\s*(ng)(?:\s*\.\s*|\s+(?=(?:thị|thi|văn|van|v|t)\b))(?=\S)", re.I)
+_KEPT = re.compile(r"[^\w\s'\-]|_", re.UNICODE)
+_LOOSE_APOSTROPHE = re.compile(r"(?<=\w)' +(?=\w)|(?<!\w)'(?=\w)|'(?!\w)|(?<!\w)'")
+_LOOSE_HYPHEN = re.compile(r"(?<!\w)-+|-+(?!\w)")
+
+
+class _Work:
+    """A name on its way through the cleaning steps: the text and the notes so far."""
+
+    __slots__ = ("mask", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.mask = 0
+
+    def replace(self, text: str, *notes: str) -> None:
+        """Take the new text; when it differs, add the notes."""
+        if text != self.text:
+            self.text = text
+            for note in notes:
+                self.mask |= NAME_NOTE_BIT[note]
+
+
+def rejected_name(reason: str, mask: int = 0) -> NameRow:
+    """The row of a name that cannot be used, with the reason."""
+    return NameRow(None, None, None, None, None, mask, reason)
+
+
+def _resolve_with_care(raw: str) -> NameRow:
+    if not raw or raw.isspace():
+        return rejected_name("name_missing")
+    if len(raw) > _MAX_RAW_LENGTH:
+        return rejected_name("name_too_long", NAME_NOTE_BIT["too_long"])
+    work = _Work(raw)
+    work.replace(unicodedata.normalize("NFC", raw), "nfc")
+    _take_name_from_qr(work)
+    work.replace(_INVISIBLE.sub("", work.text), "invisible_characters")
+    _decode(work)
+    _clean(work)
+    return _finish(work)
+
+
+def _take_name_from_qr(work: _Work) -> None:
+    parts = work.text.split("|")
+    if len(parts) >= 6 and parts[0].strip().isdigit():
+        work.replace(parts[2], "qr_text")
+
+
+def _readable_throughout(text: str) -> bool:
+    return all(
+        standard_syllable(word) is not None
+        for word in _restore_eth_words(text.lower().replace("\u00a0", " ").split())
+    )
+
+
+def _restore_eth_words(words: list[str]) -> list[str]:
+    return [_restore_eth(word) for word in words]
+
+
+def _decode(work: _Work) -> None:
+    if work.text.isascii() or _readable_throughout(work.text):
+        return
+    decoding: Decoding | None = decode_legacy(work.text)
+    if decoding:
+        work.replace(decoding.text, decoding.note)
+
+
+def _clean(work: _Work) -> None:
+    work.replace(_ODD_SPACES.sub(" ", work.text), "spaces")
+    work.replace(_CONTROLS.sub("", work.text), "control_characters")
+    work.replace(_full_width_folded(work.text), "full_width")
+    work.text = work.text.translate(_APOSTROPHES)
+    work.replace(_ABBREVIATION.sub("Nguyễn ", work.text), "expanded_abbreviation")
+    stripped = _ALIAS.sub("", work.text)
+    if stripped:
+        work.replace(stripped, "alias_dropped")
+
+
+def _full_width_folded(text: str) -> str:
+    if text.isascii():
+        return text
+    return "".join(
+        unicodedata.normalize("NFKC", c) if "\uff01" <= c <= "\uff5e" or c >= "\U0001d400" else c
+        for c in text
+    )
+
+
+def _without_symbols(text: str) -> str:
+    text = _KEPT.sub(" ", text)
+    text = re.sub(r"(?<=\w)' +(?=\w)", "'", text)
+    text = re.sub(r"(?<!\w)'+|'+(?!\w)", " ", text)
+    return _LOOSE_HYPHEN.sub(" ", text)
+
+
+def _finish(work: _Work) -> NameRow:
+    tidy = " ".join(work.text.split())
+    work.replace(tidy, "spaces")
+    if len(tidy) > MAX_NAME_LENGTH:
+        return rejected_name("name_too_long", work.mask | NAME_NOTE_BIT["too_long"])
+    symbols = len(_KEPT.findall(tidy.replace(".", "")))
+    work.replace(_without_symbols(tidy), "punctuation")
+    without_digits = "".join(c for c in work.text if not c.isnumeric())
+    work.replace(without_digits, "digits")
+    entries = [_LEXICON[token] for token in work.text.split()]
+    entries = [entry for entry in entries if entry.canonical]
+    reason = _unusable(work, entries, symbols)
+    if reason:
+        mask = work.mask | (NAME_NOTE_BIT["junk"] if reason == "name_junk" else 0)
+        return rejected_name(reason, mask)
+    mask = work.mask
+    for entry in entries:
+        mask |= entry.mask
+    if _lacks_accents(entries):
+        mask |= _UNACCENTED
+    row = _assembled(entries, mask)
+    return row._replace(key=_joined_key(entries))
+
+
+def _joined_key(entries: list[Token]) -> str:
+    """The key, with the Ê-đê and K'ho prefixes H and K joined to what follows."""
+    keys = [entry.key for entry in entries if entry.key]
+    if len(keys) > 2 and keys[0] in ("h", "k"):
+        keys[:2] = [keys[0] + keys[1]]
+    return " ".join(keys)
+
+
+def _lacks_accents(entries: list[Token]) -> bool:
+    ascii_only = all(entry.canonical.isascii() for entry in entries)
+    return ascii_only and entries[0].key in _accented_surnames()
+
+
+def _unusable(work: _Work, entries: list[Token], symbols: int) -> str | None:
+    letters = "".join(entry.canonical for entry in entries)
+    key = "".join(entry.key for entry in entries)
+    if " ".join(entry.canonical for entry in entries).lower() in _placeholders():
+        return "name_missing"
+    if not any(c.isalpha() for c in letters) or not key:
+        return "name_junk"
+    if len(letters) > 3 and len(set(letters.lower())) == 1:
+        return "name_junk"
+    readable = sum(standard_syllable(e.canonical.lower()) is not None for e in entries)
+    odd = symbols + 2 * bool(work.mask & NAME_NOTE_BIT["control_characters"])
+    return "name_junk" if odd >= 2 and 2 * readable < len(entries) else None
+
+
+def parse_name(raw: str | None) -> ParsedName:
+    """Understand one name as a register holds it.
+
+    Args:
+        raw: Any string; None counts as missing.
+
+    Returns:
+        Canonical spelling, key, parts and notes; ``reject`` says why a name is unusable.
+    """
+    row = resolve(raw) if raw is not None else rejected_name("name_missing")
+    return ParsedName(*row[:5], unpack(row.mask), row.reject)
