@@ -1,0 +1,190 @@
+"""The dictionaries: each distinct raw string is understood once, in Python, at set speed.
+
+Belongs here: which strings are new, and writing what ``etl.normalise`` says of them. Does not
+belong here: the understanding itself. Dictionaries are only ever extended; a new version of the
+normaliser begins them anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain
+
+import pyarrow as pa
+
+from etl.normalise import NORMALISER_VERSION, bulk
+from etl.warehouse.engine import Warehouse
+from etl.warehouse.statements import TableName
+
+STRINGS_PER_BATCH = 1_000_000
+"""How many distinct strings are held in Python at a time, so that memory stays flat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dictionary:
+    """One dictionary: where its strings come from and who understands them.
+
+    Attributes:
+        table: The table in the schema ``clean``.
+        sources: Register and column of the strings.
+        understand: Maps an array of distinct strings to a table with a column ``raw``.
+        field: Tells several kinds of number apart in one table; empty elsewhere.
+        where: Which strings need the dictionary, in SQL over the column ``raw``.
+    """
+
+    table: str
+    sources: tuple[tuple[str, str], ...]
+    understand: Callable[[pa.Array], pa.Table]
+    field: str = ""
+    where: str = "true"
+
+
+def _numbers(field: str) -> Callable[[pa.Array], pa.Table]:
+    return lambda raw: bulk.normalise_numbers(raw, field)
+
+
+_IRREGULAR = "trim(raw) <> '' and not is_plain_number(raw, 12)"
+
+DICTIONARIES: tuple[Dictionary, ...] = (
+    Dictionary(
+        "names",
+        (("insurance", "full_name"), ("population", "full_name")),
+        bulk.normalise_names,
+    ),
+    Dictionary(
+        "births",
+        (
+            ("insurance", "date_of_birth"),
+            ("population", "date_of_birth"),
+            ("population", "date_of_death"),
+        ),
+        bulk.normalise_births,
+    ),
+    Dictionary(
+        "genders", (("insurance", "gender"), ("population", "gender")), bulk.normalise_genders
+    ),
+    Dictionary(
+        "flags",
+        tuple(
+            ("insurance", scheme)
+            for scheme in (
+                "compulsory_si",
+                "voluntary_si",
+                "unemployment_insurance",
+                "health_insurance",
+            )
+        ),
+        bulk.normalise_flags,
+    ),
+    Dictionary(
+        "numbers",
+        (("insurance", "id_number"),),
+        _numbers("id"),
+        "id",
+        f"{_IRREGULAR} and not is_plain_number(raw, 9)",
+    ),
+    Dictionary(
+        "numbers",
+        (("insurance", "insurance_number"),),
+        _numbers("insurance"),
+        "insurance",
+        f"{_IRREGULAR} and not is_plain_number(raw, 10)",
+    ),
+    Dictionary(
+        "numbers",
+        (("insurance", "health_card_number"),),
+        _numbers("card"),
+        "card",
+        "trim(raw) <> '' and not is_plain_number(raw, 10) and not is_plain_card(raw)",
+    ),
+    Dictionary(
+        "numbers", (("population", "personal_id"),), _numbers("personal"), "personal", _IRREGULAR
+    ),
+)
+
+_FORMER = """
+    select distinct trim(unnest(string_split_regex(former_id_numbers, '[;,|]'))) as raw
+    from raw.population
+    where former_id_numbers is not null
+"""
+
+
+def tables() -> tuple[str, ...]:
+    """Returns the names of the dictionaries, in order."""
+    return tuple(dict.fromkeys(dictionary.table for dictionary in DICTIONARIES))
+
+
+def extend(warehouse: Warehouse, table: str) -> int:
+    """Understands the strings that a dictionary does not know yet.
+
+    Returns:
+        How many strings were new.
+    """
+    name = TableName("clean", table)
+    _discard_other_versions(warehouse, name)
+    return sum(
+        _extend_one(warehouse, name, dictionary)
+        for dictionary in DICTIONARIES
+        if dictionary.table == table
+    )
+
+
+def _discard_other_versions(warehouse: Warehouse, name: TableName) -> None:
+    if not warehouse.exists(name):
+        return
+    versions = warehouse.rows(f"select distinct normaliser_version as v from {name.sql}")  # noqa: S608
+    if any(row["v"] != NORMALISER_VERSION for row in versions):
+        warehouse.connection.execute(f"drop table {name.sql}")
+
+
+def _extend_one(warehouse: Warehouse, name: TableName, dictionary: Dictionary) -> int:
+    """Adds one field's new strings, a batch at a time."""
+    if not warehouse.exists(name):
+        warehouse.load(name, _marked(dictionary, pa.array([], pa.string())))
+    warehouse.connection.execute(
+        f"create or replace temp table unknown_strings as {_unknown(name, dictionary)}"
+    )
+    try:
+        total = int(warehouse.value("select count(*) from unknown_strings") or 0)  # type: ignore[call-overload]
+        for start in range(0, total, STRINGS_PER_BATCH):
+            strings = warehouse.arrow(
+                "select raw from unknown_strings where rowid between $first and $last",
+                {"first": start, "last": start + STRINGS_PER_BATCH - 1},
+            )
+            warehouse.append(name, _marked(dictionary, strings.column(0).combine_chunks()))
+        return total
+    finally:
+        warehouse.connection.execute("drop table unknown_strings")
+
+
+def _unknown(name: TableName, dictionary: Dictionary) -> str:
+    parts: list[str] = [
+        f"select distinct {column} as raw from raw.{register} where {column} is not null"  # noqa: S608
+        for register, column in dictionary.sources
+    ]
+    if dictionary.field == "id":
+        parts.append(_FORMER)
+    known = f"select raw from {name.sql}"  # noqa: S608
+    if dictionary.field:
+        known += f" where field = '{dictionary.field}'"
+    return (
+        f"select distinct raw from ({' union '.join(parts)}) "  # noqa: S608 - our own names
+        f"where {dictionary.where} and raw not in ({known})"
+    )
+
+
+def _marked(dictionary: Dictionary, raw: pa.Array) -> pa.Table:
+    """Understands strings and marks them with field and version."""
+    understood = dictionary.understand(raw)
+    extra = {"normaliser_version": pa.array([NORMALISER_VERSION] * len(raw), pa.int32())}
+    if dictionary.field:
+        extra["field"] = pa.array([dictionary.field] * len(raw), pa.string())
+    return pa.table(
+        dict(
+            chain(
+                zip(understood.column_names, understood.columns, strict=True),
+                extra.items(),
+            )
+        )
+    )

@@ -1,0 +1,22 @@
+-- Earlier numbers of citizens: CMND and cancelled personal numbers, one row each.
+-- CMND are not unique nationally, so one number may stand for several citizens.
+with typed as (
+    select
+        personal_id,
+        trim(unnest(string_split_regex(former_id_numbers, '[;,|]'))) as raw
+    from clean.population
+    where former_id_numbers is not null
+)
+
+select distinct
+    typed.personal_id,
+    case
+        when is_plain_number(typed.raw, 12) or is_plain_number(typed.raw, 9) then typed.raw
+        else numbers.number
+    end as former_number
+from typed
+left join clean.numbers as numbers on numbers.field = 'id' and typed.raw = numbers.raw
+where
+    is_plain_number(typed.raw, 12)
+    or is_plain_number(typed.raw, 9)
+    or numbers.number is not null

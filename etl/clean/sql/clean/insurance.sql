@@ -1,0 +1,113 @@
+-- Insurance records, understood: one row per record that can be compared.
+-- Names, dates and irregular numbers come from the dictionaries; plain numbers are read here.
+-- A record needs a number, or a name with a birth date; the others are in clean.rejects.
+with single_rows as (
+    select insurance.* exclude (run_id, read_at)
+    from raw.insurance as insurance
+    anti join clean.repeated_keys as repeated
+        on repeated.register = 'insurance' and insurance.record_id = repeated.row_key
+    where trim(insurance.record_id) <> ''
+    union all
+    select distinct insurance.* exclude (run_id, read_at)
+    from raw.insurance as insurance
+    inner join clean.repeated_keys as repeated
+        on
+            repeated.register = 'insurance'
+            and repeated.versions = 1
+            and insurance.record_id = repeated.row_key
+),
+
+understood as (
+    select
+        recorded.record_id,
+        record_key(recorded.record_id) as record_key,
+        recorded.full_name as recorded_name,
+        names.canonical as full_name,
+        names.name_key,
+        names.surname,
+        names.middle as middle_name,
+        names.given as given_name,
+        names.notes as name_notes,
+        births.birth_date,
+        births.birth_year,
+        births.birth_month,
+        births.precision as birth_precision,
+        births.notes as birth_notes,
+        genders.value as gender,
+        case
+            when is_plain_number(recorded.id_number, 12) then 'personal'
+            when is_plain_number(recorded.id_number, 9) then 'cmnd'
+            else ids.kind
+        end as id_kind,
+        case
+            when is_plain_number(recorded.id_number, 12) then recorded.id_number
+            when is_plain_number(recorded.id_number, 9) then recorded.id_number
+            else ids.number
+        end as id_number,
+        coalesce(ids.repairs, '') as id_repairs,
+        coalesce(ids.candidates, '') as id_candidates,
+        case
+            when trim(coalesce(recorded.id_number, '')) = '' then 'number_missing'
+            else ids.reject
+        end as id_reject,
+        case
+            when is_plain_number(recorded.insurance_number, 10) then recorded.insurance_number
+            when numbers.kind = 'insurance' then numbers.number
+        end as insurance_number,
+        case
+            when is_plain_number(recorded.insurance_number, 12) then recorded.insurance_number
+            when numbers.kind = 'personal' then numbers.number
+        end as insurance_personal_id,
+        coalesce(numbers.repairs, '') as insurance_number_repairs,
+        case
+            when trim(coalesce(recorded.insurance_number, '')) = '' then 'number_missing'
+            else numbers.reject
+        end as insurance_number_reject,
+        case
+            when is_plain_card(recorded.health_card_number)
+                then left(recorded.health_card_number, 5)
+            else cards.card_code
+        end as card_code,
+        case
+            when is_plain_card(recorded.health_card_number)
+                then right(recorded.health_card_number, 10)
+            when is_plain_number(recorded.health_card_number, 10)
+                then recorded.health_card_number
+            else cards.number
+        end as card_insurance_number,
+        coalesce(compulsory.value, false) as compulsory_si,
+        coalesce(voluntary.value, false) as voluntary_si,
+        coalesce(unemployment.value, false) as unemployment_insurance,
+        coalesce(health.value, false) as health_insurance,
+        coalesce(statuses.value, 'other') as status,
+        nullif(trim(recorded.employer_code), '') as employer_code,
+        provinces.code_2025 as province_code,
+        nullif(trim(recorded.address), '') as address,
+        try_cast(recorded.updated_at as timestamp) as updated_at
+    from single_rows as recorded
+    left join clean.names as names on recorded.full_name = names.raw
+    left join clean.births as births on recorded.date_of_birth = births.raw
+    left join clean.genders as genders on recorded.gender = genders.raw
+    left join clean.numbers as ids
+        on ids.field = 'id' and recorded.id_number = ids.raw
+    left join clean.numbers as numbers
+        on numbers.field = 'insurance' and recorded.insurance_number = numbers.raw
+    left join clean.numbers as cards
+        on cards.field = 'card' and recorded.health_card_number = cards.raw
+    left join clean.flags as compulsory on recorded.compulsory_si = compulsory.raw
+    left join clean.flags as voluntary on recorded.voluntary_si = voluntary.raw
+    left join clean.flags as unemployment on recorded.unemployment_insurance = unemployment.raw
+    left join clean.flags as health on recorded.health_insurance = health.raw
+    left join ref.status_spellings as statuses
+        on statuses.register = 'insurance' and lower(trim(recorded.status)) = statuses.raw
+    left join ref.provinces as provinces
+        on lpad(trim(recorded.province_code), 3, '0') = provinces.cccd_code
+)
+
+select *
+from understood
+where
+    id_number is not null
+    or id_candidates <> ''
+    or insurance_personal_id is not null
+    or (name_key is not null and birth_year is not null)

@@ -1,0 +1,79 @@
+-- Citizens, understood: one row per personal number.
+-- Rows without a 12-digit number, or whose number stands for different citizens, are in
+-- clean.rejects.
+with single_rows as not materialized (
+    select population.* exclude (run_id, read_at)
+    from raw.population as population
+    anti join clean.repeated_keys as repeated
+        on repeated.register = 'population' and population.personal_id = repeated.row_key
+    where trim(population.personal_id) <> ''
+    union all
+    select distinct population.* exclude (run_id, read_at)
+    from raw.population as population
+    inner join clean.repeated_keys as repeated
+        on
+            repeated.register = 'population'
+            and repeated.versions = 1
+            and population.personal_id = repeated.row_key
+),
+
+-- Only a repaired number can turn out to be another row's number: the plain ones differ.
+clashes as (
+    select numbers.number
+    from clean.numbers as numbers
+    inner join single_rows as recorded
+        on recorded.personal_id in (numbers.raw, numbers.number)
+    where numbers.field = 'personal' and numbers.kind = 'personal'
+    group by numbers.number
+    having count(distinct recorded.personal_id) > 1
+),
+
+understood as (
+    select
+        case
+            when is_plain_number(recorded.personal_id, 12) then recorded.personal_id
+            when numbers.kind = 'personal' then numbers.number
+        end as personal_id,
+        recorded.personal_id as recorded_personal_id,
+        recorded.full_name as recorded_name,
+        names.canonical as full_name,
+        names.name_key,
+        names.surname,
+        names.middle as middle_name,
+        names.given as given_name,
+        names.notes as name_notes,
+        births.birth_date,
+        births.birth_year,
+        births.birth_month,
+        births.precision as birth_precision,
+        births.notes as birth_notes,
+        genders.value as gender,
+        case
+            when recorded.date_of_death is not null then 'deceased'
+            else coalesce(statuses.value, 'other')
+        end as status,
+        deaths.birth_date as date_of_death,
+        provinces.code_2025 as province_code,
+        nullif(trim(recorded.address), '') as address,
+        nullif(trim(recorded.former_id_numbers), '') as former_id_numbers,
+        try_cast(recorded.updated_at as timestamp) as updated_at
+    from single_rows as recorded
+    left join clean.names as names on recorded.full_name = names.raw
+    left join clean.births as births on recorded.date_of_birth = births.raw
+    left join clean.births as deaths on recorded.date_of_death = deaths.raw
+    left join clean.genders as genders on recorded.gender = genders.raw
+    left join clean.numbers as numbers
+        on numbers.field = 'personal' and recorded.personal_id = numbers.raw
+    left join ref.status_spellings as statuses
+        on statuses.register = 'population' and lower(trim(recorded.status)) = statuses.raw
+    left join ref.provinces as provinces
+        on lpad(trim(recorded.province_code), 3, '0') = provinces.cccd_code
+)
+
+-- Two spellings of one number are one citizen with two versions: neither is used.
+select
+    understood.*,
+    record_key(understood.personal_id) as record_key
+from understood
+anti join clashes on understood.personal_id = clashes.number
+where understood.personal_id is not null

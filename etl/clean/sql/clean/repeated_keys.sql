@@ -1,0 +1,52 @@
+-- Keys that several source rows share.
+-- One version: the same row again, of which one copy is kept. Several versions: which row is
+-- right cannot be told, so none of them is used.
+with insurance_repeats as (
+    select
+        record_id as row_key,
+        count(*) as copies
+    from raw.insurance
+    where trim(record_id) <> ''
+    group by record_id
+    having count(*) > 1
+),
+
+insurance_versions as (
+    select distinct insurance.* exclude (run_id, read_at)
+    from raw.insurance as insurance
+    inner join insurance_repeats on insurance.record_id = insurance_repeats.row_key
+),
+
+population_repeats as (
+    select
+        personal_id as row_key,
+        count(*) as copies
+    from raw.population
+    where trim(personal_id) <> ''
+    group by personal_id
+    having count(*) > 1
+),
+
+population_versions as (
+    select distinct population.* exclude (run_id, read_at)
+    from raw.population as population
+    inner join population_repeats on population.personal_id = population_repeats.row_key
+)
+
+select
+    'insurance' as register,
+    repeats.row_key,
+    any_value(repeats.copies) as copies,
+    count(*) as versions
+from insurance_repeats as repeats
+inner join insurance_versions as versions on repeats.row_key = versions.record_id
+group by repeats.row_key
+union all
+select
+    'population' as register,
+    repeats.row_key,
+    any_value(repeats.copies) as copies,
+    count(*) as versions
+from population_repeats as repeats
+inner join population_versions as versions on repeats.row_key = versions.personal_id
+group by repeats.row_key

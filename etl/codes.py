@@ -1,0 +1,292 @@
+"""The words of the reconciliation: statuses, match steps, agreement levels, mismatch codes, rejects.
+
+Belongs here: every code that leaves the system, with its meaning, owner, severity and labels in
+Vietnamese and English, one row each. Does not belong here: the rules that decide when a code
+applies (they are SQL, in ``etl/reconcile/sql`` and ``etl/clean/sql``), nor anything with I/O.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """What the reconciliation says of one insurance record."""
+
+    VERIFIED = "VERIFIED"
+    MISMATCH = "MISMATCH"
+    REVIEW = "REVIEW"
+    NOT_FOUND = "NOT_FOUND"
+    REJECTED = "REJECTED"
+
+
+class MatchStep(StrEnum):
+    """The steps of the waterfall, in the order in which they are tried."""
+
+    STEWARD = "steward"
+    PERSONAL_ID = "personal_id"
+    FORMER_ID = "former_id"
+    REPAIRED_ID = "repaired_id"
+    DEMOGRAPHIC = "demographic"
+
+
+class Severity(StrEnum):
+    """How much a mismatch or a failed rule matters.
+
+    ``info`` is worth knowing and asks for nothing; ``warning`` asks for a correction; ``error``
+    asks for one before the record is relied upon.
+    """
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Owner(StrEnum):
+    """Who can put a mismatch right."""
+
+    INSURANCE = "insurance"
+    POPULATION = "population"
+    CITIZEN = "citizen"
+
+
+class Scheme(StrEnum):
+    """The insurance schemes, each a flag column of the insurance contract."""
+
+    COMPULSORY_SI = "compulsory_si"
+    VOLUNTARY_SI = "voluntary_si"
+    UNEMPLOYMENT_INSURANCE = "unemployment_insurance"
+    HEALTH_INSURANCE = "health_insurance"
+
+
+ALL = "all"
+"""The label of a total in the counting tables."""
+
+UNKNOWN_PROVINCE = "unknown"
+"""The province of a record that names none that exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A word of the system in the two languages of its users."""
+
+    code: str
+    vi: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class MismatchCode:
+    """One way in which a record and its citizen can disagree.
+
+    Attributes:
+        code: The stable name, as published.
+        owner: Who can put it right.
+        severity: ``info`` leaves a record VERIFIED; ``warning`` and ``error`` make it MISMATCH.
+        portal_code: The nearest result code of the insurer's card portal, or empty.
+        field: The contract column it speaks of.
+        vi: Vietnamese label.
+        en: English label.
+    """
+
+    code: str
+    owner: Owner
+    severity: Severity
+    portal_code: str
+    field: str
+    vi: str
+    en: str
+
+
+_I, _P, _C = Owner.INSURANCE, Owner.POPULATION, Owner.CITIZEN
+_INFO, _WARN, _ERR = Severity.INFO, Severity.WARNING, Severity.ERROR
+
+MISMATCH_CODES: tuple[MismatchCode, ...] = (
+    MismatchCode(
+        "ID_MISSING", _I, _WARN, "", "id_number",
+        "Thiếu số định danh cá nhân", "No identity number recorded",
+    ),
+    MismatchCode(
+        "ID_INVALID", _I, _WARN, "051", "id_number",
+        "Số định danh không hợp lệ hoặc không có trong CSDL dân cư",
+        "Identity number is malformed or is no citizen's",
+    ),
+    MismatchCode(
+        "ID_FORMER", _I, _WARN, "", "id_number",
+        "Số cũ (CMND hoặc số đã hủy), cần thay bằng số định danh",
+        "A former number (CMND or cancelled), to be replaced by the personal number",
+    ),
+    MismatchCode(
+        "ID_REPAIRED", _I, _WARN, "", "id_number",
+        "Số ghi sai hình thức, đã hiểu được sau khi sửa",
+        "Number was understood only after a repair",
+    ),
+    MismatchCode(
+        "ID_OTHER_PERSON", _I, _ERR, "051", "id_number",
+        "Số định danh thuộc về người khác", "The number belongs to somebody else",
+    ),
+    MismatchCode(
+        "ID_SHARED", _I, _ERR, "", "id_number",
+        "Nhiều người dùng chung một số", "Several different people carry this number",
+    ),
+    MismatchCode(
+        "ID_ATTRIBUTE_CONFLICT", _I, _INFO, "", "id_number",
+        "Cấu trúc số không khớp năm sinh hoặc giới tính đã ghi",
+        "The number's structure disagrees with the recorded birth year or sex",
+    ),
+    MismatchCode(
+        "INSURANCE_NUMBER_MISSING", _I, _WARN, "", "insurance_number",
+        "Thiếu mã số BHXH", "No insurance number recorded",
+    ),
+    MismatchCode(
+        "INSURANCE_NUMBER_INVALID", _I, _WARN, "051", "insurance_number",
+        "Mã số BHXH không hợp lệ", "Insurance number is malformed",
+    ),
+    MismatchCode(
+        "INSURANCE_NUMBER_SHARED", _I, _ERR, "", "insurance_number",
+        "Nhiều hồ sơ dùng chung một mã số BHXH", "Several records carry this insurance number",
+    ),
+    MismatchCode(
+        "CARD_CONFLICT", _I, _WARN, "051", "health_card_number",
+        "Số thẻ BHYT không khớp mã số BHXH", "Health card and insurance number disagree",
+    ),
+    MismatchCode(
+        "NAME_FORMAT", _I, _INFO, "", "full_name",
+        "Cùng tên, khác cách viết (dấu, hoa thường, bảng mã)",
+        "Same name, other spelling (tone style, case, encoding)",
+    ),
+    MismatchCode(
+        "NAME_UNACCENTED", _I, _WARN, "061", "full_name",
+        "Tên ghi không dấu", "Name recorded without its accents",
+    ),
+    MismatchCode(
+        "NAME_DIFFERENT", _C, _ERR, "060", "full_name",
+        "Họ tên khác với CSDL dân cư", "Name differs from the population register",
+    ),
+    MismatchCode(
+        "BIRTH_PARTIAL", _I, _WARN, "", "date_of_birth",
+        "Ngày sinh thiếu ngày hoặc tháng", "Birth date is incomplete on one side",
+    ),
+    MismatchCode(
+        "BIRTH_DIFFERENT", _C, _ERR, "070", "date_of_birth",
+        "Ngày sinh khác với CSDL dân cư", "Birth date differs from the population register",
+    ),
+    MismatchCode(
+        "GENDER_MISSING", _I, _WARN, "", "gender",
+        "Thiếu giới tính", "Sex not recorded",
+    ),
+    MismatchCode(
+        "GENDER_DIFFERENT", _I, _ERR, "08", "gender",
+        "Giới tính khác với CSDL dân cư", "Sex differs from the population register",
+    ),
+    MismatchCode(
+        "PROVINCE_DIFFERENT", _C, _INFO, "", "province_code",
+        "Tỉnh tham gia khác tỉnh cư trú", "Province differs from the place of residence",
+    ),
+    MismatchCode(
+        "DUPLICATE_INSURANCE", _I, _ERR, "", "record_id",
+        "Một công dân có nhiều hồ sơ bảo hiểm", "One citizen has several insurance records",
+    ),
+    MismatchCode(
+        "DECEASED_ACTIVE", _I, _ERR, "120", "status",
+        "Người đã chết nhưng hồ sơ còn hiệu lực", "Deceased, yet the record is active",
+    ),
+    MismatchCode(
+        "NOT_IN_POPULATION", _C, _ERR, "05", "record_id",
+        "Không tìm thấy trong CSDL dân cư", "Not found in the population register",
+    ),
+    MismatchCode(
+        "AMBIGUOUS", _I, _ERR, "09", "record_id",
+        "Có nhiều khả năng, cần người xem xét", "Uncertain: a person must choose",
+    ),
+)  # fmt: skip
+
+STATUS_LABELS: tuple[Label, ...] = (
+    Label("VERIFIED", "Đã xác thực", "Verified: linked, all compared fields agree"),
+    Label("MISMATCH", "Lệch thông tin", "Mismatch: linked, something to correct"),
+    Label("REVIEW", "Cần xem xét", "Review: a person must choose"),
+    Label("NOT_FOUND", "Không tìm thấy", "Not found in the population register"),
+    Label("REJECTED", "Không dùng được", "Rejected: nothing usable to compare"),
+)
+
+STEP_LABELS: tuple[Label, ...] = (
+    Label("steward", "Cán bộ quyết định", "A steward's decision"),
+    Label("personal_id", "Số định danh", "Personal number, cross-checked"),
+    Label("former_id", "Số cũ (CMND, số đã hủy)", "Former number, cross-checked"),
+    Label("repaired_id", "Số sau một lần sửa", "Repaired number, full agreement"),
+    Label("demographic", "Họ tên, ngày sinh, giới tính", "Name, birth date and sex, unique"),
+    Label("unsettled", "Chưa xác định", "Unsettled by any step"),
+)
+
+REJECT_LABELS: tuple[Label, ...] = (
+    Label("record_id_missing", "Thiếu khóa hồ sơ", "The row has no record id"),
+    Label(
+        "record_id_conflict",
+        "Nhiều dòng khác nhau dùng chung một khóa",
+        "Different rows share one record id: which is right cannot be told",
+    ),
+    Label(
+        "row_repeated",
+        "Dòng lặp lại y hệt, chỉ giữ một",
+        "The same row again: one copy is kept, the others are set aside",
+    ),
+    Label(
+        "nothing_to_compare",
+        "Không đủ thông tin để so sánh (cần tên và ngày sinh, hoặc một số)",
+        "Nothing usable to compare: needs a name and a birth date, or a number",
+    ),
+    Label(
+        "personal_id_invalid",
+        "Số định danh của công dân không đủ 12 chữ số",
+        "The citizen's personal number is not 12 digits",
+    ),
+    Label(
+        "personal_id_conflict",
+        "Nhiều công dân khác nhau dùng chung một số định danh",
+        "Different citizens share one personal number: which is right cannot be told",
+    ),
+)
+
+
+def labels() -> dict[str, Label]:
+    """Returns every labelled code of the system, by code."""
+    mismatch = (Label(m.code, m.vi, m.en) for m in MISMATCH_CODES)
+    return {
+        entry.code: entry
+        for entry in (*mismatch, *STATUS_LABELS, *STEP_LABELS, *REJECT_LABELS)
+    }
+
+
+NAME_LEVELS = (
+    "same",
+    "format",
+    "unaccented",
+    "iy_variant",
+    "accents_differ",
+    "middle_missing",
+    "reordered",
+    "one_edit",
+    "similar",
+    "given_shared",
+    "surname_shared",
+    "different",
+    "missing",
+)
+"""How two names agree, best first; decided by the macro ``name_agreement``."""
+
+BIRTH_LEVELS = (
+    "same",
+    "same_partial",
+    "consistent",
+    "filler",
+    "day_month_swapped",
+    "year_off_by_one",
+    "one_digit",
+    "different",
+    "missing",
+)
+"""How two birth dates agree, best first; decided by the macro ``birth_agreement``."""
+
+GENDER_LEVELS = ("same", "different", "missing")
+"""How two sexes agree; decided by the macro ``gender_agreement``."""

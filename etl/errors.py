@@ -1,0 +1,72 @@
+"""The errors a person can do something about, and how they are worded.
+
+Belongs here: one exception per kind of trouble, each with what happened, where, and what to do
+next, and the exit code it ends the command with. Does not belong here: programming errors, which
+stay ordinary exceptions. No message may carry a name, a number or a birth date of a person.
+"""
+
+from __future__ import annotations
+
+
+class DoisoatError(Exception):
+    """A trouble with a known remedy.
+
+    Attributes:
+        what: What happened, one sentence.
+        where: The file, setting, table or server it happened at.
+        remedy: What to do next, one sentence.
+        exit_code: What the command line ends with.
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        """Returns the three parts on one line each, leaving out what is empty."""
+        parts = [self.what]
+        if self.where:
+            parts.append(f"Where: {self.where}")
+        if self.remedy:
+            parts.append(f"What to do: {self.remedy}")
+        return "\n".join(parts)
+
+
+class ConfigError(DoisoatError):
+    """The configuration is wrong: a file, a setting, a column mapping."""
+
+
+class ContractError(DoisoatError):
+    """A source does not offer what the contract asks for."""
+
+
+class ConnectionFailedError(DoisoatError):
+    """A source or the target could not be reached, or refused."""
+
+    exit_code = 3
+
+
+class WarehouseBusyError(DoisoatError):
+    """Another process is writing in the warehouse."""
+
+
+class LedgerError(DoisoatError):
+    """Rows were lost or made on the way: an equation of the ledger does not hold."""
+
+    exit_code = 1
+
+
+class QualityGateError(DoisoatError):
+    """A blocking quality check failed: nothing was published."""
+
+    exit_code = 1
+
+
+class PublishError(DoisoatError):
+    """The target could not be written; it is as it was before."""
+
+    exit_code = 3

@@ -1,0 +1,254 @@
+"""Connections: encrypted unless local, and errors in plain words.
+
+Belongs here: everything that differs by database product when connecting, for sources and for
+the target. Does not belong here: what is read or written.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from etl.errors import ConfigError, ConnectionFailedError
+from etl.settings import Database
+
+SUPPORTED = ("postgresql", "sqlite", "mysql", "mariadb", "mssql", "oracle")
+
+_DRIVERS = {
+    "postgresql": "psycopg",
+    "mysql": "pymysql",
+    "mariadb": "pymysql",
+    "mssql": "pymssql",
+    "oracle": "oracledb",
+}
+_EXTRAS = {"mysql": "mysql", "mariadb": "mysql", "mssql": "sqlserver", "oracle": "oracle"}
+_LOCAL_HOSTS = frozenset({"", "localhost", "127.0.0.1", "::1"})
+_CONNECT_SECONDS = 15
+
+
+def is_local(url: URL) -> bool:
+    """Says whether a server is this machine: a loopback address or a Unix socket."""
+    host = url.host or str(url.query.get("host", ""))
+    return host in _LOCAL_HOSTS or host.startswith("/")
+
+
+def with_driver(url: URL) -> URL:
+    """Names the driver that doisoat ships for a product, unless the URL names one."""
+    if "+" in url.drivername or url.get_backend_name() not in _DRIVERS:
+        return url
+    return url.set(drivername=f"{url.get_backend_name()}+{_DRIVERS[url.get_backend_name()]}")
+
+
+def secured(url: URL) -> tuple[URL, dict[str, Any]]:
+    """Demands TLS of a server on another machine.
+
+    Returns:
+        The URL and the driver's connect arguments.
+
+    Raises:
+        ConfigError: The URL switches encryption off for a server on another machine.
+    """
+    backend = url.get_backend_name()
+    if backend == "sqlite" or is_local(url):
+        return url, {}
+    if backend == "postgresql":
+        mode = str(url.query.get("sslmode", "require"))
+        if mode in ("disable", "allow", "prefer"):
+            raise ConfigError(
+                f"The URL asks for sslmode={mode} to another machine: personal data would travel "
+                "unencrypted.",
+                remedy="Use sslmode=require, or better verify-full with sslrootcert=...",
+            )
+        return url.update_query_dict({"sslmode": mode}), {}
+    if backend in ("mysql", "mariadb"):
+        return url, {"ssl": ssl.create_default_context()}
+    if backend == "mssql":
+        return url, {"encryption": "require"}
+    if backend == "oracle" and "tcps" not in f"{url.query.get('protocol', '')}{url.host}".lower():
+        return url, {"protocol": "tcps"}
+    return url, {}
+
+
+def _timeout(backend: str) -> dict[str, Any]:
+    if backend in ("postgresql", "mysql", "mariadb"):
+        return {"connect_timeout": _CONNECT_SECONDS}
+    if backend == "mssql":
+        return {"login_timeout": _CONNECT_SECONDS}
+    if backend == "oracle":
+        return {"tcp_connect_timeout": _CONNECT_SECONDS}
+    return {}
+
+
+def _sqlite_text(value: bytes) -> str:
+    """Reads SQLite text that is not UTF-8 as Windows' Latin letters.
+
+    Old Vietnamese applications stored TCVN3 and VNI bytes as they were; read as Latin letters
+    they keep their shape, and normalisation can decode them.
+    """
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("cp1252", errors="replace")
+
+
+def _sqlite_engine(url: URL, read_only: bool) -> Engine:
+    file = Path(url.database or "")
+    if read_only and not file.is_file():
+        raise ConnectionFailedError(
+            "The SQLite file does not exist.",
+            where=str(file),
+            remedy="Check the path; relative paths start at the configuration file's folder.",
+        )
+    mode = "ro" if read_only else "rwc"
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"{file.as_uri()}?mode={mode}", uri=True, check_same_thread=False
+        )
+        connection.text_factory = _sqlite_text
+        # SQLAlchemy, not the driver, begins transactions: so that a read is one snapshot.
+        connection.isolation_level = None
+        return connection
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=sqlalchemy.NullPool)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return engine
+
+
+def engine_for(database: Database, *, read_only: bool) -> Engine:
+    """Makes an engine for a source or the target.
+
+    Raises:
+        ConfigError: The product is not supported or its driver is not installed.
+        ConnectionFailedError: A SQLite source is not there.
+    """
+    url = with_driver(database.parsed)
+    backend = url.get_backend_name()
+    if backend not in SUPPORTED:
+        raise ConfigError(
+            f"Databases of kind '{backend}' are not supported.",
+            remedy=f"Use one of: {', '.join(SUPPORTED)}.",
+        )
+    if backend == "sqlite":
+        return _sqlite_engine(url, read_only)
+    secure, arguments = secured(url)
+    try:
+        return create_engine(
+            secure,
+            connect_args={**_timeout(backend), **arguments},
+            poolclass=sqlalchemy.NullPool,
+            hide_parameters=True,
+        )
+    except (ModuleNotFoundError, NoSuchModuleError):
+        extra = _EXTRAS.get(backend, backend)
+        raise ConfigError(
+            f"The driver for '{backend}' is not installed.",
+            remedy=f"Run: uv sync --extra {extra}",
+        ) from None
+
+
+def begin_snapshot(connection: Connection) -> None:
+    """Begins a read-only transaction that sees one state of the database."""
+    backend = connection.dialect.name
+    if backend == "postgresql":
+        connection.execute(text("set transaction isolation level repeatable read, read only"))
+    elif backend in ("mysql", "mariadb"):
+        connection.execute(text("set session transaction isolation level repeatable read"))
+        connection.execute(text("set session transaction read only"))
+        connection.rollback()
+    elif backend == "mssql":
+        # A database that does not allow snapshots says so when the first row is read.
+        connection.execute(text("set transaction isolation level snapshot"))
+        connection.rollback()
+    elif backend == "oracle":
+        connection.execute(text("set transaction read only"))
+
+
+@contextmanager
+def reading(database: Database, what: str) -> Iterator[Connection]:
+    """Opens a read-only snapshot of a source.
+
+    Raises:
+        ConnectionFailedError: The server cannot be reached, refuses, or breaks off.
+    """
+    engine = engine_for(database, read_only=True)
+    try:
+        with plain_errors(database, what), engine.connect() as connection:
+            begin_snapshot(connection)
+            yield connection
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def plain_errors(database: Database, what: str) -> Iterator[None]:
+    """Turns a database's errors into what happened, where, and what to do.
+
+    The server's own words are dropped but for their class: database errors love to quote values.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        raise explained(database, what, error.orig or error) from None
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise explained(database, what, error) from None
+
+
+_REMEDIES = (
+    (("password", "authentication", "access denied", "login failed", "ora-01017"),
+     "The server refused the user or the password.",
+     "Check the user and the password (or the environment variable that holds it)."),
+    (("does not exist", "unknown database", "cannot open database", "ora-12514"),
+     "The server has no such database, schema or user.",
+     "Check the name after the last '/' of the URL."),
+    (("refused", "timeout", "timed out", "can't connect", "could not connect", "unreachable",
+      "resolve", "name or service", "server closed", "terminat", "lost connection",
+      "adaptive server is unavailable", "ora-12541"),
+     "The server cannot be reached or broke off.",
+     "Check that it runs, the host and the port, and the firewall; then run again."),
+    (("ssl", "tls", "certificate"),
+     "No encrypted connection could be made.",
+     "Servers on other machines must offer TLS; ask their administrator."),
+    (("permission", "denied", "insufficient privilege", "read-only", "readonly"),
+     "The user lacks a right.",
+     "Sources need SELECT; the target needs CREATE in its schema."),
+    (("locked",),
+     "The database file is locked by another program.",
+     "Close the other program and run again."),
+    (("no space", "disk full", "disk i/o"),
+     "The server has no room left.",
+     "Free some space and run again."),
+    (("not a database", "malformed"),
+     "The file is no SQLite database.",
+     "Check the path of the URL."),
+)  # fmt: skip
+
+
+def explained(database: Database, what: str, error: BaseException) -> ConnectionFailedError:
+    """Words a driver's error for a person, by the signs of its kind, quoting nothing."""
+    words = str(error).lower()
+    for signs, happened, remedy in _REMEDIES:
+        if any(sign in words for sign in signs):
+            return ConnectionFailedError(
+                f"{what}: {happened}", where=database.shown, remedy=remedy
+            )
+    return ConnectionFailedError(
+        f"{what}: the database reported {type(error).__name__}"
+        f"{_sqlstate(error)}; its words are withheld because they may quote personal data.",
+        where=database.shown,
+        remedy="Look in the database server's own log.",
+    )
+
+
+def _sqlstate(error: BaseException) -> str:
+    state = getattr(error, "sqlstate", None)
+    return f" (SQLSTATE {state})" if state else ""

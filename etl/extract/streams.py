@@ -1,0 +1,142 @@
+"""Streams of Arrow batches out of a source, all columns text.
+
+Belongs here: ADBC for PostgreSQL, streamed rows for every other product. Does not belong here:
+loading (``load.py``).
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+
+import adbc_driver_manager
+import adbc_driver_postgresql.dbapi as adbc
+import pyarrow as pa
+from sqlalchemy import Connection, Select, func, select
+from sqlalchemy.dialects import postgresql
+
+from etl.extract.connect import explained, plain_errors, secured
+from etl.settings import Source
+
+ROWS_PER_BATCH = 50_000
+_BATCHES_AHEAD = 8
+_END = object()
+
+
+def row_stream(
+    connection: Connection, statement: Select[tuple[object]], source: Source, register: str
+) -> tuple[int, Iterator[pa.RecordBatch]]:
+    """Counts the rows and streams them, both from one snapshot, through SQLAlchemy.
+
+    Returns:
+        The number of rows in the snapshot, and the batches.
+    """
+    with plain_errors(source, f"Reading the {register} register"):
+        counted = connection.execute(select(func.count()).select_from(statement.subquery("q")))
+        count = int(counted.scalar_one())
+    names = [column.name for column in statement.selected_columns]
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        with plain_errors(source, f"Reading the {register} register"):
+            streaming = connection.execution_options(yield_per=ROWS_PER_BATCH)
+            for rows in streaming.execute(statement).partitions():
+                columns = zip(*rows, strict=True)
+                yield pa.record_batch([_text_array(column) for column in columns], names=names)
+
+    return count, batches()
+
+
+def _text_array(values: tuple[Any, ...]) -> pa.Array:
+    """Turns a column of a batch into text; most columns are text already."""
+    try:
+        return pa.array(values, pa.string())
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([_as_text(value) for value in values], pa.string())
+
+
+def _as_text(value: Any) -> str | None:
+    """Writes one value as text, dates the ISO way; only for columns that are not text."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime | date):
+        return value.isoformat(sep=" ") if isinstance(value, datetime) else value.isoformat()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    return str(value)
+
+
+def adbc_stream(
+    statement: Select[tuple[object]], source: Source, register: str
+) -> tuple[int, Iterator[pa.RecordBatch]]:
+    """Counts the rows of PostgreSQL and streams them as Arrow, both from one snapshot.
+
+    Reading and loading overlap: a thread fetches the next batches while DuckDB takes the last
+    ones, both outside Python's lock.
+
+    Returns:
+        The number of rows in the snapshot, and the batches.
+    """
+    url, _ = secured(source.parsed)
+    uri = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    query = str(
+        statement.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
+    )
+    what = f"Reading the {register} register"
+    try:
+        connection = adbc.connect(uri)
+    except adbc_driver_manager.Error as error:
+        raise explained(source, what, error) from None
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("set transaction isolation level repeatable read, read only")
+            cursor.execute("set local datestyle = 'ISO, YMD'")
+            cursor.execute(f"select count(*) from ({query}) q")  # noqa: S608
+            count = int(cursor.fetchone()[0])  # type: ignore[index]
+    except adbc_driver_manager.Error as error:
+        connection.close()
+        raise explained(source, what, error) from None
+
+    def fetch(into: queue.Queue[object], stop: threading.Event) -> None:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(query)
+                for batch in cursor.fetch_record_batch():
+                    _put(into, batch, stop)
+                    if stop.is_set():
+                        return
+            _put(into, _END, stop)
+        except BaseException as error:  # noqa: BLE001 - handed to the reading thread
+            _put(into, error, stop)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        ahead: queue.Queue[object] = queue.Queue(_BATCHES_AHEAD)
+        stop = threading.Event()
+        thread = threading.Thread(target=fetch, args=(ahead, stop), daemon=True)
+        thread.start()
+        try:
+            while (item := ahead.get()) is not _END:
+                if isinstance(item, adbc_driver_manager.Error):
+                    raise explained(source, what, item) from None
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            stop.set()
+            thread.join(timeout=30)
+            connection.close()
+
+    return count, batches()
+
+
+def _put(into: queue.Queue[object], item: object, stop: threading.Event) -> None:
+    while not stop.is_set():
+        try:
+            into.put(item, timeout=0.2)
+        except queue.Full:
+            continue
+        return

@@ -1,0 +1,69 @@
+"""The memory of links: opened and closed, why, and by which run.
+
+Belongs here: ``ops.link_history``. Does not belong here: deciding links (``etl/reconcile``).
+"""
+
+from __future__ import annotations
+
+from etl.warehouse.engine import Warehouse
+
+# A link lives while record, citizen and step are the same. Why it closed is told by what stands
+# in its place.
+_CLOSE = """
+update ops.link_history as history
+set
+    closed_run = parameters.run_id,
+    closed_at = parameters.started_at,
+    why_closed = case
+        when not exists (
+            select 1 from core.reconciled as r where r.record_id = history.record_id
+        ) then 'record_gone'
+        when exists (
+            select 1 from core.links as l
+            where l.record_id = history.record_id and l.personal_id = history.personal_id
+        ) then 'other_step'
+        when exists (
+            select 1 from core.links as l where l.record_id = history.record_id
+        ) then 'other_citizen'
+        else 'no_longer_linked'
+    end
+from ops.parameters as parameters
+where
+    history.closed_run is null
+    and not exists (
+        select 1 from core.links as links
+        where
+            links.record_id = history.record_id
+            and links.personal_id = history.personal_id
+            and links.match_step = history.match_step
+    )
+"""
+
+_OPEN = """
+insert into ops.link_history by name
+select
+    links.record_id,
+    links.personal_id,
+    links.match_step,
+    parameters.run_id as opened_run,
+    parameters.started_at as opened_at
+from core.links as links
+cross join ops.parameters as parameters
+anti join (select * from ops.link_history where closed_run is null) as history
+    on
+        links.record_id = history.record_id
+        and links.personal_id = history.personal_id
+        and links.match_step = history.match_step
+"""
+
+
+def remember_links(warehouse: Warehouse) -> None:
+    """Brings the history to the state of ``core.links``; a second time changes nothing."""
+    warehouse.connection.execute("begin")
+    try:
+        warehouse.connection.execute(_CLOSE)
+        warehouse.connection.execute(_OPEN)
+        warehouse.connection.execute("commit")
+    except BaseException:
+        warehouse.connection.execute("rollback")
+        raise

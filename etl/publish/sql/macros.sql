@@ -1,0 +1,18 @@
+-- What a target can hold.
+
+-- PostgreSQL's text has no NUL; it is shown by its symbol, so that nothing is lost unseen.
+create or replace temp macro printable(value) as
+replace(value, chr(0), '␀');
+
+-- The schemes of a record, with the total that every record belongs to.
+create or replace temp macro schemes(compulsory, voluntary, unemployment, health) as
+list_filter(
+    [
+        'all',
+        if(compulsory, 'compulsory_si', null),
+        if(voluntary, 'voluntary_si', null),
+        if(unemployment, 'unemployment_insurance', null),
+        if(health, 'health_insurance', null)
+    ],
+    lambda scheme: scheme is not null
+);

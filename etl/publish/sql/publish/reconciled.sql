@@ -1,0 +1,26 @@
+-- One row per insurance record, as it leaves: the verdict, with the hash that tells a changed row.
+with leaving as (
+    select
+        printable(record_id) as record_id,
+        insurance_number,
+        personal_id,
+        status,
+        match_step,
+        match_probability,
+        name_agreement,
+        birth_agreement,
+        gender_agreement,
+        mismatch_codes,
+        province_code,
+        printable(employer_code) as employer_code,
+        compulsory_si,
+        voluntary_si,
+        unemployment_insurance,
+        health_insurance
+    from core.reconciled
+)
+
+select
+    leaving.*,
+    md5(to_json(leaving)::varchar) as row_hash
+from leaving

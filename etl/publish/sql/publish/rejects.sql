@@ -1,0 +1,18 @@
+-- Source rows that could not be used, as they leave: what to mend at the source.
+with leaving as (
+    select
+        register,
+        row_key,
+        printable(record_id) as record_id,
+        reason,
+        column_name,
+        printable(raw_value) as raw_value,
+        reason_vi,
+        reason_en
+    from clean.rejects
+)
+
+select
+    leaving.*,
+    md5(to_json(leaving)::varchar) as row_hash
+from leaving

@@ -1,0 +1,134 @@
+"""The publish: every table of the target brought to the new state in one transaction.
+
+Belongs here: the order of things and the last proof before the commit. Does not belong here: how
+rows are found (``differences.py``) or written (``writers.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Table
+
+from etl.contract import DIFFERENCE_TABLES
+from etl.errors import LedgerError
+from etl.publish.differences import Difference, publish_difference
+from etl.publish.history import remember_links
+from etl.publish.writers import Writer, ensure_tables, metadata_for, transaction
+from etl.settings import Target
+from etl.warehouse.engine import Warehouse
+
+_COUNTED = ("mismatch_counts", "waterfall", "coverage", "employer_signals")
+
+_RUN_ROW = """
+select
+    parameters.run_id,
+    parameters.dagster_run_id,
+    parameters.mode,
+    parameters.started_at,
+    $published_at::timestamp as published_at,
+    (select count(*) from raw.insurance) as insurance_rows,
+    (select count(*) from raw.population) as population_rows,
+    (select count(*) from clean.rejects) as rejected_rows,
+    count(*) filter (reconciled.status = 'VERIFIED') as verified,
+    count(*) filter (reconciled.status = 'MISMATCH') as mismatch,
+    count(*) filter (reconciled.status = 'REVIEW') as review,
+    count(*) filter (reconciled.status = 'NOT_FOUND') as not_found,
+    count(*) filter (reconciled.status = 'REJECTED') as rejected,
+    $inserted::bigint as rows_inserted,
+    $updated::bigint as rows_updated,
+    $deleted::bigint as rows_deleted
+from ops.parameters as parameters
+left join core.reconciled as reconciled on true
+group by all
+"""
+
+_QUALITY_ROWS = """
+select results.run_id, check_name, table_name, severity, passed, checked_rows, failed_rows
+from ops.quality_results as results
+inner join ops.parameters as parameters on results.run_id = parameters.run_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedCounts:
+    """What a publish did.
+
+    Attributes:
+        rows: Rows of each table now in the target, of this run where it is a history.
+        differences: What each table published by difference gained, changed and lost.
+    """
+
+    rows: dict[str, int]
+    differences: dict[str, Difference]
+
+
+def publish(warehouse: Warehouse, target: Target) -> PublishedCounts:
+    """Publishes the current run: readers see the old state or the new one, never a mix.
+
+    Raises:
+        LedgerError: What stands in the target is not what was reconciled; nothing was committed.
+        ConnectionFailedError: The target could not be reached; it is as it was before.
+        PublishError: The target refused a row; it is as it was before.
+    """
+    ensure_tables(target)
+    metadata = metadata_for(target)
+    tables = {table.name: table for table in metadata.tables.values()}
+    run_id = str(warehouse.value("select run_id from ops.parameters"))
+    with transaction(target) as writer:
+        differences = {
+            name: publish_difference(warehouse, writer, tables[name], run_id)
+            for name in DIFFERENCE_TABLES
+        }
+        rows = {name: writer.count(tables[name]) for name in DIFFERENCE_TABLES}
+        _prove(warehouse, rows)
+        rows |= _publish_run(warehouse, writer, tables, run_id, differences["reconciled"])
+    remember_links(warehouse)
+    return PublishedCounts(rows, differences)
+
+
+def _prove(warehouse: Warehouse, rows: dict[str, int]) -> None:
+    """The last equation of the ledger: published = reconciled, table by table."""
+    for name, published in rows.items():
+        ours = int(warehouse.value(f"select count(*) from publish.{name}") or 0)  # type: ignore[call-overload]  # noqa: S608
+        if published != ours:
+            raise LedgerError(
+                f"The target would hold {published} rows of '{name}' where {ours} were "
+                "reconciled; nothing was published.",
+                remedy="Somebody else may have written to the target; run again.",
+            )
+
+
+def _publish_run(
+    warehouse: Warehouse,
+    writer: Writer,
+    tables: dict[str, Table],
+    run_id: str,
+    reconciled: Difference,
+) -> dict[str, int]:
+    """Adds this run's rows to the histories, in place of those of an earlier try."""
+    queries = {name: f"select * from publish.{name}" for name in _COUNTED}  # noqa: S608
+    queries["quality_results"] = _QUALITY_ROWS
+    rows = {}
+    for name, query in queries.items():
+        writer.delete_run(tables[name], run_id)
+        rows[name] = int(warehouse.value(f"select count(*) from ({query})") or 0)  # type: ignore[call-overload]  # noqa: S608
+        if rows[name]:
+            ordered = ", ".join(column.name for column in tables[name].columns)
+            writer.insert(
+                tables[name],
+                warehouse.batches(f"select {ordered} from ({query})"),  # noqa: S608
+            )
+    writer.delete_run(tables["sync_runs"], run_id)
+    run_row = warehouse.arrow(
+        _RUN_ROW,
+        {
+            "published_at": datetime.now(UTC).replace(tzinfo=None),
+            "inserted": reconciled.inserted,
+            "updated": reconciled.updated,
+            "deleted": reconciled.deleted,
+        },
+    )
+    writer.insert(tables["sync_runs"], run_row.to_reader())
+    return rows | {"sync_runs": 1}

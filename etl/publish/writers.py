@@ -1,0 +1,262 @@
+"""How each database product is read back and written: Arrow for PostgreSQL, rows for the others.
+
+Belongs here: what differs by product when publishing. Does not belong here: what is published
+(``differences.py``) and when it is committed (``transaction.py``).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import adbc_driver_manager
+import adbc_driver_postgresql.dbapi as adbc
+import pyarrow as pa
+from sqlalchemy import (
+    Connection,
+    MetaData,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    inspect,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateSchema
+
+from etl.contract import target_metadata
+from etl.errors import PublishError
+from etl.extract.connect import engine_for, explained, plain_errors, secured
+from etl.settings import Target
+
+_ROWS_PER_BATCH = 5_000
+_WITH_SCHEMAS = frozenset({"postgresql", "mssql"})
+
+
+def metadata_for(target: Target) -> MetaData:
+    """Returns the target's tables, in its schema where the product has schemas."""
+    has_schemas = target.parsed.get_backend_name() in _WITH_SCHEMAS
+    return target_metadata(target.schema_name if has_schemas else None)
+
+
+def ensure_tables(target: Target) -> None:
+    """Makes the schema and the tables that are missing.
+
+    Raises:
+        ConnectionFailedError: The target cannot be reached or refuses.
+    """
+    metadata = metadata_for(target)
+    engine = engine_for(target, read_only=False)
+    try:
+        with plain_errors(target, "Preparing the target"), engine.begin() as connection:
+            if metadata.schema and metadata.schema not in inspect(connection).get_schema_names():
+                connection.execute(CreateSchema(metadata.schema))
+            metadata.create_all(connection)
+    finally:
+        engine.dispose()
+
+
+class Writer(ABC):
+    """One open transaction on the target."""
+
+    @abstractmethod
+    def read(self, table: Table, columns: list[str]) -> pa.RecordBatchReader:
+        """Streams columns of a published table, as it is inside this transaction."""
+
+    @abstractmethod
+    def insert(self, table: Table, rows: pa.RecordBatchReader) -> None:
+        """Adds rows; the stream's column names are the table's."""
+
+    @abstractmethod
+    def update(self, table: Table, rows: pa.RecordBatchReader) -> None:
+        """Sets the stream's columns where the table's primary key is the stream's."""
+
+    @abstractmethod
+    def delete(self, table: Table, keys: pa.RecordBatchReader) -> None:
+        """Removes the rows of the given primary keys."""
+
+    @abstractmethod
+    def delete_run(self, table: Table, run_id: str) -> None:
+        """Removes what an earlier try of the same run left in a history table."""
+
+    @abstractmethod
+    def count(self, table: Table) -> int:
+        """Counts the rows, as they are inside this transaction."""
+
+
+def key_columns(table: Table) -> list[str]:
+    """Returns the names of the primary key's columns."""
+    return [column.name for column in table.primary_key.columns]
+
+
+class RowWriter(Writer):
+    """Any product that SQLAlchemy reaches, by batches of rows."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def read(self, table: Table, columns: list[str]) -> pa.RecordBatchReader:
+        schema = pa.schema([(name, _arrow_type(table, name)) for name in columns])
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            statement = select(*(table.c[name] for name in columns))
+            streaming = self.connection.execution_options(yield_per=_ROWS_PER_BATCH)
+            for rows in streaming.execute(statement).partitions():
+                arrays = [
+                    pa.array(column, field.type)
+                    for column, field in zip(zip(*rows, strict=True), schema, strict=True)
+                ]
+                yield pa.record_batch(arrays, schema=schema)
+
+        return pa.RecordBatchReader.from_batches(schema, batches())
+
+    def _many(self, statement: Any, rows: pa.RecordBatchReader, rename: dict[str, str]) -> None:
+        for batch in rows:
+            for start in range(0, batch.num_rows, _ROWS_PER_BATCH):
+                values = batch.slice(start, _ROWS_PER_BATCH).to_pylist()
+                if rename:
+                    values = [{rename.get(k, k): v for k, v in row.items()} for row in values]
+                self.connection.execute(statement, values)
+
+    def insert(self, table: Table, rows: pa.RecordBatchReader) -> None:
+        self._many(insert(table), rows, {})
+
+    def _matching(self, table: Table) -> tuple[Any, dict[str, str]]:
+        keys = key_columns(table)
+        matches = and_(*(table.c[key] == bindparam(f"key_{key}") for key in keys))
+        return matches, {key: f"key_{key}" for key in keys}
+
+    def update(self, table: Table, rows: pa.RecordBatchReader) -> None:
+        matches, rename = self._matching(table)
+        changed = [name for name in rows.schema.names if name not in rename]
+        statement = (
+            update(table).where(matches).values({name: bindparam(name) for name in changed})
+        )
+        self._many(statement, rows, rename)
+
+    def delete(self, table: Table, keys: pa.RecordBatchReader) -> None:
+        matches, rename = self._matching(table)
+        self._many(delete(table).where(matches), keys, rename)
+
+    def delete_run(self, table: Table, run_id: str) -> None:
+        self.connection.execute(delete(table).where(table.c.run_id == run_id))
+
+    def count(self, table: Table) -> int:
+        return int(self.connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+def _arrow_type(table: Table, name: str) -> pa.DataType:
+    kind = table.c[name].type.python_type
+    return {int: pa.int64(), bool: pa.bool_(), float: pa.float64()}.get(kind, pa.string())
+
+
+class ArrowWriter(Writer):
+    """PostgreSQL, by COPY of Arrow batches on one ADBC connection."""
+
+    def __init__(self, connection: adbc.Connection) -> None:
+        self.connection = connection
+
+    def read(self, table: Table, columns: list[str]) -> pa.RecordBatchReader:
+        cursor = self.connection.cursor()
+        cursor.execute(_sql(select(*(table.c[name] for name in columns))))
+        return cursor.fetch_record_batch()
+
+    def insert(self, table: Table, rows: pa.RecordBatchReader) -> None:
+        with self.connection.cursor() as cursor:
+            cursor.adbc_ingest(table.name, rows, mode="append", db_schema_name=table.schema)
+
+    def _stage(self, cursor: adbc.Cursor, table: Table, rows: pa.RecordBatchReader) -> Table:
+        name = f"doisoat_staged_{table.name}"
+        cursor.execute(f"drop table if exists {name}")
+        cursor.adbc_ingest(name, rows, mode="create", temporary=True)
+        return Table(name, MetaData(), *(c._copy() for c in table.columns))  # noqa: SLF001
+
+    def update(self, table: Table, rows: pa.RecordBatchReader) -> None:
+        changed = [name for name in rows.schema.names if name not in key_columns(table)]
+        with self.connection.cursor() as cursor:
+            staged = self._stage(cursor, table, rows)
+            matches = and_(*(table.c[key] == staged.c[key] for key in key_columns(table)))
+            statement = update(table).where(matches)
+            cursor.execute(_sql(statement.values({name: staged.c[name] for name in changed})))
+
+    def delete(self, table: Table, keys: pa.RecordBatchReader) -> None:
+        with self.connection.cursor() as cursor:
+            staged = self._stage(cursor, table, keys)
+            matches = and_(*(table.c[key] == staged.c[key] for key in key_columns(table)))
+            cursor.execute(_sql(delete(table).where(matches)))
+
+    def delete_run(self, table: Table, run_id: str) -> None:
+        with self.connection.cursor() as cursor:
+            cursor.execute(_sql(delete(table).where(table.c.run_id == run_id)))
+
+    def count(self, table: Table) -> int:
+        with self.connection.cursor() as cursor:
+            cursor.execute(_sql(select(func.count()).select_from(table)))
+            return int(cursor.fetchone()[0])  # type: ignore[index]
+
+
+def _sql(statement: Any) -> str:
+    return str(
+        statement.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
+    )
+
+
+@contextmanager
+def transaction(target: Target) -> Iterator[Writer]:
+    """Opens the one transaction of a publish: all of it is seen, or nothing.
+
+    Raises:
+        ConnectionFailedError: The target cannot be reached, refuses, or breaks off; it is as it
+            was before.
+        PublishError: The target refused a row.
+    """
+    opened = _arrow_transaction if target.parsed.get_backend_name() == "postgresql" else _rows
+    with opened(target) as writer:
+        yield writer
+
+
+@contextmanager
+def _arrow_transaction(target: Target) -> Iterator[Writer]:
+    url, _ = secured(target.parsed)
+    uri = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    what = "Publishing"
+    try:
+        connection = adbc.connect(uri)
+    except adbc_driver_manager.Error as error:
+        raise explained(target, what, error) from None
+    try:
+        yield ArrowWriter(connection)
+        connection.commit()
+    except adbc_driver_manager.Error as error:
+        raise _refused(target, error) from None
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _rows(target: Target) -> Iterator[Writer]:
+    engine = engine_for(target, read_only=False)
+    try:
+        with plain_errors(target, "Publishing"), engine.begin() as connection:
+            yield RowWriter(connection)
+    finally:
+        engine.dispose()
+
+
+def _refused(target: Target, error: adbc_driver_manager.Error) -> Exception:
+    """A row or statement that the server refused, or a server that went away."""
+    state = getattr(error, "sqlstate", None) or ""
+    if state.startswith(("22", "23")):
+        return PublishError(
+            f"The target refused a row (SQLSTATE {state}); it is as it was before.",
+            where=target.shown,
+            remedy="Look in the database server's own log for the table and constraint; the "
+            "target's tables must be those of this version of doisoat.",
+        )
+    return explained(target, "Publishing", error)

@@ -1,0 +1,37 @@
+-- The numbers by which a record claims to be a citizen: one row per record and number.
+-- Since 1/8/2025 the personal number may stand in the insurance number's column, so a record can
+-- make two claims. A repaired claim counts only with full agreement of name, birth and sex.
+with typed as (
+    select
+        record_id,
+        id_number as number,
+        'id_number' as field,
+        -- Separators are only a way of writing; a lost zero or a letter is a repair.
+        regexp_matches(id_repairs, 'zero|letter') as is_repaired
+    from clean.insurance
+    where id_number is not null
+    union all
+    select
+        record_id,
+        insurance_personal_id as number,
+        'insurance_number' as field,
+        regexp_matches(insurance_number_repairs, 'zero|letter') as is_repaired
+    from clean.insurance
+    where insurance_personal_id is not null
+    union all
+    select
+        record_id,
+        unnest(string_split(id_candidates, ';')) as number,
+        'id_number' as field,
+        true as is_repaired
+    from clean.insurance
+    where id_candidates <> ''
+)
+
+select
+    record_id,
+    number,
+    min(field) as field,
+    bool_and(is_repaired) as is_repaired
+from typed
+group by record_id, number

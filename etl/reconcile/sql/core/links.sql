@@ -1,0 +1,50 @@
+-- Who is linked to whom, by the first step that settled it: one row per linked record.
+select
+    record_id,
+    personal_id,
+    'steward' as match_step,
+    name_agreement,
+    birth_agreement,
+    gender_agreement
+from core.step_steward
+where verdict = 'link'
+union all
+select
+    record_id,
+    personal_id,
+    'personal_id' as match_step,
+    name_agreement,
+    birth_agreement,
+    gender_agreement
+from core.step_personal_id
+where verdict = 'link'
+union all
+select
+    record_id,
+    personal_id,
+    'former_id' as match_step,
+    name_agreement,
+    birth_agreement,
+    gender_agreement
+from core.step_former_id
+where verdict = 'link'
+union all
+select
+    record_id,
+    personal_id,
+    'repaired_id' as match_step,
+    name_agreement,
+    birth_agreement,
+    gender_agreement
+from core.step_repaired_id
+where verdict = 'link'
+union all
+select
+    record_id,
+    personal_id,
+    'demographic' as match_step,
+    name_agreement,
+    birth_agreement,
+    gender_agreement
+from core.step_demographic
+where verdict = 'link'

@@ -1,0 +1,7 @@
+-- Step 2, personal_id: the 12-digit number is a citizen's, and name, birth and sex do not
+-- contradict it together.
+select pairs.* exclude (match_step, number)
+from core.number_pairs as pairs
+anti join core.step_steward as steward
+    on pairs.record_id = steward.record_id and steward.verdict <> 'other'
+where pairs.match_step = 'personal_id'

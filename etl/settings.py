@@ -1,0 +1,255 @@
+"""The one typed settings object: ``doisoat.toml`` plus the environment.
+
+Belongs here: what a person may set, its default, and what is wrong with a bad value. Does not
+belong here: using the settings. Secrets come from the environment: any value may say
+``${NAME}``, which is replaced when the file is read, and database URLs are never printed whole.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from etl.errors import ConfigError
+
+CONFIG_VARIABLE = "DOISOAT_CONFIG"
+"""The environment variable that names the configuration file (the CLI's ``--config`` sets it)."""
+
+DEFAULT_CONFIG = "doisoat.toml"
+
+
+class _Strict(BaseModel):
+    """A settings section: unknown keys are errors, because a typo must not pass as a default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Database(_Strict):
+    """A database that SQLAlchemy reaches."""
+
+    url: SecretStr
+
+    @property
+    def parsed(self) -> URL:
+        """The URL, parsed."""
+        return make_url(self.url.get_secret_value())
+
+    @property
+    def shown(self) -> str:
+        """The URL without user, password and query, for people and logs."""
+        url = self.parsed
+        where = f"{url.host or ''}{f':{url.port}' if url.port else ''}"
+        return f"{url.get_backend_name()}://{where}/{url.database or ''}"
+
+    @model_validator(mode="after")
+    def _url_parses(self) -> Database:
+        try:
+            self.parsed  # noqa: B018 - parsing is the check
+        except (ArgumentError, ValueError):
+            raise ValueError(
+                "is not a database URL; write it as dialect://user:password@host:port/database"
+            ) from None
+        return self
+
+
+class Source(Database):
+    """One register: where it is and which of its columns are the contract's.
+
+    Attributes:
+        table: Table or view, ``schema.table`` where needed. Either this or ``query``.
+        query: A SELECT, for registers whose contract needs a join.
+        columns: Contract column -> column or SQL expression of the source. A contract column
+            that is not named here is taken from a source column of the same name.
+    """
+
+    table: str | None = None
+    query: str | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _table_or_query(self) -> Source:
+        if (self.table is None) == (self.query is None):
+            raise ValueError("needs either 'table' or 'query', and not both")
+        return self
+
+
+class Target(Database):
+    """Where the result is published.
+
+    Attributes:
+        schema_name: The schema, where the database has schemas.
+    """
+
+    schema_name: str = Field(default="doisoat", alias="schema", pattern=r"^[a-z_][a-z0-9_]*$")
+
+
+class Reconcile(_Strict):
+    """How much evidence a link needs.
+
+    Attributes:
+        chance_agreement_limit: A link without a number is made only where fewer than this many
+            strangers are expected to agree by chance (name share x births that day x sex).
+        review_candidates: How many candidates a steward is shown for one record.
+    """
+
+    chance_agreement_limit: Annotated[float, Field(gt=0, le=1)] = 0.01
+    review_candidates: Annotated[int, Field(ge=1, le=100)] = 10
+
+
+class Schedule(_Strict):
+    """When the sync runs by itself. Off until somebody switches it on.
+
+    Attributes:
+        enabled: Whether the schedule starts switched on.
+        cron: Five-field cron expression.
+        timezone: IANA name of the time zone of ``cron``.
+    """
+
+    enabled: bool = False
+    cron: str = "0 1 * * *"
+    timezone: str = "Asia/Ho_Chi_Minh"
+
+
+class Engine(_Strict):
+    """Limits of the embedded engine.
+
+    Attributes:
+        memory: DuckDB's memory limit, as DuckDB writes it; beyond it, work goes to disk.
+        threads: Worker threads; 0 means all cores.
+    """
+
+    memory: str = Field(default="", pattern=r"^(\d+(\.\d+)?\s?(KB|MB|GB|TB|KiB|MiB|GiB|TiB|%))?$")
+    threads: Annotated[int, Field(ge=0)] = 0
+
+
+class Settings(_Strict):
+    """Everything a person may set.
+
+    Attributes:
+        home: Where the warehouse, the Dagster history and the key of the record keys live.
+        insurance: The insurance register.
+        population: The population register.
+        target: Where the result goes.
+    """
+
+    home: Path = Path(".doisoat")
+    insurance: Source
+    population: Source
+    target: Target
+    reconcile: Reconcile = Reconcile()
+    schedule: Schedule = Schedule()
+    engine: Engine = Engine()
+    file: Path = Field(default=Path(DEFAULT_CONFIG), exclude=True)
+
+    @property
+    def warehouse_path(self) -> Path:
+        """The DuckDB file."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Where Dagster keeps runs and events."""
+        return self.home / "dagster"
+
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def _expand(value: Any, at: str) -> Any:
+    """Replaces ``${NAME}`` by the environment's value, all the way down."""
+    if isinstance(value, dict):
+        return {k: _expand(v, f"{at}.{k}" if at else k) for k, v in value.items()}
+    if not isinstance(value, str):
+        return value
+
+    def look_up(found: re.Match[str]) -> str:
+        name = found.group(1)
+        if name not in os.environ:
+            raise ConfigError(
+                f"The setting '{at}' uses the environment variable {name}, which is not set.",
+                remedy=f"Set it (export {name}=...) and run again.",
+            )
+        return os.environ[name]
+
+    return _VARIABLE.sub(look_up, value)
+
+
+def _explain(error: ValidationError) -> str:
+    """Words pydantic's findings for a person, without the values (a URL may hold a password)."""
+    lines = []
+    for item in error.errors(include_input=False, include_url=False):
+        place = ".".join(str(part) for part in item["loc"]) or "the file"
+        reason = str(item["msg"]).removeprefix("Value error, ")
+        if item["type"] == "missing":
+            reason = "is required and missing"
+        elif item["type"] == "extra_forbidden":
+            reason = "is not a setting; check its spelling"
+        lines.append(f"{place}: {reason}")
+    return "; ".join(lines)
+
+
+def _anchor(data: dict[str, Any], base: Path) -> dict[str, Any]:
+    """Makes the paths of the file relative to the file, not to where the command was typed."""
+    data["home"] = base / data.get("home", ".doisoat")
+    for section in ("insurance", "population", "target"):
+        part = data.get(section)
+        if isinstance(part, dict) and isinstance(part.get("url"), str):
+            part["url"] = _anchor_sqlite(part["url"], base)
+    return data
+
+
+def _anchor_sqlite(url: str, base: Path) -> str:
+    """Anchors the file of a relative SQLite URL at the folder of the configuration."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        return url
+    file = parsed.database
+    if parsed.get_backend_name() != "sqlite" or not file or file == ":memory:":
+        return url
+    return parsed.set(database=str((base / file).resolve())).render_as_string(False)
+
+
+def load_settings(path: Path | str | None = None) -> Settings:
+    """Reads the configuration file.
+
+    Args:
+        path: The file; by default what ``DOISOAT_CONFIG`` names, else ``doisoat.toml``.
+
+    Raises:
+        ConfigError: The file is not there, is not TOML, or says something that cannot be.
+    """
+    file = Path(path or os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG).resolve()
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError:
+        raise ConfigError(
+            f"There is no readable configuration file {file.name}.",
+            where=str(file),
+            remedy="Name one with --config, or copy examples/postgresql.toml and edit it; "
+            "'doisoat demo' needs none.",
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"The configuration is not valid TOML: {error}.",
+            where=str(file),
+            remedy="Mend the line named above.",
+        ) from None
+    try:
+        return Settings(**_anchor(_expand(data, ""), file.parent), file=file)
+    except ConfigError as error:
+        error.where = str(file)
+        raise
+    except ValidationError as error:
+        raise ConfigError(
+            f"The configuration cannot be used: {_explain(error)}.",
+            where=str(file),
+            remedy="docs/configuration.md lists every setting.",
+        ) from None

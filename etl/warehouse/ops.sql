@@ -1,0 +1,59 @@
+-- The memory of the warehouse: what must survive from run to run. Made once, only ever added to.
+
+create table if not exists ops.runs (
+    run_id varchar primary key,
+    dagster_run_id varchar not null,
+    mode varchar not null,
+    started_at timestamp not null
+);
+
+-- Every run proves that nothing was lost; left_side and right_side are row counts.
+create table if not exists ops.ledger (
+    run_id varchar not null,
+    equation varchar not null,
+    left_side bigint not null,
+    right_side bigint not null,
+    holds boolean not null
+);
+
+create table if not exists ops.quality_results (
+    run_id varchar not null,
+    table_name varchar not null,
+    check_name varchar not null,
+    severity varchar not null,
+    blocking boolean not null,
+    passed boolean not null,
+    checked_rows bigint,
+    failed_rows bigint,
+    observed varchar,
+    checked_at timestamp not null
+);
+
+-- Failing rows, by key only.
+create table if not exists ops.quality_failures (
+    run_id varchar not null,
+    table_name varchar not null,
+    check_name varchar not null,
+    record_key varchar not null
+);
+
+-- What stewards decided. personal_id is null where the record is no citizen's.
+create table if not exists ops.decisions (
+    record_id varchar not null,
+    personal_id varchar,
+    decided_by varchar not null,
+    reason varchar not null,
+    decided_at timestamp not null
+);
+
+-- A link lives while record, citizen and step are the same.
+create table if not exists ops.link_history (
+    record_id varchar not null,
+    personal_id varchar not null,
+    match_step varchar not null,
+    opened_run varchar not null,
+    opened_at timestamp not null,
+    closed_run varchar,
+    closed_at timestamp,
+    why_closed varchar
+);

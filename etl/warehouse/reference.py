@@ -1,0 +1,78 @@
+"""The reference tables: facts and words that statements join with.
+
+Belongs here: loading ``etl/data/*.csv`` and ``etl/codes.py`` into the schema ``ref``. Does not
+belong here: the facts themselves, which a domain expert corrects in those files.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from etl import codes
+from etl.warehouse.engine import Warehouse
+from etl.warehouse.statements import TableName
+
+
+def read_data(name: str, package: str = "etl.data") -> pa.Table:
+    """Reads a data file of the package, every column as text."""
+    with files(package).joinpath(name).open("rb") as handle:
+        header = handle.readline().decode("utf-8").strip().split(",")
+        handle.seek(0)
+        return pa_csv.read_csv(
+            handle,
+            convert_options=pa_csv.ConvertOptions(
+                column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=False
+            ),
+        )
+
+
+def load_reference(warehouse: Warehouse) -> None:
+    """Writes the reference tables anew, so that they are those of this version."""
+    warehouse.load(TableName("ref", "provinces"), read_data("province_codes.csv"))
+    warehouse.load(TableName("ref", "status_spellings"), read_data("status_spellings.csv"))
+    warehouse.load(TableName("ref", "verdicts"), _verdicts())
+    warehouse.load(TableName("ref", "mismatch_codes"), _mismatch_codes())
+    warehouse.load(TableName("ref", "labels"), _labels())
+
+
+def _mismatch_codes() -> pa.Table:
+    names = ("code", "owner", "severity", "portal_code", "field", "vi", "en")
+    return pa.table(
+        {name: [str(getattr(code, name)) for code in codes.MISMATCH_CODES] for name in names}
+    )
+
+
+def _labels() -> pa.Table:
+    every = codes.labels().values()
+    return pa.table({name: [getattr(x, name) for x in every] for name in ("code", "vi", "en")})
+
+
+def _verdicts() -> pa.Table:
+    """The agreement rules, spelt out: one row for each combination of levels.
+
+    In the file, the first line that covers a combination decides it.
+    """
+    rules = read_data("agreement_rules.csv", "etl.reconcile").to_pylist()
+    decided: dict[tuple[str, str, str], str] = {}
+    for rule in rules:
+        for name in _levels(rule["name_agreement"], codes.NAME_LEVELS):
+            for birth in _levels(rule["birth_agreement"], codes.BIRTH_LEVELS):
+                for gender in _levels(rule["gender_agreement"], codes.GENDER_LEVELS):
+                    decided.setdefault((name, birth, gender), rule["verdict"])
+    rows = [(*levels, verdict) for levels, verdict in decided.items()]
+    names = ("name_agreement", "birth_agreement", "gender_agreement", "verdict")
+    return pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
+
+
+def _levels(pattern: str, every: tuple[str, ...]) -> tuple[str, ...]:
+    """Reads ``a|b`` or ``*``; an unknown level is a mistake in the file and must not pass."""
+    if pattern == "*":
+        return every
+    named = tuple(pattern.split("|"))
+    unknown = set(named) - set(every)
+    if unknown:
+        raise ValueError(f"agreement_rules.csv: unknown level {', '.join(sorted(unknown))}")
+    return named

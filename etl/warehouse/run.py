@@ -1,0 +1,150 @@
+"""Which run is writing: one at a time, with its parameters in the warehouse.
+
+Belongs here: the lock that keeps two runs apart, and ``ops.parameters`` and ``ops.runs``. Does
+not belong here: what a run does (``assets/``).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import IO
+
+import pyarrow as pa
+
+from etl.errors import WarehouseBusyError
+from etl.privacy import load_record_key
+from etl.settings import Settings
+from etl.warehouse.engine import Warehouse, open_warehouse
+from etl.warehouse.reference import load_reference
+from etl.warehouse.statements import TableName
+
+PARAMETERS = TableName("ops", "parameters")
+RUNS = TableName("ops", "runs")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One sync run.
+
+    Attributes:
+        dagster_run_id: Dagster's id, as in the UI's address.
+        mode: ``full``.
+    """
+
+    dagster_run_id: str
+    mode: str = "full"
+
+
+class _Lock:
+    """The process-wide lock of one warehouse: held by a run until the process or the run ends.
+
+    The operating system frees it when the process dies, however it dies, so that a killed run
+    blocks nobody.
+    """
+
+    _held: dict[Path, tuple[str, IO[str]]] = {}  # noqa: RUF012 - one per process, on purpose
+
+    @classmethod
+    def take(cls, file: Path, run_id: str) -> None:
+        """Takes the lock for a run; does nothing if the run has it."""
+        held = cls._held.get(file)
+        if held and held[0] == run_id:
+            return
+        cls.release(file)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle = file.open("a+")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            handle.seek(0)
+            other = handle.read().strip()
+            handle.close()
+            raise WarehouseBusyError(
+                f"Another run is at work ({other}).",
+                where=str(file),
+                remedy="Wait for it to end ('doisoat runs' lists it), or stop it.",
+            ) from None
+        handle.truncate(0)
+        handle.write(f"run {run_id}, process {os.getpid()}")
+        handle.flush()
+        cls._held[file] = (run_id, handle)
+
+    @classmethod
+    def release(cls, file: Path) -> None:
+        """Gives the lock back, if this process has it."""
+        held = cls._held.pop(file, None)
+        if held:
+            held[1].truncate(0)
+            held[1].close()
+
+
+def lock_file(settings: Settings) -> Path:
+    """The file that the running sync holds locked."""
+    return settings.home / "run.lock"
+
+
+def release_lock(settings: Settings) -> None:
+    """Lets the next run begin; called when a run ends and its process lives on."""
+    _Lock.release(lock_file(settings))
+
+
+@contextmanager
+def warehouse_for(settings: Settings, run: Run) -> Iterator[Warehouse]:
+    """Opens the warehouse for one step of a run.
+
+    The first step of a run takes the lock, loads the reference tables and writes the run's
+    parameters, which every statement reads; later steps find them there.
+
+    Raises:
+        WarehouseBusyError: Another run or process is writing.
+    """
+    _Lock.take(lock_file(settings), run.dagster_run_id)
+    key = load_record_key(settings.home)
+    with open_warehouse(settings.warehouse_path, key=key, limits=settings.engine) as warehouse:
+        if _current(warehouse) != run.dagster_run_id:
+            _make_memory(warehouse)
+            load_reference(warehouse)
+            _begin(warehouse, settings, run)
+        yield warehouse
+
+
+@contextmanager
+def warehouse_between_runs(settings: Settings) -> Iterator[Warehouse]:
+    """Opens the warehouse for a command that belongs to no run, such as a look at the counts."""
+    key = load_record_key(settings.home)
+    with open_warehouse(settings.warehouse_path, key=key, limits=settings.engine) as warehouse:
+        yield warehouse
+
+
+def _current(warehouse: Warehouse) -> str | None:
+    if not warehouse.exists(PARAMETERS):
+        return None
+    found = warehouse.value(f"select dagster_run_id from {PARAMETERS.sql}")  # noqa: S608
+    return str(found) if found else None
+
+
+def _make_memory(warehouse: Warehouse) -> None:
+    warehouse.connection.execute(files("etl.warehouse").joinpath("ops.sql").read_text("utf-8"))
+
+
+def _begin(warehouse: Warehouse, settings: Settings, run: Run) -> None:
+    started = datetime.now(UTC).replace(tzinfo=None)
+    run_id = f"{started:%Y%m%dT%H%M%S}-{run.dagster_run_id[:8]}"
+    common = {
+        "run_id": [run_id],
+        "dagster_run_id": [run.dagster_run_id],
+        "mode": [run.mode],
+        "started_at": pa.array([started], pa.timestamp("us")),
+    }
+    warehouse.load(
+        PARAMETERS,
+        pa.table({**common, **{k: [v] for k, v in settings.reconcile.model_dump().items()}}),
+    )
+    warehouse.append(RUNS, pa.table(common))
