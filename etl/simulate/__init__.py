@@ -1,0 +1,41 @@
+"""Two registers with known truth, by seed: what the reconciliation is tried and measured on.
+
+Belongs here: the package's public names, loaded when first used, so that importing the package
+costs nothing. The parts: people, families and names make a population; population and insurance
+make the two registers; the faults_* modules spoil the insurance register and note what they did;
+chunks puts one chunk together, running makes all chunks, writing and databases take them out.
+Shares and rates are data: ``tables/`` and ``fault_rates.toml``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from etl.simulate.spec import SimulatedBatch, SimulationReport, SimulationSpec
+
+if TYPE_CHECKING:
+    from etl.simulate.running import simulate_batches
+    from etl.simulate.writing import write_database, write_parquet
+
+__all__ = [
+    "SimulatedBatch",
+    "SimulationReport",
+    "SimulationSpec",
+    "simulate_batches",
+    "write_database",
+    "write_parquet",
+]
+
+_HOME = {
+    "simulate_batches": "etl.simulate.running",
+    "write_database": "etl.simulate.writing",
+    "write_parquet": "etl.simulate.writing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Loads numpy and pyarrow only when something is simulated."""
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,101 @@
+"""Days and the ways in which registers write them.
+
+Belongs here: day numbers, their parts, and a pool with every text form of every day. Does not
+belong here: which form or which day a record gets.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl.simulate.draws import Array
+
+FIRST_DAY = date(1900, 1, 1)
+DAYS = (date(2030, 1, 1) - FIRST_DAY).days
+"""Days that the pool knows: 1900 to 2029."""
+YEARS = 130
+
+FULL_FORMS = (
+    "birth_standard",
+    "birth_iso",
+    "birth_iso_time",
+    "birth_unpadded",
+    "birth_dashes",
+    "birth_dots",
+    "birth_compact",
+    "birth_two_digit_year",
+    "birth_serial",
+)
+"""Forms that hold day, month and year, in the order of the pool; the first is dd/mm/yyyy."""
+
+PARTIAL_FORMS = ("birth_year_only", "birth_month_year", "birth_zero_filled")
+"""Forms that leave something out, after the full ones in the pool."""
+
+
+def day_number(day: date) -> int:
+    """Returns the day's number; 1/1/1900 is 0."""
+    return (day - FIRST_DAY).days
+
+
+@cache
+def parts() -> tuple[Array, Array, Array]:
+    """Returns year, month and day of the month of every day number."""
+    days = np.datetime64(FIRST_DAY) + np.arange(DAYS)
+    years = days.astype("M8[Y]").astype(np.int32) + 1970
+    months = days.astype("M8[M]").astype(np.int32) % 12 + 1
+    of_month = (days - days.astype("M8[M]")).astype(np.int32) + 1
+    return years, months, of_month
+
+
+def day_of(years: Array, months: Array, days: Array) -> Array:
+    """Returns the day number of each date, or -1 where there is no such date."""
+    start = ((years - 1970) * 12 + months - 1).astype("M8[M]")
+    first = start.astype("M8[D]")
+    length = ((start + 1).astype("M8[D]") - first).astype(np.int64)
+    number = (first - np.datetime64(FIRST_DAY)).astype(np.int64) + days - 1
+    valid = (days >= 1) & (days <= length) & (months >= 1) & (months <= 12)
+    return np.where(valid & (number >= 0) & (number < DAYS), number, -1)
+
+
+def new_year(years: Array) -> Array:
+    """Returns the day number of 1 January of each year."""
+    first = np.ones_like(years)
+    return day_of(years, first, first)
+
+
+@cache
+def texts() -> pa.Array:
+    """Returns the pool: each full form of each day, then each partial form."""
+    years, months, days = parts()
+    plain = pa.array([str(number) for number in range(2030)], pa.string())
+    padded = pa.array([f"{number:02d}" for number in range(100)], pa.string())
+    year, month, day = (pc.take(plain, pa.array(part)) for part in (years, months, days))
+    mm, dd, yy = (pc.take(padded, pa.array(part)) for part in (months, days, years % 100))
+    iso = _joined("-", year, mm, dd)
+    full = [
+        _joined("/", dd, mm, year),
+        iso,
+        _joined("", iso, " 00:00:00"),
+        _joined("/", day, month, year),
+        _joined("-", dd, mm, year),
+        _joined(".", dd, mm, year),
+        _joined("", year, mm, dd),
+        _joined("/", dd, mm, yy),
+        pc.cast(pa.array(np.arange(DAYS) + 2), pa.string()),
+    ]
+    partial = [year, _joined("/", mm, year), _joined("", "00/00/", year)]
+    return pa.concat_arrays([*full, *partial])
+
+
+def _joined(separator: str, *texts_to_join: pa.Array | str) -> pa.Array:
+    return pc.binary_join_element_wise(*texts_to_join, separator)
+
+
+def text_position(form: str, days: Array) -> Array:
+    """Returns the pool positions of the days written in one form."""
+    return (FULL_FORMS + PARTIAL_FORMS).index(form) * DAYS + days

@@ -1,0 +1,107 @@
+"""Columns that are edited before they are built, and the record of the faults.
+
+Belongs here: EditedColumn, which puts off building strings until all edits are known, and
+FaultLog, which remembers who got which fault. Does not belong here: any particular fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl.simulate.draws import Array
+
+
+class EditedColumn:
+    """A text column as row numbers into a pool of texts.
+
+    An edit changes a row's number or adds new texts to the pool; the column is built once, at
+    the end, by one gather. A number of -1 stands for null.
+
+    Attributes:
+        index: For each row, the position of its text in the pool.
+    """
+
+    def __init__(self, pool: pa.Array, index: Array) -> None:
+        self._pools = [pool]
+        self._size = len(pool)
+        self.index = index.astype(np.int32)
+
+    def add(self, texts: pa.Array | Sequence[str]) -> Array:
+        """Adds texts to the pool and returns their positions."""
+        extra = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string())
+        start = self._size
+        self._pools.append(extra)
+        self._size += len(extra)
+        return np.arange(start, self._size, dtype=np.int32)
+
+    def replace(self, rows: Array, texts: pa.Array | Sequence[str]) -> None:
+        """Gives each of `rows` the text at the same position of `texts`."""
+        self.index[rows] = self.add(texts)
+
+    def blank(self, rows: Array) -> None:
+        """Makes `rows` null."""
+        self.index[rows] = -1
+
+    def texts(self, rows: Array) -> pa.Array:
+        """Returns the present texts of `rows`."""
+        return _gather(self._pool(), self.index[rows])
+
+    def build(self) -> pa.Array:
+        """Returns the column."""
+        return _gather(self._pool(), self.index)
+
+    def _pool(self) -> pa.Array:
+        if len(self._pools) > 1:
+            self._pools = [pa.concat_arrays(self._pools)]
+        return self._pools[0]
+
+
+def _gather(pool: pa.Array, index: Array) -> pa.Array:
+    missing = index < 0
+    positions = pa.array(index, mask=missing) if missing.any() else pa.array(index)
+    return pc.take(pool, positions, boundscheck=False)
+
+
+class FaultLog:
+    """Which record got which faults."""
+
+    def __init__(self, kinds: Sequence[str]) -> None:
+        """Starts an empty log.
+
+        Args:
+            kinds: All fault kinds that may be noted.
+        """
+        self._kinds = sorted(kinds)
+        self._code = {kind: code for code, kind in enumerate(self._kinds)}
+        self._notes: list[Array] = []
+
+    def note(self, kind: str, rows: Array) -> None:
+        """Notes that `rows` got a fault; each row at most once per kind."""
+        self._notes.append(np.asarray(rows, dtype=np.int64) * len(self._kinds) + self._code[kind])
+
+    def forget(self, records: Array) -> None:
+        """Removes all notes of the records in a mask."""
+        notes = self._all()
+        self._notes = [notes[~records[notes // len(self._kinds)]]]
+
+    def counts(self) -> dict[str, int]:
+        """Returns the number of records per kind, for kinds that occurred."""
+        codes = self._all() % len(self._kinds)
+        totals = np.bincount(codes, minlength=len(self._kinds))
+        return {kind: int(totals[code]) for kind, code in self._code.items() if totals[code]}
+
+    def build(self, size: int) -> pa.Array:
+        """Returns each record's kinds, sorted, `;` between, empty where there are none."""
+        notes = np.sort(self._all())
+        rows, codes = np.divmod(notes, len(self._kinds))
+        offsets = np.zeros(size + 1, dtype=np.int32)
+        np.cumsum(np.bincount(rows, minlength=size), out=offsets[1:])
+        names = pc.take(pa.array(self._kinds, pa.string()), pa.array(codes))
+        return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), names), ";")
+
+    def _all(self) -> Array:
+        return np.concatenate(self._notes) if self._notes else np.empty(0, dtype=np.int64)

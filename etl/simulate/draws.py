@@ -1,0 +1,91 @@
+"""Random draws, many at a time.
+
+Belongs here: the chunk's generator and the few ways in which the simulator draws from it. Does
+not belong here: any knowledge of people or registers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+TABLE_SIZE = 1 << 16
+
+
+def sampling_table(weights: Sequence[float] | Array) -> Array:
+    """Returns a table in which each outcome stands as often as its weight asks for.
+
+    A random 16-bit number used as an index then draws from the distribution, at the cost of one
+    memory access. Shares are exact to 1/65,536.
+
+    Args:
+        weights: One weight per outcome, not all zero.
+    """
+    shares = np.asarray(weights, dtype=np.float64)
+    edges = np.rint(np.cumsum(shares) / shares.sum() * TABLE_SIZE).astype(np.int64)
+    counts = np.diff(edges, prepend=0)
+    kind = np.uint8 if len(shares) <= 256 else np.uint16
+    return np.repeat(np.arange(len(shares), dtype=kind), counts)
+
+
+class Draws:
+    """The random numbers of one chunk.
+
+    Each chunk has its own stream, derived from the seed and the chunk's number, so that chunks
+    can be made in any order and in any process.
+    """
+
+    def __init__(self, seed: int, *key: int) -> None:
+        self._rng = np.random.Generator(
+            np.random.SFC64(np.random.SeedSequence(seed, spawn_key=key))
+        )
+
+    def bits16(self, size: int) -> Array:
+        """Returns random 16-bit numbers, to index a sampling table."""
+        return self._rng.integers(0, TABLE_SIZE, size, dtype=np.uint16)
+
+    def outcome(self, table: Array, size: int) -> Array:
+        """Returns draws from a sampling table."""
+        return table[self.bits16(size)]
+
+    def unit(self, size: int) -> Array:
+        """Returns uniform numbers from 0 (inclusive) to 1 (exclusive)."""
+        return self._rng.random(size, dtype=np.float32)
+
+    def below(self, high: int | Array, size: int) -> Array:
+        """Returns uniform integers from 0 to `high` - 1."""
+        if isinstance(high, int):
+            return self._rng.integers(0, high, size, dtype=np.int32)
+        return (self._rng.random(size) * high).astype(np.int64)
+
+    def chance(self, probability: float | Array, size: int) -> Array:
+        """Returns a mask that is true with the given probability."""
+        return self.unit(size) < probability
+
+    def order(self, size: int) -> Array:
+        """Returns a random permutation of 0 to `size` - 1."""
+        return self._rng.permutation(size)
+
+    def one_of(self, rates: Mapping[str, float], size: int) -> dict[str, Array]:
+        """Draws at most one of several kinds for each row.
+
+        Args:
+            rates: Probability of each kind; together at most 1.
+            size: Number of rows.
+
+        Returns:
+            The row numbers of each kind, ascending.
+        """
+        kinds = [kind for kind, rate in rates.items() if rate > 0]
+        edges = np.cumsum([rates[kind] for kind in kinds])
+        drawn = self.unit(size)
+        if not kinds:
+            return {}
+        rows = np.flatnonzero(drawn < edges[-1])
+        which = np.searchsorted(edges, drawn[rows], side="right")
+        return {kind: rows[which == position] for position, kind in enumerate(kinds)}

@@ -1,0 +1,108 @@
+"""Serial numbers that are unique without a list of those already given, and their digits.
+
+Belongs here: the division of a number range among chunks, the permutation that makes it look
+random, and turning integers into text. Does not belong here: what a number means.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+
+from etl.simulate.draws import Array
+
+_ROUNDS = 4
+
+
+def rank_within(groups: Array) -> Array:
+    """Returns each row's rank among the rows of its group, in row order.
+
+    Args:
+        groups: Group of each row, unsigned integers of at most 16 bits (sorted by radix).
+    """
+    order = np.argsort(groups, kind="stable")
+    counts = np.bincount(groups)
+    starts = np.cumsum(counts) - counts
+    ranks = np.empty(len(groups), dtype=np.int64)
+    ranks[order] = np.arange(len(groups)) - np.repeat(starts, counts)
+    return ranks
+
+
+def chunk_positions(groups: Array, chunk: int, chunks: int, capacity: int) -> Array:
+    """Returns positions that no other row of the group has, in this chunk or any other.
+
+    Chunk c of C owns the positions c, c + C, c + 2C and so on of every group.
+
+    Args:
+        groups: Group of each row.
+        chunk: This chunk's number.
+        chunks: How many chunks there are.
+        capacity: Positions of a group.
+
+    Raises:
+        ValueError: A group has more rows than positions.
+    """
+    positions = rank_within(groups) * chunks + chunk
+    if len(positions) and int(positions.max()) >= capacity:
+        raise ValueError(
+            "Too many people share one place, sex and year of birth for the digits of a personal "
+            "number: ask for fewer citizens or a wider birth_window_days."
+        )
+    return positions
+
+
+def scatter(positions: Array, keys: Array, left: int, right: int) -> Array:
+    """Permutes 0 .. left*right - 1, differently for each key, so that neighbours part.
+
+    A Feistel network over two digits of mixed base: one to one by construction, so that unique
+    positions stay unique.
+
+    Args:
+        positions: Numbers below `left` * `right`.
+        keys: Chooses the permutation; any integers.
+        left: Base of the upper digit.
+        right: Base of the lower digit.
+    """
+    upper, lower = np.divmod(positions.astype(np.uint64), np.uint64(right))
+    salt = keys.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    for number in range(_ROUNDS):
+        if number % 2:
+            lower = (lower + _mix(upper + salt, number)) % np.uint64(right)
+        else:
+            upper = (upper + _mix(lower + salt, number)) % np.uint64(left)
+    return (upper * np.uint64(right) + lower).astype(np.int64)
+
+
+def _mix(values: Array, number: int) -> Array:
+    mixed = (values + np.uint64(number + 1)) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(29)
+    mixed *= np.uint64(0x94D049BB133111EB)
+    return mixed >> np.uint64(33)
+
+
+@cache
+def _four_digits() -> Array:
+    """Returns the texts 0000 to 9999, each as one 32-bit word."""
+    digits = np.char.zfill(np.arange(10_000).astype("S4"), 4)
+    return digits.view(np.uint32)
+
+
+def fixed_width(numbers: Array, width: int) -> pa.Array:
+    """Returns numbers as text with leading zeros.
+
+    Args:
+        numbers: Non-negative integers below 10 to the power of `width`.
+        width: Digits, at most 12.
+    """
+    words = np.empty((len(numbers), 3), dtype=np.uint32)
+    rest, low = np.divmod(numbers, 10_000)
+    high, middle = np.divmod(rest, 10_000)
+    table = _four_digits()
+    words[:, 0], words[:, 1], words[:, 2] = table[high], table[middle], table[low]
+    characters = np.ascontiguousarray(words.view(np.uint8)[:, 12 - width :])
+    offsets = np.arange(len(numbers) + 1, dtype=np.int32) * width
+    return pa.StringArray.from_buffers(
+        len(numbers), pa.py_buffer(offsets), pa.py_buffer(characters)
+    )
