@@ -8,6 +8,13 @@ Whole columns go through ``etl.normalise.bulk``, which needs pyarrow and is impo
 """
 
 from etl.normalise.births import ParsedBirth, parse_birth
+from etl.normalise.compare import (
+    BirthLevel,
+    NameComparison,
+    NameLevel,
+    compare_births,
+    compare_names,
+)
 from etl.normalise.names import ParsedName, parse_name
 from etl.normalise.notes import describe
 from etl.normalise.numbers import (
@@ -24,10 +31,15 @@ NORMALISER_VERSION: int = 1
 
 __all__ = [
     "NORMALISER_VERSION",
+    "BirthLevel",
+    "NameComparison",
+    "NameLevel",
     "ParsedBirth",
     "ParsedName",
     "ParsedNumber",
     "PersonalNumber",
+    "compare_births",
+    "compare_names",
     "decode_personal_number",
     "describe",
     "parse_birth",

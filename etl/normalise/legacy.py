@@ -14,14 +14,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
+from math import log
 from typing import NamedTuple
 
 from etl.normalise.files import read_rows
 from etl.normalise.syllables import VIETNAMESE_LETTERS, standard_syllable, unaccent
 
 # Characters a name may contain beside letters; anything else in a source is a sign of mojibake.
-NAME_PUNCTUATION = frozenset(" '-.,()/\u2019\u2018\u02bc`\u00b4\u00a0")
+NAME_PUNCTUATION = frozenset(" '-.,()/\u2019\u2018\u02bc\u00a0")
+_NAME_CHARACTERS = VIETNAMESE_LETTERS | NAME_PUNCTUATION | frozenset("fjwz")
 
 
 class Decoding(NamedTuple):
@@ -135,40 +138,78 @@ _DECODERS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("decoded_tcvn3", _decode_tcvn3),
     ("decoded_vni", _decode_vni),
     ("decoded_viscii", _decode_table("viscii")),
+    ("decoded_vps", _decode_table("vps")),
     ("decoded_cp1258", _decode_cp1258),
 )
+
+# --- VIQR: accents as ASCII signs after the vowel (RFC 1456) --------------------------------------
+
+_VIQR_MARKS = {"^": "\u0302", "(": "\u0306", "+": "\u031b", "*": "\u031b",
+               "`": "\u0300", "?": "\u0309", "~": "\u0303", "'": "\u0301",
+               ".": "\u0323"}  # fmt: skip
+_VIQR_VOWEL = re.compile(r"([aeiouy])([\^(+*]?)([`?~'.]?)", re.I)
+# Signs that no name contains for another reason, as ' and . are.
+_VIQR_SURE = re.compile(r"[aeouy][\^(+*~`]|\bdd", re.I)
+
+
+def _viqr_letter(match: re.Match[str]) -> str:
+    return unicodedata.normalize(
+        "NFC", match[1] + "".join(_VIQR_MARKS[sign] for sign in match[2] + match[3])
+    )
+
+
+def _decode_viqr(text: str) -> Decoding | None:
+    """Nguye^~n Va(n DDu+'c; only where every word becomes a Vietnamese syllable."""
+    if not _VIQR_SURE.search(text):
+        return None
+    decoded = re.sub(r"\bd[d9]", "đ", text, flags=re.I)
+    decoded = _VIQR_VOWEL.sub(_viqr_letter, decoded)
+    words = decoded.lower().split()
+    good = all(standard_syllable(word) is not None for word in words)
+    return Decoding(decoded, "decoded_viqr") if good and decoded != text else None
 
 
 def _words(text: str) -> list[str]:
     return re.split(r"[ \u00a0\u200b.,/()-]+", text.strip())
 
 
-def _readable(word: str) -> bool:
-    return standard_syllable(word.lower().replace("ð", "đ")) is not None
+def _restored_eth(word: str) -> str:
+    return "đ" + word[1:] if word.startswith("ð") else word
 
 
 class _Reading(NamedTuple):
-    """How Vietnamese a text looks; compares as a tuple, the better reading greater."""
+    """How Vietnamese a text looks; compares as a tuple, the better reading greater.
+
+    Attributes:
+        clean: No sign that names do not contain.
+        readable: How many words can be Vietnamese syllables.
+        likelihood: Sum of log shares of its syllables among Vietnamese names.
+        surname: The first word is a Vietnamese surname.
+        words: How many words there are.
+    """
 
     clean: bool
     readable: int
+    likelihood: float
     surname: bool
-    weight: float
     words: int
 
 
+# Share, in percent, given to a syllable that the frequency table lacks.
+_UNSEEN_SHARE = 0.001
+
+
 def _judge(text: str) -> _Reading:
-    words = [word for word in _words(text) if word]
-    lower = [word.lower() for word in words]
-    standard = [standard_syllable(word) for word in lower]
+    words = [word for word in _words(text.lower()) if word]
+    standard = [standard_syllable(_restored_eth(word)) for word in words]
+    weights = name_weights()
     return _Reading(
-        clean=all(c in VIETNAMESE_LETTERS or c in NAME_PUNCTUATION or c in "fjwz"
-                  for c in text.lower()),
-        readable=sum(s is not None for s in standard),
-        surname=bool(lower) and unaccent(lower[0]) in surname_keys(),
-        weight=sum(name_weights().get(s, 0.0) for s in standard if s),
+        clean=_NAME_CHARACTERS.issuperset(text.lower()),
+        readable=sum(syllable is not None for syllable in standard),
+        likelihood=sum(log(weights.get(syllable or "", _UNSEEN_SHARE)) for syllable in standard),
+        surname=bool(words) and unaccent(words[0]) in surname_keys(),
         words=len(words),
-    )  # fmt: skip
+    )
 
 
 def _accepts(source: _Reading, result: _Reading) -> bool:
@@ -208,15 +249,31 @@ def undo_utf8(text: str) -> str | None:
     """
     best = None
     for _ in range(2):
-        source = as_bytes(text)
-        if source is None:
+        found = next(filter(None, (_as_utf8(source) for source in _byte_strings(text))), None)
+        if found is None:
             break
-        try:
-            text = source.encode("latin-1").decode("utf-8")
-        except UnicodeError:
-            break
-        best = text
+        best = text = found
     return best
+
+
+def _as_utf8(source: bytes) -> str | None:
+    try:
+        text = source.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return None if text.isascii() or any(unicodedata.category(c) == "Cc" for c in text) else text
+
+
+def _byte_strings(text: str) -> Iterator[bytes]:
+    """The bytes a string may have been, by the encodings that Vietnamese computers read them in."""
+    latin = as_bytes(text)
+    if latin is not None:
+        yield latin.encode("latin-1")
+        # The second byte of à is a no-break space, which cleaning turns into a plain one.
+        yield re.sub("\u00c3 (?=[a-z ]|$)", "\u00c3\u00a0", latin).encode("latin-1")
+    for encoding in ("cp1258", "mac_roman"):
+        with suppress(UnicodeEncodeError):
+            yield text.encode(encoding)
 
 
 def decode_legacy(text: str) -> Decoding | None:
@@ -230,7 +287,7 @@ def decode_legacy(text: str) -> Decoding | None:
         None when the string is not mojibake, or nothing decides between two readings.
     """
     if text.isascii():
-        return None
+        return _decode_viqr(text)
     repaired = undo_utf8(text)
     if repaired is not None:
         return Decoding(unicodedata.normalize("NFC", repaired), "decoded_double_utf8")

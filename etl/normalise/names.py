@@ -125,7 +125,7 @@ def analyse(token: str) -> Token:
     if standard != restored:
         mask |= _TONE
     canonical = standard[0].upper() + standard[1:]
-    if len(canonical) == 1:
+    if len(canonical) == 1 or restored in _placeholder_words():
         mask |= _CLEAN
     return Token(canonical, _token_key(standard), mask | _case_note(composed, canonical))
 
@@ -148,7 +148,7 @@ def _foreign(composed: str, lower: str, mask: int) -> Token:
     if lower.isascii() and key in syllable_keys():
         mask |= _UNACCENTED
     safe = lower.isalpha() and (lower.isascii() or _beyond_latin1(lower))
-    if not safe or len(lower) < 3 or len(set(lower)) == 1:
+    if not safe or len(lower) < 3 or len(set(lower)) == 1 or lower in _placeholder_words():
         mask |= _CLEAN
     return Token(canonical, key, mask)
 
@@ -181,6 +181,12 @@ def _placeholders() -> frozenset[str]:
 
 
 @cache
+def _placeholder_words() -> frozenset[str]:
+    """First words of the placeholders, which send a name down the careful path."""
+    return frozenset(name.split()[0] for name in _placeholders())
+
+
+@cache
 def _accented_surnames() -> frozenset[str]:
     """Keys of surnames that are never written without accents: nguyen, tran, le."""
     rows = [r["value"].lower() for r in read_rows("name_frequencies.csv", "etl")
@@ -190,13 +196,16 @@ def _accented_surnames() -> frozenset[str]:
 
 def resolve(raw: str) -> NameRow:
     """Understand one name; any string at all returns, in time linear in its length."""
-    tokens = raw.split(" ")
-    entries = [_LEXICON[token] for token in tokens] if len(raw) <= _MAX_RAW_LENGTH else []
+    if len(raw) > _MAX_RAW_LENGTH:
+        return rejected_name("name_too_long", NAME_NOTE_BIT["too_long"])
+    entries = [_LEXICON[token] for token in raw.split(" ")]
     mask = 0
     for entry in entries:
         mask |= entry[2]
-    if mask & _CLEAN or not entries or raw.isascii():
+    if mask & _CLEAN:
         return _resolve_with_care(raw)
+    if raw.isascii() and entries[0][1] in _accented_surnames():
+        mask |= _UNACCENTED
     return _assembled(entries, mask)
 
 
@@ -251,8 +260,6 @@ def rejected_name(reason: str, mask: int = 0) -> NameRow:
 def _resolve_with_care(raw: str) -> NameRow:
     if not raw or raw.isspace():
         return rejected_name("name_missing")
-    if len(raw) > _MAX_RAW_LENGTH:
-        return rejected_name("name_too_long", NAME_NOTE_BIT["too_long"])
     work = _Work(raw)
     work.replace(unicodedata.normalize("NFC", raw), "nfc")
     _take_name_from_qr(work)
@@ -280,7 +287,7 @@ def _restore_eth_words(words: list[str]) -> list[str]:
 
 
 def _decode(work: _Work) -> None:
-    if work.text.isascii() or _readable_throughout(work.text):
+    if _readable_throughout(work.text):
         return
     decoding: Decoding | None = decode_legacy(work.text)
     if decoding:
@@ -296,6 +303,9 @@ def _clean(work: _Work) -> None:
     stripped = _ALIAS.sub("", work.text)
     if stripped:
         work.replace(stripped, "alias_dropped")
+
+
+_LOST_LETTER = re.compile("\ufffd|[^\\W\\d_][?]+[^\\W\\d_]|(?<!\\w)[?]+[^\\W\\d_]|[^\\W\\d_][?]+ ")
 
 
 def _full_width_folded(text: str) -> str:
@@ -319,6 +329,8 @@ def _finish(work: _Work) -> NameRow:
     work.replace(tidy, "spaces")
     if len(tidy) > MAX_NAME_LENGTH:
         return rejected_name("name_too_long", work.mask | NAME_NOTE_BIT["too_long"])
+    if _LOST_LETTER.search(tidy):
+        return rejected_name("name_damaged", work.mask | NAME_NOTE_BIT["lost_letters"])
     symbols = len(_KEPT.findall(tidy.replace(".", "")))
     work.replace(_without_symbols(tidy), "punctuation")
     without_digits = "".join(c for c in work.text if not c.isnumeric())
