@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl.simulate import arrow
 from etl.simulate.draws import Array
 
 FIRST_DAY = date(1900, 1, 1)
@@ -72,28 +73,24 @@ def new_year(years: Array) -> Array:
 def texts() -> pa.Array:
     """Returns the pool: each full form of each day, then each partial form."""
     years, months, days = parts()
-    plain = pa.array([str(number) for number in range(2030)], pa.string())
-    padded = pa.array([f"{number:02d}" for number in range(100)], pa.string())
-    year, month, day = (pc.take(plain, pa.array(part)) for part in (years, months, days))
-    mm, dd, yy = (pc.take(padded, pa.array(part)) for part in (months, days, years % 100))
-    iso = _joined("-", year, mm, dd)
+    plain = arrow.from_texts([str(number) for number in range(2030)])
+    padded = arrow.from_texts([f"{number:02d}" for number in range(100)])
+    year, month, day = (arrow.gather(plain, part) for part in (years, months, days))
+    mm, dd, yy = (arrow.gather(padded, part) for part in (months, days, years % 100))
+    iso = arrow.join("-", year, mm, dd)
     full = [
-        _joined("/", dd, mm, year),
+        arrow.join("/", dd, mm, year),
         iso,
-        _joined("", iso, " 00:00:00"),
-        _joined("/", day, month, year),
-        _joined("-", dd, mm, year),
-        _joined(".", dd, mm, year),
-        _joined("", year, mm, dd),
-        _joined("/", dd, mm, yy),
-        pc.cast(pa.array(np.arange(DAYS) + 2), pa.string()),
+        arrow.join("", iso, " 00:00:00"),
+        arrow.join("/", day, month, year),
+        arrow.join("-", dd, mm, year),
+        arrow.join(".", dd, mm, year),
+        arrow.join("", year, mm, dd),
+        arrow.join("/", dd, mm, yy),
+        pc.cast(arrow.from_numpy(np.arange(DAYS) + 2), pa.string()),
     ]
-    partial = [year, _joined("/", mm, year), _joined("", "00/00/", year)]
+    partial = [year, arrow.join("/", mm, year), arrow.join("", "00/00/", year)]
     return pa.concat_arrays([*full, *partial])
-
-
-def _joined(separator: str, *texts_to_join: pa.Array | str) -> pa.Array:
-    return pc.binary_join_element_wise(*texts_to_join, separator)
 
 
 def text_position(form: str, days: Array) -> Array:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from etl.simulate import calendar, reference
-from etl.simulate.columns import EditedColumn, FaultLog
+from etl.simulate import arrow, calendar, reference
+from etl.simulate.columns import FaultLog
 from etl.simulate.draws import Array, Draws
 from etl.simulate.families import link_families
 from etl.simulate.faults_facts import apply_birth_faults, apply_gender_faults, apply_place_faults
@@ -92,12 +91,10 @@ def _apply_faults(draws: Draws, records: Records, rates: dict[str, float], log: 
 
 def _truth_table(records: Records, log: FaultLog, chunk: int) -> pa.Table:
     nobody = records.ghost | records.junk
-    personal = EditedColumn(
-        records.identity.personal_ids, np.where(nobody, -1, records.person)
-    ).build()
+    personal = arrow.gather(records.identity.personal_ids, np.where(nobody, -1, records.person))
     columns = [
         record_ids(chunk, records.size),
         personal,
-        pc.fill_null(log.build(records.size), ""),
+        log.build(records.size),
     ]
     return pa.Table.from_arrays(columns, schema=TRUTH_SCHEMA)

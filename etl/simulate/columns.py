@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl.simulate import arrow
 from etl.simulate.draws import Array
 
 
@@ -32,7 +33,7 @@ class EditedColumn:
 
     def add(self, texts: pa.Array | Sequence[str]) -> Array:
         """Adds texts to the pool and returns their positions."""
-        extra = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string())
+        extra = texts if isinstance(texts, pa.Array) else arrow.from_texts(texts)
         start = self._size
         self._pools.append(extra)
         self._size += len(extra)
@@ -48,22 +49,16 @@ class EditedColumn:
 
     def texts(self, rows: Array) -> pa.Array:
         """Returns the present texts of `rows`."""
-        return _gather(self._pool(), self.index[rows])
+        return arrow.gather(self._pool(), self.index[rows])
 
     def build(self) -> pa.Array:
         """Returns the column."""
-        return _gather(self._pool(), self.index)
+        return arrow.gather(self._pool(), self.index)
 
     def _pool(self) -> pa.Array:
         if len(self._pools) > 1:
             self._pools = [pa.concat_arrays(self._pools)]
         return self._pools[0]
-
-
-def _gather(pool: pa.Array, index: Array) -> pa.Array:
-    missing = index < 0
-    positions = pa.array(index, mask=missing) if missing.any() else pa.array(index)
-    return pc.take(pool, positions, boundscheck=False)
 
 
 class FaultLog:
@@ -100,8 +95,9 @@ class FaultLog:
         rows, codes = np.divmod(notes, len(self._kinds))
         offsets = np.zeros(size + 1, dtype=np.int32)
         np.cumsum(np.bincount(rows, minlength=size), out=offsets[1:])
-        names = pc.take(pa.array(self._kinds, pa.string()), pa.array(codes))
-        return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), names), ";")
+        names = arrow.gather(arrow.from_texts(self._kinds), codes)
+        lists = pa.ListArray.from_arrays(arrow.from_numpy(offsets), names)
+        return pc.binary_join(lists, arrow.scalar(";"))
 
     def _all(self) -> Array:
         return np.concatenate(self._notes) if self._notes else np.empty(0, dtype=np.int64)

@@ -84,7 +84,7 @@ def _digit_wrong(draws: Draws, year: Array, month: Array, day: Array) -> Array:
     step = 1 + draws.below(9, len(year))
 
     def last_digit(number: Array) -> Array:
-        return number - number % 10 + (number + step) % 10
+        return np.asarray(number - number % 10 + (number + step) % 10)
 
     decade = year - year // 10 % 10 * 10 + (year // 10 + step) % 10 * 10
     wrong = calendar.day_of(
@@ -92,7 +92,8 @@ def _digit_wrong(draws: Draws, year: Array, month: Array, day: Array) -> Array:
         np.where(part == 1, last_digit(month), month),
         np.where(part == 0, last_digit(day), day),
     )
-    return np.where(wrong >= 0, wrong, calendar.day_of(last_digit(year), month, day))
+    fallback = calendar.day_of(last_digit(year), month, day)
+    return np.where(wrong >= 0, wrong, fallback)
 
 
 def apply_gender_faults(

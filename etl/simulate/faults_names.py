@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.simulate import encodings
+from etl.simulate import arrow, encodings
 from etl.simulate.columns import FaultLog
 from etl.simulate.draws import Array, Draws
 from etl.simulate.insurance import Records
@@ -69,9 +68,8 @@ def _daily_names(draws: Draws, records: Records, rows: Array, texts: list[str]) 
     pools = parts()
     sex = records.people.sex[records.person[rows]]
     bits = draws.bits16(len(texts))
-    women = pc.take(pools.given_texts[1], pa.array(pools.given[1][bits]))
-    men = pc.take(pools.given_texts[0], pa.array(pools.given[0][bits]))
-    others = pc.if_else(pa.array(sex == 1), women, men).to_pylist()
+    men, women = (arrow.gather(pools.given_texts[s], pools.given[s][bits]) for s in range(2))
+    others = pc.if_else(arrow.from_mask(sex == 1), women, men).to_pylist()
     return [
         f"{text.rpartition(' ')[0]} {other}".strip()
         for text, other in zip(texts, others, strict=True)
@@ -149,7 +147,7 @@ def apply_name_faults(
                 after = pc.utf8_upper(before)
             else:
                 texts = layer[kind](draws, records, rows, before.to_pylist()) if len(rows) else []
-                after = pa.array(texts, pa.string())
-            changed = pc.not_equal(before, after).to_numpy(zero_copy_only=False)
-            column.replace(rows[changed], after.filter(pa.array(changed)))
+                after = arrow.from_texts(texts)
+            changed = arrow.to_mask(pc.not_equal(before, after))
+            column.replace(rows[changed], after.filter(arrow.from_mask(changed)))
             log.note(kind, rows[changed])

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from etl.simulate import reference
+from etl.simulate import arrow, reference
 from etl.simulate.columns import FaultLog
 from etl.simulate.draws import Array, Draws
 from etl.simulate.insurance import Records
@@ -298,10 +296,9 @@ def apply_card_faults(
     column.index[rows] = column.index[others].copy()
     log.note("card_of_other", rows)
     rows = chosen.get("card_unknown_code", nobody)
-    code = pa.array(UNKNOWN_CARD_CODES)
-    code = pc.take(code, pa.array(draws.below(len(UNKNOWN_CARD_CODES), len(rows))))
-    number = pc.take(records.own_number, pa.array(rows))
-    column.replace(rows, pc.binary_join_element_wise(code, "401", number, ""))
+    codes = arrow.from_texts(UNKNOWN_CARD_CODES)
+    code = arrow.gather(codes, draws.below(len(UNKNOWN_CARD_CODES), len(rows)))
+    column.replace(rows, arrow.join("", code, "401", arrow.gather(records.own_number, rows)))
     log.note("card_unknown_code", rows)
     rows = chosen.get("card_missing", nobody)
     column.blank(rows)

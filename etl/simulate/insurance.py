@@ -12,9 +12,8 @@ from functools import cache
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from etl.simulate import calendar, numbers, reference
+from etl.simulate import arrow, calendar, numbers, reference
 from etl.simulate.columns import EditedColumn
 from etl.simulate.draws import Array, Draws, sampling_table
 from etl.simulate.people import YEAR_DAYS, People
@@ -193,7 +192,7 @@ def make_records(
     columns = {
         "full_name": EditedColumn(names, person),
         "date_of_birth": EditedColumn(calendar.texts(), identity.birth_text[person]),
-        "gender": EditedColumn(pa.array(GENDER_FORMS), people.sex[person]),
+        "gender": EditedColumn(arrow.from_texts(GENDER_FORMS), people.sex[person]),
         "id_number": EditedColumn(identity.personal_ids, person),
         "insurance_number": EditedColumn(digits, np.arange(len(person))),
         "province_code": EditedColumn(province_pool(), home),
@@ -219,19 +218,23 @@ def make_records(
 def province_pool() -> pa.Array:
     """Returns the code of 2025 of each province, then the code of before."""
     places = reference.places()
-    return pa.array([*places.new_codes, *places.old_codes])
+    return arrow.from_texts([*places.new_codes, *places.old_codes])
 
 
 def insurance_table(spec: SimulationSpec, draws: Draws, records: Records, chunk: int) -> pa.Table:
     """Returns the register's rows of a chunk, with whatever the faults made of them."""
     size = records.size
     text = {name: column.build() for name, column in records.columns.items()}
-    flags = {name: pa.array(mask.astype(np.int16)) for name, mask in records.schemes.items()}
+    flags = {
+        name: arrow.from_numpy(mask.astype(np.int16)) for name, mask in records.schemes.items()
+    }
     columns = {
         **text,
         **flags,
         "record_id": record_ids(chunk, size),
-        "status": EditedColumn(pa.array(["active", "ended"]), records.ended).build(),
+        "status": arrow.gather(
+            arrow.from_texts(["active", "ended"]), records.ended.astype(np.int8)
+        ),
         "employer_code": _employers(spec, draws, records),
         "updated_at": change_times(spec, draws, size, reference.shares("insurance")["update_days"]),
     }
@@ -242,7 +245,7 @@ def record_ids(chunk: int, size: int) -> pa.Array:
     """Returns record ids: R and ten digits, in the order of the rows."""
     sequence = np.arange(size, dtype=np.int64) + chunk * RECORDS_PER_CHUNK + 1
     digits = numbers.fixed_width(sequence, 10)
-    return pc.binary_join_element_wise("R", digits, "")
+    return arrow.join("", "R", digits)
 
 
 def _draw_schemes(draws: Draws, age: Array) -> dict[str, Array]:
@@ -295,11 +298,11 @@ def _cards(draws: Draws, records: Records) -> EditedColumn:
     segment[records.schemes["compulsory_si"][rows]] = 3
     code = tables[segment, draws.bits16(len(rows))]
     provinces = reference.places().new_codes
-    prefixes = pa.array([code + province for code in codes for province in provinces])
+    prefixes = arrow.from_texts([code + province for code in codes for province in provinces])
     position = code.astype(np.int32) * len(provinces) + records.people.home[records.person[rows]]
-    prefix = pc.take(prefixes, pa.array(position))
-    number = pc.take(records.own_number, pa.array(rows))
-    column.replace(rows, pc.binary_join_element_wise(prefix, number, ""))
+    prefix = arrow.gather(prefixes, position)
+    number = arrow.gather(records.own_number, rows)
+    column.replace(rows, arrow.join("", prefix, number))
     return column
 
 

@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from etl.simulate import reference
+from etl.simulate import arrow, reference
 from etl.simulate.draws import Array, Draws, sampling_table
 from etl.simulate.people import People, second_twins
 
@@ -106,14 +105,14 @@ def parts() -> Parts:
         tables["given"].append(sampling_table([float(row["share_percent"]) for row in given]))
         tables["middles"].append(len(middle))
         tables["givens"].append(len(given))
-        tables["given_texts"].append(pa.array(given_names, pa.string()))
+        tables["given_texts"].append(arrow.from_texts(given_names))
     minorities = [
         _place_minority(group, first, rest)
         for group in reference.toml_table("minority_names.toml").values()
     ]
     return Parts(
-        first=pa.array(first, pa.string()),
-        rest=pa.array(rest, pa.string()),
+        first=arrow.from_texts(first),
+        rest=arrow.from_texts(rest),
         surname=sampling_table([float(row["share_percent"]) for row in surnames]),
         cohort=_cohort_of_year(shape["cohorts"]),
         minorities=minorities,
@@ -211,9 +210,9 @@ def draw_names(draws: Draws, people: People, foreign: Array) -> NameDraw:
 def full_names(draw: NameDraw) -> pa.Array:
     """Returns names as text."""
     pools = parts()
-    first = pc.take(pools.first, pa.array(draw.first), boundscheck=False)
-    rest = pc.take(pools.rest, pa.array(draw.rest), boundscheck=False)
-    return pc.binary_join_element_wise(first, rest, " ", null_handling="skip")
+    return arrow.join(
+        " ", arrow.gather(pools.first, draw.first), arrow.gather(pools.rest, draw.rest)
+    )
 
 
 def _vietnamese_rest(draws: Draws, people: People, pools: Parts) -> Array:

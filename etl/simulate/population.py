@@ -11,9 +11,8 @@ from functools import cache
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from etl.simulate import calendar, numbers, reference
+from etl.simulate import arrow, calendar, numbers, reference
 from etl.simulate.columns import EditedColumn
 from etl.simulate.draws import Array, Draws
 from etl.simulate.people import People, second_twins, share_by_birth_year
@@ -76,9 +75,9 @@ def identify(draws: Draws, people: People, chunk: int, chunks: int) -> Identity:
     cmnd, cmnd_of, earlier, earlier_rows = _cmnd_numbers(draws, people, chunk, chunks)
     former = EditedColumn(cmnd, cmnd_of)
     former.replace(
-        earlier_rows, _joined(";", earlier, pc.take(cmnd, pa.array(cmnd_of[earlier_rows])))
+        earlier_rows, arrow.join(";", earlier, arrow.gather(cmnd, cmnd_of[earlier_rows]))
     )
-    former.replace(cancelled_rows, _joined(";", former.texts(cancelled_rows), cancelled))
+    former.replace(cancelled_rows, arrow.join(";", former.texts(cancelled_rows), cancelled))
     cancelled_of = np.full(people.size, -1, dtype=np.int32)
     cancelled_of[cancelled_rows] = np.arange(len(cancelled_rows))
     return Identity(
@@ -103,12 +102,12 @@ def population_table(
     columns = [
         identity.personal_ids[:size],
         names[:size],
-        EditedColumn(calendar.texts(), identity.birth_text[:size]).build(),
-        EditedColumn(pa.array(["Nam", "Nữ"]), people.sex[:size]).build(),
+        arrow.gather(calendar.texts(), identity.birth_text[:size]),
+        arrow.gather(arrow.from_texts(["Nam", "Nữ"]), people.sex[:size]),
         identity.former[:size],
-        EditedColumn(pa.array(["alive", "deceased"]), dead).build(),
-        EditedColumn(calendar.texts(), death).build(),
-        EditedColumn(pa.array(reference.places().new_codes), people.home[:size]).build(),
+        arrow.gather(arrow.from_texts(["alive", "deceased"]), dead.astype(np.int8)),
+        arrow.gather(calendar.texts(), death),
+        arrow.gather(arrow.from_texts(reference.places().new_codes), people.home[:size]),
         identity.addresses[:size],
         change_times(spec, draws, size, reference.shares("population")["update_days"]),
     ]
@@ -119,7 +118,7 @@ def change_times(spec: SimulationSpec, draws: Draws, size: int, days: int) -> pa
     """Returns times of the last change, to the second, before the reference date."""
     end = np.datetime64(spec.reference_date).astype("M8[s]")
     seconds = end - 1 - draws.below(days * 86_400, size)
-    return pa.array(seconds.astype("M8[us]"))
+    return arrow.from_numpy(seconds.astype("M8[us]"))
 
 
 def draw_addresses(draws: Draws, home: Array, household: Array) -> pa.Array:
@@ -128,7 +127,7 @@ def draw_addresses(draws: Draws, home: Array, household: Array) -> pa.Array:
     wards = len(reference.lines("wards.txt"))
     house_of = draws.below(len(house), len(home))[household]
     ward_of = draws.below(wards, len(home))[household] + home.astype(np.int32) * wards
-    return _joined(", ", pc.take(house, pa.array(house_of)), pc.take(ward, pa.array(ward_of)))
+    return arrow.join(", ", arrow.gather(house, house_of), arrow.gather(ward, ward_of))
 
 
 @cache
@@ -140,7 +139,7 @@ def _address_pools() -> tuple[pa.Array, pa.Array]:
         for province in reference.places().new_names
         for number, ward in enumerate(reference.lines("wards.txt"))
     ]
-    return pa.array(house), pa.array(ward)
+    return arrow.from_texts(house), arrow.from_texts(ward)
 
 
 def _cells(place: Array, sex: Array, year: Array) -> Array:
@@ -230,7 +229,3 @@ def _birth_texts(draws: Draws, people: People) -> Array:
         calendar.text_position("birth_year_only", days),
         calendar.text_position("birth_standard", days),
     )
-
-
-def _joined(separator: str, *texts: pa.Array) -> pa.Array:
-    return pc.binary_join_element_wise(*texts, separator, null_handling="skip")

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from etl.simulate import insurance, population
+from etl.simulate import arrow, insurance, population
 from etl.simulate.chunks import TRUTH_SCHEMA
 from etl.simulate.databases import open_database
 from etl.simulate.running import simulate_batches
@@ -35,7 +35,6 @@ KEYS = {"insurance": "record_id", "population": "personal_id", "truth": "record_
 _REPETITIVE = {
     *("gender", "status", "date_of_death", "province_code", "employer_code", "faults"),
     *("compulsory_si", "voluntary_si", "unemployment_insurance", "health_insurance"),
-    "date_of_birth",
 }
 """Columns worth a Parquet dictionary; the others are nearly all different."""
 
@@ -125,7 +124,7 @@ def _write(
             sink.write(getattr(batch, name))
         rows["insurance"] += batch.insurance.num_rows
         rows["population"] += batch.population.num_rows
-        rows["clean"] += pc.sum(pc.equal(batch.truth["faults"], "")).as_py()
+        rows["clean"] += pc.sum(pc.equal(batch.truth["faults"], arrow.scalar(""))).as_py()
         faults.update(batch.fault_counts)
         if progress is not None:
             progress(rows["population"])
