@@ -16,11 +16,12 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
+from itertools import pairwise
 from math import log
 from typing import NamedTuple
 
 from etl.normalise.files import read_rows
-from etl.normalise.syllables import VIETNAMESE_LETTERS, standard_syllable, unaccent
+from etl.normalise.syllables import VIETNAMESE_LETTERS, standard_syllable
 
 # Characters a name may contain beside letters; anything else in a source is a sign of mojibake.
 NAME_PUNCTUATION = frozenset(" '-.,()/\u2019\u2018\u02bc\u00a0")
@@ -32,13 +33,6 @@ class Decoding(NamedTuple):
 
     text: str
     note: str
-
-
-@cache
-def surname_keys() -> frozenset[str]:
-    """Unaccented surnames of the frequency table: evidence that a reading is right."""
-    rows = read_rows("name_frequencies.csv", "etl")
-    return frozenset(unaccent(r["value"].lower()) for r in rows if r["part"] == "surname")
 
 
 @cache
@@ -134,12 +128,20 @@ def _restore_horn(token: str) -> str:
     return restored if standard_syllable(restored.lower()) else token
 
 
-_DECODERS: tuple[tuple[str, Callable[[str], str]], ...] = (
-    ("decoded_tcvn3", _decode_tcvn3),
-    ("decoded_vni", _decode_vni),
-    ("decoded_viscii", _decode_table("viscii")),
-    ("decoded_vps", _decode_table("vps")),
-    ("decoded_cp1258", _decode_cp1258),
+class _Decoder(NamedTuple):
+    """One encoding: its note, how to undo it, and how often it was used (log, relative)."""
+
+    note: str
+    decode: Callable[[str], str]
+    prior: float
+
+
+_DECODERS = (
+    _Decoder("decoded_tcvn3", _decode_tcvn3, 3.0),
+    _Decoder("decoded_vni", _decode_vni, 3.0),
+    _Decoder("decoded_cp1258", _decode_cp1258, 1.0),
+    _Decoder("decoded_viscii", _decode_table("viscii"), 0.0),
+    _Decoder("decoded_vps", _decode_table("vps"), 0.0),
 )
 
 # --- VIQR: accents as ASCII signs after the vowel (RFC 1456) --------------------------------------
@@ -181,50 +183,92 @@ class _Reading(NamedTuple):
     """How Vietnamese a text looks; compares as a tuple, the better reading greater.
 
     Attributes:
-        clean: No sign that names do not contain.
         readable: How many words can be Vietnamese syllables.
         likelihood: Sum of log shares of its syllables among Vietnamese names.
-        surname: The first word is a Vietnamese surname.
-        words: How many words there are.
+        words: The words, in the standard spelling where they are syllables.
     """
 
-    clean: bool
     readable: int
     likelihood: float
-    surname: bool
-    words: int
+    words: tuple[str, ...]
 
 
 # Share, in percent, given to a syllable that the frequency table lacks.
 _UNSEEN_SHARE = 0.001
+# From this share on, a syllable is evidence that a name is Vietnamese.
+_TELLING_SHARE = 0.05
+# Log-likelihood by which a reading must beat another to be believed.
+_CLEAR_GAIN = log(500)
+_CLEAR_LEAD = log(5)
+_ODD_CAPITAL_COST = 4.0
+
+
+# A capital accented letter after a small one, as in PhÕm or TrÀn, is no spelling of a name.
+_INNER_CAPITAL = re.compile(r"[a-z\u00df-\u00ff][\u00c0-\u00de]")
+
+
+def readable_as_is(text: str) -> bool:
+    """Whether every word can be a Vietnamese syllable and none betrays another encoding."""
+    reading = _judge(text)
+    return reading.readable == len(reading.words) and not telltales().intersection(reading.words)
 
 
 def _judge(text: str) -> _Reading:
-    words = [word for word in _words(text.lower()) if word]
-    standard = [standard_syllable(_restored_eth(word)) for word in words]
+    words = [_restored_eth(word.lower()) for word in _words(text) if word]
+    standard = [standard_syllable(word) for word in words]
+    if _INNER_CAPITAL.search(text):
+        odd = [bool(_INNER_CAPITAL.search(word)) for word in _words(text) if word]
+        standard = [None if o else known for o, known in zip(odd, standard, strict=True)]
     weights = name_weights()
     return _Reading(
-        clean=_NAME_CHARACTERS.issuperset(text.lower()),
         readable=sum(syllable is not None for syllable in standard),
         likelihood=sum(log(weights.get(syllable or "", _UNSEEN_SHARE)) for syllable in standard),
-        surname=bool(words) and unaccent(words[0]) in surname_keys(),
-        words=len(words),
+        words=tuple(known or word for known, word in zip(standard, words, strict=True)),
     )
 
 
-def _accepts(source: _Reading, result: _Reading) -> bool:
+def _has_signs(text: str) -> bool:
+    """Whether it contains what no name does: signs and controls, and ª and º, which are letters."""
+    return any(c not in NAME_PUNCTUATION and (not c.isalpha() or c in "ªº") for c in text)
+
+
+def _accepts(text: str, source: _Reading, decoded: str, result: _Reading) -> bool:
     """Whether a decoding explains the source: it must read as Vietnamese where the source did not.
 
     A source with signs that no name contains may leave up to half of its words unread, for typing
-    errors; one that is all letters must become readable throughout, or nearly so in a long name.
+    errors. One that is all letters must become readable throughout, or in two words more, and one
+    of the words that changed must be common in Vietnamese names: Loïc is not Lọc.
     """
-    if not result.clean or result.readable <= source.readable:
+    if not _NAME_CHARACTERS.issuperset(decoded.lower()):
         return False
-    if result.readable == result.words:
-        return True
-    if not source.clean:
-        return 2 * result.readable >= result.words
-    return result.surname and result.readable - source.readable >= 2
+    total = len(result.words)
+    if telltales().intersection(source.words):
+        return result.readable == total and result.likelihood - source.likelihood > _CLEAR_GAIN
+    if result.readable <= source.readable:
+        return False
+    if _has_signs(text):
+        return 2 * result.readable >= total
+    if result.readable < total and result.readable - source.readable < 2:
+        return False
+    changed = set(result.words) - set(source.words)
+    return any(name_weights().get(word, 0.0) >= _TELLING_SHARE for word in changed)
+
+
+@cache
+def telltales() -> frozenset[str]:
+    """Words that can be syllables but are no names, and that a very common name turns into.
+
+    ``thò`` is what Thị becomes when VNI is read as Latin-1.
+    """
+    return frozenset(row["word"] for row in read_rows("mojibake_telltales.csv"))
+
+
+def _odd_capitals(text: str) -> int:
+    """Words of a decoded text whose capitals no typist would choose: HiỀn, or đào Hoàng."""
+    words = [word for word in _words(text) if word]
+    inner = sum(any(a.islower() and b.isupper() for a, b in pairwise(word)) for word in words)
+    small = sum(word.startswith("đ") for word in words) if text[:1] and not text.islower() else 0
+    return inner + small
 
 
 def _candidates(text: str) -> Iterator[tuple[_Reading, Decoding]]:
@@ -232,13 +276,15 @@ def _candidates(text: str) -> Iterator[tuple[_Reading, Decoding]]:
     if source is None:
         return
     before = _judge(text)
-    for note, decode in _DECODERS:
-        decoded = unicodedata.normalize("NFC", decode(source))
+    for decoder in _DECODERS:
+        decoded = unicodedata.normalize("NFC", decoder.decode(source))
         if decoded == text:
             continue
-        after = _judge(decoded)
-        if _accepts(before, after):
-            yield after, Decoding(decoded, note)
+        after = _judge(decoded.lower())
+        if _accepts(text, before, decoded, after):
+            odds = decoder.prior - _ODD_CAPITAL_COST * _odd_capitals(decoded)
+            after = after._replace(likelihood=after.likelihood + odds)
+            yield after, Decoding(decoded, decoder.note)
 
 
 def undo_utf8(text: str) -> str | None:
@@ -261,7 +307,11 @@ def _as_utf8(source: bytes) -> str | None:
         text = source.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    return None if text.isascii() or any(unicodedata.category(c) == "Cc" for c in text) else text
+    return text if not text.isascii() and all(map(_is_latin, text)) else None
+
+
+def _is_latin(char: str) -> bool:
+    return (" " <= char <= "~") or unicodedata.name(char, "").startswith(("LATIN", "COMBINING"))
 
 
 def _byte_strings(text: str) -> Iterator[bytes]:
@@ -291,11 +341,13 @@ def decode_legacy(text: str) -> Decoding | None:
     repaired = undo_utf8(text)
     if repaired is not None:
         return Decoding(unicodedata.normalize("NFC", repaired), "decoded_double_utf8")
-    best: tuple[_Reading, Decoding] | None = None
-    tied = False
-    for reading, decoding in _candidates(text):
-        if best is None or reading > best[0]:
-            best, tied = (reading, decoding), False
-        elif reading == best[0] and decoding.text != best[1].text:
-            tied = True
-    return None if best is None or tied else best[1]
+    found = sorted(_candidates(text), key=lambda pair: pair[0], reverse=True)
+    if not found:
+        return None
+    best_reading, best = found[0]
+    for reading, decoding in found[1:]:
+        lead = best_reading.likelihood - reading.likelihood
+        rival = reading.readable == best_reading.readable and lead < _CLEAR_LEAD
+        if rival and decoding.text.lower() != best.text.lower():
+            return None
+    return best

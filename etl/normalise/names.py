@@ -18,7 +18,7 @@ from functools import cache
 from typing import NamedTuple
 
 from etl.normalise.files import read_rows
-from etl.normalise.legacy import Decoding, decode_legacy, surname_keys
+from etl.normalise.legacy import Decoding, decode_legacy, readable_as_is, telltales
 from etl.normalise.notes import NAME_NOTE_BIT, NAME_NOTES, unpack
 from etl.normalise.syllables import (
     VIETNAMESE_LETTERS,
@@ -125,7 +125,7 @@ def analyse(token: str) -> Token:
     if standard != restored:
         mask |= _TONE
     canonical = standard[0].upper() + standard[1:]
-    if len(canonical) == 1 or restored in _placeholder_words():
+    if len(canonical) == 1 or restored in _careful_words() or _INNER_CAPITAL.search(composed):
         mask |= _CLEAN
     return Token(canonical, _token_key(standard), mask | _case_note(composed, canonical))
 
@@ -148,7 +148,7 @@ def _foreign(composed: str, lower: str, mask: int) -> Token:
     if lower.isascii() and key in syllable_keys():
         mask |= _UNACCENTED
     safe = lower.isalpha() and (lower.isascii() or _beyond_latin1(lower))
-    if not safe or len(lower) < 3 or len(set(lower)) == 1 or lower in _placeholder_words():
+    if not safe or len(lower) < 3 or len(set(lower)) == 1 or lower in _careful_words():
         mask |= _CLEAN
     return Token(canonical, key, mask)
 
@@ -181,17 +181,17 @@ def _placeholders() -> frozenset[str]:
 
 
 @cache
-def _placeholder_words() -> frozenset[str]:
-    """First words of the placeholders, which send a name down the careful path."""
-    return frozenset(name.split()[0] for name in _placeholders())
+def _careful_words() -> frozenset[str]:
+    """Words that send a name down the careful path: placeholders begin so, or mojibake looks so."""
+    return frozenset(name.split()[0] for name in _placeholders()) | telltales()
 
 
 @cache
 def _accented_surnames() -> frozenset[str]:
     """Keys of surnames that are never written without accents: nguyen, tran, le."""
-    rows = [r["value"].lower() for r in read_rows("name_frequencies.csv", "etl")
-            if r["part"] == "surname"]  # fmt: skip
-    return frozenset(surname_keys() - {value for value in rows if value.isascii()})
+    rows = read_rows("name_frequencies.csv", "etl")
+    surnames = {row["value"].lower() for row in rows if row["part"] == "surname"}
+    return frozenset(map(unaccent, surnames)) - surnames
 
 
 def resolve(raw: str) -> NameRow:
@@ -226,6 +226,8 @@ def _assembled(entries: list[Token], mask: int) -> NameRow:
 
 _INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069\u180e\u034f]")
 _ODD_SPACES = re.compile(r"[\t\n\v\f\r\u00a0\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\u1680]")
+_INNER_CAPITAL = re.compile(r"[a-z\u00df-\u00ff][\u00c0-\u00de]")
+_LOST_CODE = re.compile("[^\\W\\d_][\x80-\x9f]|[\x80-\x9f][^\\W\\d_]")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad]")
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2019\u2018\u02bc\u00b4`\u02b9\uff07\u2032", "'"))
 _ALIAS = re.compile(r"\s*[(\[][^()\[\]]*[)\]]?\s*$")
@@ -275,23 +277,14 @@ def _take_name_from_qr(work: _Work) -> None:
         work.replace(parts[2], "qr_text")
 
 
-def _readable_throughout(text: str) -> bool:
-    return all(
-        standard_syllable(word) is not None
-        for word in _restore_eth_words(text.lower().replace("\u00a0", " ").split())
-    )
-
-
-def _restore_eth_words(words: list[str]) -> list[str]:
-    return [_restore_eth(word) for word in words]
-
-
 def _decode(work: _Work) -> None:
-    if _readable_throughout(work.text):
+    if readable_as_is(work.text):
         return
     decoding: Decoding | None = decode_legacy(work.text)
     if decoding:
         work.replace(decoding.text, decoding.note)
+    elif _LOST_CODE.search(work.text):
+        work.mask |= NAME_NOTE_BIT["lost_letters"]
 
 
 def _clean(work: _Work) -> None:
@@ -329,7 +322,7 @@ def _finish(work: _Work) -> NameRow:
     work.replace(tidy, "spaces")
     if len(tidy) > MAX_NAME_LENGTH:
         return rejected_name("name_too_long", work.mask | NAME_NOTE_BIT["too_long"])
-    if _LOST_LETTER.search(tidy):
+    if work.mask & NAME_NOTE_BIT["lost_letters"] or _LOST_LETTER.search(tidy):
         return rejected_name("name_damaged", work.mask | NAME_NOTE_BIT["lost_letters"])
     symbols = len(_KEPT.findall(tidy.replace(".", "")))
     work.replace(_without_symbols(tidy), "punctuation")

@@ -86,20 +86,21 @@ def syllable_bases() -> dict[str, tuple[int, bool]]:
     bases: dict[str, tuple[int, bool]] = {}
     for row in read_rows("onsets.csv"):
         onset = row["onset"]
-        for rhyme in _rhymes_after(onset, row["before"], row["glide"] == "yes", rhymes):
+        for rhyme in _rhymes_after(row, rhymes):
             base = onset + rhyme
             bases[base] = (tone_position(base, len(onset)), rhyme.endswith(STOP_CODAS))
     return bases
 
 
-def _rhymes_after(
-    onset: str, before: str, glide: bool, rhymes: dict[str, list[str]]
-) -> Iterator[str]:
+def _rhymes_after(row: dict[str, str], rhymes: dict[str, list[str]]) -> Iterator[str]:
+    onset, before = row["onset"], row["before"]
     if before == "qu":
         yield from rhymes["qu"]
         return
     yield from (rhyme for rhyme in rhymes["plain"] if _allowed(onset, before, rhyme))
-    if glide:
+    if row["y"] == "yes":
+        yield from rhymes["open_y"]
+    if row["glide"] == "yes":
         yield from rhymes["glide"]
     if not onset:
         yield from rhymes["bare"]
