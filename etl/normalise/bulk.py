@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import pyarrow as pa
 
 from etl.normalise.births import parse_birth
-from etl.normalise.names import rejected_name, resolve
-from etl.normalise.notes import joined
+from etl.normalise.columns import COLUMNS, resolve_column
 from etl.normalise.numbers import Field, parse_number
 from etl.normalise.values import parse_flag, parse_gender
 
@@ -29,10 +28,7 @@ if TYPE_CHECKING:
 PARALLEL_FROM = 300_000
 _CHUNK = 50_000
 
-NAME_SCHEMA = pa.schema(
-    [(c, pa.string()) for c in
-     ("raw", "canonical", "name_key", "surname", "middle", "given", "notes", "reject")]
-)  # fmt: skip
+NAME_SCHEMA = pa.schema([(column, pa.string()) for column in ("raw", *COLUMNS)])
 BIRTH_SCHEMA = pa.schema(
     [("raw", pa.string()), ("birth_date", pa.date32()), ("birth_year", pa.int32()),
      ("birth_month", pa.int32()), ("precision", pa.string()), ("notes", pa.string()),
@@ -60,17 +56,7 @@ def _strings(raw: Column) -> pa.Array:
 
 
 def _name_batch(raw: pa.Array) -> pa.RecordBatch:
-    rows = [resolve(s) if s is not None else rejected_name("name_missing") for s in raw.to_pylist()]
-    if not rows:
-        return _empty(NAME_SCHEMA)
-    canonical, key, surname, middle, given, masks, reject = zip(*rows, strict=True)
-    columns = (canonical, key, surname, middle, given, list(map(joined, masks)), reject)
-    arrays = [raw, *(pa.array(column, pa.string()) for column in columns)]
-    return pa.RecordBatch.from_arrays(arrays, schema=NAME_SCHEMA)
-
-
-def _empty(schema: pa.Schema) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([pa.array([], f.type) for f in schema], schema=schema)
+    return pa.RecordBatch.from_arrays([raw, *resolve_column(raw)], schema=NAME_SCHEMA)
 
 
 def _batches(raw: pa.Array) -> list[pa.Array]:

@@ -38,10 +38,10 @@ _SPACES = NAME_NOTE_BIT["spaces"]
 _NFC = NAME_NOTE_BIT["nfc"]
 _ETH = NAME_NOTE_BIT["eth"]
 _TONE = NAME_NOTE_BIT["tone_style"]
-_UNACCENTED = NAME_NOTE_BIT["unaccented"]
-# Above the notes: the token needs the cleaning steps; the token is empty.
-_CLEAN = 1 << len(NAME_NOTES)
-_NOTE_MASK = _CLEAN - 1
+UNACCENTED = NAME_NOTE_BIT["unaccented"]
+# Above the notes: the name needs the cleaning steps.
+CARE = 1 << len(NAME_NOTES)
+NOTE_MASK = CARE - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def analyse(token: str) -> Token:
         mask |= _TONE
     canonical = standard[0].upper() + standard[1:]
     if len(canonical) == 1 or restored in _careful_words() or _INNER_CAPITAL.search(composed):
-        mask |= _CLEAN
+        mask |= CARE
     return Token(canonical, _token_key(standard), mask | _case_note(composed, canonical))
 
 
@@ -146,10 +146,10 @@ def _foreign(composed: str, lower: str, mask: int) -> Token:
     if canonical.lower() == composed.lower() and canonical != composed:
         mask |= _CASE
     if lower.isascii() and key in syllable_keys():
-        mask |= _UNACCENTED
+        mask |= UNACCENTED
     safe = lower.isalpha() and (lower.isascii() or _beyond_latin1(lower))
     if not safe or len(lower) < 3 or len(set(lower)) == 1 or lower in _careful_words():
-        mask |= _CLEAN
+        mask |= CARE
     return Token(canonical, key, mask)
 
 
@@ -163,7 +163,7 @@ class _Lexicon(dict[str, Token]):
 
     def __missing__(self, token: str) -> Token:
         if not token:
-            return Token("", "", _SPACES | _CLEAN)
+            return Token("", "", _SPACES | CARE)
         entry = analyse(token)
         if len(token) <= _MAX_TOKEN_CACHED:
             if len(self) >= _MAX_LEXICON:
@@ -194,6 +194,16 @@ def _accented_surnames() -> frozenset[str]:
     return frozenset(map(unaccent, surnames)) - surnames
 
 
+def is_bare_surname(key: str) -> bool:
+    """Whether a word without accents is a surname that is never written without them."""
+    return key in _accented_surnames()
+
+
+def look_up(token: str) -> Token:
+    """``analyse``, once per distinct word."""
+    return _LEXICON[token]
+
+
 def resolve(raw: str) -> NameRow:
     """Understand one name; any string at all returns, in time linear in its length."""
     if len(raw) > _MAX_RAW_LENGTH:
@@ -202,10 +212,10 @@ def resolve(raw: str) -> NameRow:
     mask = 0
     for entry in entries:
         mask |= entry[2]
-    if mask & _CLEAN:
+    if mask & CARE:
         return _resolve_with_care(raw)
-    if raw.isascii() and entries[0][1] in _accented_surnames():
-        mask |= _UNACCENTED
+    if raw.isascii() and is_bare_surname(entries[0][1]):
+        mask |= UNACCENTED
     return _assembled(entries, mask)
 
 
@@ -217,15 +227,15 @@ def _assembled(entries: list[Token], mask: int) -> NameRow:
         words[0] if len(words) > 1 else "",
         " ".join(words[1:-1]),
         words[-1],
-        mask & _NOTE_MASK,
+        mask & NOTE_MASK,
         None,
     )
 
 
 # --- the careful path -----------------------------------------------------------------------------
 
-_INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069\u180e\u034f]")
-_ODD_SPACES = re.compile(r"[\t\n\v\f\r\u00a0\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\u1680]")
+INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069\u180e\u034f]")
+ODD_SPACES = re.compile("[\t\n\v\f\r\u00a0\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\u1680]")
 _INNER_CAPITAL = re.compile(r"[a-z\u00df-\u00ff][\u00c0-\u00de]")
 _LOST_CODE = re.compile("[^\\W\\d_][\x80-\x9f]|[\x80-\x9f][^\\W\\d_]")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad]")
@@ -265,7 +275,7 @@ def _resolve_with_care(raw: str) -> NameRow:
     work = _Work(raw)
     work.replace(unicodedata.normalize("NFC", raw), "nfc")
     _take_name_from_qr(work)
-    work.replace(_INVISIBLE.sub("", work.text), "invisible_characters")
+    work.replace(INVISIBLE.sub("", work.text), "invisible_characters")
     _decode(work)
     _clean(work)
     return _finish(work)
@@ -288,7 +298,7 @@ def _decode(work: _Work) -> None:
 
 
 def _clean(work: _Work) -> None:
-    work.replace(_ODD_SPACES.sub(" ", work.text), "spaces")
+    work.replace(ODD_SPACES.sub(" ", work.text), "spaces")
     work.replace(_CONTROLS.sub("", work.text), "control_characters")
     work.replace(_full_width_folded(work.text), "full_width")
     work.text = work.text.translate(_APOSTROPHES)
@@ -338,7 +348,7 @@ def _finish(work: _Work) -> NameRow:
     for entry in entries:
         mask |= entry.mask
     if _lacks_accents(entries):
-        mask |= _UNACCENTED
+        mask |= UNACCENTED
     row = _assembled(entries, mask)
     return row._replace(key=_joined_key(entries))
 
@@ -353,7 +363,7 @@ def _joined_key(entries: list[Token]) -> str:
 
 def _lacks_accents(entries: list[Token]) -> bool:
     ascii_only = all(entry.canonical.isascii() for entry in entries)
-    return ascii_only and entries[0].key in _accented_surnames()
+    return ascii_only and is_bare_surname(entries[0].key)
 
 
 def _unusable(work: _Work, entries: list[Token], symbols: int) -> str | None:
