@@ -3,7 +3,8 @@
 Belongs here: the package's public names, loaded when first used, so that importing the package
 costs nothing. The parts: people, families and names make a population; population and insurance
 make the two registers; the faults_* modules spoil the insurance register and note what they did;
-chunks puts one chunk together, running makes all chunks, writing and databases take them out.
+chunks puts one chunk together, running makes all chunks; writing, parquet and databases take them
+out.
 Shares and rates are data: ``tables/`` and ``fault_rates.toml``.
 """
 
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from etl.simulate.spec import SimulatedBatch, SimulationReport, SimulationSpec
 
 if TYPE_CHECKING:
+    from etl.simulate.databases import write_database
+    from etl.simulate.parquet import write_parquet
     from etl.simulate.running import simulate_batches
-    from etl.simulate.writing import write_database, write_parquet
 
 __all__ = [
     "SimulatedBatch",
@@ -29,8 +31,8 @@ __all__ = [
 
 _HOME = {
     "simulate_batches": "etl.simulate.running",
-    "write_database": "etl.simulate.writing",
-    "write_parquet": "etl.simulate.writing",
+    "write_database": "etl.simulate.databases",
+    "write_parquet": "etl.simulate.parquet",
 }
 
 

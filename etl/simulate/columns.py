@@ -27,7 +27,8 @@ class EditedColumn:
     """
 
     def __init__(self, pool: pa.Array, index: Array) -> None:
-        self._pools = [pool]
+        self._base = pool
+        self._added: list[pa.Array] = []
         self._size = len(pool)
         self.index = index.astype(np.int32)
 
@@ -35,7 +36,7 @@ class EditedColumn:
         """Adds texts to the pool and returns their positions."""
         extra = texts if isinstance(texts, pa.Array) else arrow.from_texts(texts)
         start = self._size
-        self._pools.append(extra)
+        self._added.append(extra)
         self._size += len(extra)
         return np.arange(start, self._size, dtype=np.int32)
 
@@ -48,17 +49,22 @@ class EditedColumn:
         self.index[rows] = -1
 
     def texts(self, rows: Array) -> pa.Array:
-        """Returns the present texts of `rows`."""
-        return arrow.gather(self._pool(), self.index[rows])
+        """Returns the present texts of `rows`.
+
+        The base pool is large and the added texts are few, so they are not put together here.
+        """
+        index, size = self.index[rows], len(self._base)
+        if not len(index) or int(index.max()) < size:
+            return arrow.gather(self._base, index)
+        self._added = [pa.concat_arrays(self._added)]
+        return pc.coalesce(
+            arrow.gather(self._base, np.where(index < size, index, -1)),
+            arrow.gather(self._added[0], np.where(index < size, -1, index - size)),
+        )
 
     def build(self) -> pa.Array:
         """Returns the column."""
-        return arrow.gather(self._pool(), self.index)
-
-    def _pool(self) -> pa.Array:
-        if len(self._pools) > 1:
-            self._pools = [pa.concat_arrays(self._pools)]
-        return self._pools[0]
+        return arrow.gather(pa.concat_arrays([self._base, *self._added]), self.index)
 
 
 class FaultLog:

@@ -1,13 +1,14 @@
 """Tables in databases: created with a key, filled in bulk.
 
-Belongs here: COPY through ADBC for PostgreSQL, batched inserts through SQLAlchemy for all other
-databases. Does not belong here: anything about what the tables mean.
+Belongs here: what is refused to be overwritten, COPY through ADBC for PostgreSQL, and batched
+inserts through SQLAlchemy for all other databases. Does not belong here: what the tables hold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -28,30 +29,76 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
+from etl.simulate import reference
+from etl.simulate.parquet import parquet_file
+from etl.simulate.spec import SimulationReport, SimulationSpec
+from etl.simulate.writing import KEYS, SCHEMAS, Progress, Sink, write_batches
+
 _BATCH_ROWS = 10_000
 _KEY_LENGTH = 32
 
 
-@contextmanager
-def open_database(
-    url: str, name: str, schema: pa.Schema, key: str, *, replace: bool
-) -> Iterator[TableSink]:
-    """Creates a table and yields a sink for its rows.
+def write_database(
+    spec: SimulationSpec,
+    insurance_url: str,
+    population_url: str,
+    truth: str | Path | None = None,
+    *,
+    replace: bool = False,
+    progress: Progress | None = None,
+) -> SimulationReport:
+    """Writes tables `insurance` and `population`, each with a primary key.
 
     Args:
-        url: SQLAlchemy URL.
-        name: Name of the table.
-        schema: Its columns.
-        key: The column that is its primary key.
-        replace: Whether a table of that name may be dropped.
+        spec: The request.
+        insurance_url: SQLAlchemy URL of the insurance register.
+        population_url: SQLAlchemy URL of the population register; may be the same.
+        truth: Where the truth goes: a SQLAlchemy URL (table `truth`), a `.parquet` file, or a
+            directory that gets `truth.parquet`. None leaves it out.
+        replace: Whether tables and files of those names may be overwritten.
+        progress: Called with the number of citizens done so far.
 
     Raises:
-        FileExistsError: The table is there already and `replace` is false.
+        FileExistsError: A table or file is there already and `replace` is false.
+        ValueError: The request cannot be met.
     """
+    reference.fault_kinds(spec.fault_rates)
+    urls = {"insurance": insurance_url, "population": population_url}
+    if truth is not None and "://" in str(truth):
+        urls["truth"] = str(truth)
+    if not replace:
+        _refuse_existing(urls)
+    with ExitStack() as stack:
+        sinks: dict[str, Sink] = {}
+        if truth is not None and "truth" not in urls:
+            path = Path(truth)
+            path = path if path.suffix == ".parquet" else path / "truth.parquet"
+            sinks["truth"] = stack.enter_context(parquet_file(path, "truth", replace=replace))
+        for name, url in urls.items():
+            sinks[name] = stack.enter_context(_open_table(url, name))
+        return write_batches(spec, sinks, progress)
+
+
+def _refuse_existing(urls: Mapping[str, str]) -> None:
+    """Refuses before anything is changed, if a table of any of the names is there."""
+    for name, url in urls.items():
+        engine = create_engine(_with_driver(make_url(url)))
+        found = inspect(engine).has_table(name)
+        engine.dispose()
+        if found:
+            place = engine.url.render_as_string(hide_password=True)
+            raise FileExistsError(
+                f"{place} has a table {name} already; ask to replace it, or name another database"
+            )
+
+
+@contextmanager
+def _open_table(url: str, name: str) -> Iterator[Sink]:
+    """Creates a table, in place of any of its name, and yields a sink for its rows."""
     address = _with_driver(make_url(url))
     engine = create_engine(address)
     try:
-        table = _create(engine, name, schema, key, replace=replace)
+        table = _create(engine, name)
         if address.get_backend_name() == "postgresql":
             with _postgresql_sink(address, name) as copy:
                 yield copy
@@ -62,15 +109,7 @@ def open_database(
         engine.dispose()
 
 
-class TableSink:
-    """Somewhere that takes rows."""
-
-    def write(self, table: pa.Table) -> None:
-        """Takes some rows and makes them durable."""
-        raise NotImplementedError
-
-
-class _InsertSink(TableSink):
+class _InsertSink:
     """Inserts rows in batches, one transaction per chunk."""
 
     def __init__(self, connection: Connection, table: Table) -> None:
@@ -85,7 +124,7 @@ class _InsertSink(TableSink):
         self._connection.commit()
 
 
-class _CopySink(TableSink):
+class _CopySink:
     """Copies rows as binary COPY, one transaction per chunk."""
 
     def __init__(self, connection: Any, name: str) -> None:
@@ -100,7 +139,7 @@ class _CopySink(TableSink):
 
 
 @contextmanager
-def _postgresql_sink(address: URL, name: str) -> Iterator[TableSink]:
+def _postgresql_sink(address: URL, name: str) -> Iterator[Sink]:
     from adbc_driver_postgresql import dbapi  # noqa: PLC0415, only where it is needed
 
     plain = address.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -113,19 +152,14 @@ def _with_driver(url: URL) -> URL:
     return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
 
 
-def _create(engine: Engine, name: str, schema: pa.Schema, key: str, *, replace: bool) -> Table:
+def _create(engine: Engine, name: str) -> Table:
+    schema, key = SCHEMAS[name], KEYS[name]
     table = Table(
         name,
         MetaData(),
         *(Column(field.name, _type(field, key), primary_key=field.name == key) for field in schema),
     )
-    if inspect(engine).has_table(name):
-        if not replace:
-            place = engine.url.render_as_string(hide_password=True)
-            raise FileExistsError(
-                f"{place} has a table {name} already; ask to replace it, or name another database"
-            )
-        table.drop(engine)
+    table.drop(engine, checkfirst=True)
     table.create(engine)
     return table
 

@@ -67,6 +67,23 @@ class Draws:
         """Returns a mask that is true with the given probability."""
         return self.unit(size) < probability
 
+    def rows(self, probability: float, size: int) -> Array:
+        """Returns the rows, ascending, that an event of some probability hits.
+
+        Rare events are drawn as gaps between hits, which costs nothing for the rows between.
+        """
+        if probability <= 0 or not size:
+            return np.empty(0, dtype=np.int64)
+        if probability > 0.1:
+            return np.flatnonzero(self.unit(size) < probability)
+        expected = size * probability
+        block = int(expected + 6 * expected**0.5 + 16)
+        hits = np.cumsum(self._rng.geometric(probability, block)) - 1
+        while hits[-1] < size:
+            more = np.cumsum(self._rng.geometric(probability, block)) + hits[-1]
+            hits = np.concatenate([hits, more])
+        return hits[: np.searchsorted(hits, size)]
+
     def order(self, size: int) -> Array:
         """Returns a random permutation of 0 to `size` - 1."""
         return self._rng.permutation(size)
@@ -82,10 +99,9 @@ class Draws:
             The row numbers of each kind, ascending.
         """
         kinds = [kind for kind, rate in rates.items() if rate > 0]
-        edges = np.cumsum([rates[kind] for kind in kinds])
-        drawn = self.unit(size)
         if not kinds:
             return {}
-        rows = np.flatnonzero(drawn < edges[-1])
-        which = np.searchsorted(edges, drawn[rows], side="right")
+        edges = np.cumsum([rates[kind] for kind in kinds])
+        rows = self.rows(float(edges[-1]), size)
+        which = np.searchsorted(edges, self._rng.random(len(rows)) * edges[-1], side="right")
         return {kind: rows[which == position] for position, kind in enumerate(kinds)}

@@ -55,7 +55,8 @@ def _shared_by_family(
 ) -> None:
     """Records whole households under the number of their head."""
     people = records.people
-    chosen = draws.chance(rate, people.size)
+    chosen = np.zeros(people.size, dtype=bool)
+    chosen[draws.rows(rate, people.size)] = True
     head = people.household[records.person]
     rows = np.flatnonzero(chosen[head] & (head != records.person))
     _use_persons(records, rows, head[rows], "id_family_shared", log)
@@ -119,17 +120,16 @@ def _spouse(_draws: Draws, records: Records, rows: Array, log: FaultLog) -> None
 
 
 def _sibling(_draws: Draws, records: Records, rows: Array, log: FaultLog) -> None:
-    """Uses the next child of the same father, twins left out; after the last comes the first."""
+    """Uses the last child of the same father, and for the last the first; twins are left out."""
     people = records.people
     children = np.flatnonzero((people.father >= 0) & (people.twin < 0))
-    order = children[np.argsort(people.father[children], kind="stable")]
-    father = people.father[order]
-    start = np.searchsorted(father, father, side="left")
-    end = np.searchsorted(father, father, side="right")
-    following = np.arange(len(order)) + 1
-    following = np.where(following < end, following, start)
+    first, last = np.full((2, people.size), -1, dtype=np.int32)
+    last[people.father[children]] = children
+    first[people.father[children[::-1]]] = children[::-1]
     sibling = np.full(people.size, -1, dtype=np.int32)
-    sibling[order] = np.where(end - start > 1, order[following], -1)
+    father = people.father[children]
+    sibling[children] = np.where(last[father] == children, first[father], last[father])
+    sibling[sibling == np.arange(people.size)] = -1
     _relative(records, rows, sibling, "id_of_sibling", log)
 
 

@@ -1,0 +1,83 @@
+"""Registers into Parquet files.
+
+Belongs here: the files, their encoding, and what is refused to be overwritten. Does not belong
+here: what they hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from etl.simulate.spec import SimulationReport, SimulationSpec
+from etl.simulate.writing import SCHEMAS, Progress, Sink, write_batches
+
+_REPETITIVE = {
+    *("gender", "status", "date_of_death", "province_code", "employer_code", "faults"),
+    *("compulsory_si", "voluntary_si", "unemployment_insurance", "health_insurance"),
+}
+"""Columns worth a Parquet dictionary; the others are nearly all different."""
+
+
+def write_parquet(
+    spec: SimulationSpec,
+    directory: str | Path,
+    progress: Progress | None = None,
+    *,
+    replace: bool = False,
+) -> SimulationReport:
+    """Writes insurance.parquet, population.parquet and truth.parquet.
+
+    Files appear under their names only when all three are complete.
+
+    Args:
+        spec: The request.
+        directory: Made if it is not there.
+        progress: Called with the number of citizens done so far.
+        replace: Whether files of those names may be overwritten.
+
+    Raises:
+        FileExistsError: A file is there already and `replace` is false.
+        ValueError: The request cannot be met.
+    """
+    paths = {name: Path(directory) / f"{name}.parquet" for name in SCHEMAS}
+    with ExitStack() as stack:
+        sinks: dict[str, Sink] = {
+            name: stack.enter_context(parquet_file(path, name, replace=replace))
+            for name, path in paths.items()
+        }
+        return write_batches(spec, sinks, progress)
+
+
+@contextmanager
+def parquet_file(path: Path, name: str, *, replace: bool) -> Iterator[Sink]:
+    """Yields a sink whose file takes its name only when everything has gone well."""
+    if path.exists() and not replace:
+        raise FileExistsError(f"{path} is there already; ask to replace it, or name another place")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        with pq.ParquetWriter(
+            unfinished,
+            SCHEMAS[name],
+            use_dictionary=sorted(_REPETITIVE & set(SCHEMAS[name].names)),
+        ) as writer:
+            yield _ParquetSink(writer)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+class _ParquetSink:
+    """Writes each chunk as one row group."""
+
+    def __init__(self, writer: pq.ParquetWriter) -> None:
+        self._writer = writer
+
+    def write(self, table: pa.Table) -> None:
+        """Writes one row group."""
+        self._writer.write_table(table, row_group_size=table.num_rows or None)
