@@ -21,7 +21,7 @@ from math import log
 from typing import NamedTuple
 
 from etl.normalise.files import read_rows
-from etl.normalise.syllables import VIETNAMESE_LETTERS, standard_syllable
+from etl.normalise.syllables import TONE_MARKS, VIETNAMESE_LETTERS, standard_syllable
 
 # Characters a name may contain beside letters; anything else in a source is a sign of mojibake.
 NAME_PUNCTUATION = frozenset(" '-.,()/\u2019\u2018\u02bc\u00a0")
@@ -200,6 +200,8 @@ _TELLING_SHARE = 0.05
 # Log-likelihood by which a reading must beat another to be believed.
 _CLEAR_GAIN = log(500)
 _CLEAR_LEAD = log(5)
+# A shorter word on its own is too little to go by.
+_SHORTEST_LONE_WORD = 4
 _ODD_CAPITAL_COST = 4.0
 
 
@@ -209,8 +211,11 @@ _INNER_CAPITAL = re.compile(r"[a-z\u00df-\u00ff][\u00c0-\u00de]")
 
 def readable_as_is(text: str) -> bool:
     """Whether every word can be a Vietnamese syllable and none betrays another encoding."""
-    reading = _judge(text)
-    return reading.readable == len(reading.words) and not telltales().intersection(reading.words)
+    if _INNER_CAPITAL.search(text):
+        return False
+    words = [_restored_eth(word) for word in _words(text.lower()) if word]
+    readable = all(standard_syllable(word) is not None for word in words)
+    return readable and telltales().isdisjoint(words)
 
 
 def _judge(text: str) -> _Reading:
@@ -233,19 +238,26 @@ def _has_signs(text: str) -> bool:
 
 
 def _accepts(text: str, source: _Reading, decoded: str, result: _Reading) -> bool:
-    """Whether a decoding explains the source: it must read as Vietnamese where the source did not.
+    """Whether a decoding explains the source: it reads as Vietnamese where the source did not."""
+    lone = result.words[0] if len(result.words) == 1 else None
+    if lone is not None and len(lone) < _SHORTEST_LONE_WORD:
+        return False
+    if not _NAME_CHARACTERS.issuperset(decoded.lower()):
+        return False
+    if telltales().intersection(source.words):
+        gain = result.likelihood - source.likelihood
+        return result.readable == len(result.words) and gain > _CLEAR_GAIN
+    return result.readable > source.readable and _reads_on_the_whole(text, source, result)
+
+
+def _reads_on_the_whole(text: str, source: _Reading, result: _Reading) -> bool:
+    """Whether enough of the words became readable.
 
     A source with signs that no name contains may leave up to half of its words unread, for typing
     errors. One that is all letters must become readable throughout, or in two words more, and one
     of the words that changed must be common in Vietnamese names: Loïc is not Lọc.
     """
-    if not _NAME_CHARACTERS.issuperset(decoded.lower()):
-        return False
     total = len(result.words)
-    if telltales().intersection(source.words):
-        return result.readable == total and result.likelihood - source.likelihood > _CLEAR_GAIN
-    if result.readable <= source.readable:
-        return False
     if _has_signs(text):
         return 2 * result.readable >= total
     if result.readable < total and result.readable - source.readable < 2:
@@ -311,7 +323,15 @@ def _as_utf8(source: bytes) -> str | None:
 
 
 def _is_latin(char: str) -> bool:
-    return (" " <= char <= "~") or unicodedata.name(char, "").startswith(("LATIN", "COMBINING"))
+    """A letter or sign of European text, or a Vietnamese tone mark."""
+    if " " <= char <= "~":
+        return True
+    letter = char.isalpha() and (char <= "\u024f" or "\u1e00" <= char <= "\u1eff")
+    return letter or char in TONE_MARKS[1:] or char == "\u2019"
+
+
+# What a Macintosh shows for the bytes that begin an accented letter in UTF-8.
+_MAC_LEADS = re.compile("[\u221a\u0192\u2206\u00b7]")
 
 
 def _byte_strings(text: str) -> Iterator[bytes]:
@@ -321,9 +341,11 @@ def _byte_strings(text: str) -> Iterator[bytes]:
         yield latin.encode("latin-1")
         # The second byte of à is a no-break space, which cleaning turns into a plain one.
         yield re.sub("\u00c3 (?=[a-z ]|$)", "\u00c3\u00a0", latin).encode("latin-1")
-    for encoding in ("cp1258", "mac_roman"):
+    with suppress(UnicodeEncodeError):
+        yield text.encode("cp1258")
+    if _MAC_LEADS.search(text):
         with suppress(UnicodeEncodeError):
-            yield text.encode(encoding)
+            yield text.encode("mac_roman")
 
 
 def decode_legacy(text: str) -> Decoding | None:

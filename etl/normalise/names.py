@@ -31,6 +31,7 @@ from etl.normalise.syllables import (
 MAX_NAME_LENGTH = 100  # The law caps a Vietnamese name at 25 letters; foreign ones run longer.
 _MAX_RAW_LENGTH = 1_000
 _MAX_TOKEN_CACHED = 40
+_MAX_ROUNDS = 3
 _MAX_LEXICON = 300_000
 
 _CASE = NAME_NOTE_BIT["case"]
@@ -39,6 +40,9 @@ _NFC = NAME_NOTE_BIT["nfc"]
 _ETH = NAME_NOTE_BIT["eth"]
 _TONE = NAME_NOTE_BIT["tone_style"]
 UNACCENTED = NAME_NOTE_BIT["unaccented"]
+_ABBREVIATED = NAME_NOTE_BIT["abbreviated"]
+# H and K are prefixes of Ê-đê and K'ho names.
+_INITIALS = frozenset("bcdđfgjlmnpqrstvwxz")
 # Above the notes: the name needs the cleaning steps.
 CARE = 1 << len(NAME_NOTES)
 NOTE_MASK = CARE - 1
@@ -115,7 +119,7 @@ def analyse(token: str) -> Token:
     """
     composed = unicodedata.normalize("NFC", token)
     mask = 0 if composed == token else _NFC
-    lower = unicodedata.normalize("NFC", composed.lower())
+    lower = unicodedata.normalize("NFC", composed.lower().replace("i\u0307", "i"))
     restored = _restore_eth(lower)
     if restored != lower:
         mask |= _ETH
@@ -125,7 +129,7 @@ def analyse(token: str) -> Token:
     if standard != restored:
         mask |= _TONE
     canonical = standard[0].upper() + standard[1:]
-    if len(canonical) == 1 or restored in _careful_words() or _INNER_CAPITAL.search(composed):
+    if restored in _careful_words() or _INNER_CAPITAL.search(composed):
         mask |= CARE
     return Token(canonical, _token_key(standard), mask | _case_note(composed, canonical))
 
@@ -148,8 +152,10 @@ def _foreign(composed: str, lower: str, mask: int) -> Token:
     if lower.isascii() and key in syllable_keys():
         mask |= UNACCENTED
     safe = lower.isalpha() and (lower.isascii() or _beyond_latin1(lower))
-    if not safe or len(lower) < 3 or len(set(lower)) == 1 or lower in _careful_words():
+    if not safe or lower in _careful_words() or (len(lower) > 1 and len(set(lower)) == 1):
         mask |= CARE
+    if lower in _INITIALS:
+        mask |= _ABBREVIATED
     return Token(canonical, key, mask)
 
 
@@ -182,8 +188,12 @@ def _placeholders() -> frozenset[str]:
 
 @cache
 def _careful_words() -> frozenset[str]:
-    """Words that send a name down the careful path: placeholders begin so, or mojibake looks so."""
-    return frozenset(name.split()[0] for name in _placeholders()) | telltales()
+    """Words that send a name down the careful path.
+
+    They begin a placeholder, may be a prefix or an abbreviation, or tell of mojibake.
+    """
+    beginnings = (name.split()[0] for name in _placeholders())
+    return frozenset(beginnings) | telltales() | {"h", "k", "ng"}
 
 
 @cache
@@ -208,15 +218,35 @@ def resolve(raw: str) -> NameRow:
     """Understand one name; any string at all returns, in time linear in its length."""
     if len(raw) > _MAX_RAW_LENGTH:
         return rejected_name("name_too_long", NAME_NOTE_BIT["too_long"])
+    return _resolve_plain(raw) or _resolve_tidied(raw) or _resolve_with_care(raw)
+
+
+def _resolve_plain(raw: str) -> NameRow | None:
+    """The name, if each of its words is plain letters."""
     entries = [_LEXICON[token] for token in raw.split(" ")]
     mask = 0
     for entry in entries:
         mask |= entry[2]
     if mask & CARE:
-        return _resolve_with_care(raw)
+        return None
     if raw.isascii() and is_bare_surname(entries[0][1]):
         mask |= UNACCENTED
     return _assembled(entries, mask)
+
+
+def _resolve_tidied(raw: str) -> NameRow | None:
+    """The name, if nothing but stray spaces and invisible characters stands in the way."""
+    visible = INVISIBLE.sub("", raw)
+    tidy = " ".join(filter(None, ODD_SPACES.sub(" ", visible).split(" ")))
+    row = _resolve_plain(tidy) if tidy != raw else None
+    if row is None:
+        return None
+    mask = row.mask
+    if visible != raw:
+        mask |= NAME_NOTE_BIT["invisible_characters"]
+    if tidy != visible:
+        mask |= _SPACES
+    return row._replace(mask=mask)
 
 
 def _assembled(entries: list[Token], mask: int) -> NameRow:
@@ -242,7 +272,10 @@ _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad]")
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2019\u2018\u02bc\u00b4`\u02b9\uff07\u2032", "'"))
 _ALIAS = re.compile(r"\s*[(\[][^()\[\]]*[)\]]?\s*$")
 _ABBREVIATION = re.compile(r"^\s*(ng)(?:\s*\.\s*|\s+(?=(?:thị|thi|văn|van|v|t)\b))(?=\S)", re.I)
-_KEPT = re.compile(r"[^\w\s'\-]|_", re.UNICODE)
+_MARKS = "".join(map(chr, range(0x300, 0x370)))
+_INNER_ZERO = re.compile(r"(?<=[^\W\d_])0(?=[^\W\d_])")
+# Some Ê-đê and Jarai letters (ơ̆, ư̆) exist only with a combining mark.
+_KEPT = re.compile(r"[^\w\s'\-\u0300-\u036f]|_|(?<![\w\u0300-\u036f])[\u0300-\u036f]+")
 _LOOSE_APOSTROPHE = re.compile(r"(?<=\w)' +(?=\w)|(?<!\w)'(?=\w)|'(?!\w)|(?<!\w)'")
 _LOOSE_HYPHEN = re.compile(r"(?<!\w)-+|-+(?!\w)")
 
@@ -272,6 +305,19 @@ def rejected_name(reason: str, mask: int = 0) -> NameRow:
 def _resolve_with_care(raw: str) -> NameRow:
     if not raw or raw.isspace():
         return rejected_name("name_missing")
+    row = _cleaned_once(raw)
+    for _ in range(_MAX_ROUNDS):
+        if row.canonical is None:
+            return row
+        again = _resolve_plain(row.canonical) or _cleaned_once(row.canonical)
+        if again.canonical == row.canonical:
+            return row._replace(key=again.key)
+        # Cleaning uncovered something else to clean.
+        row = again._replace(mask=again.mask | row.mask)
+    return rejected_name("name_junk", row.mask | NAME_NOTE_BIT["junk"])
+
+
+def _cleaned_once(raw: str) -> NameRow:
     work = _Work(raw)
     work.replace(unicodedata.normalize("NFC", raw), "nfc")
     _take_name_from_qr(work)
@@ -335,10 +381,10 @@ def _finish(work: _Work) -> NameRow:
     if work.mask & NAME_NOTE_BIT["lost_letters"] or _LOST_LETTER.search(tidy):
         return rejected_name("name_damaged", work.mask | NAME_NOTE_BIT["lost_letters"])
     symbols = len(_KEPT.findall(tidy.replace(".", "")))
-    work.replace(_without_symbols(tidy), "punctuation")
-    without_digits = "".join(c for c in work.text if not c.isnumeric())
-    work.replace(without_digits, "digits")
-    entries = [_LEXICON[token] for token in work.text.split()]
+    work.replace(_INNER_ZERO.sub("o", tidy), "letter_for_digit")
+    work.replace("".join(c for c in work.text if not c.isnumeric()), "digits")
+    work.replace(_without_symbols(work.text), "punctuation")
+    entries = [_LEXICON[token.lstrip(_MARKS)] for token in work.text.split()]
     entries = [entry for entry in entries if entry.canonical]
     reason = _unusable(work, entries, symbols)
     if reason:
@@ -375,9 +421,10 @@ def _unusable(work: _Work, entries: list[Token], symbols: int) -> str | None:
         return "name_junk"
     if len(letters) > 3 and len(set(letters.lower())) == 1:
         return "name_junk"
+    if symbols + 2 * bool(work.mask & NAME_NOTE_BIT["control_characters"]) < 2:
+        return None
     readable = sum(standard_syllable(e.canonical.lower()) is not None for e in entries)
-    odd = symbols + 2 * bool(work.mask & NAME_NOTE_BIT["control_characters"])
-    return "name_junk" if odd >= 2 and 2 * readable < len(entries) else None
+    return "name_junk" if 2 * readable < len(entries) else None
 
 
 def parse_name(raw: str | None) -> ParsedName:

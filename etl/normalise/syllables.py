@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 from etl.normalise.files import read_rows
 
@@ -121,6 +121,7 @@ def split_tone(token: str) -> tuple[str, int]:
     return base, tones[0] if len(tones) == 1 else -1
 
 
+@lru_cache(maxsize=1 << 16)
 def standard_syllable(token: str) -> str | None:
     """The syllable with its tone mark where the one tone style puts it.
 
