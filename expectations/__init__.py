@@ -1,0 +1,12 @@
+"""Great Expectations suites, one module per schema of the warehouse, and the one runner.
+
+Belongs here: what must be true of the tables. Does not belong here: Dagster, which shows each rule
+as a check (``assets/checks.py``).
+"""
+
+from expectations import clean, core, publish, raw
+from expectations.rules import Rule, Suite
+
+SUITES: tuple[Suite, ...] = (*raw.SUITES, *clean.SUITES, *core.SUITES, *publish.SUITES)
+
+__all__ = ["SUITES", "Rule", "Suite"]

@@ -1,7 +1,7 @@
 -- Inspection leads: employers whose participants are doubtful more often than usual.
 -- Doubtful: not found, deceased but active, carrying another person's or a shared number. A small
--- employer with one bad record is no lead: the lower bound of the share (Wilson, 95%) must lie
--- above the share among all employed records.
+-- employer with one bad record is no lead: there must be at least three, and the lower bound of
+-- the share (Wilson, 95%) must lie above the share among all employed records.
 with participants as (
     select
         employer_code,
@@ -40,7 +40,8 @@ from employers
 cross join usual
 cross join ops.parameters as parameters
 where
-    (
+    employers.suspect_share * employers.records > 2.5
+    and (
         employers.suspect_share + 1.92 / employers.records
         - 1.96 * sqrt(
             employers.suspect_share * (1 - employers.suspect_share) / employers.records

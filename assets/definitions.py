@@ -1,0 +1,62 @@
+"""All of it: the definitions that the UI, the daemon and the command line load.
+
+Belongs here: composition. Does not belong here: any definition itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from assets.checks import suite_checks
+from assets.jobs import full_sync, nightly
+from assets.publishing import publish_assets
+from assets.registers import raw_assets, source_specs
+from assets.resources import Doisoat
+from assets.tables import table_assets
+from etl.errors import ConfigError
+from etl.settings import Schedule, Settings, load_settings
+
+
+def build_defs(
+    settings: Settings | None = None, resources: Mapping[str, object] | None = None
+) -> dg.Definitions:
+    """Composes the definitions.
+
+    Args:
+        settings: The settings; None reads those that ``DOISOAT_CONFIG`` names. Where there are
+            none that can be read, the graph is shown all the same, and a run says what is wrong.
+        resources: Resources in place of the usual ones.
+    """
+    settings = settings or _readable_settings()
+    kinds = {
+        name: getattr(settings, name).parsed.get_backend_name() if settings else "database"
+        for name in ("insurance", "population", "target")
+    }
+    job = full_sync()
+    config_file = str(settings.file) if settings else ""
+    return dg.Definitions(
+        assets=[
+            *source_specs(kinds),
+            *raw_assets(),
+            *table_assets(),
+            *publish_assets(kinds["target"]),
+        ],
+        asset_checks=suite_checks(),
+        jobs=[job],
+        schedules=[nightly(job, settings.schedule if settings else Schedule())],
+        resources={"doisoat": Doisoat(config_file=config_file), **(resources or {})},
+        # One process: DuckDB has one writer, and Great Expectations takes seconds to load.
+        executor=dg.in_process_executor,
+    )
+
+
+def _readable_settings() -> Settings | None:
+    try:
+        return load_settings()
+    except ConfigError:
+        return None
+
+
+defs = build_defs()

@@ -1,0 +1,156 @@
+"""The ledger, and the publish to the target.
+
+Belongs here: the last two steps as Dagster sees them. Does not belong here: how rows are written
+(``etl/publish``).
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from assets.metadata import GROUPS, OWNER, table_metadata
+from assets.resources import WAREHOUSE_POOL, Doisoat
+from etl.contract import DIFFERENCE_TABLES, HISTORY_TABLES, target_metadata
+from etl.publish import publish
+from etl.publish.ledger import balance
+from etl.warehouse.statements import TableName
+
+LEDGER = TableName("ops", "ledger")
+_BALANCED = "nothing_is_lost"
+_FEEDS = {
+    "sync_runs": ["core", "reconciled"],
+    "quality_results": ["ops", "ledger"],
+}
+
+
+def _ledger_asset() -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["ops", "ledger"],
+        deps=[
+            ["raw", "insurance"],
+            ["raw", "population"],
+            ["clean", "insurance"],
+            ["clean", "population"],
+            ["clean", "rejects"],
+            ["core", "reconciled"],
+            ["core", "mismatches"],
+            ["publish", "reconciled"],
+            ["publish", "mismatch_counts"],
+        ],
+        group_name=GROUPS["ops"],
+        description="Proof that nothing was lost: rows read = understood + rejected, understood = "
+        "the sum over the statuses, leaving = reconciled. A broken equation stops the publish.",
+        owners=[OWNER],
+        kinds={"duckdb", "sql"},
+        pool=WAREHOUSE_POOL,
+        check_specs=[
+            dg.AssetCheckSpec(
+                _BALANCED,
+                asset=["ops", "ledger"],
+                blocking=True,
+                description="Every row read is accounted for. If it fails, rows were lost or "
+                "made on the way: a fault of doisoat, report it with the equation.",
+            )
+        ],
+    )
+    def ledger(context: dg.AssetExecutionContext, doisoat: Doisoat) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        with doisoat.step(context) as warehouse:
+            equations = balance(warehouse)
+            metadata = table_metadata(warehouse, LEDGER)
+        broken = [equation for equation in equations if not equation.holds]
+        return dg.MaterializeResult(
+            metadata=metadata | {"equations": dg.MetadataValue.md(_as_markdown(equations))},
+            check_results=[
+                dg.AssetCheckResult(
+                    passed=not broken,
+                    check_name=_BALANCED,
+                    severity=dg.AssetCheckSeverity.ERROR,
+                    description="; ".join(str(equation) for equation in broken)
+                    or f"{len(equations)} equations hold",
+                )
+            ],
+        )
+
+    return ledger
+
+
+def _as_markdown(equations: list) -> str:  # type: ignore[type-arg]
+    rows = "\n".join(
+        f"| {e.name} | {e.left:,} | {e.right:,} | {'yes' if e.holds else '**no**'} |"
+        for e in equations
+    )
+    return f"| equation | left | right | holds |\n|---|---|---|---|\n{rows}"
+
+
+def _target_specs(kind: str) -> list[dg.AssetSpec]:
+    comments = {table.name: table.comment or "" for table in target_metadata(None).sorted_tables}
+    return [
+        dg.AssetSpec(
+            ["target", name],
+            deps=[_FEEDS.get(name, ["publish", name]), ["ops", "ledger"]],
+            group_name=GROUPS["target"],
+            description=comments[name],
+            owners=[OWNER],
+            kinds={kind},
+        )
+        for name in (*DIFFERENCE_TABLES, *HISTORY_TABLES)
+    ]
+
+
+def _target_schema(name: str) -> dg.TableSchema:
+    table = target_metadata(None).tables[name]
+    return dg.TableSchema(
+        [
+            dg.TableColumn(
+                column.name,
+                str(column.type).lower(),
+                description=column.comment,
+                constraints=dg.TableColumnConstraints(nullable=bool(column.nullable)),
+            )
+            for column in table.columns
+        ]
+    )
+
+
+def _publish_asset(kind: str) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name="publish_to_target",
+        specs=_target_specs(kind),
+        description="Writes what differs to the target database, in one transaction.",
+        pool=WAREHOUSE_POOL,
+    )
+    def publish_to_target(
+        context: dg.AssetExecutionContext, doisoat: Doisoat
+    ) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
+        with doisoat.step(context) as warehouse:
+            counts = publish(warehouse, doisoat.settings.target)
+        for name, rows in counts.rows.items():
+            difference = counts.differences.get(name)
+            changes = (
+                {
+                    "inserted": difference.inserted,
+                    "updated": difference.updated,
+                    "deleted": difference.deleted,
+                }
+                if difference
+                else {}
+            )
+            yield dg.MaterializeResult(
+                asset_key=["target", name],
+                metadata={
+                    "dagster/row_count": rows,
+                    "dagster/column_schema": _target_schema(name),
+                    **changes,
+                },
+            )
+
+    return publish_to_target
+
+
+def publish_assets(kind: str) -> list[dg.AssetsDefinition]:
+    """Returns the ledger and the publish.
+
+    Args:
+        kind: The target's database product, for its icon.
+    """
+    return [_ledger_asset(), _publish_asset(kind)]

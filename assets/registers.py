@@ -1,0 +1,110 @@
+"""The two registers: as external assets, and as they are read into ``raw``.
+
+Belongs here: extraction as Dagster sees it. Does not belong here: reading (``etl/extract``).
+"""
+
+import dagster as dg
+
+from assets.metadata import GROUPS, OWNER, table_metadata
+from assets.resources import WAREHOUSE_POOL, Doisoat
+from etl.contract import REGISTERS
+from etl.extract import extract_register
+from etl.warehouse.statements import TableName
+
+_HELD_BY = {
+    "insurance": "The national insurance register (CSDL quốc gia về bảo hiểm), read-only.",
+    "population": "The national population register (CSDL quốc gia về dân cư), read-only.",
+}
+
+# A busy or restarting server is worth another try; a wrong mapping is not (see Doisoat.step).
+_RETRY = dg.RetryPolicy(
+    max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
+)
+
+
+def source_specs(kinds: dict[str, str]) -> list[dg.AssetSpec]:
+    """Returns the registers as external assets.
+
+    Args:
+        kinds: The database product of each register, for its icon.
+    """
+    return [
+        dg.AssetSpec(
+            ["source", register],
+            group_name=GROUPS["source"],
+            description=description,
+            owners=[OWNER],
+            kinds={kinds.get(register, "table")},
+            metadata={
+                "dagster/column_schema": dg.TableSchema(
+                    [
+                        dg.TableColumn(
+                            column.name,
+                            "text",
+                            description=column.meaning,
+                            constraints=dg.TableColumnConstraints(nullable=not column.required),
+                        )
+                        for column in REGISTERS[register]
+                    ]
+                )
+            },
+        )
+        for register, description in _HELD_BY.items()
+    ]
+
+
+def _raw_asset(register: str) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["raw", register],
+        deps=[["source", register]],
+        group_name=GROUPS["raw"],
+        description=f"The {register} register as recorded, every column as text, with the run "
+        "that read it. Read in one snapshot; the rows received are checked against its count.",
+        owners=[OWNER],
+        kinds={"duckdb", "sqlalchemy"},
+        pool=WAREHOUSE_POOL,
+        retry_policy=_RETRY,
+    )
+    def read(context: dg.AssetExecutionContext, doisoat: Doisoat) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        with doisoat.step(context) as warehouse:
+            extraction = extract_register(
+                warehouse, register, getattr(doisoat.settings, register), _progress(context)
+            )
+            table = TableName("raw", register)
+            metadata = table_metadata(warehouse, table) | {
+                "dagster/column_lineage": dg.MetadataValue.column_lineage(
+                    dg.TableColumnLineage(
+                        {
+                            column.name: [
+                                dg.TableColumnDep(dg.AssetKey(["source", register]), column.name)
+                            ]
+                            for column in REGISTERS[register]
+                        }
+                    )
+                ),
+                "read_by": dg.MetadataValue.text(extraction.way),
+            }
+        return dg.MaterializeResult(metadata=metadata)
+
+    return read
+
+
+_REPORT_EVERY = 5_000_000
+
+
+def _progress(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    """Logs how far a long read is, every few million rows."""
+    reported = 0
+
+    def report(read: int, expected: int) -> None:
+        nonlocal reported
+        if read - reported >= _REPORT_EVERY:
+            reported = read
+            context.log.info(f"read {read:,} of {expected:,} rows")
+
+    return report
+
+
+def raw_assets() -> list[dg.AssetsDefinition]:
+    """Returns the assets that read the registers."""
+    return [_raw_asset(register) for register in REGISTERS]

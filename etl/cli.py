@@ -1,0 +1,336 @@
+"""The ``doisoat`` command.
+
+Belongs here: commands, options, exit codes; this is where the parts are put together, so it alone
+in ``etl`` may call ``assets``. Does not belong here: any work itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from etl import demo as demonstration
+from etl import display
+from etl.errors import ConfigError, DoisoatError
+from etl.settings import CONFIG_VARIABLE, DEFAULT_CONFIG, Settings, load_settings
+
+app = typer.Typer(
+    name="doisoat",
+    help="Đối soát: reconciles the national insurance register with the population register.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    epilog="Exit codes: 0 done, 1 a quality gate failed, 2 wrong use or configuration, "
+    "3 a source or the target could not be reached, 70 a fault of doisoat itself.",
+)
+
+
+@dataclass
+class _Common:
+    """What every command is told."""
+
+    config: Path | None = None
+    debug: bool = False
+
+
+class Mode(StrEnum):
+    """How much a sync reads."""
+
+    FULL = "full"
+
+
+@app.callback()
+def _common(
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Configuration file; default: $DOISOAT_CONFIG, doisoat.toml, the demo."),
+    ] = None,
+    debug: Annotated[
+        bool, typer.Option(help="Show stack traces; they may quote personal data.")
+    ] = False,
+) -> None:
+    context.obj = _Common(config, debug)
+
+
+def _settings(context: typer.Context) -> Settings:
+    common: _Common = context.obj
+    chosen = common.config or os.environ.get(CONFIG_VARIABLE)
+    if not chosen and not Path(DEFAULT_CONFIG).exists():
+        of_demo = demonstration.config_file()
+        chosen = of_demo if of_demo.exists() else None
+    return load_settings(chosen)
+
+
+@contextmanager
+def _databases(settings: Settings) -> Iterator[None]:
+    """Runs the demo's own server while a command works on the demo."""
+    if not demonstration.is_demo(settings.file):
+        yield
+        return
+    server = demonstration.start_server(settings.file.parent)
+    try:
+        yield
+    finally:
+        server.cleanup() if hasattr(server, "cleanup") else None
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
+
+
+def _steps() -> Progress:
+    return Progress(
+        TextColumn("{task.description:<38}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=display.errors,
+        transient=True,
+    )
+
+
+def _sync(settings: Settings, as_json: bool) -> int:
+    """Runs the main job and shows what it found."""
+    from assets.running import run_full_sync  # noqa: PLC0415 - Dagster takes seconds to load
+    from etl.figures import read_figures  # noqa: PLC0415
+
+    with _steps() as progress:
+        task = progress.add_task("starting", total=None)
+
+        def show(step: str, done: int, total: int) -> None:
+            progress.update(task, description=step, completed=done, total=total)
+
+        outcome = run_full_sync(settings, show)
+    figures = read_figures(settings) if outcome.exit_code in (0, 1) else None
+    if as_json:
+        _print_json(
+            {
+                "run": outcome.run_id,
+                "exit_code": outcome.exit_code,
+                "problem": outcome.problem,
+                "failed_checks": outcome.failed_checks,
+                "figures": figures.as_dict() if figures else None,
+            }
+        )
+        return outcome.exit_code
+    if figures and outcome.exit_code == 0:
+        display.show_figures(figures)
+    if outcome.exit_code in (0, 1):
+        display.show_checks(outcome.failed_checks)
+    if outcome.problem:
+        display.show_problem(outcome.problem)
+    return outcome.exit_code
+
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+
+
+@app.command()
+def sync(
+    context: typer.Context,
+    mode: Annotated[Mode, typer.Option(help="full: read both registers whole.")] = Mode.FULL,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the main job: read, normalise, reconcile, validate, publish."""
+    settings = _settings(context)
+    with _databases(settings):
+        code = _sync(settings, as_json)
+    if code == 0 and not as_json:
+        display.console.print(
+            f"Published to [bold]{settings.target.shown}[/]. "
+            "Next: [bold]doisoat ui[/] shows lineage, checks and this run."
+        )
+    raise typer.Exit(code)
+
+
+@app.command()
+def demo(
+    context: typer.Context,
+    citizens: Annotated[int, typer.Option(min=1_000, help="Simulated citizens.")] = 100_000,
+    seed: Annotated[int, typer.Option(help="Same seed, same registers.")] = 2021,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the whole on simulated registers in a real PostgreSQL that this starts itself."""
+    home = demonstration.DEMO_HOME
+    with _steps() as progress:
+        task = progress.add_task("simulating the registers", total=citizens)
+        server, report = demonstration.prepare(
+            citizens, seed, home, lambda done: progress.update(task, completed=done)
+        )
+    if not as_json:
+        display.console.print(
+            f"Simulated {report.population_rows:,} citizens and {report.insurance_rows:,} "
+            "insurance records, in two databases of a PostgreSQL of its own."
+        )
+    settings = load_settings(demonstration.config_file(home))
+    code = _sync(settings, as_json)
+    server.stop()
+    if code == 0 and not as_json:
+        display.console.print(
+            "Nobody in these figures exists. Next:\n"
+            "  [bold]doisoat ui[/]     lineage, checks and this run in the Dagster UI\n"
+            "  [bold]doisoat sync[/]   run again: nothing changes, because nothing changed\n"
+            "  docs/configuration.md tells how to point doisoat at real databases."
+        )
+    raise typer.Exit(code)
+
+
+@app.command()
+def simulate(
+    context: typer.Context,
+    citizens: Annotated[int, typer.Option(min=1, help="Citizens in the population register.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for insurance, population and truth .parquet.")
+    ] = None,
+    insurance_url: Annotated[str, typer.Option(help="Database for the table insurance.")] = "",
+    population_url: Annotated[str, typer.Option(help="Database for the table population.")] = "",
+    truth: Annotated[str, typer.Option(help="Parquet file or database URL for the truth.")] = "",
+    seed: Annotated[int, typer.Option(help="Same seed, same registers.")] = 2021,
+    birth_window_days: Annotated[
+        int | None, typer.Option(help="All births within so many days: national crowding.")
+    ] = None,
+    fault_rates: Annotated[
+        Path | None, typer.Option(help="Another fault_rates.toml.", exists=True, dir_okay=False)
+    ] = None,
+    replace: Annotated[bool, typer.Option(help="Overwrite what is there.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make two registers with known truth."""
+    from etl.simulate import SimulationSpec, write_database, write_parquet  # noqa: PLC0415
+
+    if (out is None) == (not (insurance_url and population_url)):
+        raise ConfigError(
+            "Say where the registers go.",
+            remedy="Give either --out FOLDER, or --insurance-url and --population-url.",
+        )
+    spec = SimulationSpec(
+        citizens=citizens, seed=seed, birth_window_days=birth_window_days, fault_rates=fault_rates
+    )
+    with _steps() as progress:
+        task = progress.add_task("simulating", total=citizens)
+
+        def done(count: int) -> None:
+            progress.update(task, completed=count)
+
+        report = (
+            write_parquet(spec, out, done, replace=replace)
+            if out is not None
+            else write_database(
+                spec, insurance_url, population_url, truth or None, replace, done
+            )
+        )
+    if as_json:
+        _print_json(report.__dict__ if hasattr(report, "__dict__") else str(report))
+        return
+    display.console.print(
+        f"{report.population_rows:,} citizens and {report.insurance_rows:,} insurance records in "
+        f"{report.seconds:.1f} s; {report.clean_rows:,} records have no fault at all."
+    )
+
+
+@app.command()
+def check(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Try the configuration: reach all three databases and the columns, and move nothing."""
+    from etl.extract.probe import probe  # noqa: PLC0415
+
+    settings = _settings(context)
+    with _databases(settings):
+        findings = probe(settings)
+    if as_json:
+        _print_json([finding.__dict__ for finding in findings])
+    else:
+        for finding in findings:
+            if finding.error is None:
+                display.console.print(f"[green]✓[/] {finding.name}: {finding.detail}")
+            else:
+                display.show_problem(f"{finding.name}: {finding.error}")
+    raise typer.Exit(max((finding.exit_code for finding in findings), default=0))
+
+
+@app.command()
+def runs(
+    context: typer.Context,
+    last: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """List the last runs."""
+    from etl.figures import read_runs  # noqa: PLC0415
+
+    found = read_runs(_settings(context), last)
+    if as_json:
+        _print_json(found)
+        return
+    display.show_runs(found)
+
+
+@app.command()
+def ui(
+    context: typer.Context,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 3000,
+) -> None:
+    """Open the Dagster UI on the loopback address, with the runs of this configuration."""
+    import subprocess  # noqa: PLC0415, S404
+
+    from assets.running import bury_dead_runs, instance_for, root_file  # noqa: PLC0415
+
+    settings = _settings(context)
+    instance = instance_for(settings)
+    bury_dead_runs(instance)
+    instance.dispose()
+    display.console.print(
+        f"Dagster opens on [bold]http://127.0.0.1:{port}[/] (Ctrl+C ends it). "
+        "Begin with Lineage, or with Runs."
+    )
+    command = [
+        sys.executable, "-m", "dagster", "dev",
+        "--workspace", str(root_file("workspace.yaml")),
+        "--host", "127.0.0.1", "--port", str(port), "--log-level", "warning",
+    ]  # fmt: skip
+    with _databases(settings):
+        raise typer.Exit(subprocess.call(command))
+
+
+def _guarded(run: Callable[[], Any], debug: bool) -> int:
+    """Runs a command and turns its troubles into words and an exit code."""
+    try:
+        return int(run() or 0)
+    except DoisoatError as error:
+        if debug:
+            raise
+        display.show_error(error)
+        return error.exit_code
+    except typer.Abort:
+        return 130
+    except KeyboardInterrupt:
+        display.show_problem("Stopped. Nothing half-done was published; run again to finish.")
+        return 130
+    except Exception as error:
+        if debug:
+            raise
+        display.show_problem(
+            f"doisoat itself failed ({type(error).__name__}).\n"
+            "What to do: run again with --debug for the stack trace (it may quote personal data), "
+            "and report it."
+        )
+        return 70
+
+
+def main() -> None:
+    """Runs the command line."""
+    debug = "--debug" in sys.argv
+    sys.exit(_guarded(lambda: app(standalone_mode=True), debug))
+
+
+_ = wraps

@@ -1,0 +1,119 @@
+"""What a person sees in the terminal: tables and closing words.
+
+Belongs here: layout. Does not belong here: finding the figures (``etl/figures.py``) and deciding
+anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from etl import codes
+from etl.errors import DoisoatError
+from etl.figures import Figures
+
+console = Console()
+errors = Console(stderr=True)
+
+_STYLE = {
+    "VERIFIED": "green",
+    "MISMATCH": "yellow",
+    "REVIEW": "cyan",
+    "NOT_FOUND": "red",
+    "REJECTED": "dim",
+}
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    for column in columns:
+        table.add_column(column.removeprefix(">"), justify="right" if column[0] == ">" else "left")
+    return table
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.2f}%" if whole else "-"
+
+
+def show_figures(figures: Figures) -> None:
+    """Prints what a sync found: statuses, waterfall, mismatches."""
+    words = codes.labels()
+    total = sum(figures.statuses.values())
+    table = _table(f"{total:,} insurance records", "status", ">records", ">share", "meaning")
+    for status, records in figures.statuses.items():
+        table.add_row(
+            f"[{_STYLE[status]}]{status}[/]",
+            f"{records:,}",
+            _share(records, total),
+            f"{words[status].vi} · {words[status].en}",
+        )
+    console.print(table)
+    table = _table("Waterfall", "step", ">came in", ">linked", ">to review", ">went on", "rule")
+    for row in figures.waterfall:
+        step = str(row["match_step"])
+        numbers = (f"{row[name]:,}" for name in ("came_in", "linked", "to_review", "went_on"))
+        table.add_row(step, *numbers, words[step].en)
+    console.print(table)
+    table = _table("Mismatches", "code", ">records", ">share", "severity", "owner", "meaning")
+    meanings = {code.code: code for code in codes.MISMATCH_CODES}
+    for row in figures.mismatches:
+        code = meanings[str(row["code"])]
+        table.add_row(
+            code.code,
+            f"{row['mismatches']:,}",
+            _share(int(str(row["mismatches"])), total),
+            code.severity.value,
+            code.owner.value,
+            f"{code.vi} · {code.en}",
+        )
+    console.print(table)
+
+
+def show_checks(failed: Sequence[dict[str, object]]) -> None:
+    """Prints the checks that failed, errors first."""
+    if not failed:
+        console.print("[green]All quality checks passed.[/]")
+        return
+    table = _table("Quality checks that did not pass", "table", "check", "severity", "observed")
+    for check in sorted(failed, key=lambda c: (c["severity"] != "error", str(c["table"]))):
+        colour = "red" if check["severity"] == "error" else "yellow"
+        table.add_row(
+            str(check["table"]),
+            str(check["check"]),
+            f"[{colour}]{check['severity']}[/]",
+            str(check["observed"]),
+        )
+    console.print(table)
+
+
+def show_error(error: DoisoatError) -> None:
+    """Prints a trouble: what happened, where, and what to do next."""
+    show_problem(str(error))
+
+
+def show_problem(text: str) -> None:
+    """Prints a trouble that is already in words."""
+    first, _, rest = text.partition("\n")
+    errors.print(f"[bold red]✗[/] {first}", highlight=False, soft_wrap=True)
+    if rest:
+        errors.print(f"  {rest.replace(chr(10), chr(10) + '  ')}", highlight=False, soft_wrap=True)
+
+
+def show_runs(runs: Sequence[dict[str, object]]) -> None:
+    """Prints runs, newest first."""
+    if not runs:
+        console.print("No run yet. Next: [bold]doisoat sync[/], or [bold]doisoat demo[/].")
+        return
+    table = _table("Runs", "run", "mode", "started (UTC)", ">checks", ">errors", ">warnings")
+    for run in runs:
+        table.add_row(
+            str(run["run_id"]),
+            str(run["mode"]),
+            f"{run['started_at']:%Y-%m-%d %H:%M:%S}",
+            *(str(run[name]) for name in ("checks", "errors", "warnings")),
+        )
+    console.print(table)

@@ -1,0 +1,64 @@
+"""Trying a configuration without moving a row.
+
+Belongs here: ``doisoat check``. Does not belong here: reading rows (``load.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from etl.errors import DoisoatError
+from etl.extract.connect import engine_for, plain_errors, reading
+from etl.extract.mapping import register_select
+from etl.settings import Settings, Source, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found of one database.
+
+    Attributes:
+        name: ``insurance``, ``population`` or ``target``.
+        detail: What is well.
+        error: What is not, for a person; None where all is well.
+        exit_code: 0, or that of the error.
+    """
+
+    name: str
+    detail: str = ""
+    error: str | None = None
+    exit_code: int = 0
+
+
+def probe(settings: Settings) -> list[Finding]:
+    """Tries both registers and the target, all three whatever the first ones say."""
+    return [
+        _tried("insurance", lambda: _register("insurance", settings.insurance)),
+        _tried("population", lambda: _register("population", settings.population)),
+        _tried("target", lambda: _target(settings.target)),
+    ]
+
+
+def _tried(name: str, look) -> Finding:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    try:
+        return Finding(name, look())
+    except DoisoatError as error:
+        return Finding(name, error=str(error), exit_code=error.exit_code)
+
+
+def _register(register: str, source: Source) -> str:
+    with reading(source, f"Connecting to the {register} register") as connection:
+        statement = register_select(connection, register, source)
+        rows = connection.execute(select(func.count()).select_from(statement.subquery("q")))
+        return f"{rows.scalar_one():,} rows at {source.shown}, every required column is there"
+
+
+def _target(target: Target) -> str:
+    engine = engine_for(target, read_only=False)
+    try:
+        with plain_errors(target, "Connecting to the target"), engine.connect():
+            return f"reached {target.shown}"
+    finally:
+        engine.dispose()

@@ -1,0 +1,101 @@
+"""The figures of the last run, read from the warehouse.
+
+Belongs here: counts that leave for people, none of them personal data. Does not belong here:
+laying them out (``etl/display.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from etl.codes import Status
+from etl.settings import Settings
+from etl.warehouse.engine import Warehouse
+from etl.warehouse.run import warehouse_between_runs
+from etl.warehouse.statements import TableName
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the last run found.
+
+    Attributes:
+        run_id: The run.
+        statuses: Records by status, in the order of ``etl.codes.Status``.
+        waterfall: Per step: came_in, linked, to_review, went_on.
+        mismatches: Per code: records, commonest first.
+        ledger: The equations and whether they hold.
+    """
+
+    run_id: str
+    statuses: dict[str, int]
+    waterfall: list[dict[str, Any]]
+    mismatches: list[dict[str, Any]]
+    ledger: list[dict[str, Any]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns the figures as plain values, for JSON."""
+        return asdict(self)
+
+
+def read_figures(settings: Settings) -> Figures | None:
+    """Reads the figures of the last run, or None where none got that far."""
+    if not settings.warehouse_path.exists():
+        return None
+    with warehouse_between_runs(settings) as warehouse:
+        if not warehouse.exists(TableName("publish", "waterfall")):
+            return None
+        return _figures(warehouse)
+
+
+def _figures(warehouse: Warehouse) -> Figures:
+    counted = {
+        str(row["status"]): int(str(row["n"]))
+        for row in warehouse.rows(
+            "select status, count(*) as n from core.reconciled group by status"
+        )
+    }
+    return Figures(
+        run_id=str(warehouse.value("select run_id from ops.parameters")),
+        statuses={status.value: counted.get(status.value, 0) for status in Status},
+        waterfall=warehouse.rows(
+            "select match_step, came_in, linked, to_review, went_on from publish.waterfall "
+            "where province_code = 'all' order by step_order"
+        ),
+        mismatches=warehouse.rows(
+            "select code, mismatches from publish.mismatch_counts "
+            "where scheme = 'all' and province_code = 'all' order by mismatches desc, code"
+        ),
+        ledger=warehouse.rows(
+            "select equation, left_side, right_side, holds from ops.ledger "
+            "where run_id = (select run_id from ops.parameters)"
+        ),
+    )
+
+
+def read_runs(settings: Settings, last: int = 20) -> list[dict[str, Any]]:
+    """Reads the last runs, newest first, each with its checks and links."""
+    if not settings.warehouse_path.exists():
+        return []
+    with warehouse_between_runs(settings) as warehouse:
+        if not warehouse.exists(TableName("ops", "runs")):
+            return []
+        return warehouse.rows(
+            """
+            select
+                runs.run_id,
+                runs.mode,
+                runs.started_at,
+                runs.dagster_run_id,
+                count(results.check_name) as checks,
+                count(*) filter (not results.passed and results.severity = 'error') as errors,
+                count(*) filter (not results.passed and results.severity <> 'error') as warnings
+            from ops.runs as runs
+            left join ops.quality_results as results on runs.run_id = results.run_id
+            group by all
+            order by runs.started_at desc
+            limit $last
+            """,
+            {"last": last},
+        )

@@ -1,0 +1,92 @@
+"""The ledger: equations that prove that no row was lost or made on the way.
+
+Belongs here: the equations and writing them down. Does not belong here: what happens when one is
+broken (``assets/publishing.py`` stops the publish).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from etl.warehouse.engine import Warehouse
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """Two row counts that must be equal."""
+
+    name: str
+    left: int
+    right: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether they are."""
+        return self.left == self.right
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.left} {'=' if self.holds else '<>'} {self.right}"
+
+
+_COUNT = "(select count(*) from {})"
+
+_EQUATIONS: tuple[tuple[str, str, str], ...] = (
+    (
+        "insurance rows read = understood + rejected",
+        _COUNT.format("raw.insurance"),
+        _COUNT.format("clean.insurance")
+        + " + "
+        + _COUNT.format("clean.rejects where register = 'insurance'"),
+    ),
+    (
+        "population rows read = understood + rejected",
+        _COUNT.format("raw.population"),
+        _COUNT.format("clean.population")
+        + " + "
+        + _COUNT.format("clean.rejects where register = 'population'"),
+    ),
+    (
+        "records understood = sum over the statuses",
+        _COUNT.format("clean.insurance"),
+        _COUNT.format(
+            "core.reconciled where status in ('VERIFIED', 'MISMATCH', 'REVIEW', 'NOT_FOUND')"
+        ),
+    ),
+    (
+        "records of the register = records reconciled",
+        "(select count(distinct record_id) from raw.insurance where trim(record_id) <> '')",
+        _COUNT.format("core.reconciled"),
+    ),
+    (
+        "records linked = links",
+        _COUNT.format("core.reconciled where status in ('VERIFIED', 'MISMATCH')"),
+        _COUNT.format("core.links"),
+    ),
+    (
+        "records leaving = records reconciled",
+        _COUNT.format("publish.reconciled"),
+        _COUNT.format("core.reconciled"),
+    ),
+    (
+        "mismatches counted = mismatches found",
+        "(select coalesce(sum(mismatches), 0) from publish.mismatch_counts "
+        "where scheme = 'all' and province_code = 'all')",
+        _COUNT.format("core.mismatches"),
+    ),
+)
+
+
+def balance(warehouse: Warehouse) -> list[Equation]:
+    """Works the equations out for the current run and keeps them in ``ops.ledger``."""
+    found = []
+    for name, left, right in _EQUATIONS:
+        sides = warehouse.rows(f"select {left} as l, {right} as r")[0]
+        equation = Equation(name, int(str(sides["l"])), int(str(sides["r"])))
+        found.append(equation)
+        warehouse.connection.execute(
+            "insert into ops.ledger select run_id, $name, $left, $right, $holds "
+            "from ops.parameters",
+            {"name": name, "left": equation.left, "right": equation.right,
+             "holds": equation.holds},
+        )  # fmt: skip
+    return found

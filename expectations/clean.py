@@ -1,0 +1,222 @@
+"""Suites of the schema ``clean``: was every value understood, and how many were not?
+
+Belongs here: rules on normalised values and on what was set aside. Does not belong here: how the
+two registers agree (``core.py``).
+"""
+
+from etl.codes import Owner, Severity
+from etl.warehouse.statements import TableName
+from expectations.rules import Kind, Rule, Suite, is_filled, is_one_of, is_unique, never
+
+NAMES = Suite(
+    TableName("clean", "names"),
+    (
+        is_unique(
+            "raw",
+            "Each distinct string stands once in the dictionary; twice would double records. "
+            "Delete the warehouse's table clean.names and run again.",
+            blocking=True,
+        ),
+        never(
+            "every_string_is_understood_or_refused",
+            "(name_key is null) = (reject is null or reject = '')",
+            "A string must have either a key or the reason why not. This is a fault of the "
+            "normaliser: report it with the count.",
+            blocking=True,
+        ),
+    ),
+    key="left(md5(raw), 16)",
+)
+
+BIRTHS = Suite(
+    TableName("clean", "births"),
+    (
+        is_unique("raw", "Each distinct string stands once in the dictionary.", blocking=True),
+        never(
+            "birth_year_is_possible",
+            "birth_year not between 1880 and extract(year from current_date)",
+            "Nobody alive was born before 1880 or will be born; the normaliser refuses such dates.",
+            blocking=True,
+        ),
+    ),
+    key="left(md5(raw), 16)",
+)
+
+NUMBERS = Suite(
+    TableName("clean", "numbers"),
+    (
+        never(
+            "understood_numbers_are_digits",
+            "number is not null and not regexp_full_match(number, '[0-9]+')",
+            "A number that was understood is digits only; anything else is a normaliser's fault.",
+            blocking=True,
+        ),
+    ),
+    key="left(md5(raw), 16)",
+)
+
+INSURANCE = Suite(
+    TableName("clean", "insurance"),
+    (
+        is_unique(
+            "record_id",
+            "One row per record, or counts and links double. A repeat here is a fault of "
+            "clean.insurance: report it.",
+            blocking=True,
+        ),
+        is_filled(
+            "name_key",
+            "A record whose name cannot be read can be found by number only. Correct the names "
+            "listed at the source.",
+            mostly=0.99,
+            severity=Severity.WARNING,
+            name="names_are_mostly_readable",
+        ),
+        is_filled(
+            "birth_year",
+            "A record without a birth date can hardly be verified. Correct the dates listed at "
+            "the source.",
+            mostly=0.98,
+            severity=Severity.WARNING,
+            name="birth_dates_are_mostly_readable",
+        ),
+        is_filled(
+            "gender",
+            "Sex is compared with the population register. Complete it at the source.",
+            mostly=0.95,
+            severity=Severity.WARNING,
+            name="sexes_are_mostly_readable",
+        ),
+        is_filled(
+            "province_code",
+            "Counts are by province; a code that no table knows is counted as unknown.",
+            mostly=0.9,
+            severity=Severity.WARNING,
+            name="provinces_are_mostly_known",
+        ),
+        is_one_of(
+            "gender", ("M", "F"), "Only M and F are compared downstream.", blocking=True
+        ),
+        is_one_of(
+            "status",
+            ("active", "ended", "other"),
+            "Only these are read downstream; etl/data/status_spellings.csv maps the register's.",
+            blocking=True,
+        ),
+        never(
+            "numbers_have_their_length",
+            "(id_kind = 'personal' and length(id_number) <> 12)"
+            " or (id_kind = 'cmnd' and length(id_number) <> 9)"
+            " or length(insurance_number) <> 10",
+            "A number of another length was misread: a fault of the normaliser, report it.",
+            blocking=True,
+        ),
+        never(
+            "scheme_is_known",
+            "not (compulsory_si or voluntary_si or unemployment_insurance or health_insurance)",
+            "A record in no scheme is counted only in the totals. Check the flag columns of the "
+            "mapping if there are many.",
+            severity=Severity.WARNING,
+        ),
+    ),
+)
+
+POPULATION = Suite(
+    TableName("clean", "population"),
+    (
+        is_unique(
+            "personal_id",
+            "One row per citizen, or a record finds two. A repeat here is a fault of "
+            "clean.population: report it.",
+            blocking=True,
+            owner=Owner.POPULATION,
+        ),
+        is_filled(
+            "name_key",
+            "A citizen whose name cannot be read can verify nobody.",
+            mostly=0.999,
+            blocking=True,
+            owner=Owner.POPULATION,
+            name="names_are_mostly_readable",
+        ),
+        is_filled(
+            "birth_year",
+            "A citizen whose birth date cannot be read can verify hardly anybody.",
+            mostly=0.999,
+            blocking=True,
+            owner=Owner.POPULATION,
+            name="birth_dates_are_mostly_readable",
+        ),
+        never(
+            "personal_number_is_12_digits",
+            "not regexp_full_match(personal_id, '[0-9]{12}')",
+            "The law promises 12 digits.",
+            blocking=True,
+            owner=Owner.POPULATION,
+        ),
+        is_one_of(
+            "gender",
+            ("M", "F"),
+            "Only M and F are compared downstream.",
+            blocking=True,
+            owner=Owner.POPULATION,
+        ),
+        never(
+            "deaths_follow_births",
+            "date_of_death < birth_date",
+            "A death before the birth is a typing error of the population register.",
+            severity=Severity.WARNING,
+            owner=Owner.POPULATION,
+        ),
+    ),
+)
+
+REJECTS = Suite(
+    TableName("clean", "rejects"),
+    (
+        is_one_of(
+            "reason",
+            (
+                "record_id_missing",
+                "record_id_conflict",
+                "row_repeated",
+                "nothing_to_compare",
+                "personal_id_invalid",
+                "personal_id_conflict",
+            ),
+            "Each reject has a reason that a person can read.",
+            blocking=True,
+        ),
+        never(
+            "keys_are_not_in_conflict",
+            "reason in ('record_id_conflict', 'personal_id_conflict')",
+            "Different rows share one key, so none of them could be used. Ask the register's "
+            "administrator which is right.",
+            severity=Severity.WARNING,
+        ),
+        Rule(
+            "rejects_are_few",
+            Kind.ROW_COUNT,
+            "So many rejects mean that a column is mapped wrongly. Look at the reasons in the "
+            "table rejects of the target.",
+            {"max_value": 1_000_000},
+            severity=Severity.WARNING,
+        ),
+    ),
+)
+
+FORMER_NUMBERS = Suite(
+    TableName("clean", "former_numbers"),
+    (
+        never(
+            "former_number_is_9_or_12_digits",
+            "length(former_number) not in (9, 12)",
+            "A CMND has 9 digits, a cancelled personal number 12; anything else was misread.",
+            blocking=True,
+            owner=Owner.POPULATION,
+        ),
+    ),
+    key="record_key(personal_id)",
+)
+
+SUITES = (NAMES, BIRTHS, NUMBERS, INSURANCE, POPULATION, FORMER_NUMBERS, REJECTS)

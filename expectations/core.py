@@ -1,0 +1,139 @@
+"""Suites of the schema ``core``: can the result be trusted?
+
+Belongs here: what must be true of links, candidates, mismatches and verdicts before anything is
+published. Does not belong here: the ledger (``assets/checks.py``), which counts across tables.
+"""
+
+from etl.codes import BIRTH_LEVELS, MISMATCH_CODES, NAME_LEVELS, MatchStep, Owner, Severity, Status
+from etl.warehouse.statements import TableName
+from expectations.rules import Suite, is_filled, is_one_of, is_unique, never
+
+_STATUSES = tuple(status.value for status in Status)
+_STEPS = tuple(step.value for step in MatchStep)
+_KEY = "record_key(record_id)"
+
+LINKS = Suite(
+    TableName("core", "links"),
+    (
+        is_unique(
+            "record_id",
+            "A record has one citizen at most. A repeat is a fault of the waterfall: report it.",
+            blocking=True,
+        ),
+        is_filled("personal_id", "A link names a citizen.", blocking=True),
+        is_one_of("match_step", _STEPS, "Every link says which step made it.", blocking=True),
+        is_one_of("name_agreement", NAME_LEVELS, "Levels are those of etl/codes.py."),
+        is_one_of("birth_agreement", BIRTH_LEVELS, "Levels are those of etl/codes.py."),
+        never(
+            "no_link_by_number_alone",
+            "match_step <> 'steward' and name_agreement in ('different', 'missing')"
+            " and birth_agreement <> 'same'",
+            "A number alone never links two people. A failure here means that the rules of "
+            "etl/reconcile/agreement_rules.csv were loosened too far.",
+            blocking=True,
+        ),
+        never(
+            "a_repaired_number_needs_full_agreement",
+            "match_step = 'repaired_id' and (birth_agreement <> 'same'"
+            " or gender_agreement = 'different')",
+            "A repaired number links only with full agreement of name, birth and sex.",
+            blocking=True,
+        ),
+    ),
+    key=_KEY,
+)
+
+CANDIDATES = Suite(
+    TableName("core", "candidates"),
+    (
+        is_filled("personal_id", "A candidate is a citizen.", blocking=True),
+        never(
+            "rank_begins_at_one",
+            "candidate_rank < 1",
+            "Ranks are counted from one, best first.",
+            blocking=True,
+        ),
+    ),
+    key=_KEY,
+)
+
+MISMATCHES = Suite(
+    TableName("core", "mismatches"),
+    (
+        is_one_of(
+            "code",
+            tuple(code.code for code in MISMATCH_CODES),
+            "Each code has an owner and a label in etl/codes.py.",
+            blocking=True,
+        ),
+        never(
+            "one_row_per_record_and_code",
+            "count(*) over (partition by record_id, code) > 1",
+            "A code is said once of a record, or counts would lie.",
+            blocking=True,
+        ),
+    ),
+    key=_KEY,
+)
+
+CORRECTIONS = Suite(
+    TableName("core", "corrections"),
+    (
+        is_filled("proposed_value", "A correction proposes something.", blocking=True),
+        is_one_of(
+            "field",
+            ("id_number", "full_name", "date_of_birth", "gender"),
+            "The population register is the authority on these alone (Decree 43/2021 Art. 7).",
+            blocking=True,
+        ),
+    ),
+    key=_KEY,
+)
+
+RECONCILED = Suite(
+    TableName("core", "reconciled"),
+    (
+        is_unique(
+            "record_id",
+            "Exactly one verdict per insurance record. A repeat is a fault of core.reconciled.",
+            blocking=True,
+        ),
+        is_one_of("status", _STATUSES, "A verdict is one of five.", blocking=True),
+        never(
+            "linked_means_verified_or_mismatch",
+            "(personal_id is not null) <> (status in ('VERIFIED', 'MISMATCH'))",
+            "A citizen is named exactly where there is a link: a doubtful one must not leak.",
+            blocking=True,
+        ),
+        never(
+            "mismatch_says_what_differs",
+            "status = 'MISMATCH' and mismatch_codes = ''",
+            "Every mismatch names its code.",
+            blocking=True,
+        ),
+        never(
+            "nobody_dead_is_active",
+            "contains(mismatch_codes, 'DECEASED_ACTIVE')",
+            "The population register knows them as deceased, yet their record is active. "
+            "Provincial stewards end the record or report the death notice as wrong.",
+            severity=Severity.WARNING,
+        ),
+        never(
+            "numbers_are_not_shared",
+            "contains(mismatch_codes, 'ID_SHARED')",
+            "Several differently named people carry one number. Provincial stewards find out "
+            "whose it is.",
+            severity=Severity.WARNING,
+        ),
+        never(
+            "everybody_is_found",
+            "status = 'NOT_FOUND'",
+            "No citizen matches these records. Provincial stewards ask the participant for the "
+            "identity card.",
+            severity=Severity.WARNING,
+            owner=Owner.CITIZEN,
+        ),
+    ),
+)
+
+SUITES = (LINKS, CANDIDATES, MISMATCHES, CORRECTIONS, RECONCILED)

@@ -1,0 +1,78 @@
+"""A SQLAlchemy dialect of DuckDB for Great Expectations, which only reads.
+
+Belongs here: the methods that differ. Does not belong here: anything that writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import duckdb
+from duckdb_engine import ConnectionWrapper, Dialect
+from sqlalchemy.types import NullType
+
+
+class ReadingDialect(Dialect):  # type: ignore[misc]
+    """DuckDB's dialect on a lent connection, with transactions that do nothing.
+
+    A second connection of its own would ask for another configuration than the warehouse's, which
+    DuckDB refuses within one process; so it is lent one.
+    Great Expectations reads a result after it has closed its transaction, and DuckDB throws the
+    result away with it. Nothing is written through this dialect, so no transaction is needed.
+    """
+
+    supports_statement_cache = False
+    lent: ClassVar[duckdb.DuckDBPyConnection | None] = None
+
+    def connect(self, *_: Any, **__: Any) -> Any:
+        """Opens another cursor on the lent connection."""
+        if self.lent is None:
+            raise RuntimeError("no warehouse connection is lent: use lending()")
+        return ConnectionWrapper(self.lent.cursor())
+
+    def do_begin(self, dbapi_connection: Any) -> None:
+        """Begins nothing."""
+
+    def do_commit(self, dbapi_connection: Any) -> None:
+        """Commits nothing."""
+
+    def do_rollback(self, dbapi_connection: Any) -> None:
+        """Rolls nothing back."""
+
+    def get_columns(
+        self, connection: Any, table_name: str, schema: str | None = None, **_: Any
+    ) -> list[dict[str, Any]]:
+        """Reflects the columns from DuckDB's own catalogue.
+
+        The inherited way asks PostgreSQL's, in a form that DuckDB does not offer.
+        """
+        rows = connection.exec_driver_sql(
+            "select column_name, data_type, is_nullable from duckdb_columns() "
+            "where table_name = ? and schema_name = ? order by column_index",
+            (table_name, schema or "main"),
+        ).fetchall()
+        return [
+            {
+                "name": name,
+                "type": self.ischema_names.get(kind.split("(")[0].lower(), NullType)(),
+                "nullable": bool(nullable),
+                "default": None,
+            }
+            for name, kind, nullable in rows
+        ]
+
+    def get_pk_constraint(self, *_: Any, **__: Any) -> dict[str, Any]:
+        """Reflects no key: the warehouse declares none, the suites check uniqueness."""
+        return {"constrained_columns": [], "name": None}
+
+
+@contextmanager
+def lending(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Lends the warehouse's connection to the dialect for a while."""
+    ReadingDialect.lent = connection
+    try:
+        yield
+    finally:
+        ReadingDialect.lent = None

@@ -1,0 +1,143 @@
+"""What a quality rule is: one expectation, its severity, its owner, and how its failures are found.
+
+Belongs here: the vocabulary in which the suites are written. It imports nothing heavy, so that
+Dagster can declare the checks without loading Great Expectations. Does not belong here: the rules
+themselves (one module per table) and running them (``runner.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from etl.codes import Owner, Severity
+from etl.warehouse.statements import TableName
+
+
+class Kind(StrEnum):
+    """The Great Expectations classes that rules use."""
+
+    COLUMNS_MATCH = "ExpectTableColumnsToMatchOrderedList"
+    ROW_COUNT = "ExpectTableRowCountToBeBetween"
+    NOT_NULL = "ExpectColumnValuesToNotBeNull"
+    UNIQUE = "ExpectColumnValuesToBeUnique"
+    IN_SET = "ExpectColumnValuesToBeInSet"
+    BETWEEN = "ExpectColumnValuesToBeBetween"
+    NO_ROWS = "UnexpectedRowsExpectation"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One expectation on one table.
+
+    Attributes:
+        name: What a person reads in the UI: what is true when it holds.
+        kind: The Great Expectations class.
+        arguments: Its arguments.
+        severity: ``error`` marks the check failed, ``warning`` warns.
+        blocking: Whether a failure stops what is downstream, and so the publish.
+        owner: Who can put it right.
+        why: Why it matters and what to do when it fails, for the person who sees it red.
+        failing: SQL condition that is true of a failing row, over the table's columns; empty for
+            rules about the table as a whole.
+    """
+
+    name: str
+    kind: Kind
+    why: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    severity: Severity = Severity.ERROR
+    blocking: bool = False
+    owner: Owner = Owner.INSURANCE
+    failing: str = ""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The rules of one table.
+
+    Attributes:
+        table: The table.
+        key: SQL expression that names a failing row without showing personal data.
+        rules: Its rules.
+    """
+
+    table: TableName
+    rules: tuple[Rule, ...]
+    key: str = "record_key"
+
+    def __post_init__(self) -> None:
+        """Refuses two rules of one name: each has its own history."""
+        names = [rule.name for rule in self.rules]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two rules of one name in the suite of {self.table.sql}")
+
+
+def has_columns(*columns: str) -> Rule:
+    """The table has exactly these columns, in this order."""
+    return Rule(
+        "has_the_agreed_columns",
+        Kind.COLUMNS_MATCH,
+        "Everything downstream reads these columns. If it fails, code and warehouse are of "
+        "different versions: run a full sync.",
+        {"column_list": list(columns)},
+        blocking=True,
+    )
+
+
+def is_not_empty(what: str, owner: Owner) -> Rule:
+    """The table has at least one row."""
+    return Rule(
+        "is_not_empty",
+        Kind.ROW_COUNT,
+        f"No {what} at all means that the source or its mapping is wrong: publishing would mark "
+        "everybody as gone. Check the source's table and its filter.",
+        {"min_value": 1},
+        blocking=True,
+        owner=owner,
+    )
+
+
+def is_filled(column: str, why: str, **options: Any) -> Rule:
+    """A column is never null (or mostly not: pass ``mostly``)."""
+    mostly = options.pop("mostly", None)
+    arguments = {"column": column} | ({"mostly": mostly} if mostly else {})
+    return Rule(
+        options.pop("name", f"{column}_is_filled"), Kind.NOT_NULL, why, arguments,
+        failing=f"{column} is null", **options,
+    )  # fmt: skip
+
+
+def is_unique(column: str, why: str, **options: Any) -> Rule:
+    """A column's values differ."""
+    return Rule(
+        f"{column}_is_unique", Kind.UNIQUE, why, {"column": column},
+        failing=f"count(*) over (partition by {column}) > 1", **options,
+    )  # fmt: skip
+
+
+def is_one_of(column: str, values: tuple[str, ...], why: str, **options: Any) -> Rule:
+    """A column holds only words of a vocabulary."""
+    listed = ", ".join(f"'{value}'" for value in values)
+    return Rule(
+        f"{column}_is_known", Kind.IN_SET, why, {"column": column, "value_set": list(values)},
+        failing=f"{column} not in ({listed})", **options,
+    )  # fmt: skip
+
+
+def never(name: str, condition: str, why: str, **options: Any) -> Rule:
+    """No row is in a condition.
+
+    Args:
+        name: What is true when the rule holds.
+        condition: SQL over the table's columns, window functions included.
+        why: Why it matters and what to do.
+        options: Severity, blocking, owner.
+    """
+    # As a column first, so that a condition may use window functions.
+    escaped = condition.replace("{", "{{").replace("}", "}}")
+    query = f"select 1 from (select ({escaped}) as fails from {{batch}}) where fails"  # noqa: S608
+    return Rule(
+        name, Kind.NO_ROWS, why, {"unexpected_rows_query": query}, failing=condition, **options
+    )

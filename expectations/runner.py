@@ -1,0 +1,164 @@
+"""The one runner: a suite against its table, inside DuckDB, through Great Expectations.
+
+Belongs here: everything that touches Great Expectations, which is loaded only here because it
+takes seconds. Does not belong here: rules, and what a failure leads to.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.dialects import registry
+
+from etl.warehouse.engine import Warehouse
+from expectations.rules import Rule, Suite
+
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+
+_DIALECT = "doisoatduckdb"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleResult:
+    """How one rule went.
+
+    Attributes:
+        rule: The rule.
+        passed: Whether it holds.
+        checked: Rows looked at.
+        failed: Rows that break it; 0 or 1 for rules about the table as a whole.
+        observed: What was seen, as a word or a count, never a value of a person.
+        sample: A few keys of failing rows.
+    """
+
+    rule: Rule
+    passed: bool
+    checked: int
+    failed: int
+    observed: str
+    sample: tuple[str, ...] = ()
+
+
+def run_suite(warehouse: Warehouse, suite: Suite) -> list[RuleResult]:
+    """Validates one table by its suite and keeps what was found.
+
+    Results go to ``ops.quality_results`` and the keys of failing rows to ``ops.quality_failures``.
+
+    Args:
+        warehouse: The open warehouse; failing rows are found through it, by SQL.
+        suite: The suite.
+
+    Returns:
+        One result per rule, in the suite's order.
+    """
+    total = warehouse.count(suite.table)
+    found = _validate(warehouse, suite)
+    results = []
+    for rule in suite.rules:
+        passed, observed = found[rule.name]
+        failed, sample = (0, ()) if passed else _failing_rows(warehouse, suite, rule)
+        results.append(RuleResult(rule, passed, total, failed, observed, sample))
+    _remember(warehouse, suite, results)
+    return results
+
+
+def _validate(warehouse: Warehouse, suite: Suite) -> dict[str, tuple[bool, str]]:
+    """Lets Great Expectations judge each rule: name -> holds or not, and what was observed."""
+    import great_expectations as gx  # noqa: PLC0415 - takes seconds, so only where it is used
+
+    from expectations.dialect import lending  # noqa: PLC0415
+
+    registry.register(_DIALECT, "expectations.dialect", "ReadingDialect")
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    with lending(warehouse.connection):
+        source = context.data_sources.add_sql(
+            "warehouse", connection_string=f"{_DIALECT}:///:memory:"
+        )
+        asset = source.add_table_asset(
+            suite.table.sql, table_name=suite.table.table, schema_name=suite.table.schema
+        )
+        batch = asset.add_batch_definition_whole_table("all")
+        checks = context.suites.add(
+            gx.ExpectationSuite(
+                name=suite.table.sql, expectations=[_expectation(rule) for rule in suite.rules]
+            )
+        )
+        validation = gx.ValidationDefinition(name=suite.table.sql, data=batch, suite=checks)
+        context.validation_definitions.add(validation)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # BOOLEAN_ONLY would hide counts; the values that SUMMARY samples are not read here.
+            outcome = validation.run(result_format={"result_format": "SUMMARY"})
+        source.get_engine().dispose()
+    return {
+        str(result.expectation_config.meta["rule"]): (bool(result.success), _observed(result))
+        for result in outcome.results
+    }
+
+
+def _expectation(rule: Rule) -> Any:
+    from great_expectations import expectations as gxe  # noqa: PLC0415
+
+    return getattr(gxe, rule.kind.value)(meta={"rule": rule.name}, **rule.arguments)
+
+
+def _observed(result: Any) -> str:
+    """Words what was seen, from counts alone: samples of values are left where they are."""
+    if (result.exception_info or {}).get("raised_exception"):
+        return "could not be evaluated"
+    details = result.result or {}
+    if "unexpected_count" in details:
+        return f"{details['unexpected_count']} of {details['element_count']} rows fail"
+    observed = details.get("observed_value")
+    if isinstance(observed, int):
+        return f"{observed} rows"
+    if isinstance(observed, list):
+        return f"{len(observed)} columns"
+    return "holds" if result.success else "does not hold"
+
+
+def _failing_rows(warehouse: Warehouse, suite: Suite, rule: Rule) -> tuple[int, tuple[str, ...]]:
+    """Writes the keys of all failing rows down, and returns their number and a few of them."""
+    if not rule.failing:
+        return 1, ()
+    warehouse.connection.execute(
+        "insert into ops.quality_failures "  # noqa: S608 - our own rules
+        f"select run.run_id, '{suite.table.sql}', '{rule.name}', checked.failing_key "
+        f"from (select {suite.key} as failing_key, ({rule.failing}) as fails "
+        f"from {suite.table.sql}) as checked "
+        "cross join ops.parameters as run where checked.fails"
+    )
+    where = {"rule": rule.name, "tab": suite.table.sql}
+    condition = (
+        "where check_name = $rule and table_name = $tab "
+        "and run_id = (select run_id from ops.parameters)"
+    )
+    count = warehouse.value(f"select count(*) from ops.quality_failures {condition}", where)  # noqa: S608
+    sample = warehouse.rows(
+        f"select distinct record_key from ops.quality_failures {condition} order by 1 limit 5",  # noqa: S608
+        where,
+    )
+    return int(str(count)), tuple(str(row["record_key"]) for row in sample)
+
+
+def _remember(warehouse: Warehouse, suite: Suite, results: list[RuleResult]) -> None:
+    for result in results:
+        warehouse.connection.execute(
+            "insert into ops.quality_results "
+            "select run_id, $tab, $name, $severity, $blocking, $passed, $checked, $failed, "
+            "$observed, current_timestamp::timestamp from ops.parameters",
+            {
+                "tab": suite.table.sql,
+                "name": result.rule.name,
+                "severity": result.rule.severity.value,
+                "blocking": result.rule.blocking,
+                "passed": result.passed,
+                "checked": result.checked,
+                "failed": result.failed,
+                "observed": result.observed,
+            },
+        )
