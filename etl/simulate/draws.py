@@ -38,9 +38,13 @@ class Draws:
 
     Each chunk has its own stream, derived from the seed and the chunk's number, so that chunks
     can be made in any order and in any process.
+
+    Attributes:
+        salt: A number below 2**64 that all chunks of a seed share.
     """
 
     def __init__(self, seed: int, *key: int) -> None:
+        self.salt = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
         self._rng = np.random.Generator(
             np.random.SFC64(np.random.SeedSequence(seed, spawn_key=key))
         )

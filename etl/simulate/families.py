@@ -63,7 +63,8 @@ def _link_fathers(draws: Draws, people: People, age: Array, husbands: Array) -> 
     older = np.cumsum(np.bincount(births, minlength=calendar.DAYS))
     gap = (20 + 20 * draws.unit(len(wanted))) * YEAR_DAYS
     ideal = people.birth_day[wanted] - gap.astype(np.int32)
-    father = by_birth[np.minimum(older[np.maximum(ideal, 0)], len(by_birth) - 1)]
+    wanted, ideal = wanted[ideal >= births.min()], ideal[ideal >= births.min()]
+    father = by_birth[np.minimum(older[ideal], len(by_birth) - 1)]
     difference = people.birth_day[wanted].astype(np.int32) - people.birth_day[father]
     fits = (difference >= 18 * YEAR_DAYS) & (difference <= 60 * YEAR_DAYS)
     people.father[wanted[fits]] = father[fits]

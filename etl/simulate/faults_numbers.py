@@ -253,10 +253,10 @@ def apply_insurance_number_faults(
         records.size,
     )
     nobody = np.empty(0, dtype=np.int64)
+    touched = np.concatenate([nobody, *chosen.values()])
     rows = chosen.get("insurance_number_shared", nobody)
-    others = draws.below(records.size, len(rows))
-    rows, others = rows[rows != others], others[rows != others]
-    column.index[rows] = column.index[others].copy()
+    rows, others = _others(draws, records, rows, np.arange(records.size), touched)
+    column.index[rows] = column.index[others]
     log.note("insurance_number_shared", rows)
     rows = chosen.get("insurance_number_invalid", nobody)
     forms = draws.below(3, len(rows)).tolist()
@@ -266,6 +266,16 @@ def apply_insurance_number_faults(
     rows = chosen.get("insurance_number_missing", nobody)
     column.blank(rows)
     log.note("insurance_number_missing", rows)
+
+
+def _others(
+    draws: Draws, records: Records, rows: Array, pool: Array, touched: Array
+) -> tuple[Array, Array]:
+    """Returns another record of the pool for each row, and the rows for which it is a sound one."""
+    others = pool[draws.below(max(len(pool), 1), len(rows))]
+    sound = ~records.junk
+    sound[touched] = False
+    return rows[sound[others]], others[sound[others]]
 
 
 def _invalid(number: str, form: int) -> str:
@@ -291,9 +301,9 @@ def apply_card_faults(
     chosen = {kind: carded[rows] for kind, rows in chosen.items()}
     nobody = np.empty(0, dtype=np.int64)
     rows = chosen.get("card_of_other", nobody)
-    others = carded[draws.below(max(len(carded), 1), len(rows))] if len(carded) else nobody
-    rows, others = rows[rows != others], others[rows != others]
-    column.index[rows] = column.index[others].copy()
+    touched = np.concatenate([nobody, *chosen.values()])
+    rows, others = _others(draws, records, rows, carded, touched)
+    column.index[rows] = column.index[others]
     log.note("card_of_other", rows)
     rows = chosen.get("card_unknown_code", nobody)
     codes = arrow.from_texts(UNKNOWN_CARD_CODES)

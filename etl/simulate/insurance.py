@@ -187,7 +187,7 @@ def make_records(
     person, duplicate, junk, ended = choose_records(draws, people, today, rates)
     age = ages(people, today)[person]
     schemes = _draw_schemes(draws, age)
-    digits = numbers.fixed_width(_insurance_numbers(people, person, chunk, spec.chunks), 10)
+    digits = numbers.fixed_width(_insurance_numbers(draws, people, person, chunk, spec.chunks), 10)
     home = people.home[person]
     columns = {
         "full_name": EditedColumn(names, person),
@@ -256,7 +256,7 @@ def _draw_schemes(draws: Draws, age: Array) -> dict[str, Array]:
     compulsory = fate < shares.compulsory[age] / shares.recorded[age]
     voluntary = ~compulsory & (1 - fate <= shares.voluntary[age] / shares.recorded[age])
     unemployment = compulsory & (draws.unit(size) < shares.unemployment[age])
-    health = draws.chance(reference.shares("insurance")["health_insurance"], size)
+    health = draws.chance(reference.shares("insurance")["health_with_social"], size)
     return {
         "compulsory_si": compulsory,
         "voluntary_si": voluntary,
@@ -265,11 +265,13 @@ def _draw_schemes(draws: Draws, age: Array) -> dict[str, Array]:
     }
 
 
-def _insurance_numbers(people: People, person: Array, chunk: int, chunks: int) -> Array:
+def _insurance_numbers(
+    draws: Draws, people: People, person: Array, chunk: int, chunks: int
+) -> Array:
     """Returns ten-digit insurance numbers, unique, the issuing province's code first."""
     province = people.home[person].astype(np.uint8)
     positions = numbers.chunk_positions(province, chunk, chunks, 100_000_000)
-    serial = numbers.scatter(positions, province, 10_000, 10_000)
+    serial = numbers.scatter(positions, province, 10_000, 10_000, draws.salt)
     code = reference.places().codes[province]
     return code * np.int64(100_000_000) + serial
 

@@ -248,16 +248,18 @@ def _alike(draws: Draws, people: People, rest: Array, pools: Parts) -> None:
 def _minority_parts(
     draws: Draws, people: People, group: Array, family_bits: Array, names: NameDraw
 ) -> None:
-    """Replaces the names of people of groups that name otherwise."""
+    """Replaces the names of people of groups that name otherwise; twins never get one name."""
     pools = parts()
+    own_bits = draws.bits16(people.size)
+    second = second_twins(people.twin)
+    own_bits[second] = own_bits[second - 1] ^ 0x8000
     for number, minority in enumerate(pools.minorities, start=1):
         rows = np.flatnonzero(group == number)
         family = _pick(minority.family, family_bits[rows])
-        own_bits = draws.bits16(len(rows))
         own = np.where(
             people.sex[rows] == 0,
-            _pick(minority.own[0], own_bits),
-            _pick(minority.own[1], own_bits),
+            _pick(minority.own[0], own_bits[rows]),
+            _pick(minority.own[1], own_bits[rows]),
         )
         first, rest = (family, own) if minority.family_first else (own, family)
         names.first[rows], names.rest[rows] = first, rest

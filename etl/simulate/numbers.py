@@ -53,7 +53,7 @@ def chunk_positions(groups: Array, chunk: int, chunks: int, capacity: int) -> Ar
     return positions
 
 
-def scatter(positions: Array, keys: Array, left: int, right: int) -> Array:
+def scatter(positions: Array, keys: Array, left: int, right: int, salt: int = 0) -> Array:
     """Permutes 0 .. left*right - 1, differently for each key, so that neighbours part.
 
     A Feistel network over two digits of mixed base: one to one by construction, so that unique
@@ -64,14 +64,15 @@ def scatter(positions: Array, keys: Array, left: int, right: int) -> Array:
         keys: Chooses the permutation; any integers.
         left: Base of the upper digit.
         right: Base of the lower digit.
+        salt: Chooses among the permutations of every key; below 2**64.
     """
     upper, lower = np.divmod(positions.astype(np.uint64), np.uint64(right))
-    salt = keys.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    choice = (keys.astype(np.uint64) + np.uint64(salt)) * np.uint64(0x9E3779B97F4A7C15)
     for number in range(_ROUNDS):
         if number % 2:
-            lower = (lower + _mix(upper + salt, number)) % np.uint64(right)
+            lower = (lower + _mix(upper + choice, number)) % np.uint64(right)
         else:
-            upper = (upper + _mix(lower + salt, number)) % np.uint64(left)
+            upper = (upper + _mix(lower + choice, number)) % np.uint64(left)
     return (upper * np.uint64(right) + lower).astype(np.int64)
 
 

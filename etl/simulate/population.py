@@ -156,7 +156,7 @@ def _personal_numbers(draws: Draws, people: People, chunk: int, chunks: int) -> 
     single[second] = False
     pairs = np.zeros(people.size, dtype=np.int64)
     positions = numbers.chunk_positions(cells[single], chunk, chunks, _PAIRS - _CANCELLED_PAIRS)
-    pairs[single] = numbers.scatter(positions, cells[single], _PAIRS // 1000, 1000)
+    pairs[single] = numbers.scatter(positions, cells[single], _PAIRS // 1000, 1000, draws.salt)
     pairs[second] = pairs[second - 1]
     odd = draws.bits16(people.size) & 1
     odd[second] = 1 - odd[second - 1]
@@ -184,7 +184,7 @@ def _cancelled_numbers(
     place = people.birth_place[rows]
     cells = _cells(place, sex, year)
     positions = numbers.chunk_positions(cells, chunk, chunks, _CANCELLED_PAIRS)
-    pairs = numbers.scatter(_PAIRS - 1 - positions, cells, _PAIRS // 1000, 1000)
+    pairs = numbers.scatter(_PAIRS - 1 - positions, cells, _PAIRS // 1000, 1000, draws.salt)
     serial = pairs * 2 + (draws.bits16(len(rows)) & 1)
     return numbers.fixed_width(_prefix(place, sex, year) + serial, 12)
 
@@ -210,7 +210,7 @@ def _cmnd_numbers(
     )
     prefix = places.cmnd_prefix[issued_at].astype(np.uint8)
     positions = numbers.rank_within(prefix) * chunks + chunk
-    serial = numbers.scatter(positions % 10_000_000, prefix, 2500, 4000)
+    serial = numbers.scatter(positions % 10_000_000, prefix, 2500, 4000, draws.salt)
     repeated = draws.chance(rates["shared_cmnd"], len(serial))
     serial[repeated] = draws.below(10_000_000, int(repeated.sum()))
     texts = numbers.fixed_width(prefix * np.int64(10_000_000) + serial, 9)
