@@ -64,8 +64,8 @@ _SEPARATOR = re.compile(r"\s*([-/.])\s*")
 
 
 @cache
-def _placeholders() -> frozenset[str]:
-    return frozenset(row["value"] for row in read_rows("birth_placeholders.csv"))
+def _placeholders() -> dict[str, str]:
+    return {row["value"]: row["reject"] for row in read_rows("birth_placeholders.csv")}
 
 
 @cache
@@ -105,8 +105,9 @@ class _Reader:
         return " ".join(text.split())
 
     def read(self) -> ParsedBirth:
-        if self.text.lower() in _placeholders():
-            return self._reject("birth_missing")
+        placeholder = _placeholders().get(self.text.lower())
+        if placeholder:
+            return self._reject(placeholder)
         self.text = self._without_time(self.text)
         self.text = self._without_words(self.text)
         if not self.text.strip("0/-. "):

@@ -17,7 +17,6 @@ from etl.normalise import names
 from etl.normalise.notes import NAME_NOTE_BIT, joined
 
 COLUMNS = ("canonical", "name_key", "surname", "middle", "given", "notes", "reject")
-_MAX_ROW = 1_000
 _INVISIBLE_BIT = NAME_NOTE_BIT["invisible_characters"]
 _SPACES_BIT = NAME_NOTE_BIT["spaces"]
 
@@ -65,7 +64,7 @@ def _looked_up(raw: Array) -> _Rows:
     bare = surname_bare[codes[offsets[:-1]]] & pc.string_is_ascii(text).to_numpy(False)
     mask[bare] |= names.UNACCENTED
     care = (mask & names.CARE) != 0
-    care |= pc.greater(pc.utf8_length(text), _MAX_ROW).to_numpy(False)
+    care |= pc.greater(pc.utf8_length(text), names.MAX_NAME_LENGTH).to_numpy(False)
     return _Rows(_assembled(canonical, keys, offsets), mask & names.NOTE_MASK, care)
 
 

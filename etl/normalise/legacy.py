@@ -65,15 +65,21 @@ def single_byte_tables() -> dict[str, dict[int, str]]:
 
 
 @cache
-def _vni() -> tuple[re.Pattern[str], dict[str, str]]:
+def vni_table() -> dict[str, str]:
+    """Latin-1 sequences of VNI, one or two characters, and the letter each stands for."""
     table = dict(_tables()["vni"])
     # A capital letter is often followed by the small form of its mark ("Aâ"), and the reverse.
     for source, letter in list(table.items()):
         if len(source) == 2:
             table.setdefault(source[0] + source[1].lower(), letter)
             table.setdefault(source[0] + source[1].upper(), letter)
-    longest_first = sorted(table, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first))), table
+    return table
+
+
+@cache
+def _vni_pattern() -> re.Pattern[str]:
+    longest_first = sorted(vni_table(), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first)))
 
 
 # What Windows shows for the bytes 80 to 9F, back to the byte.
@@ -99,8 +105,8 @@ def as_bytes(text: str) -> str | None:
 
 
 def _decode_vni(source: str) -> str:
-    pattern, table = _vni()
-    return pattern.sub(lambda match: table[match.group()], source)
+    table = vni_table()
+    return _vni_pattern().sub(lambda match: table[match.group()], source)
 
 
 def _decode_cp1258(source: str) -> str:
@@ -137,8 +143,8 @@ class _Decoder(NamedTuple):
 
 
 _DECODERS = (
-    _Decoder("decoded_tcvn3", _decode_tcvn3, 3.0),
-    _Decoder("decoded_vni", _decode_vni, 3.0),
+    _Decoder("decoded_tcvn3", _decode_tcvn3, 4.0),
+    _Decoder("decoded_vni", _decode_vni, 4.0),
     _Decoder("decoded_cp1258", _decode_cp1258, 1.0),
     _Decoder("decoded_viscii", _decode_table("viscii"), 0.0),
     _Decoder("decoded_vps", _decode_table("vps"), 0.0),
@@ -198,11 +204,10 @@ _UNSEEN_SHARE = 0.001
 # From this share on, a syllable is evidence that a name is Vietnamese.
 _TELLING_SHARE = 0.05
 # Log-likelihood by which a reading must beat another to be believed.
-_CLEAR_GAIN = log(500)
-_CLEAR_LEAD = log(5)
+_CLEAR_LEAD = log(10)
 # A shorter word on its own is too little to go by.
 _SHORTEST_LONE_WORD = 4
-_ODD_CAPITAL_COST = 4.0
+_ODD_CAPITAL_COST = 6.0
 
 
 # A capital accented letter after a small one, as in PhÕm or TrÀn, is no spelling of a name.
@@ -220,7 +225,7 @@ def readable_as_is(text: str) -> bool:
 
 def _judge(text: str) -> _Reading:
     words = [_restored_eth(word.lower()) for word in _words(text) if word]
-    standard = [standard_syllable(word) for word in words]
+    standard = [None if word in telltales() else standard_syllable(word) for word in words]
     if _INNER_CAPITAL.search(text):
         odd = [bool(_INNER_CAPITAL.search(word)) for word in _words(text) if word]
         standard = [None if o else known for o, known in zip(odd, standard, strict=True)]
@@ -244,9 +249,6 @@ def _accepts(text: str, source: _Reading, decoded: str, result: _Reading) -> boo
         return False
     if not _NAME_CHARACTERS.issuperset(decoded.lower()):
         return False
-    if telltales().intersection(source.words):
-        gain = result.likelihood - source.likelihood
-        return result.readable == len(result.words) and gain > _CLEAR_GAIN
     return result.readable > source.readable and _reads_on_the_whole(text, source, result)
 
 
@@ -305,21 +307,23 @@ def undo_utf8(text: str) -> str | None:
     Returns:
         The text, or None when the characters are not the bytes of valid UTF-8.
     """
-    best = None
-    for _ in range(2):
-        found = next(filter(None, (_as_utf8(source) for source in _byte_strings(text))), None)
-        if found is None:
-            break
-        best = text = found
-    return best
+    for once in _read_as_utf8(text):
+        twice = next(filter(_all_latin, _read_as_utf8(once)), None)
+        if twice is not None or _all_latin(once):
+            return twice or once
+    return None
 
 
-def _as_utf8(source: bytes) -> str | None:
-    try:
-        text = source.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
-    return text if not text.isascii() and all(map(_is_latin, text)) else None
+def _read_as_utf8(text: str) -> Iterator[str]:
+    for source in _byte_strings(text):
+        with suppress(UnicodeDecodeError):
+            decoded = source.decode("utf-8")
+            if not decoded.isascii():
+                yield decoded
+
+
+def _all_latin(text: str) -> bool:
+    return all(map(_is_latin, text))
 
 
 def _is_latin(char: str) -> bool:

@@ -193,7 +193,7 @@ def _careful_words() -> frozenset[str]:
     They begin a placeholder, may be a prefix or an abbreviation, or tell of mojibake.
     """
     beginnings = (name.split()[0] for name in _placeholders())
-    return frozenset(beginnings) | telltales() | {"h", "k", "ng"}
+    return frozenset(beginnings) | telltales() | {"h", "k", "ng", "y"}
 
 
 @cache
@@ -223,6 +223,8 @@ def resolve(raw: str) -> NameRow:
 
 def _resolve_plain(raw: str) -> NameRow | None:
     """The name, if each of its words is plain letters."""
+    if len(raw) > MAX_NAME_LENGTH:
+        return None
     entries = [_LEXICON[token] for token in raw.split(" ")]
     mask = 0
     for entry in entries:
@@ -276,7 +278,6 @@ _MARKS = "".join(map(chr, range(0x300, 0x370)))
 _INNER_ZERO = re.compile(r"(?<=[^\W\d_])0(?=[^\W\d_])")
 # Some Ê-đê and Jarai letters (ơ̆, ư̆) exist only with a combining mark.
 _KEPT = re.compile(r"[^\w\s'\-\u0300-\u036f]|_|(?<![\w\u0300-\u036f])[\u0300-\u036f]+")
-_LOOSE_APOSTROPHE = re.compile(r"(?<=\w)' +(?=\w)|(?<!\w)'(?=\w)|'(?!\w)|(?<!\w)'")
 _LOOSE_HYPHEN = re.compile(r"(?<!\w)-+|-+(?!\w)")
 
 
@@ -347,6 +348,7 @@ def _clean(work: _Work) -> None:
     work.replace(ODD_SPACES.sub(" ", work.text), "spaces")
     work.replace(_CONTROLS.sub("", work.text), "control_characters")
     work.replace(_full_width_folded(work.text), "full_width")
+    work.replace(_lookalikes_read(work.text), "lookalike_letters")
     work.text = work.text.translate(_APOSTROPHES)
     work.replace(_ABBREVIATION.sub("Nguyễn ", work.text), "expanded_abbreviation")
     stripped = _ALIAS.sub("", work.text)
@@ -364,6 +366,20 @@ def _full_width_folded(text: str) -> str:
         unicodedata.normalize("NFKC", c) if "\uff01" <= c <= "\uff5e" or c >= "\U0001d400" else c
         for c in text
     )
+
+
+@cache
+def _lookalikes() -> dict[int, str]:
+    return {ord(row["character"]): row["letter"] for row in read_rows("lookalike_letters.csv")}
+
+
+def _lookalikes_read(text: str) -> str:
+    """Cyrillic and Greek letters as the Latin ones they look like, in a text otherwise Latin."""
+    if text.isascii() or not any("a" <= c <= "z" or "A" <= c <= "Z" for c in text):
+        return text
+    read = text.translate(_lookalikes())
+    foreign = any("\u0370" <= c <= "\u052f" for c in read)
+    return text if foreign else read
 
 
 def _without_symbols(text: str) -> str:
@@ -395,8 +411,25 @@ def _finish(work: _Work) -> NameRow:
         mask |= entry.mask
     if _lacks_accents(entries):
         mask |= UNACCENTED
-    row = _assembled(entries, mask)
-    return row._replace(key=_joined_key(entries))
+    row = _assembled(entries, mask)._replace(key=_joined_key(entries))
+    return _with_clan_as_surname(row)
+
+
+@cache
+def _clans() -> frozenset[str]:
+    return frozenset(row["clan"].lower() for row in read_rows("clan_names.csv"))
+
+
+def _with_clan_as_surname(row: NameRow) -> NameRow:
+    """An Ê-đê or M'nông name ends with the clan: Y Suyên Byă, H'Hen Niê, H'Bung Buôn Krông."""
+    words = str(row.canonical).split()
+    if words[0] not in ("Y", "H") and not words[0].startswith("H'"):
+        return row
+    for length in (3, 2, 1):
+        own, clan = words[:-length], " ".join(words[-length:])
+        if own and clan.lower() in _clans():
+            return row._replace(surname=clan, middle=" ".join(own[:-1]), given=own[-1])
+    return row
 
 
 def _joined_key(entries: list[Token]) -> str:

@@ -1,0 +1,137 @@
+"""The column functions give, row for row, what the single-value functions give."""
+
+from __future__ import annotations
+
+import csv
+import random
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from etl.normalise import parse_birth, parse_name, parse_number
+from etl.normalise.bulk import (
+    normalise_births,
+    normalise_flags,
+    normalise_genders,
+    normalise_names,
+    normalise_numbers,
+)
+
+TODAY = date(2026, 11, 22)
+UNHARMED = Path(__file__).parent / "data" / "names_that_pass_unharmed.csv"
+DIRTY = [
+    "NGUYỄN VĂN AN", "  Nguyễn   Văn An ", "Nguyễn\u00a0Văn\u00a0An", "Nguyễn \u200bVăn An", "",
+    " ", "NguyÔn ThÞ Hßa", "Nguyeãn Thò Hoøa", "Ng. Thị Lan", "Nguyen Van An", "N/A", "x" * 5000,
+    "Nguyễn " * 30, "H Bung Mlô", "V\u00a0 Minh", "HoÃ\u00a0ng Văn", "Không Có", "A", "\x00", "'",
+]  # fmt: skip
+
+
+def rows_one_by_one(values: list[str | None]) -> list[dict[str, object]]:
+    rows = []
+    for raw in values:
+        parsed = parse_name(raw)
+        rows.append({
+            "raw": raw, "canonical": parsed.canonical, "name_key": parsed.key,
+            "surname": parsed.surname, "middle": parsed.middle, "given": parsed.given,
+            "notes": ";".join(parsed.notes), "reject": parsed.reject,
+        })  # fmt: skip
+    return rows
+
+
+def corpus() -> list[str | None]:
+    with UNHARMED.open(encoding="utf-8") as stream:
+        return [*(row["name"] for row in csv.DictReader(stream)), *DIRTY, None]
+
+
+def test_a_column_of_names_gives_what_each_name_gives():
+    assert normalise_names(pa.array(corpus())).to_pylist() == rows_one_by_one(corpus())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.one_of(st.none(), st.sampled_from(DIRTY), st.text(max_size=20)), max_size=12))
+def test_any_column_of_strings_gives_what_each_string_gives(values):
+    assert normalise_names(pa.array(values, pa.string())).to_pylist() == rows_one_by_one(values)
+
+
+def test_threads_do_not_change_the_rows():
+    values = [name for name in corpus() if name is not None]
+    many = pa.array(random.Random(1).choices(values, k=120_000))
+    assert normalise_names(many, workers=2).equals(normalise_names(many, workers=1))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pa.array,
+        lambda values: pa.chunked_array([values[:2], values[2:]]),
+        lambda values: pa.array(values).dictionary_encode(),
+        lambda values: pa.array(values, pa.large_string()),
+        pd.Series,
+        lambda values: pd.Series(values, dtype="object", index=range(5, 5 + len(values))),
+        lambda values: pd.Series(values, dtype="category"),
+        list,
+        iter,
+    ],
+)
+def test_arrow_arrays_pandas_series_and_lists_are_accepted(make):
+    values = ["NGUYỄN VĂN AN", "Trần Lý", None, "Lê Hoà"]
+    table = normalise_names(make(values))
+    assert table["canonical"].to_pylist() == ["Nguyễn Văn An", "Trần Lý", None, "Lê Hòa"]
+    assert table["raw"].to_pylist() == values
+
+
+def test_an_empty_column_gives_an_empty_table():
+    nothing = pa.array([], pa.string())
+    assert normalise_names(nothing).num_rows == 0
+    assert normalise_births(nothing).num_rows == 0
+    assert normalise_numbers(nothing, "id").num_rows == 0
+
+
+def test_a_column_of_births_gives_what_each_birth_gives():
+    values = ["05/09/1962", "09/1962", "1962", "31/02/1990", None]
+    table = normalise_births(pa.array(values), TODAY)
+    assert table.schema.field("birth_date").type == pa.date32()
+    assert table.schema.field("birth_year").type == pa.int32()
+    for row, raw in zip(table.to_pylist(), values, strict=True):
+        parsed = parse_birth(raw, TODAY)
+        assert (row["birth_date"], row["birth_year"], row["birth_month"]) == (
+            parsed.date, parsed.year, parsed.month,
+        )  # fmt: skip
+        assert (row["precision"], row["reject"]) == (parsed.precision, parsed.reject)
+        assert row["notes"] == ";".join(parsed.notes)
+
+
+@pytest.mark.parametrize("field", ["id", "insurance", "card", "personal"])
+def test_a_column_of_numbers_gives_what_each_number_gives(field):
+    values = ["001062000001", "1162000001", "1.09E+11", "DN4797912345678", "116123456", None]
+    for row, raw in zip(
+        normalise_numbers(pa.array(values), field).to_pylist(), values, strict=True
+    ):
+        parsed = parse_number(raw, field=field)
+        assert (row["kind"], row["number"], row["card_code"], row["reject"]) == (
+            parsed.kind, parsed.number, parsed.card_code, parsed.reject,
+        )  # fmt: skip
+        assert row["candidates"] == ";".join(parsed.candidates)
+        assert row["repairs"] == ";".join(parsed.repairs)
+        assert row["warnings"] == ";".join(parsed.warnings)
+
+
+def test_columns_of_sex_and_flags():
+    assert normalise_genders(pa.array(["Nam", "nu", "?"]))["value"].to_pylist() == ["M", "F", None]
+    assert normalise_flags(pa.array(["1", "0", ""]))["value"].to_pylist() == [True, False, None]
+
+
+def test_the_single_value_functions_need_neither_arrow_nor_pandas():
+    heavy = {"pyarrow", "pandas", "duckdb", "dagster"}
+    script = f"import sys, etl.normalise; print({heavy} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "set()"
