@@ -15,7 +15,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from math import log
 from typing import NamedTuple
@@ -177,8 +177,11 @@ def _decode_viqr(text: str) -> Decoding | None:
     return Decoding(decoded, "decoded_viqr") if good and decoded != text else None
 
 
+_WORD_BREAKS = re.compile(r"[ \u00a0\u200b.,/()-]+")
+
+
 def _words(text: str) -> list[str]:
-    return re.split(r"[ \u00a0\u200b.,/()-]+", text.strip())
+    return _WORD_BREAKS.split(text.strip())
 
 
 def _restored_eth(word: str) -> str:
@@ -223,23 +226,33 @@ def readable_as_is(text: str) -> bool:
     return readable and telltales().isdisjoint(words)
 
 
+@lru_cache(maxsize=1 << 16)
+def _weighed(word: str) -> tuple[str | None, float]:
+    """The word as a syllable, None if it is none or tells of mojibake, and its log share."""
+    restored = _restored_eth(word)
+    standard = None if restored in telltales() else standard_syllable(restored)
+    return standard, log(name_weights().get(standard or "", _UNSEEN_SHARE))
+
+
 def _judge(text: str) -> _Reading:
-    words = [_restored_eth(word.lower()) for word in _words(text) if word]
-    standard = [None if word in telltales() else standard_syllable(word) for word in words]
-    if _INNER_CAPITAL.search(text):
-        odd = [bool(_INNER_CAPITAL.search(word)) for word in _words(text) if word]
-        standard = [None if o else known for o, known in zip(odd, standard, strict=True)]
-    weights = name_weights()
-    return _Reading(
-        readable=sum(syllable is not None for syllable in standard),
-        likelihood=sum(log(weights.get(syllable or "", _UNSEEN_SHARE)) for syllable in standard),
-        words=tuple(known or word for known, word in zip(standard, words, strict=True)),
-    )
+    words = [word for word in _words(text) if word]
+    odd = _INNER_CAPITAL.search(text) is not None
+    readable, likelihood, standard = 0, 0.0, []
+    for word in words:
+        syllable, weight = _weighed(word.lower())
+        likelihood += weight
+        if syllable is not None and not (odd and _INNER_CAPITAL.search(word)):
+            readable += 1
+        standard.append(syllable or word.lower())
+    return _Reading(readable, likelihood, tuple(standard))
+
+
+_SIGN = re.compile(r"[^\w '\-.,()/\u2019\u2018\u02bc\u00a0]|[ªº_\d\u00b2\u00b3\u00b9\u00bc-\u00be]")
 
 
 def _has_signs(text: str) -> bool:
-    """Whether it contains what no name does: signs and controls, and ª and º, which are letters."""
-    return any(c not in NAME_PUNCTUATION and (not c.isalpha() or c in "ªº") for c in text)
+    """Whether it contains what no name does: signs, digits, controls, and ª and º."""
+    return _SIGN.search(text) is not None
 
 
 def _accepts(text: str, source: _Reading, decoded: str, result: _Reading) -> bool:

@@ -74,8 +74,12 @@ def test_any_string_reads_the_same_composed_and_decomposed(raw):
 
 
 @thorough
-@given(names, st.sampled_from(["NFC", "NFD"]), st.sampled_from(["upper", "lower", "title", "capitalize"]),
-       st.sampled_from([" ", "  ", "\u00a0", " \u200b", "\t", "\u3000"]))  # fmt: skip
+@given(
+    names,
+    st.sampled_from(["NFC", "NFD"]),
+    st.sampled_from(["upper", "lower", "title", "capitalize"]),
+    st.sampled_from([" ", "  ", "\u00a0", " \u200b", "\t", "\u3000"]),
+)
 def test_writing_does_not_change_the_name(name, form, case, space):
     written = space.join(unicodedata.normalize(form, getattr(name, case)()).split())
     expected, found = parse_name(name), parse_name(f" {written}{space}")
@@ -112,8 +116,12 @@ def test_every_other_function_is_total(a, b):
 
 
 @thorough
-@given(st.dates(date(1900, 1, 2), TODAY), st.sampled_from(
-    ["%d/%m/%Y", "%Y-%m-%d", "%d-%m-%Y", "%d.%m.%Y", "%Y%m%d", "%d%m%Y", "%Y-%m-%d 00:00:00"]))  # fmt: skip
+@given(
+    st.dates(date(1900, 1, 2), TODAY),
+    st.sampled_from(
+        ["%d/%m/%Y", "%Y-%m-%d", "%d-%m-%Y", "%d.%m.%Y", "%Y%m%d", "%d%m%Y", "%Y-%m-%d 00:00:00"]
+    ),
+)
 def test_a_full_date_survives_every_form(day, form):
     assert parse_birth(day.strftime(form), TODAY).date == day
 
