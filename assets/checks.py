@@ -22,14 +22,9 @@ _SEVERITY = {
 }
 
 
-def check_name(rule: Rule) -> str:
-    """Returns the name of a rule's check."""
-    return rule.name
-
-
 def _spec(suite: Suite, rule: Rule) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
-        check_name(rule),
+        rule.name,
         asset=key_of(suite.table),
         description=rule.why,
         blocking=rule.blocking,
@@ -60,7 +55,7 @@ def _shown(suite: Suite, result: RuleResult) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=result.passed,
         asset_key=key_of(suite.table),
-        check_name=check_name(rule),
+        check_name=rule.name,
         severity=_SEVERITY[rule.severity],
         description=f"{result.observed}. {'' if result.passed else rule.why}".strip(),
         metadata={

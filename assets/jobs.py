@@ -10,6 +10,8 @@ import dagster as dg
 from etl.settings import Schedule
 
 FULL_SYNC = "full_sync"
+JOBS = {"full": FULL_SYNC}
+"""The job of each mode of ``doisoat sync``."""
 
 
 def full_sync() -> dg.UnresolvedAssetJobDefinition:

@@ -33,7 +33,7 @@ def key_of(table: TableName) -> dg.AssetKey:
 
 def table_metadata(
     warehouse: Warehouse, table: TableName, statement: Statement | None = None
-) -> dict[str, dg.MetadataValue]:  # type: ignore[type-arg]
+) -> dict[str, dg.MetadataValue]:
     """Describes a table as it now is.
 
     Args:
@@ -42,7 +42,7 @@ def table_metadata(
         statement: The statement that made it, for column lineage.
     """
     columns = warehouse.columns(table)
-    found: dict[str, dg.MetadataValue] = {  # type: ignore[type-arg]
+    found: dict[str, dg.MetadataValue] = {
         "dagster/row_count": dg.MetadataValue.int(warehouse.count(table)),
         "dagster/column_schema": dg.MetadataValue.table_schema(
             dg.TableSchema([dg.TableColumn(name, kind.lower()) for name, kind in columns])

@@ -3,6 +3,8 @@
 Belongs here: extraction as Dagster sees it. Does not belong here: reading (``etl/extract``).
 """
 
+from collections.abc import Callable
+
 import dagster as dg
 
 from assets.metadata import GROUPS, OWNER, table_metadata
@@ -92,7 +94,7 @@ def _raw_asset(register: str) -> dg.AssetsDefinition:
 _REPORT_EVERY = 5_000_000
 
 
-def _progress(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _progress(context: dg.AssetExecutionContext) -> Callable[[int, int], None]:
     """Logs how far a long read is, every few million rows."""
     reported = 0
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -27,14 +27,19 @@ from dagster._core.remote_origin import (
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from assets.definitions import build_defs
-from assets.jobs import FULL_SYNC
+from assets.jobs import JOBS
 from etl.settings import CONFIG_VARIABLE, Settings
 from etl.warehouse.run import release_lock
 
 LOCATION = "doisoat"
 """The code location's name in workspace.yaml."""
 
-_HOST_TAG, _PROCESS_TAG, _STARTED_TAG = "doisoat/host", "doisoat/process", "doisoat/began"
+# The UI hides tags of this prefix: they are for bury_dead_runs, not for people.
+_HOST_TAG, _PROCESS_TAG, _STARTED_TAG = (
+    ".dagster/doisoat_host",
+    ".dagster/doisoat_process",
+    ".dagster/doisoat_began",
+)
 _INTERNAL = 70  # EX_SOFTWARE of sysexits.h: a fault of doisoat itself
 
 
@@ -74,13 +79,13 @@ def instance_for(settings: Settings) -> dg.DagsterInstance:
     return dg.DagsterInstance.get()
 
 
-def _origin() -> RemoteJobOrigin:
+def _origin(job_name: str) -> RemoteJobOrigin:
     """Names the job as the UI knows it, so that a run of the command line is shown under it."""
     location = ManagedGrpcPythonEnvCodeLocationOrigin(
         loadable_target_origin=LoadableTargetOrigin(module_name="assets.definitions"),
         location_name=LOCATION,
     )
-    return RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), FULL_SYNC)
+    return RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), job_name)
 
 
 def bury_dead_runs(instance: dg.DagsterInstance) -> list[str]:
@@ -100,7 +105,7 @@ def bury_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     return buried
 
 
-def _lives(tags: dict[str, str]) -> bool:
+def _lives(tags: Mapping[str, str]) -> bool:
     try:
         process = psutil.Process(int(tags[_PROCESS_TAG]))
         return f"{process.create_time():.0f}" == tags[_STARTED_TAG]
@@ -108,13 +113,14 @@ def _lives(tags: dict[str, str]) -> bool:
         return False
 
 
-def run_full_sync(
-    settings: Settings, on_step: Callable[[str, int, int], None] | None = None
+def run_sync(
+    settings: Settings, mode: str = "full", on_step: Callable[[str, int, int], None] | None = None
 ) -> Outcome:
     """Runs the main job in this process.
 
     Args:
         settings: The settings.
+        mode: ``full``.
         on_step: Called with the step's name, steps done and steps in all.
 
     Returns:
@@ -122,7 +128,8 @@ def run_full_sync(
     """
     instance = instance_for(settings)
     bury_dead_runs(instance)
-    job = build_defs(settings).resolve_job_def(FULL_SYNC)
+    job_name = JOBS[mode]
+    job = build_defs(settings).resolve_job_def(job_name)
     me = psutil.Process()
     run = instance.create_run_for_job(
         job,
@@ -132,12 +139,12 @@ def run_full_sync(
             _HOST_TAG: socket.gethostname(),
             _PROCESS_TAG: str(me.pid),
             _STARTED_TAG: f"{me.create_time():.0f}",
-            "doisoat/mode": "full",
+            "doisoat/mode": mode,
         },
-        remote_job_origin=_origin(),
+        remote_job_origin=_origin(job_name),
     )
     outcome = Outcome(run.run_id)
-    total = len(instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id).step_keys_to_execute)  # type: ignore[arg-type]  # noqa: E501
+    total = _planned_steps(instance, run)
     try:
         for event in execute_run_iterator(InMemoryJob(job), run, instance):
             _note(event, outcome)
@@ -146,6 +153,12 @@ def run_full_sync(
     finally:
         release_lock(settings)
     return outcome
+
+
+def _planned_steps(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int:
+    assert run.execution_plan_snapshot_id is not None  # noqa: S101 - every created run has a plan
+    plan = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
+    return len(plan.step_keys_to_execute)
 
 
 _SHOWN = (dg.DagsterEventType.STEP_START, dg.DagsterEventType.STEP_SUCCESS)

@@ -9,11 +9,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -73,17 +71,13 @@ def _settings(context: typer.Context) -> Settings:
     return load_settings(chosen)
 
 
-@contextmanager
-def _databases(settings: Settings) -> Iterator[None]:
-    """Runs the demo's own server while a command works on the demo."""
-    if not demonstration.is_demo(settings.file):
-        yield
-        return
-    server = demonstration.start_server(settings.file.parent)
-    try:
-        yield
-    finally:
-        server.cleanup() if hasattr(server, "cleanup") else None
+def _start_demo_server(settings: Settings) -> None:
+    """Starts the demo's own server for a command that works on the demo.
+
+    It stops by itself when the last process that uses it ends.
+    """
+    if demonstration.is_demo(settings.file):
+        demonstration.start_server(settings.file.parent)
 
 
 def _print_json(value: Any) -> None:
@@ -101,10 +95,10 @@ def _steps() -> Progress:
     )
 
 
-def _sync(settings: Settings, as_json: bool) -> int:
+def _sync(settings: Settings, mode: Mode, as_json: bool) -> int:
     """Runs the main job and shows what it found."""
-    from assets.running import run_full_sync  # noqa: PLC0415 - Dagster takes seconds to load
-    from etl.figures import read_figures  # noqa: PLC0415
+    from assets.running import run_sync
+    from etl.figures import read_figures
 
     with _steps() as progress:
         task = progress.add_task("starting", total=None)
@@ -112,7 +106,7 @@ def _sync(settings: Settings, as_json: bool) -> int:
         def show(step: str, done: int, total: int) -> None:
             progress.update(task, description=step, completed=done, total=total)
 
-        outcome = run_full_sync(settings, show)
+        outcome = run_sync(settings, mode.value, show)
     figures = read_figures(settings) if outcome.exit_code in (0, 1) else None
     if as_json:
         _print_json(
@@ -145,8 +139,8 @@ def sync(
 ) -> None:
     """Run the main job: read, normalise, reconcile, validate, publish."""
     settings = _settings(context)
-    with _databases(settings):
-        code = _sync(settings, as_json)
+    _start_demo_server(settings)
+    code = _sync(settings, mode, as_json)
     if code == 0 and not as_json:
         display.console.print(
             f"Published to [bold]{settings.target.shown}[/]. "
@@ -157,7 +151,6 @@ def sync(
 
 @app.command()
 def demo(
-    context: typer.Context,
     citizens: Annotated[int, typer.Option(min=1_000, help="Simulated citizens.")] = 100_000,
     seed: Annotated[int, typer.Option(help="Same seed, same registers.")] = 2021,
     as_json: JsonOption = False,
@@ -166,7 +159,7 @@ def demo(
     home = demonstration.DEMO_HOME
     with _steps() as progress:
         task = progress.add_task("simulating the registers", total=citizens)
-        server, report = demonstration.prepare(
+        report = demonstration.prepare(
             citizens, seed, home, lambda done: progress.update(task, completed=done)
         )
     if not as_json:
@@ -175,8 +168,7 @@ def demo(
             "insurance records, in two databases of a PostgreSQL of its own."
         )
     settings = load_settings(demonstration.config_file(home))
-    code = _sync(settings, as_json)
-    server.stop()
+    code = _sync(settings, Mode.FULL, as_json)
     if code == 0 and not as_json:
         display.console.print(
             "Nobody in these figures exists. Next:\n"
@@ -189,7 +181,6 @@ def demo(
 
 @app.command()
 def simulate(
-    context: typer.Context,
     citizens: Annotated[int, typer.Option(min=1, help="Citizens in the population register.")],
     out: Annotated[
         Path | None, typer.Option(help="Folder for insurance, population and truth .parquet.")
@@ -208,7 +199,7 @@ def simulate(
     as_json: JsonOption = False,
 ) -> None:
     """Make two registers with known truth."""
-    from etl.simulate import SimulationSpec, write_database, write_parquet  # noqa: PLC0415
+    from etl.simulate import SimulationSpec, write_database, write_parquet
 
     if (out is None) == (not (insurance_url and population_url)):
         raise ConfigError(
@@ -228,7 +219,12 @@ def simulate(
             write_parquet(spec, out, done, replace=replace)
             if out is not None
             else write_database(
-                spec, insurance_url, population_url, truth or None, replace, done
+                spec,
+                insurance_url,
+                population_url,
+                truth=truth or None,
+                replace=replace,
+                progress=done,
             )
         )
     if as_json:
@@ -243,11 +239,11 @@ def simulate(
 @app.command()
 def check(context: typer.Context, as_json: JsonOption = False) -> None:
     """Try the configuration: reach all three databases and the columns, and move nothing."""
-    from etl.extract.probe import probe  # noqa: PLC0415
+    from etl.extract.probe import probe
 
     settings = _settings(context)
-    with _databases(settings):
-        findings = probe(settings)
+    _start_demo_server(settings)
+    findings = probe(settings)
     if as_json:
         _print_json([finding.__dict__ for finding in findings])
     else:
@@ -266,7 +262,7 @@ def runs(
     as_json: JsonOption = False,
 ) -> None:
     """List the last runs."""
-    from etl.figures import read_runs  # noqa: PLC0415
+    from etl.figures import read_runs
 
     found = read_runs(_settings(context), last)
     if as_json:
@@ -281,9 +277,9 @@ def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 3000,
 ) -> None:
     """Open the Dagster UI on the loopback address, with the runs of this configuration."""
-    import subprocess  # noqa: PLC0415, S404
+    import subprocess
 
-    from assets.running import bury_dead_runs, instance_for, root_file  # noqa: PLC0415
+    from assets.running import bury_dead_runs, instance_for, root_file
 
     settings = _settings(context)
     instance = instance_for(settings)
@@ -298,8 +294,8 @@ def ui(
         "--workspace", str(root_file("workspace.yaml")),
         "--host", "127.0.0.1", "--port", str(port), "--log-level", "warning",
     ]  # fmt: skip
-    with _databases(settings):
-        raise typer.Exit(subprocess.call(command))
+    _start_demo_server(settings)
+    raise typer.Exit(subprocess.call(command))
 
 
 def _guarded(run: Callable[[], Any], debug: bool) -> int:
@@ -331,6 +327,3 @@ def main() -> None:
     """Runs the command line."""
     debug = "--debug" in sys.argv
     sys.exit(_guarded(lambda: app(standalone_mode=True), debug))
-
-
-_ = wraps

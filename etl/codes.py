@@ -1,4 +1,4 @@
-"""The words of the reconciliation: statuses, match steps, agreement levels, mismatch codes, rejects.
+"""The words of the reconciliation: statuses, steps, agreement levels, mismatch codes, rejects.
 
 Belongs here: every code that leaves the system, with its meaning, owner, severity and labels in
 Vietnamese and English, one row each. Does not belong here: the rules that decide when a code
@@ -253,8 +253,7 @@ def labels() -> dict[str, Label]:
     """Returns every labelled code of the system, by code."""
     mismatch = (Label(m.code, m.vi, m.en) for m in MISMATCH_CODES)
     return {
-        entry.code: entry
-        for entry in (*mismatch, *STATUS_LABELS, *STEP_LABELS, *REJECT_LABELS)
+        entry.code: entry for entry in (*mismatch, *STATUS_LABELS, *STEP_LABELS, *REJECT_LABELS)
     }
 
 

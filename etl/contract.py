@@ -186,10 +186,12 @@ def target_metadata(schema: str | None) -> MetaData:
         "rejects",
         [
             Column("register", _CODE, primary_key=True),
-            Column("row_key", String(64), primary_key=True, comment="content, and which copy of it"),
+            Column(
+                "row_key", String(64), primary_key=True, comment="content, and which copy of it"
+            ),
             Column("record_id", Text),
             Column("reason", _CODE, nullable=False),
-            Column("column_name", _CODE),
+            Column("column_name", Text),
             Column("raw_value", Text),
             Column("reason_vi", Text),
             Column("reason_en", Text),
@@ -285,9 +287,7 @@ def target_metadata(schema: str | None) -> MetaData:
     return metadata
 
 
-def _row_table(
-    metadata: MetaData, name: str, columns: list[Column[object]], comment: str
-) -> Table:
+def _row_table(metadata: MetaData, name: str, columns: list[Column[object]], comment: str) -> Table:
     """A table that is published by difference: its rows carry their hash."""
     row_hash: Column[str] = Column("row_hash", String(32), nullable=False)
     return Table(name, metadata, *columns, row_hash, comment=comment)

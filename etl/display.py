@@ -19,6 +19,12 @@ from etl.figures import Figures
 console = Console()
 errors = Console(stderr=True)
 
+_WIDE = 150
+"""Columns from which a line holds both languages."""
+
+_ROOMY = 110
+"""Columns from which a table shows all that it has."""
+
 _STYLE = {
     "VERIFIED": "green",
     "MISMATCH": "yellow",
@@ -31,8 +37,18 @@ _STYLE = {
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
     for column in columns:
-        table.add_column(column.removeprefix(">"), justify="right" if column[0] == ">" else "left")
+        name = column.removeprefix(">")
+        table.add_column(
+            name,
+            justify="right" if name != column else "left",
+            no_wrap=name not in ("meaning", "rule"),
+        )
     return table
+
+
+def _meaning(vi: str, en: str) -> str:
+    """Says it in both languages where there is room, Vietnamese first."""
+    return f"{vi} · {en}" if console.width >= _WIDE else vi
 
 
 def _share(part: int, whole: int) -> str:
@@ -49,28 +65,36 @@ def show_figures(figures: Figures) -> None:
             f"[{_STYLE[status]}]{status}[/]",
             f"{records:,}",
             _share(records, total),
-            f"{words[status].vi} · {words[status].en}",
+            _meaning(words[status].vi, words[status].en),
         )
     console.print(table)
     table = _table("Waterfall", "step", ">came in", ">linked", ">to review", ">went on", "rule")
     for row in figures.waterfall:
         step = str(row["match_step"])
         numbers = (f"{row[name]:,}" for name in ("came_in", "linked", "to_review", "went_on"))
-        table.add_row(step, *numbers, words[step].en)
+        table.add_row(step, *numbers, _meaning(words[step].vi, words[step].en))
     console.print(table)
-    table = _table("Mismatches", "code", ">records", ">share", "severity", "owner", "meaning")
+    console.print(_mismatch_table(figures, total))
+
+
+def _mismatch_table(figures: Figures, total: int) -> Table:
+    """Lays the mismatches out; a narrow terminal is spared severity and owner."""
+    roomy = console.width >= _ROOMY
+    table = _table("Mismatches", "code", ">records", ">share", "meaning")
+    if roomy:
+        table = _table("Mismatches", "code", ">records", ">share", "severity", "owner", "meaning")
     meanings = {code.code: code for code in codes.MISMATCH_CODES}
     for row in figures.mismatches:
         code = meanings[str(row["code"])]
+        middle = (code.severity.value, code.owner.value) if roomy else ()
         table.add_row(
             code.code,
             f"{row['mismatches']:,}",
             _share(int(str(row["mismatches"])), total),
-            code.severity.value,
-            code.owner.value,
-            f"{code.vi} · {code.en}",
+            *middle,
+            _meaning(code.vi, code.en),
         )
-    console.print(table)
+    return table
 
 
 def show_checks(failed: Sequence[dict[str, object]]) -> None:

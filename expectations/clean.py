@@ -94,9 +94,7 @@ INSURANCE = Suite(
             severity=Severity.WARNING,
             name="provinces_are_mostly_known",
         ),
-        is_one_of(
-            "gender", ("M", "F"), "Only M and F are compared downstream.", blocking=True
-        ),
+        is_one_of("gender", ("M", "F"), "Only M and F are compared downstream.", blocking=True),
         is_one_of(
             "status",
             ("active", "ended", "other"),

@@ -14,7 +14,7 @@ from duckdb_engine import ConnectionWrapper, Dialect
 from sqlalchemy.types import NullType
 
 
-class ReadingDialect(Dialect):  # type: ignore[misc]
+class ReadingDialect(Dialect):
     """DuckDB's dialect on a lent connection, with transactions that do nothing.
 
     A second connection of its own would ask for another configuration than the warehouse's, which
@@ -41,7 +41,7 @@ class ReadingDialect(Dialect):  # type: ignore[misc]
     def do_rollback(self, dbapi_connection: Any) -> None:
         """Rolls nothing back."""
 
-    def get_columns(
+    def get_columns(  # type: ignore[override]
         self, connection: Any, table_name: str, schema: str | None = None, **_: Any
     ) -> list[dict[str, Any]]:
         """Reflects the columns from DuckDB's own catalogue.
@@ -63,7 +63,7 @@ class ReadingDialect(Dialect):  # type: ignore[misc]
             for name, kind, nullable in rows
         ]
 
-    def get_pk_constraint(self, *_: Any, **__: Any) -> dict[str, Any]:
+    def get_pk_constraint(self, *_: Any, **__: Any) -> dict[str, Any]:  # type: ignore[override]
         """Reflects no key: the warehouse declares none, the suites check uniqueness."""
         return {"constrained_columns": [], "name": None}
 

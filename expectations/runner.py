@@ -67,13 +67,14 @@ def run_suite(warehouse: Warehouse, suite: Suite) -> list[RuleResult]:
 
 def _validate(warehouse: Warehouse, suite: Suite) -> dict[str, tuple[bool, str]]:
     """Lets Great Expectations judge each rule: name -> holds or not, and what was observed."""
-    import great_expectations as gx  # noqa: PLC0415 - takes seconds, so only where it is used
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
 
-    from expectations.dialect import lending  # noqa: PLC0415
+    from expectations.dialect import lending
 
     registry.register(_DIALECT, "expectations.dialect", "ReadingDialect")
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
     with lending(warehouse.connection):
         source = context.data_sources.add_sql(
             "warehouse", connection_string=f"{_DIALECT}:///:memory:"
@@ -95,13 +96,16 @@ def _validate(warehouse: Warehouse, suite: Suite) -> dict[str, tuple[bool, str]]
             outcome = validation.run(result_format={"result_format": "SUMMARY"})
         source.get_engine().dispose()
     return {
-        str(result.expectation_config.meta["rule"]): (bool(result.success), _observed(result))
-        for result in outcome.results
+        _rule_name(result): (bool(result.success), _observed(result)) for result in outcome.results
     }
 
 
+def _rule_name(result: Any) -> str:
+    return str(result.expectation_config.meta["rule"])
+
+
 def _expectation(rule: Rule) -> Any:
-    from great_expectations import expectations as gxe  # noqa: PLC0415
+    from great_expectations import expectations as gxe
 
     return getattr(gxe, rule.kind.value)(meta={"rule": rule.name}, **rule.arguments)
 
@@ -137,12 +141,12 @@ def _failing_rows(warehouse: Warehouse, suite: Suite, rule: Rule) -> tuple[int, 
         "where check_name = $rule and table_name = $tab "
         "and run_id = (select run_id from ops.parameters)"
     )
-    count = warehouse.value(f"select count(*) from ops.quality_failures {condition}", where)  # noqa: S608
+    count = warehouse.number(f"select count(*) from ops.quality_failures {condition}", where)  # noqa: S608
     sample = warehouse.rows(
         f"select distinct record_key from ops.quality_failures {condition} order by 1 limit 5",  # noqa: S608
         where,
     )
-    return int(str(count)), tuple(str(row["record_key"]) for row in sample)
+    return count, tuple(str(row["record_key"]) for row in sample)
 
 
 def _remember(warehouse: Warehouse, suite: Suite, results: list[RuleResult]) -> None:

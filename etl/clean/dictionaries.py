@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
+from typing import Literal
 
 import pyarrow as pa
 
 from etl.normalise import NORMALISER_VERSION, bulk
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.statements import TableName
+
+_Field = Literal["id", "insurance", "card", "personal"]
 
 STRINGS_PER_BATCH = 1_000_000
 """How many distinct strings are held in Python at a time, so that memory stays flat."""
@@ -40,7 +43,7 @@ class Dictionary:
     where: str = "true"
 
 
-def _numbers(field: str) -> Callable[[pa.Array], pa.Table]:
+def _numbers(field: _Field) -> Callable[[pa.Array], pa.Table]:
     return lambda raw: bulk.normalise_numbers(raw, field)
 
 
@@ -146,7 +149,7 @@ def _extend_one(warehouse: Warehouse, name: TableName, dictionary: Dictionary) -
         f"create or replace temp table unknown_strings as {_unknown(name, dictionary)}"
     )
     try:
-        total = int(warehouse.value("select count(*) from unknown_strings") or 0)  # type: ignore[call-overload]
+        total = warehouse.number("select count(*) from unknown_strings")
         for start in range(0, total, STRINGS_PER_BATCH):
             strings = warehouse.arrow(
                 "select raw from unknown_strings where rowid between $first and $last",

@@ -238,9 +238,7 @@ def explained(database: Database, what: str, error: BaseException) -> Connection
     words = str(error).lower()
     for signs, happened, remedy in _REMEDIES:
         if any(sign in words for sign in signs):
-            return ConnectionFailedError(
-                f"{what}: {happened}", where=database.shown, remedy=remedy
-            )
+            return ConnectionFailedError(f"{what}: {happened}", where=database.shown, remedy=remedy)
     return ConnectionFailedError(
         f"{what}: the database reported {type(error).__name__}"
         f"{_sqlstate(error)}; its words are withheld because they may quote personal data.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -38,7 +39,7 @@ _IDENTIFIER = re.compile(r"\w+", re.UNICODE)
 _NATIVE: tuple[type[TypeEngine[object]], ...] = (String, Integer, Boolean, Date, DateTime)  # type: ignore[assignment]
 
 
-def register_select(connection: Connection, register: str, source: Source) -> Select[tuple[object]]:
+def register_select(connection: Connection, register: str, source: Source) -> Select[Any]:
     """Builds the SELECT that offers a register as the contract wants it.
 
     Args:
@@ -56,7 +57,7 @@ def register_select(connection: Connection, register: str, source: Source) -> Se
     contract = REGISTERS[register]
     _check_mapping(register, source, contract)
     origin = _origin(connection, register, source)
-    columns: list[ColumnElement[object]] = []
+    columns: list[ColumnElement[Any]] = []
     missing: list[str] = []
     for column in contract:
         found = _column(origin, column, source)
@@ -111,9 +112,7 @@ def _query_origin(connection: Connection, register: str, source: Source) -> From
     return text(query).columns(*(literal_column(name).label(name) for name in names)).subquery("q")
 
 
-def _column(
-    origin: FromClause, column: SourceColumn, source: Source
-) -> ColumnElement[object] | None:
+def _column(origin: FromClause, column: SourceColumn, source: Source) -> ColumnElement[Any] | None:
     wanted = source.columns.get(column.name, column.name)
     by_name = {c.name: c for c in origin.columns}
     folded = {c.name.lower(): c for c in origin.columns}
@@ -126,7 +125,7 @@ def _column(
     return cast(literal_column(f"({wanted})"), Text)
 
 
-def _as_text(column: ColumnElement[object]) -> ColumnElement[object]:
+def _as_text(column: ColumnElement[Any]) -> ColumnElement[Any]:
     if isinstance(column.type, _NATIVE):
         return column
     return cast(column, Text)

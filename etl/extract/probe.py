@@ -41,7 +41,7 @@ def probe(settings: Settings) -> list[Finding]:
     ]
 
 
-def _tried(name: str, look) -> Finding:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _tried(name: str, look) -> Finding:  # type: ignore[no-untyped-def]
     try:
         return Finding(name, look())
     except DoisoatError as error:

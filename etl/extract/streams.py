@@ -24,10 +24,11 @@ from etl.settings import Source
 ROWS_PER_BATCH = 50_000
 _BATCHES_AHEAD = 8
 _END = object()
+_POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 def row_stream(
-    connection: Connection, statement: Select[tuple[object]], source: Source, register: str
+    connection: Connection, statement: Select[Any], source: Source, register: str
 ) -> tuple[int, Iterator[pa.RecordBatch]]:
     """Counts the rows and streams them, both from one snapshot, through SQLAlchemy.
 
@@ -71,7 +72,7 @@ def _as_text(value: Any) -> str | None:
 
 
 def adbc_stream(
-    statement: Select[tuple[object]], source: Source, register: str
+    statement: Select[Any], source: Source, register: str
 ) -> tuple[int, Iterator[pa.RecordBatch]]:
     """Counts the rows of PostgreSQL and streams them as Arrow, both from one snapshot.
 
@@ -83,9 +84,7 @@ def adbc_stream(
     """
     url, _ = secured(source.parsed)
     uri = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    query = str(
-        statement.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
-    )
+    query = str(statement.compile(dialect=_POSTGRESQL, compile_kwargs={"literal_binds": True}))
     what = f"Reading the {register} register"
     try:
         connection = adbc.connect(uri)
@@ -96,41 +95,49 @@ def adbc_stream(
             cursor.execute("set transaction isolation level repeatable read, read only")
             cursor.execute("set local datestyle = 'ISO, YMD'")
             cursor.execute(f"select count(*) from ({query}) q")  # noqa: S608
-            count = int(cursor.fetchone()[0])  # type: ignore[index]
+            count = int(cursor.fetchone()[0])
     except adbc_driver_manager.Error as error:
         connection.close()
         raise explained(source, what, error) from None
 
-    def fetch(into: queue.Queue[object], stop: threading.Event) -> None:
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(query)
-                for batch in cursor.fetch_record_batch():
-                    _put(into, batch, stop)
-                    if stop.is_set():
-                        return
-            _put(into, _END, stop)
-        except BaseException as error:  # noqa: BLE001 - handed to the reading thread
-            _put(into, error, stop)
+    return count, _ahead(connection, query, source, what)
 
-    def batches() -> Iterator[pa.RecordBatch]:
-        ahead: queue.Queue[object] = queue.Queue(_BATCHES_AHEAD)
-        stop = threading.Event()
-        thread = threading.Thread(target=fetch, args=(ahead, stop), daemon=True)
-        thread.start()
-        try:
-            while (item := ahead.get()) is not _END:
-                if isinstance(item, adbc_driver_manager.Error):
-                    raise explained(source, what, item) from None
-                if isinstance(item, BaseException):
-                    raise item
-                yield item
-        finally:
-            stop.set()
-            thread.join(timeout=30)
-            connection.close()
 
-    return count, batches()
+def _ahead(
+    connection: adbc.Connection, query: str, source: Source, what: str
+) -> Iterator[pa.RecordBatch]:
+    """Yields the batches of a query while a thread fetches the next ones."""
+    ahead: queue.Queue[object] = queue.Queue(_BATCHES_AHEAD)
+    stop = threading.Event()
+    thread = threading.Thread(target=_fetch, args=(connection, query, ahead, stop), daemon=True)
+    thread.start()
+    try:
+        while (item := ahead.get()) is not _END:
+            if isinstance(item, adbc_driver_manager.Error):
+                raise explained(source, what, item) from None
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop.set()
+        thread.join(timeout=30)
+        connection.close()
+
+
+def _fetch(
+    connection: adbc.Connection, query: str, into: queue.Queue[object], stop: threading.Event
+) -> None:
+    """Puts a query's batches into a queue, then its end, or the error that broke it off."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(query)
+            for batch in cursor.fetch_record_batch():
+                _put(into, batch, stop)
+                if stop.is_set():
+                    return
+        _put(into, _END, stop)
+    except BaseException as error:
+        _put(into, error, stop)
 
 
 def _put(into: queue.Queue[object], item: object, stop: threading.Event) -> None:

@@ -1,8 +1,9 @@
 """Warehouse -> target database: only the differences, in one transaction.
 
-Belongs here: the statements of the schema ``publish`` (``sql/``), what differs (``differences.py``),
-how a product is written (``writers.py``), the one transaction (``transaction.py``) and the memory
-of links (``history.py``). Does not belong here: any decision about a record.
+Belongs here: the statements of the schema ``publish`` (``sql/``), what differs
+(``differences.py``), how a product is written (``writers.py``), the one transaction
+(``transaction.py``), the proof that nothing was lost (``ledger.py``) and the memory of links
+(``history.py``). Does not belong here: any decision about a record.
 """
 
 from etl.publish.transaction import PublishedCounts, publish

@@ -57,7 +57,7 @@ def publish_difference(
     actions = {"deleted": writer.delete, "updated": writer.update, "inserted": writer.insert}
     counts = {}
     for part, query in parts.items():
-        counts[part] = int(warehouse.value(f"select count(*) from ({query})") or 0)  # type: ignore[call-overload]  # noqa: S608
+        counts[part] = warehouse.number(f"select count(*) from ({query})")  # noqa: S608
         if counts[part]:
             actions[part](table, warehouse.batches(query))
     warehouse.connection.execute("drop table published")

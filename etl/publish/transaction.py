@@ -91,7 +91,7 @@ def publish(warehouse: Warehouse, target: Target) -> PublishedCounts:
 def _prove(warehouse: Warehouse, rows: dict[str, int]) -> None:
     """The last equation of the ledger: published = reconciled, table by table."""
     for name, published in rows.items():
-        ours = int(warehouse.value(f"select count(*) from publish.{name}") or 0)  # type: ignore[call-overload]  # noqa: S608
+        ours = warehouse.number(f"select count(*) from publish.{name}")  # noqa: S608
         if published != ours:
             raise LedgerError(
                 f"The target would hold {published} rows of '{name}' where {ours} were "
@@ -113,7 +113,7 @@ def _publish_run(
     rows = {}
     for name, query in queries.items():
         writer.delete_run(tables[name], run_id)
-        rows[name] = int(warehouse.value(f"select count(*) from ({query})") or 0)  # type: ignore[call-overload]  # noqa: S608
+        rows[name] = warehouse.number(f"select count(*) from ({query})")  # noqa: S608
         if rows[name]:
             ordered = ", ".join(column.name for column in tables[name].columns)
             writer.insert(

@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateSchema
+from typing_extensions import override
 
 from etl.contract import target_metadata
 from etl.errors import PublishError
@@ -101,6 +102,7 @@ class RowWriter(Writer):
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
+    @override
     def read(self, table: Table, columns: list[str]) -> pa.RecordBatchReader:
         schema = pa.schema([(name, _arrow_type(table, name)) for name in columns])
 
@@ -124,6 +126,7 @@ class RowWriter(Writer):
                     values = [{rename.get(k, k): v for k, v in row.items()} for row in values]
                 self.connection.execute(statement, values)
 
+    @override
     def insert(self, table: Table, rows: pa.RecordBatchReader) -> None:
         self._many(insert(table), rows, {})
 
@@ -132,21 +135,23 @@ class RowWriter(Writer):
         matches = and_(*(table.c[key] == bindparam(f"key_{key}") for key in keys))
         return matches, {key: f"key_{key}" for key in keys}
 
+    @override
     def update(self, table: Table, rows: pa.RecordBatchReader) -> None:
         matches, rename = self._matching(table)
         changed = [name for name in rows.schema.names if name not in rename]
-        statement = (
-            update(table).where(matches).values({name: bindparam(name) for name in changed})
-        )
+        statement = update(table).where(matches).values({name: bindparam(name) for name in changed})
         self._many(statement, rows, rename)
 
+    @override
     def delete(self, table: Table, keys: pa.RecordBatchReader) -> None:
         matches, rename = self._matching(table)
         self._many(delete(table).where(matches), keys, rename)
 
+    @override
     def delete_run(self, table: Table, run_id: str) -> None:
         self.connection.execute(delete(table).where(table.c.run_id == run_id))
 
+    @override
     def count(self, table: Table) -> int:
         return int(self.connection.execute(select(func.count()).select_from(table)).scalar_one())
 
@@ -161,12 +166,18 @@ class ArrowWriter(Writer):
 
     def __init__(self, connection: adbc.Connection) -> None:
         self.connection = connection
+        self._reading: adbc.Cursor | None = None
 
+    @override
     def read(self, table: Table, columns: list[str]) -> pa.RecordBatchReader:
-        cursor = self.connection.cursor()
-        cursor.execute(_sql(select(*(table.c[name] for name in columns))))
-        return cursor.fetch_record_batch()
+        # A stream ends when its cursor is let go, so the cursor is kept until the next read.
+        if self._reading is not None:
+            self._reading.close()
+        self._reading = self.connection.cursor()
+        self._reading.execute(_sql(select(*(table.c[name] for name in columns))))
+        return self._reading.fetch_record_batch()
 
+    @override
     def insert(self, table: Table, rows: pa.RecordBatchReader) -> None:
         with self.connection.cursor() as cursor:
             cursor.adbc_ingest(table.name, rows, mode="append", db_schema_name=table.schema)
@@ -175,8 +186,9 @@ class ArrowWriter(Writer):
         name = f"doisoat_staged_{table.name}"
         cursor.execute(f"drop table if exists {name}")
         cursor.adbc_ingest(name, rows, mode="create", temporary=True)
-        return Table(name, MetaData(), *(c._copy() for c in table.columns))  # noqa: SLF001
+        return Table(name, MetaData(), *(c._copy() for c in table.columns))
 
+    @override
     def update(self, table: Table, rows: pa.RecordBatchReader) -> None:
         changed = [name for name in rows.schema.names if name not in key_columns(table)]
         with self.connection.cursor() as cursor:
@@ -185,26 +197,30 @@ class ArrowWriter(Writer):
             statement = update(table).where(matches)
             cursor.execute(_sql(statement.values({name: staged.c[name] for name in changed})))
 
+    @override
     def delete(self, table: Table, keys: pa.RecordBatchReader) -> None:
         with self.connection.cursor() as cursor:
             staged = self._stage(cursor, table, keys)
             matches = and_(*(table.c[key] == staged.c[key] for key in key_columns(table)))
             cursor.execute(_sql(delete(table).where(matches)))
 
+    @override
     def delete_run(self, table: Table, run_id: str) -> None:
         with self.connection.cursor() as cursor:
             cursor.execute(_sql(delete(table).where(table.c.run_id == run_id)))
 
+    @override
     def count(self, table: Table) -> int:
         with self.connection.cursor() as cursor:
             cursor.execute(_sql(select(func.count()).select_from(table)))
-            return int(cursor.fetchone()[0])  # type: ignore[index]
+            return int(cursor.fetchone()[0])
+
+
+_POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 def _sql(statement: Any) -> str:
-    return str(
-        statement.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
-    )
+    return str(statement.compile(dialect=_POSTGRESQL, compile_kwargs={"literal_binds": True}))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ out. Does not belong here: what the tables mean (the ``.sql`` files) and which r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,15 +45,20 @@ class Warehouse:
 
     def count(self, table: TableName) -> int:
         """Returns the number of rows of a table."""
-        return int(self.value(f"select count(*) from {table.sql}"))  # noqa: S608
+        return self.number(f"select count(*) from {table.sql}")  # noqa: S608
 
-    def value(self, query: str, parameters: dict[str, object] | None = None) -> object:
+    def number(self, query: str, parameters: Mapping[str, object] | None = None) -> int:
+        """Returns the single whole number of a query; 0 where it is null or there is no row."""
+        found = self.value(query, parameters)
+        return int(str(found)) if found is not None else 0
+
+    def value(self, query: str, parameters: Mapping[str, object] | None = None) -> object:
         """Returns the single value of a query, or None where there is no row."""
         row = self.connection.execute(query, parameters or {}).fetchone()
         return row[0] if row else None
 
     def rows(
-        self, query: str, parameters: dict[str, object] | None = None
+        self, query: str, parameters: Mapping[str, object] | None = None
     ) -> list[dict[str, object]]:
         """Returns the rows of a small result as dictionaries."""
         cursor = self.connection.execute(query, parameters or {})
@@ -98,11 +103,13 @@ class Warehouse:
             return
         self.connection.register("incoming", data)
         try:
-            self.connection.execute(f"insert into {table.sql} by name select * from incoming")
+            self.connection.execute(
+                f"insert into {table.sql} by name select * from incoming"  # noqa: S608
+            )
         finally:
             self.connection.unregister("incoming")
 
-    def arrow(self, query: str, parameters: dict[str, object] | None = None) -> pa.Table:
+    def arrow(self, query: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
         """Returns a result as an Arrow table."""
         return self.connection.execute(query, parameters or {}).to_arrow_table()
 

@@ -48,23 +48,24 @@ create or replace temp macro birth_agreement(a_date, a_year, a_month, b_date, b_
 case
     when a_year is null or b_year is null then 'missing'
     when a_date = b_date then 'same'
-    when a_date is not null and b_date is not null then
-        case
-            when
-                a_year = b_year
-                and (strftime(a_date, '%m%d') = '0101' or strftime(b_date, '%m%d') = '0101')
-                then 'filler'
-            when
-                a_year = b_year and day(a_date) = month(b_date) and month(a_date) = day(b_date)
-                then 'day_month_swapped'
-            when
-                abs(a_year - b_year) = 1 and strftime(a_date, '%m%d') = strftime(b_date, '%m%d')
-                then 'year_off_by_one'
-            when
-                hamming(strftime(a_date, '%Y%m%d'), strftime(b_date, '%Y%m%d')) = 1
-                then 'one_digit'
-            else 'different'
-        end
+    when a_date is not null and b_date is not null
+        then
+            case
+                when
+                    a_year = b_year
+                    and (strftime(a_date, '%m%d') = '0101' or strftime(b_date, '%m%d') = '0101')
+                    then 'filler'
+                when
+                    a_year = b_year and day(a_date) = month(b_date) and month(a_date) = day(b_date)
+                    then 'day_month_swapped'
+                when
+                    abs(a_year - b_year) = 1 and strftime(a_date, '%m%d') = strftime(b_date, '%m%d')
+                    then 'year_off_by_one'
+                when
+                    hamming(strftime(a_date, '%Y%m%d'), strftime(b_date, '%Y%m%d')) = 1
+                    then 'one_digit'
+                else 'different'
+            end
     when a_year = b_year and a_date is null and b_date is null and a_month is not distinct from b_month
         then 'same_partial'
     when a_year = b_year and coalesce(a_month, b_month) = coalesce(b_month, a_month) then 'consistent'

@@ -1,23 +1,25 @@
 -- Every source row that could not be used, with the reason: what raw has and clean has not.
 -- Kept apart by content, so that a row that comes again tomorrow is the same reject.
-with insurance_rows as (
+with used as (
+    select record_id
+    from clean.insurance
+    anti join clean.repeated_keys as repeats
+        on repeats.register = 'insurance' and clean.insurance.record_id = repeats.row_key
+),
+
+insurance_rows as (
     select
-        insurance.record_id,
+        recorded.record_id,
         repeated.versions,
         concat_ws(
-            ' | ', insurance.full_name, insurance.date_of_birth, insurance.id_number,
-            insurance.insurance_number
+            ' | ', recorded.full_name, recorded.date_of_birth, recorded.id_number,
+            recorded.insurance_number
         ) as content,
-        md5(to_json(insurance)::varchar) as content_hash
-    from (select * exclude (run_id, read_at) from raw.insurance) as insurance
+        md5(to_json(recorded)::varchar) as content_hash
+    from (select * exclude (run_id, read_at) from raw.insurance) as recorded
     left join clean.repeated_keys as repeated
-        on repeated.register = 'insurance' and insurance.record_id = repeated.row_key
-    anti join (
-        select record_id
-        from clean.insurance
-        anti join clean.repeated_keys as repeats
-            on repeats.register = 'insurance' and clean.insurance.record_id = repeats.row_key
-    ) as used on insurance.record_id = used.record_id
+        on repeated.register = 'insurance' and recorded.record_id = repeated.row_key
+    anti join used on recorded.record_id = used.record_id
 ),
 
 insurance_copies as (
@@ -49,18 +51,19 @@ insurance_rejects as (
     from insurance_copies
     left join clean.insurance as kept on insurance_copies.record_id = kept.record_id
     -- Of identical rows, the first copy is the one that clean.insurance kept, if it kept one.
-    where not (versions = 1 and copy_number = 1 and kept.record_id is not null)
-       or versions is null
+    where
+        versions is null
+        or not (versions = 1 and copy_number = 1 and kept.record_id is not null)
 ),
 
 population_rows as (
     select
-        population.personal_id,
+        recorded.personal_id,
         repeated.versions,
-        md5(to_json(population)::varchar) as content_hash
-    from (select * exclude (run_id, read_at) from raw.population) as population
+        md5(to_json(recorded)::varchar) as content_hash
+    from (select * exclude (run_id, read_at) from raw.population) as recorded
     left join clean.repeated_keys as repeated
-        on repeated.register = 'population' and population.personal_id = repeated.row_key
+        on repeated.register = 'population' and recorded.personal_id = repeated.row_key
     anti join (
         select recorded_personal_id
         from clean.population
@@ -68,7 +71,7 @@ population_rows as (
             on
                 repeats.register = 'population'
                 and clean.population.recorded_personal_id = repeats.row_key
-    ) as used on population.personal_id = used.recorded_personal_id
+    ) as used on recorded.personal_id = used.recorded_personal_id
 ),
 
 population_copies as (
@@ -99,8 +102,9 @@ population_rejects as (
         on population_copies.personal_id = kept.recorded_personal_id
     left join clean.numbers as numbers
         on numbers.field = 'personal' and population_copies.personal_id = numbers.raw
-    where not (versions = 1 and copy_number = 1 and kept.personal_id is not null)
-       or versions is null
+    where
+        versions is null
+        or not (versions = 1 and copy_number = 1 and kept.personal_id is not null)
 ),
 
 set_aside as (

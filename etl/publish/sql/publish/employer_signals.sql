@@ -22,7 +22,7 @@ employers as (
         count(*) filter (is_other_person) as other_person,
         count(*) filter (is_shared) as shared_numbers,
         count(*) filter (is_not_found or is_deceased or is_other_person or is_shared)
-            / count(*) as suspect_share
+        / count(*) as suspect_share
     from participants
     group by employer_code
 ),

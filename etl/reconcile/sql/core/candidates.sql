@@ -27,8 +27,8 @@ ranked as (
                 birth_agreement = 'same' desc,
                 gender_agreement = 'same' desc,
                 place_agrees desc,
-                step_order,
-                personal_id
+                step_order asc,
+                personal_id asc
         ) as candidate_rank
     from doubtful
 )

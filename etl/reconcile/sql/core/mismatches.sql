@@ -22,20 +22,22 @@ with pairs as (
     left join clean.population as population on links.personal_id = population.personal_id
 ),
 
--- A number that leads only to people who look different. (One CMND may have had several
--- holders; where one of them is the linked citizen, the others are no news.)
+own_numbers as (
+    select
+        considered.record_id,
+        considered.number
+    from core.number_pairs as considered
+    left join core.links as links
+        on
+            considered.record_id = links.record_id
+            and considered.personal_id = links.personal_id
+    where links.record_id is not null or considered.verdict <> 'other'
+),
+
 numbers_of_others as (
     select distinct pairs.record_id
     from core.number_pairs as pairs
-    anti join (
-        select
-            pairs.record_id,
-            pairs.number
-        from core.number_pairs as pairs
-        left join core.links as links
-            on pairs.record_id = links.record_id and pairs.personal_id = links.personal_id
-        where links.record_id is not null or pairs.verdict <> 'other'
-    ) as own_numbers
+    anti join own_numbers
         on pairs.record_id = own_numbers.record_id and pairs.number = own_numbers.number
     where pairs.verdict = 'other' and pairs.reason = 'looks_different'
 ),
@@ -45,7 +47,6 @@ known_numbers as (
     from core.number_pairs
 ),
 
--- The same number in records that do not bear the same name.
 shared_numbers as (
     select number
     from core.claims
@@ -80,8 +81,6 @@ in_review as (
     from core.candidates
 ),
 
--- A personal number says century and sex in its fourth digit and the birth year in the next two
--- (DOMAIN, personal numbers). Structure is evidence, not validity: for information only.
 structure as (
     select
         record_id,

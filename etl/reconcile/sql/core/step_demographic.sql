@@ -91,13 +91,17 @@ counted as (
 ),
 
 numbered_links as (
-    select personal_id from core.step_steward where verdict = 'link'
+    select personal_id from core.step_steward
+    where verdict = 'link'
     union
-    select personal_id from core.step_personal_id where verdict = 'link'
+    select personal_id from core.step_personal_id
+    where verdict = 'link'
     union
-    select personal_id from core.step_former_id where verdict = 'link'
+    select personal_id from core.step_former_id
+    where verdict = 'link'
     union
-    select personal_id from core.step_repaired_id where verdict = 'link'
+    select personal_id from core.step_repaired_id
+    where verdict = 'link'
 ),
 
 reasoned as (

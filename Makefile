@@ -1,0 +1,55 @@
+# What there is to run; `make help` lists it. Everything lives in .venv, made from uv.lock.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+UV := .venv/uv/bin/uv
+RUN := .venv/bin
+export UV_PROJECT_ENVIRONMENT := .venv
+export GX_ANALYTICS_ENABLED := false
+
+.PHONY: help install demo ui test test-long check format bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+$(UV):
+	$(PYTHON) -c 'import sys; sys.exit("doisoat needs Python 3.11 to 3.13; say PYTHON=python3.12") if not (3, 11) <= sys.version_info < (3, 14) else None'
+	$(PYTHON) -m venv .venv/uv
+	.venv/uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.13,<0.14'
+
+.venv/.installed: uv.lock pyproject.toml | $(UV)
+	$(UV) sync --frozen --quiet --python $(PYTHON)
+	@touch $@
+
+install: .venv/.installed ## make the virtual environment from the lock file
+
+demo: install ## run the main job on simulated registers in a real PostgreSQL
+	$(RUN)/doisoat demo
+
+ui: install ## open the Dagster UI on 127.0.0.1:3000
+	$(RUN)/doisoat ui
+
+test: install ## run the tests
+	$(RUN)/pytest -m "not long"
+
+test-long: install ## run the long campaigns
+	$(RUN)/pytest -m long --timeout 7200
+
+check: install ## format, lint, types, SQL
+	$(RUN)/ruff format --check .
+	$(RUN)/ruff check .
+	$(RUN)/mypy
+	$(RUN)/sqlfluff lint --disable-progress-bar etl
+
+format: install ## put code and SQL into shape
+	$(RUN)/ruff format .
+	$(RUN)/ruff check --fix .
+	$(RUN)/sqlfluff fix --disable-progress-bar etl
+
+bench: install ## measure; results are printed, not asserted
+	$(RUN)/python -m benchmarks.simulate
+	$(RUN)/python -m benchmarks.extract
+	$(RUN)/python -m benchmarks.normalise
+
+clean: ## delete what is generated
+	rm -rf .venv .doisoat .mypy_cache .pytest_cache .ruff_cache .hypothesis
