@@ -13,9 +13,10 @@ from datetime import date
 from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from etl.normalise.births import parse_birth
-from etl.normalise.columns import COLUMNS, resolve_column
+from etl.normalise.columns import COLUMNS, plain_kinds, resolve_column
 from etl.normalise.numbers import Field, parse_number
 from etl.normalise.values import parse_flag, parse_gender
 
@@ -127,17 +128,26 @@ def normalise_numbers(raw: Column, field: Field = "id") -> pa.Table:
         reject. Warnings that need the record's birth year or sex are not among them.
     """
     strings = _strings(raw)
-    parsed = [parse_number(text, field=field) for text in strings.to_pylist()]
-    columns = (
-        [p.kind for p in parsed],
-        [p.number for p in parsed],
-        [p.card_code for p in parsed],
-        [";".join(p.repairs) for p in parsed],
-        [";".join(p.warnings) for p in parsed],
-        [";".join(p.candidates) for p in parsed],
-        [p.reject for p in parsed],
-    )
-    return _table(NUMBER_SCHEMA, strings, columns)
+    kinds = plain_kinds(strings, field)
+    number = pc.if_else(pc.is_valid(kinds), strings, pa.scalar(None, pa.string()))
+    rest = pc.is_null(kinds)
+    parsed = [parse_number(text, field=field) for text in strings.filter(rest).to_pylist()]
+    empty = pa.repeat("", len(strings))
+    nothing = pa.nulls(len(strings), pa.string())
+    columns = [
+        _filled(kinds, rest, [p.kind for p in parsed]),
+        _filled(number, rest, [p.number for p in parsed]),
+        _filled(nothing, rest, [p.card_code for p in parsed]),
+        _filled(empty, rest, [";".join(p.repairs) for p in parsed]),
+        _filled(empty, rest, [";".join(p.warnings) for p in parsed]),
+        _filled(empty, rest, [";".join(p.candidates) for p in parsed]),
+        _filled(nothing, rest, [p.reject for p in parsed]),
+    ]
+    return pa.Table.from_arrays([strings, *columns], schema=NUMBER_SCHEMA)
+
+
+def _filled(column: pa.Array, where: pa.Array, values: Sequence[str | None]) -> pa.Array:
+    return pc.replace_with_mask(column, where, pa.array(values, pa.string()))
 
 
 def normalise_genders(raw: Column) -> pa.Table:

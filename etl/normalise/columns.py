@@ -1,8 +1,9 @@
-"""Names by the column: the fast path of ``names.resolve`` as Arrow and numpy operations.
+"""Names and plain numbers by the column, as Arrow and numpy operations.
 
-Belongs here: splitting a column into tokens, looking each distinct token up once, and putting the
-columns together again. Does not belong here: any rule about names. Rows that need the cleaning
-steps are handed to ``names.resolve`` one by one, so both paths give the same rows.
+Belongs here: splitting a column into tokens, looking each distinct token up once, putting the
+columns together again; telling numbers that need no repair. Does not belong here: any rule. Rows
+that need one are handed to ``names.resolve`` or ``parse_number`` one by one, so both paths give the
+same rows.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import pyarrow.compute as pc
 
 from etl.normalise import names
 from etl.normalise.notes import NAME_NOTE_BIT, joined
+from etl.normalise.numbers import Field, stand_ins
+from etl.normalise.places import places
 
 COLUMNS = ("canonical", "name_key", "surname", "middle", "given", "notes", "reject")
 _INVISIBLE_BIT = NAME_NOTE_BIT["invisible_characters"]
@@ -137,3 +140,43 @@ def _after_care(raw: Array, rows: _Rows) -> list[Array]:
     nothing = pa.nulls(len(mask), pa.string())
     reasons = pa.array([row.reject for row in resolved], pa.string())
     return [*columns, notes, pc.replace_with_mask(nothing, chosen, reasons)]
+
+
+# --- numbers --------------------------------------------------------------------------------------
+
+_KIND_BY_LENGTH: dict[str, dict[int, str]] = {
+    "id": {9: "cmnd", 12: "personal"},
+    "insurance": {10: "insurance", 12: "personal"},
+    "card": {10: "insurance", 12: "personal"},
+    "personal": {12: "personal"},
+}
+_PLAIN_CENTURIES = "0123"
+
+
+def plain_kinds(raw: Array, field: Field) -> Array:
+    """The kind of each number that is whole as it stands: digits, known place, no stand-in.
+
+    Args:
+        raw: A string array; nulls allowed.
+        field: As for ``parse_number``.
+
+    Returns:
+        Kinds; null where ``parse_number`` must look.
+    """
+    text = raw.fill_null("")
+    repeated = [digit * length for digit in "0123456789" for length in (9, 10, 12)]
+    refused = pa.array([*repeated, *stand_ins()], pa.string())
+    digits = pc.and_(pc.match_substring_regex(text, "^[0-9]+$"), pc.invert(pc.is_in(text, refused)))
+    place = pc.utf8_slice_codeunits(text, 0, 3)
+    century = pc.utf8_slice_codeunits(text, 3, 4)
+    structured = pc.and_(
+        pc.is_in(place, pa.array(list(places()))),
+        pc.is_in(century, pa.array(list(_PLAIN_CENTURIES))),
+    )
+    kinds = pa.nulls(len(raw), pa.string())
+    for length, kind in _KIND_BY_LENGTH[field].items():
+        plain = pc.and_(digits, pc.equal(pc.utf8_length(text), length))
+        if kind == "personal":
+            plain = pc.and_(plain, structured)
+        kinds = pc.if_else(plain, kind, kinds)
+    return kinds

@@ -16,7 +16,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache, lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from math import log
 from typing import NamedTuple
 
@@ -255,12 +255,10 @@ def _has_signs(text: str) -> bool:
     return _SIGN.search(text) is not None
 
 
-def _accepts(text: str, source: _Reading, decoded: str, result: _Reading) -> bool:
+def _accepts(text: str, source: _Reading, result: _Reading) -> bool:
     """Whether a decoding explains the source: it reads as Vietnamese where the source did not."""
     lone = result.words[0] if len(result.words) == 1 else None
     if lone is not None and len(lone) < _SHORTEST_LONE_WORD:
-        return False
-    if not _NAME_CHARACTERS.issuperset(decoded.lower()):
         return False
     return result.readable > source.readable and _reads_on_the_whole(text, source, result)
 
@@ -290,28 +288,61 @@ def telltales() -> frozenset[str]:
     return frozenset(row["word"] for row in read_rows("mojibake_telltales.csv"))
 
 
-def _odd_capitals(text: str) -> int:
+class _Word(NamedTuple):
+    """One word under one decoding: its text, how it reads, and what speaks against it."""
+
+    text: str
+    reading: _Reading
+    clean: bool
+    inner_capitals: int
+    small_initial: bool
+
+
+@lru_cache(maxsize=1 << 17)
+def _read_word(word: str, decoder: int | None) -> _Word:
+    """A word as it stands, or decoded; names are made of few words, so most are looked up."""
+    text = word
+    if decoder is not None:
+        text = unicodedata.normalize("NFC", _DECODERS[decoder].decode(word))
+    return _Word(
+        text,
+        _judge(text if decoder is None else text.lower()),
+        _NAME_CHARACTERS.issuperset(text.lower()),
+        sum(a.islower() and b.isupper() for a, b in pairwise(text)),
+        text.startswith("đ"),
+    )
+
+
+def _read_words(words: list[str], decoder: int | None) -> tuple[str, _Reading, list[_Word]]:
+    read = [_read_word(word, decoder) for word in words]
+    readings = [word.reading for word in read]
+    whole = _Reading(
+        sum([reading.readable for reading in readings]),
+        sum([reading.likelihood for reading in readings]),
+        tuple(chain.from_iterable([reading.words for reading in readings])),
+    )
+    return " ".join([word.text for word in read]), whole, read
+
+
+def _odd_capitals(text: str, read: list[_Word]) -> int:
     """Words of a decoded text whose capitals no typist would choose: HiỀn, or đào Hoàng."""
-    words = [word for word in _words(text) if word]
-    inner = sum(any(a.islower() and b.isupper() for a, b in pairwise(word)) for word in words)
-    small = sum(word.startswith("đ") for word in words) if text[:1] and not text.islower() else 0
-    return inner + small
+    inner = sum([word.inner_capitals > 0 for word in read])
+    return inner if text.islower() else inner + sum([word.small_initial for word in read])
 
 
 def _candidates(text: str) -> Iterator[tuple[_Reading, Decoding]]:
     source = as_bytes(text)
     if source is None:
         return
-    before = _judge(text)
-    for decoder in _DECODERS:
-        decoded = unicodedata.normalize("NFC", decoder.decode(source))
-        if decoded == text:
+    words = [word for word in source.split(" ") if word]
+    same, before, _ = _read_words(words, None)
+    for index, decoder in enumerate(_DECODERS):
+        decoded, after, read = _read_words(words, index)
+        clean = all([word.clean for word in read])
+        if decoded == same or not clean or not _accepts(text, before, after):
             continue
-        after = _judge(decoded.lower())
-        if _accepts(text, before, decoded, after):
-            odds = decoder.prior - _ODD_CAPITAL_COST * _odd_capitals(decoded)
-            after = after._replace(likelihood=after.likelihood + odds)
-            yield after, Decoding(decoded, decoder.note)
+        odds = decoder.prior - _ODD_CAPITAL_COST * _odd_capitals(decoded, read)
+        yield after._replace(likelihood=after.likelihood + odds), Decoding(decoded, decoder.note)
 
 
 def undo_utf8(text: str) -> str | None:

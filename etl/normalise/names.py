@@ -324,6 +324,9 @@ def _cleaned_once(raw: str) -> NameRow:
     _take_name_from_qr(work)
     work.replace(INVISIBLE.sub("", work.text), "invisible_characters")
     _decode(work)
+    plain = _resolve_plain(work.text) if work.mask else None
+    if plain is not None:
+        return plain._replace(mask=plain.mask | work.mask)
     _clean(work)
     return _finish(work)
 

@@ -107,7 +107,8 @@ def _lookalikes() -> dict[int, str]:
 
 
 @cache
-def _placeholders() -> frozenset[str]:
+def stand_ins() -> frozenset[str]:
+    """Values that stand where a number is missing, lower case."""
     return frozenset(row["value"] for row in read_rows("number_placeholders.csv"))
 
 
@@ -203,7 +204,7 @@ def _parsed(raw: str | None, field: Field) -> ParsedNumber:
         if from_qr:
             return from_qr
     cleaned = _cleaned(raw)
-    if cleaned.text.strip("-").lower() in _placeholders() or raw.strip().lower() in _placeholders():
+    if cleaned.text.strip("-").lower() in stand_ins() or raw.strip().lower() in stand_ins():
         return ParsedNumber(reject="number_placeholder")
     if _SCIENTIFIC.fullmatch(raw.strip(" '\"=")):
         return ParsedNumber(reject="number_scientific")

@@ -109,7 +109,11 @@ def test_a_column_of_births_gives_what_each_birth_gives():
 
 @pytest.mark.parametrize("field", ["id", "insurance", "card", "personal"])
 def test_a_column_of_numbers_gives_what_each_number_gives(field):
-    values = ["001062000001", "1162000001", "1.09E+11", "DN4797912345678", "116123456", None]
+    values = [
+        "001062000001", "1162000001", "1.09E+11", "DN4797912345678", "116123456", None, "",
+        "003062000001", "001962000001", "000000000000", "123456789012", "123456789", "7912345678",
+        "111111111", "012345679", "00106200000１", "001062000001\n",
+    ]  # fmt: skip
     for row, raw in zip(
         normalise_numbers(pa.array(values), field).to_pylist(), values, strict=True
     ):
