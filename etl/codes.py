@@ -282,6 +282,7 @@ BIRTH_LEVELS = (
     "day_month_swapped",
     "year_off_by_one",
     "one_digit",
+    "part_shared",
     "different",
     "missing",
 )

@@ -172,7 +172,7 @@ found as (
         coalesce(birth_date::varchar, concat_ws('-', birth_year, birth_month)),
         coalesce(citizen_birth_date::varchar, concat_ws('-', citizen_birth_year, citizen_birth_month))
     from pairs
-    where birth_agreement in ('day_month_swapped', 'year_off_by_one', 'one_digit', 'different')
+    where birth_agreement in ('day_month_swapped', 'year_off_by_one', 'one_digit', 'part_shared', 'different')
     union all
     select record_id, 'GENDER_MISSING', null, citizen_gender
     from pairs
