@@ -132,8 +132,12 @@ def bench_names(count: int, repeat: int, rng: random.Random) -> None:
     array, series = pa.array(dirty), pd.Series(dirty)
     normalise_names(array.slice(0, 20_000))  # warm: the lexicon fills once per process
     ways: dict[str, Callable[[], Sequence[str | None]]] = {
-        "normalise_names, one core": lambda: normalise_names(array, 1)["canonical"].to_pylist(),
-        "normalise_names, all cores": lambda: normalise_names(array, 8)["canonical"].to_pylist(),
+        "normalise_names, one core": lambda: list(
+            normalise_names(array, 1)["canonical"].to_pylist()
+        ),
+        "normalise_names, all cores": lambda: list(
+            normalise_names(array, 8)["canonical"].to_pylist()
+        ),
         "parse_name, row by row": lambda: [parse_name(name).canonical for name in dirty],
         "pandas apply of parse_name": lambda: list(series.apply(lambda n: parse_name(n).canonical)),
         "naive: NFC, split, title": lambda: [naive_name(name) for name in dirty],
