@@ -193,7 +193,7 @@ def _careful_words() -> frozenset[str]:
     They begin a placeholder, may be a prefix or an abbreviation, or tell of mojibake.
     """
     beginnings = (name.split()[0] for name in _placeholders())
-    return frozenset(beginnings) | telltales() | {"h", "k", "ng", "y"}
+    return frozenset(beginnings) | telltales() | {"h", "k", "ng", "y", "con"}
 
 
 @cache
@@ -274,6 +274,10 @@ _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad]")
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2019\u2018\u02bc\u00b4`\u02b9\uff07\u2032", "'"))
 _ALIAS = re.compile(r"\s*[(\[][^()\[\]]*[)\]]?\s*$")
 _ABBREVIATION = re.compile(r"^\s*(ng)(?:\s*\.\s*|\s+(?=(?:thị|thi|văn|van|v|t)\b))(?=\S)", re.I)
+# A newborn on the mother's file: "Con bà Nguyễn Thị Lan" names the mother, not the child.
+_NEWBORN = re.compile(
+    r"(?:(?:cháu|bé|trẻ|sơ|sinh|chau|be|tre|so) )*con (?:của )?(?:bà|ba|chị|chi|mẹ|me) "
+)
 _MARKS = "".join(map(chr, range(0x300, 0x370)))
 _INNER_ZERO = re.compile(r"(?<=[^\W\d_])0(?=[^\W\d_])")
 # Some Ê-đê and Jarai letters (ơ̆, ư̆) exist only with a combining mark.
@@ -451,7 +455,8 @@ def _lacks_accents(entries: list[Token]) -> bool:
 def _unusable(work: _Work, entries: list[Token], symbols: int) -> str | None:
     letters = "".join(entry.canonical for entry in entries)
     key = "".join(entry.key for entry in entries)
-    if " ".join(entry.canonical for entry in entries).lower() in _placeholders():
+    whole = " ".join(entry.canonical for entry in entries).lower()
+    if whole in _placeholders() or _NEWBORN.match(whole):
         return "name_missing"
     if not any(c.isalpha() for c in letters) or not key:
         return "name_junk"

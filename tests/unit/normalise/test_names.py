@@ -139,6 +139,8 @@ def test_capitals_do_not_turn_a_foreign_name_into_vietnamese(name):
         ("N/A", "name_missing"),
         ("không có", "name_missing"),
         ("CHƯA ĐẶT TÊN", "name_missing"),
+        ("Con bà Nguyễn Thị Lan", "name_missing"),
+        ("BÉ CON BÀ LAN", "name_missing"),
         ("😀😀", "name_junk"),
         ("12345", "name_junk"),
         ("aaaaaa", "name_junk"),
@@ -158,7 +160,7 @@ def test_what_is_no_name_is_refused_with_the_reason(raw, reject):
     assert parsed.key is None
 
 
-@pytest.mark.parametrize("name", ["Võ Danh", "Na", "Nguyễn Vô", "Trần Ho", "Kim Test"])
+@pytest.mark.parametrize("name", ["Võ Danh", "Na", "Lê Con", "Nguyễn Vô", "Trần Ho", "Kim Test"])
 def test_a_real_name_near_a_placeholder_is_kept(name):
     assert parse_name(name).reject is None
 
