@@ -8,8 +8,10 @@ with comments that travel into the target. Does not belong here: how a register 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import (
+    NVARCHAR,
     BigInteger,
     Boolean,
     Column,
@@ -22,6 +24,8 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy.dialects.mysql import LONGTEXT
+from sqlalchemy.ext.compiler import compiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +101,34 @@ PERSONAL_DATA: frozenset[str] = frozenset(
 )
 """Columns whose values may not reach a log, a message, metadata or test output."""
 
+KEY_LENGTH = 191
+"""Characters of a key in the target: 191 of utf8mb4 fit MySQL's smallest index limit."""
+
+
+class _Key(String):
+    """A key, compared letter by letter: 'r1' and 'R1' are different records.
+
+    MySQL and SQL Server would by default take keys for equal that differ by case, by accents or
+    by a space at the end.
+    """
+
+
+@compiles(_Key, "mysql", "mariadb")
+def _mysql_key(kind: _Key, compiler: Any, **_: Any) -> str:
+    collation = "utf8mb4_nopad_bin" if compiler.dialect.is_mariadb else "utf8mb4_0900_bin"
+    return f"VARCHAR({kind.length}) CHARACTER SET utf8mb4 COLLATE {collation}"
+
+
+@compiles(_Key, "mssql")
+def _mssql_key(kind: _Key, compiler: Any, **_: Any) -> str:  # noqa: ARG001 - the hook's shape
+    return f"NVARCHAR({kind.length}) COLLATE Latin1_General_100_BIN2"
+
+
 # Lengths are bounded only where the column is a key or an index: MySQL and SQL Server cannot
-# index unbounded text. 191 characters of utf8mb4 fit MySQL's smallest index limit.
-_KEY = String(191)
+# index unbounded text. Their own unbounded text is too short (64 KB), or knows no Vietnamese.
+_KEY = _Key(KEY_LENGTH)
 _CODE = String(32)
+_TEXT = Text().with_variant(LONGTEXT(), "mysql", "mariadb").with_variant(NVARCHAR(), "mssql")
 
 
 def target_metadata(schema: str | None) -> MetaData:
@@ -114,7 +142,7 @@ def target_metadata(schema: str | None) -> MetaData:
         "reconciled",
         metadata,
         Column("record_id", _KEY, primary_key=True, comment="key of the insurance record"),
-        Column("insurance_number", Text, comment="10 digits, or the personal number"),
+        Column("insurance_number", _TEXT, comment="10 digits, or the personal number"),
         Column("personal_id", String(12), comment="the linked citizen, or null"),
         Column("status", _CODE, nullable=False, comment="VERIFIED, MISMATCH, REVIEW, ..."),
         Column("match_step", _CODE, comment="the step of the waterfall that linked it"),
@@ -122,9 +150,9 @@ def target_metadata(schema: str | None) -> MetaData:
         Column("name_agreement", _CODE, comment="how the names agree, of linked records"),
         Column("birth_agreement", _CODE, comment="how the birth dates agree"),
         Column("gender_agreement", _CODE, comment="how the sexes agree"),
-        Column("mismatch_codes", Text, nullable=False, comment="sorted, ';' between"),
+        Column("mismatch_codes", _TEXT, nullable=False, comment="sorted, ';' between"),
         Column("province_code", _CODE, comment="code of 2025, of the insurance record"),
-        Column("employer_code", Text),
+        Column("employer_code", _TEXT),
         Column("compulsory_si", Boolean, nullable=False),
         Column("voluntary_si", Boolean, nullable=False),
         Column("unemployment_insurance", Boolean, nullable=False),
@@ -143,8 +171,8 @@ def target_metadata(schema: str | None) -> MetaData:
             Column("record_id", _KEY, primary_key=True),
             Column("code", _CODE, primary_key=True),
             Column("field", _CODE, nullable=False),
-            Column("insurance_value", Text, comment="as the insurance register has it"),
-            Column("population_value", Text, comment="as the population register has it"),
+            Column("insurance_value", _TEXT, comment="as the insurance register has it"),
+            Column("population_value", _TEXT, comment="as the population register has it"),
             Column("severity", _CODE, nullable=False),
             Column("owner", _CODE, nullable=False, comment="who can put it right"),
             Column("portal_code", _CODE, comment="nearest code of the insurer's card portal"),
@@ -175,8 +203,8 @@ def target_metadata(schema: str | None) -> MetaData:
             Column("record_id", _KEY, primary_key=True),
             Column("field", _CODE, primary_key=True),
             Column("code", _CODE, nullable=False, comment="the mismatch it would settle"),
-            Column("recorded_value", Text),
-            Column("proposed_value", Text),
+            Column("recorded_value", _TEXT),
+            Column("proposed_value", _TEXT),
             Column("authority", _CODE, nullable=False, comment="whose value is proposed"),
         ],
         comment="What to write where, proposed; never written to a source by doisoat",
@@ -189,12 +217,12 @@ def target_metadata(schema: str | None) -> MetaData:
             Column(
                 "row_key", String(64), primary_key=True, comment="content, and which copy of it"
             ),
-            Column("record_id", Text),
+            Column("record_id", _TEXT),
             Column("reason", _CODE, nullable=False),
-            Column("column_name", Text),
-            Column("raw_value", Text),
-            Column("reason_vi", Text),
-            Column("reason_en", Text),
+            Column("column_name", _TEXT),
+            Column("raw_value", _TEXT),
+            Column("reason_vi", _TEXT),
+            Column("reason_en", _TEXT),
         ],
         comment="Every source row that could not be used, and why",
     )

