@@ -117,11 +117,14 @@ def _load(warehouse: Warehouse, register: str, batches: Iterator[pa.RecordBatch]
     connection = warehouse.connection
     connection.register("incoming", reader)
     try:
-        connection.execute(
-            f"create or replace table {table.sql} as "  # noqa: S608 - names of the contract
-            f"select {columns}, run_id, current_timestamp::timestamp as read_at "
-            "from incoming cross join ops.parameters"
-        )
+        run_id = warehouse.value("select run_id from ops.parameters")
+        with warehouse.one_pass_loading():
+            connection.execute(
+                f"create or replace table {table.sql} as "  # noqa: S608 - names of the contract
+                f"select {columns}, $run_id::varchar as run_id, "
+                "current_timestamp::timestamp as read_at from incoming",
+                {"run_id": run_id},
+            )
     except duckdb.Error:
         if remembered.error is not None:
             raise remembered.error from None

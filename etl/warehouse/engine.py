@@ -96,6 +96,23 @@ class Warehouse:
         finally:
             self.connection.unregister("incoming")
 
+    @contextmanager
+    def one_pass_loading(self) -> Iterator[None]:
+        """Sets DuckDB up to take one stream in as it comes, for the statements within.
+
+        Several threads would share the stream out into half-filled row groups and compress each
+        of them twice; and compressing text costs more than reading it does. Both measured in
+        benchmarks/extract.py. A register is rewritten every run, so its size matters less.
+        """
+        threads = self.value("select current_setting('threads')")
+        self.connection.execute("set threads = 1")
+        self.connection.execute("set disabled_compression_methods = 'fsst,dictionary'")
+        try:
+            yield
+        finally:
+            self.connection.execute("reset disabled_compression_methods")
+            self.connection.execute(f"set threads = {threads}")
+
     def append(self, table: TableName, data: pa.Table) -> None:
         """Appends Arrow data to a table, by column name; makes the table where it is missing."""
         if not self.exists(table):

@@ -64,11 +64,11 @@ case
                 when
                     hamming(strftime(a_date, '%Y%m%d'), strftime(b_date, '%Y%m%d')) = 1
                     then 'one_digit'
-            -- Two of day, month and year are the same: a slip in the third.
-            when
-                (a_year = b_year)::integer + (month(a_date) = month(b_date))::integer
-                + (day(a_date) = day(b_date))::integer = 2
-                then 'part_shared'
+                -- Two of day, month and year are the same: a slip in the third.
+                when
+                    (a_year = b_year)::integer + (month(a_date) = month(b_date))::integer
+                    + (day(a_date) = day(b_date))::integer = 2
+                    then 'part_shared'
                 else 'different'
             end
     when a_year = b_year and a_date is null and b_date is null and a_month is not distinct from b_month
