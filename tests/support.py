@@ -67,7 +67,7 @@ def run_sql(url: str, *statements: str, parameters: Sequence[Row] | None = None)
         with engine.connect() as connection:
             for statement in statements:
                 if parameters is None:
-                    connection.exec_driver_sql(statement)
+                    connection.execute(text(statement.replace(":", "\\:")))
                 else:
                     connection.execute(text(statement), list(parameters))
                 connection.commit()
@@ -80,7 +80,8 @@ def read_sql(url: str, query: str) -> list[dict[str, Any]]:
     engine = _engine(url)
     try:
         with engine.connect() as connection:
-            return [dict(row) for row in connection.exec_driver_sql(query).mappings()]
+            found = connection.execute(text(query.replace(":", "\\:")))
+            return [dict(row) for row in found.mappings()]
     finally:
         engine.dispose()
 
@@ -172,7 +173,8 @@ class Registers:
     insurance_url: str
     population_url: str
     target_url: str
-    options: dict[str, str] = field(default_factory=dict)
+    # One thread is the quicker one where there is little to do.
+    options: dict[str, object] = field(default_factory=lambda: {"engine": {"threads": 1}})
 
     def write(self) -> Registers:
         """Writes both tables anew, every column text and without a key."""

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from sqlalchemy import (
+    NVARCHAR,
     ColumnElement,
     Connection,
     FromClause,
@@ -18,15 +19,20 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    case,
     cast,
+    func,
     inspect,
     literal_column,
     null,
     select,
     text,
+    type_coerce,
 )
+from sqlalchemy.dialects import oracle
+from sqlalchemy.dialects.mysql import BIT
 from sqlalchemy.exc import NoSuchTableError
-from sqlalchemy.types import Boolean, Date, DateTime, Integer, String, TypeEngine
+from sqlalchemy.types import Boolean, Date, DateTime, Enum, Integer, NullType, String, TypeEngine
 
 from etl.contract import REGISTERS, SourceColumn
 from etl.errors import ConfigError, ContractError
@@ -37,6 +43,13 @@ _IDENTIFIER = re.compile(r"\w+", re.UNICODE)
 
 # What travels as it is; everything else is turned into text by the source itself.
 _NATIVE: tuple[type[TypeEngine[object]], ...] = (String, Integer, Boolean, Date, DateTime)  # type: ignore[assignment]
+
+# What each product can turn anything into: SQL Server's plain text knows no Vietnamese, and
+# Oracle casts nothing to its unbounded one.
+_TEXT_OF: dict[str, TypeEngine[str]] = {
+    "mssql": NVARCHAR(),
+    "oracle": oracle.VARCHAR2(4000),
+}
 
 
 def register_select(connection: Connection, register: str, source: Source) -> Select[Any]:
@@ -54,16 +67,31 @@ def register_select(connection: Connection, register: str, source: Source) -> Se
         ContractError: There is no such table, or a required column is missing.
         ConfigError: The mapping names a contract column that does not exist.
     """
-    contract = REGISTERS[register]
-    _check_mapping(register, source, contract)
+    _check_mapping(register, source, REGISTERS[register])
     origin = _origin(connection, register, source)
+    return select_from(origin, register, source, connection.dialect.name)
+
+
+def select_from(origin: FromClause, register: str, source: Source, product: str) -> Select[Any]:
+    """Builds the SELECT over a table, view or query that is known.
+
+    Args:
+        origin: The table, with its columns.
+        register: ``insurance`` or ``population``.
+        source: The column mapping.
+        product: SQLAlchemy's name of the database product.
+
+    Raises:
+        ContractError: A required column is missing.
+    """
+    contract = REGISTERS[register]
     columns: list[ColumnElement[Any]] = []
     missing: list[str] = []
     for column in contract:
         found = _column(origin, column, source)
         if found is None and (column.required or column.name in source.columns):
             missing.append(f"{column.name} ({column.meaning})")
-        columns.append((null() if found is None else _as_text(found)).label(column.name))
+        columns.append((null() if found is None else _as_text(found, product)).label(column.name))
     if missing:
         raise ContractError(
             f"The {register} register does not offer: {'; '.join(missing)}. "
@@ -106,7 +134,8 @@ def _origin(connection: Connection, register: str, source: Source) -> FromClause
 
 def _query_origin(connection: Connection, register: str, source: Source) -> FromClause:
     """A SELECT as origin: its columns are learnt by asking for none of its rows."""
-    query = (source.query or "").strip().rstrip(";")
+    # A colon is the database's own (a time format, a cast), never the name of a parameter.
+    query = (source.query or "").strip().rstrip(";").replace(":", "\\:")
     with plain_errors(source, f"Reading the columns of the {register} query"):
         names = list(connection.execute(text(f"select * from ({query}) q where 1 = 0")).keys())  # noqa: S608
     return text(query).columns(*(literal_column(name).label(name) for name in names)).subquery("q")
@@ -122,10 +151,28 @@ def _column(origin: FromClause, column: SourceColumn, source: Source) -> ColumnE
         return folded[wanted.lower()]
     if _IDENTIFIER.fullmatch(wanted):
         return None
-    return cast(literal_column(f"({wanted})"), Text)
+    return literal_column(f"({wanted})")
 
 
-def _as_text(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    if isinstance(column.type, _NATIVE):
+def _as_text(column: ColumnElement[Any], product: str) -> ColumnElement[Any]:
+    """Asks for a column as it is where it travels well, and else as the source's own text."""
+    kind = column.type
+    if product == "sqlite":
+        # A column of SQLite holds anything, whatever its type says: no value is interpreted
+        # but true and false, which SQLite keeps as 1 and 0.
+        return (
+            _sqlite_flag(column) if isinstance(kind, Boolean) else type_coerce(column, NullType())
+        )
+    if isinstance(kind, BIT):
+        return type_coerce(column, Integer()) + literal_column("0")
+    if isinstance(kind, DateTime) and kind.timezone and product == "postgresql":
+        return cast(func.timezone("UTC", column), Text) + "+00"
+    if isinstance(kind, _NATIVE) and not isinstance(kind, Enum):
         return column
-    return cast(column, Text)
+    return cast(column, _TEXT_OF.get(product, Text()))
+
+
+def _sqlite_flag(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    plain = type_coerce(column, NullType())
+    words = case((plain == 1, "true"), (plain == 0, "false"), else_=plain)
+    return type_coerce(words, NullType())

@@ -24,7 +24,8 @@ from etl.settings import Source
 ROWS_PER_BATCH = 50_000
 _BATCHES_AHEAD = 8
 _END = object()
-_POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
+# The driver takes the text as it is: a percent sign must not be doubled.
+_POSTGRESQL = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 
 
 def row_stream(
@@ -64,8 +65,12 @@ def _as_text(value: Any) -> str | None:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, datetime | date):
-        return value.isoformat(sep=" ") if isinstance(value, datetime) else value.isoformat()
+    if isinstance(value, datetime):
+        # As DuckDB writes it, by which the rows of PostgreSQL become text.
+        whole = value.isoformat(sep=" ")
+        return whole.rstrip("0") if value.microsecond and not value.tzinfo else whole
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, bytes):
         return value.decode("utf-8", errors="replace")
     return str(value)

@@ -308,7 +308,7 @@ def test_readers_all_through_a_publish_see_one_state_or_the_other(
     pair.write()
     query = (
         "select (select count(*) from {reconciled}) as records, "
-        "(select count(*) from {reconciled} where mismatch_codes like '%%BIRTH%%') as births"
+        "(select count(*) from {reconciled} where mismatch_codes like '%BIRTH%') as births"
     )
     states: set[tuple[int, int]] = set()
     done = threading.Event()

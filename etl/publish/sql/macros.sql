@@ -4,6 +4,14 @@
 create or replace temp macro printable(value) as
 replace(value, chr(0), '␀');
 
+-- A key, as a target can index it: one of more than 191 characters is shortened to its beginning
+-- and its fingerprint, so that no two become one.
+create or replace temp macro published_key(value) as
+if(
+    length(value) <= 191, printable(value),
+    left(printable(value), 158) || '~' || md5(value)
+);
+
 -- The schemes of a record, with the total that every record belongs to.
 create or replace temp macro schemes(compulsory, voluntary, unemployment, health) as
 list_filter(

@@ -1,7 +1,7 @@
 -- The citizens a steward chooses from, as they leave.
 with leaving as (
     select
-        printable(record_id) as record_id,
+        published_key(record_id) as record_id,
         candidate_rank,
         personal_id,
         match_step,

@@ -1,7 +1,7 @@
 -- Proposed corrections, as they leave: for a person to accept, never written to a source.
 with leaving as (
     select
-        printable(record_id) as record_id,
+        published_key(record_id) as record_id,
         field,
         code,
         printable(recorded_value) as recorded_value,

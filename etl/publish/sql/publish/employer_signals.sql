@@ -34,7 +34,7 @@ usual as (
 
 select
     parameters.run_id,
-    printable(employers.employer_code) as employer_code,
+    published_key(employers.employer_code) as employer_code,
     employers.* exclude (employer_code)
 from employers
 cross join usual

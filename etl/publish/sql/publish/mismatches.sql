@@ -1,7 +1,7 @@
 -- One row per record and mismatch code, as it leaves.
 with leaving as (
     select
-        printable(record_id) as record_id,
+        published_key(record_id) as record_id,
         code,
         field,
         printable(insurance_value) as insurance_value,

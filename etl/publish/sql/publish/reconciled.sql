@@ -1,7 +1,7 @@
 -- One row per insurance record, as it leaves: the verdict, with the hash that tells a changed row.
 with leaving as (
     select
-        printable(record_id) as record_id,
+        published_key(record_id) as record_id,
         insurance_number,
         personal_id,
         status,

@@ -3,7 +3,7 @@ with leaving as (
     select
         register,
         row_key,
-        printable(record_id) as record_id,
+        published_key(record_id) as record_id,
         reason,
         column_name,
         printable(raw_value) as raw_value,
