@@ -9,19 +9,21 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import SecretStr, ValidationError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from etl import demo as demonstration
 from etl import display
 from etl.errors import ConfigError, DoisoatError
-from etl.settings import CONFIG_VARIABLE, DEFAULT_CONFIG, Settings, load_settings
+from etl.settings import CONFIG_VARIABLE, DEFAULT_CONFIG, Database, Settings, load_settings
 
 app = typer.Typer(
     name="doisoat",
@@ -179,6 +181,38 @@ def demo(
     raise typer.Exit(code)
 
 
+def _reach(option: str, url: str) -> None:
+    """Connects once to a database that was named on the command line."""
+    from etl.extract.connect import engine_for, plain_errors
+
+    try:
+        database = Database(url=SecretStr(url))
+    except ValidationError:
+        raise ConfigError(
+            f"{option} is not a database URL.",
+            remedy="Write it as dialect://user:password@host:port/database.",
+        ) from None
+    engine = engine_for(database, read_only=False)
+    with plain_errors(database, f"Connecting to {option}"), engine.connect():
+        engine.dispose()
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Words what the simulation refuses: to overwrite, or what cannot be made."""
+    try:
+        yield
+    except FileExistsError as error:
+        raise ConfigError(
+            f"Nothing was written: {error}.",
+            remedy="Add --replace to overwrite it, or name another place.",
+        ) from None
+    except ValueError as error:
+        raise ConfigError(
+            f"Such registers cannot be made: {error}.", remedy="See 'doisoat simulate --help'."
+        ) from None
+
+
 @app.command()
 def simulate(
     citizens: Annotated[int, typer.Option(min=1, help="Citizens in the population register.")],
@@ -206,15 +240,21 @@ def simulate(
             "Say where the registers go.",
             remedy="Give either --out FOLDER, or --insurance-url and --population-url.",
         )
-    spec = SimulationSpec(
-        citizens=citizens, seed=seed, birth_window_days=birth_window_days, fault_rates=fault_rates
-    )
-    with _steps() as progress:
+    for option, url in (("--insurance-url", insurance_url), ("--population-url", population_url)):
+        if url:
+            _reach(option, url)
+    with _steps() as progress, _refusals():
         task = progress.add_task("simulating", total=citizens)
 
         def done(count: int) -> None:
             progress.update(task, completed=count)
 
+        spec = SimulationSpec(
+            citizens=citizens,
+            seed=seed,
+            birth_window_days=birth_window_days,
+            fault_rates=fault_rates,
+        )
         report = (
             write_parquet(spec, out, done, replace=replace)
             if out is not None
@@ -228,7 +268,7 @@ def simulate(
             )
         )
     if as_json:
-        _print_json(report.__dict__ if hasattr(report, "__dict__") else str(report))
+        _print_json(asdict(report))
         return
     display.console.print(
         f"{report.population_rows:,} citizens and {report.insurance_rows:,} insurance records in "
@@ -245,7 +285,7 @@ def check(context: typer.Context, as_json: JsonOption = False) -> None:
     _start_demo_server(settings)
     findings = probe(settings)
     if as_json:
-        _print_json([finding.__dict__ for finding in findings])
+        _print_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
             if finding.error is None:

@@ -50,8 +50,8 @@ class Server:
         self.run(f"create database {name}")
         return self.url_of(name)
 
-    def url_of(self, database: str, user: str = "", password: str = "") -> str:
-        url = make_url(self.url.format(database))
+    def url_of(self, database: str | None, user: str = "", password: str = "") -> str:
+        url = make_url(self.url.format(database or self.home))
         if user:
             url = url.set(username=user, password=password)
         return url.render_as_string(hide_password=False)

@@ -137,6 +137,7 @@ def engine_for(database: Database, *, read_only: bool) -> Engine:
     if backend not in SUPPORTED:
         raise ConfigError(
             f"Databases of kind '{backend}' are not supported.",
+            where=database.shown,
             remedy=f"Use one of: {', '.join(SUPPORTED)}.",
         )
     if backend == "sqlite":
@@ -150,10 +151,13 @@ def engine_for(database: Database, *, read_only: bool) -> Engine:
             hide_parameters=True,
         )
     except (ModuleNotFoundError, NoSuchModuleError):
-        extra = _EXTRAS.get(backend, backend)
+        usual, named = _DRIVERS[backend], secure.get_driver_name()
+        extra = f" --extra {_EXTRAS[backend]}" if backend in _EXTRAS else ""
+        other = f"Leave '+{named}' out of the URL: doisoat uses {usual}. " if named != usual else ""
         raise ConfigError(
-            f"The driver for '{backend}' is not installed.",
-            remedy=f"Run: uv sync --extra {extra}",
+            f"The driver '{named}' for '{backend}' is not installed.",
+            where=database.shown,
+            remedy=f"{other}Run: uv sync{extra}",
         ) from None
 
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from etl.errors import DoisoatError
-from etl.extract.connect import engine_for, plain_errors, reading
+from etl.extract.connect import plain_errors, reading
 from etl.extract.mapping import register_select
+from etl.publish.writers import try_tables
 from etl.settings import Settings, Source, Target
 
 
@@ -51,14 +52,12 @@ def _tried(name: str, look) -> Finding:  # type: ignore[no-untyped-def]
 def _register(register: str, source: Source) -> str:
     with reading(source, f"Connecting to the {register} register") as connection:
         statement = register_select(connection, register, source)
-        rows = connection.execute(select(func.count()).select_from(statement.subquery("q")))
-        return f"{rows.scalar_one():,} rows at {source.shown}, every required column is there"
+        with plain_errors(source, f"Reading the {register} register"):
+            found = connection.execute(select(func.count()).select_from(statement.subquery("q")))
+            rows = int(found.scalar_one())
+        return f"{rows:,} rows at {source.shown}, every required column is there"
 
 
 def _target(target: Target) -> str:
-    engine = engine_for(target, read_only=False)
-    try:
-        with plain_errors(target, "Connecting to the target"), engine.connect():
-            return f"reached {target.shown}"
-    finally:
-        engine.dispose()
+    try_tables(target)
+    return f"reached {target.shown}, the tables are there or can be made"

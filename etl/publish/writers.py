@@ -39,6 +39,7 @@ from etl.settings import Target
 
 _ROWS_PER_BATCH = 5_000
 _WITH_SCHEMAS = frozenset({"postgresql", "mssql"})
+_TAKES_BACK = frozenset({"postgresql", "mssql", "sqlite"})
 
 
 def metadata_for(target: Target) -> MetaData:
@@ -58,12 +59,36 @@ def ensure_tables(target: Target) -> None:
     engine = engine_for(target, read_only=False)
     try:
         with plain_errors(target, "Preparing the target"), engine.begin() as connection:
-            if metadata.schema and metadata.schema not in inspect(connection).get_schema_names():
-                connection.execute(CreateSchema(metadata.schema))
-            metadata.create_all(connection)
-            _prove_columns(connection, metadata, target)
+            _make_tables(connection, metadata, target)
     finally:
         engine.dispose()
+
+
+def try_tables(target: Target) -> None:
+    """Makes the schema and the tables that are missing, and takes that back.
+
+    Where a product cannot take it back (MySQL, Oracle), it is only reached.
+
+    Raises:
+        ConnectionFailedError: The target cannot be reached or refuses.
+        PublishError: A table that is there lacks a column.
+    """
+    metadata = metadata_for(target)
+    engine = engine_for(target, read_only=False)
+    try:
+        with plain_errors(target, "Trying the target"), engine.connect() as connection:
+            if connection.dialect.name in _TAKES_BACK:
+                _make_tables(connection, metadata, target)
+                connection.rollback()
+    finally:
+        engine.dispose()
+
+
+def _make_tables(connection: Connection, metadata: MetaData, target: Target) -> None:
+    if metadata.schema and metadata.schema not in inspect(connection).get_schema_names():
+        connection.execute(CreateSchema(metadata.schema))
+    metadata.create_all(connection)
+    _prove_columns(connection, metadata, target)
 
 
 def _prove_columns(connection: Connection, metadata: MetaData, target: Target) -> None:
