@@ -57,16 +57,16 @@ def _shown(suite: Suite, result: RuleResult) -> dg.AssetCheckResult:
         asset_key=key_of(suite.table),
         check_name=rule.name,
         severity=_SEVERITY[rule.severity],
-        description=f"{result.observed}. {'' if result.passed else rule.why}".strip(),
+        description=result.observed,
+        # The UI sorts by name and folds all but the first few lines away: the meaning leads.
         metadata={
+            "meaning": rule.why,
             "observed": result.observed,
+            "owner": rule.owner.value,
+            **({"record_keys": ", ".join(result.sample)} if result.sample else {}),
             "rows_checked": result.checked,
             "rows_failed": result.failed,
             "share_failed": round(result.failed / result.checked, 6) if result.checked else 0.0,
-            "owner": rule.owner.value,
-            "blocks_publishing": rule.blocking,
-            "what_it_means": rule.why,
-            **({"record_keys": ", ".join(result.sample)} if result.sample else {}),
         },
     )
 

@@ -6,8 +6,11 @@ row.
 
 from __future__ import annotations
 
+from functools import cache
+
 import dagster as dg
 
+from etl.contract import REGISTERS, target_metadata
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.lineage import column_lineage
 from etl.warehouse.statements import Statement, TableName
@@ -31,6 +34,87 @@ def key_of(table: TableName) -> dg.AssetKey:
     return dg.AssetKey([table.schema, table.table])
 
 
+_EVERYWHERE = {
+    "record_id": "key of the insurance record",
+    "record_key": "keyed pseudonym of the record, for logs and checks",
+    "personal_id": "12-digit personal number of the citizen",
+    "insurance_number": "10 digits, or the personal number",
+    "id_number": "identity number, digits only",
+    "id_kind": "personal (12 digits) or cmnd (9)",
+    "former_number": "an earlier CMND or a cancelled number",
+    "gender": "M or F, or null",
+    "birth_date": "full birth date, or null",
+    "birth_year": "year of birth",
+    "birth_month": "month of birth, where known",
+    "birth_day": "day of birth, where known",
+    "birth_precision": "how much of the date is known",
+    "birth_notes": "what reading the date took",
+    "recorded_name": "name as the register has it",
+    "name_key": "name as it is compared",
+    "name_notes": "what reading the name took",
+    "surname": "first part of the name",
+    "middle_name": "middle part of the name",
+    "given_name": "last part of the name",
+    "raw": "string as the register has it",
+    "reject": "why it could not be understood, else empty",
+    "register": "insurance or population",
+    "run_id": "run that wrote the row",
+    "read_at": "when the row was read",
+    "verdict": "link, review, or other (somebody else's)",
+    "match_step": "step of the waterfall",
+    "match_probability": "of a probabilistic link, else null",
+    "name_agreement": "how the names agree",
+    "birth_agreement": "how the birth dates agree",
+    "gender_agreement": "how the sexes agree",
+    "place_agrees": "whether the provinces agree",
+    "chance_agreements": "strangers expected to agree as well as this",
+    "candidate_rank": "best candidate first, from 1",
+    "code": "mismatch code",
+    "mismatch_codes": "sorted, ';' between",
+    "severity": "error, warning or info",
+    "owner": "who can put it right",
+    "field": "column it is about",
+    "proposed_value": "what to write",
+    "recorded_value": "what stands there now",
+    "province_code": "2-digit code of 2025",
+    "employer_code": "code of the paying unit",
+    "scheme": "a scheme, or 'all'",
+    "compulsory_si": "in compulsory social insurance",
+    "voluntary_si": "in voluntary social insurance",
+    "unemployment_insurance": "in unemployment insurance",
+    "health_insurance": "in health insurance",
+    "step_order": "place in the waterfall, from 1",
+    "came_in": "records that reached the step",
+    "linked": "records it linked",
+    "to_review": "records it left to a person",
+    "went_on": "records it passed on",
+}
+"""Columns that mean the same in whichever table of the warehouse they stand."""
+
+
+def descriptions(table: TableName) -> dict[str, str]:
+    """Returns what is known of the columns of a table: of its own contract before all else.
+
+    Args:
+        table: A table of the warehouse.
+    """
+    if table.schema == "raw" and table.table in REGISTERS:
+        columns = {column.name: column.meaning for column in REGISTERS[table.table]}
+    elif table.schema in ("core", "publish"):
+        columns = _targets().get(table.table, {})
+    else:
+        columns = {}
+    return _EVERYWHERE | columns
+
+
+@cache
+def _targets() -> dict[str, dict[str, str]]:
+    return {
+        table.name: {column.name: column.comment for column in table.columns if column.comment}
+        for table in target_metadata(None).sorted_tables
+    }
+
+
 def table_metadata(
     warehouse: Warehouse, table: TableName, statement: Statement | None = None
 ) -> dict[str, dg.MetadataValue]:
@@ -42,10 +126,16 @@ def table_metadata(
         statement: The statement that made it, for column lineage.
     """
     columns = warehouse.columns(table)
+    described = descriptions(table)
     found: dict[str, dg.MetadataValue] = {
         "dagster/row_count": dg.MetadataValue.int(warehouse.count(table)),
         "dagster/column_schema": dg.MetadataValue.table_schema(
-            dg.TableSchema([dg.TableColumn(name, kind.lower()) for name, kind in columns])
+            dg.TableSchema(
+                [
+                    dg.TableColumn(name, kind.lower(), description=described.get(name))
+                    for name, kind in columns
+                ]
+            )
         ),
         "dagster/table_name": dg.MetadataValue.text(table.sql),
     }

@@ -63,7 +63,7 @@ def _raw_asset(register: str) -> dg.AssetsDefinition:
         description=f"The {register} register as recorded, every column as text, with the run "
         "that read it. Read in one snapshot; the rows received are checked against its count.",
         owners=[OWNER],
-        kinds={"duckdb", "sqlalchemy"},
+        kinds={"duckdb", "python"},
         pool=WAREHOUSE_POOL,
         retry_policy=_RETRY,
     )

@@ -317,25 +317,15 @@ def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 3000,
 ) -> None:
     """Open the Dagster UI on the loopback address, with the runs of this configuration."""
-    import subprocess
-
-    from assets.running import bury_dead_runs, instance_for, root_file
+    from assets.serving import serve
 
     settings = _settings(context)
-    instance = instance_for(settings)
-    bury_dead_runs(instance)
-    instance.dispose()
+    _start_demo_server(settings)
     display.console.print(
         f"Dagster opens on [bold]http://127.0.0.1:{port}[/] (Ctrl+C ends it). "
         "Begin with Lineage, or with Runs."
     )
-    command = [
-        sys.executable, "-m", "dagster", "dev",
-        "--workspace", str(root_file("workspace.yaml")),
-        "--host", "127.0.0.1", "--port", str(port), "--log-level", "warning",
-    ]  # fmt: skip
-    _start_demo_server(settings)
-    raise typer.Exit(subprocess.call(command))
+    raise typer.Exit(serve(settings, port))
 
 
 def _guarded(run: Callable[[], Any], debug: bool) -> int:
