@@ -197,7 +197,8 @@ def _explain(error: ValidationError) -> str:
 
 def _anchor(data: dict[str, Any], base: Path) -> dict[str, Any]:
     """Makes the paths of the file relative to the file, not to where the command was typed."""
-    data["home"] = base / data.get("home", ".doisoat")
+    home = data.get("home", ".doisoat")
+    data["home"] = base / home if isinstance(home, str) else home
     for section in ("insurance", "population", "target"):
         part = data.get(section)
         if isinstance(part, dict) and isinstance(part.get("url"), str):

@@ -1,0 +1,149 @@
+"""Whole runs through Dagster, by the real command: the gate, two at once, and a killed one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from tests.support import Command, Registers, Server, read_sql, record
+
+Doisoat = Callable[..., Command]
+Make = Callable[..., Registers]
+
+
+def test_a_failed_gate_stops_the_publish_and_leaves_the_target(
+    registers: Make, doisoat: Doisoat
+) -> None:
+    """An empty register, and one whose names are nearly all missing."""
+    pair = registers()
+    pair.sync()
+    before = pair.target_state()
+    names = [row["full_name"] for row in pair.population]
+    pair.insurance.clear()
+    for row in pair.population[1:]:
+        row["full_name"] = None
+    pair.write()
+
+    ended = doisoat("--config", pair.file, "sync", "--json")
+
+    assert ended.exit_code == 1
+    said = json.loads(ended.output)
+    blocking = {(c["table"], c["check"]) for c in said["failed_checks"] if c["blocking"]}
+    tables = {table for table, _ in blocking}
+    assert tables == {"raw.insurance", "raw.population"}
+    assert ("raw.population", "full_name_is_mostly_filled") in blocking
+    assert "nothing was published" in said["problem"]
+    assert "Traceback" not in ended.errors
+    assert not any(str(name) in ended.output + ended.errors for name in names)
+    assert pair.target_state() == before
+
+
+@pytest.fixture
+def published(registers: Make, postgresql: Server) -> Registers:
+    """A target that holds an earlier state; the registers have moved on."""
+    pair = registers(source=postgresql.database, target=postgresql.database)
+    pair.sync()
+    pair.insurance.append(record(31))
+    pair.insurance[0]["gender"] = None
+    del pair.insurance[5]
+    return pair.write()
+
+
+def _waits_in_the_publish(pair: Registers) -> bool:
+    name = make_url(pair.target_url).database
+    return bool(
+        read_sql(
+            pair.target_url,
+            f"select 1 from pg_stat_activity where datname = '{name}' and wait_event_type = 'Lock'",
+        )
+    )
+
+
+def test_two_at_once_and_a_killed_run(
+    published: Registers,
+    doisoat: Doisoat,
+    command_environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pair = published
+    before = pair.target_state()
+    file = pair.file
+    command = [str(Path(sys.executable).with_name("doisoat")), "--config", str(file), "sync"]
+    engine = create_engine(make_url(pair.target_url).set(drivername="postgresql+psycopg"))
+    with engine.connect() as blocker:
+        # The last table that a publish writes: the run stops in the middle of its transaction.
+        blocker.execute(text("lock table doisoat.sync_runs in share mode"))
+        first = subprocess.Popen(
+            command,
+            cwd=pair.folder,
+            env=command_environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            for _ in range(1200):
+                assert first.poll() is None, "the first run ended before it published"
+                if _waits_in_the_publish(pair):
+                    break
+                time.sleep(0.1)
+            else:
+                pytest.fail("the first run never came to its publish")
+
+            second = doisoat("--config", file, "sync")
+
+            assert second.exit_code == 2
+            assert "Another run is at work" in second.errors
+            assert f"process {first.pid}" in second.errors
+            assert "doisoat runs" in second.errors
+            assert first.poll() is None
+        finally:
+            os.killpg(first.pid, signal.SIGKILL)
+            first.wait(30)
+        blocker.rollback()
+    engine.dispose()
+    for _ in range(100):
+        if not _waits_in_the_publish(pair):
+            break
+        time.sleep(0.1)
+
+    assert pair.target_state() == before
+
+    third = doisoat("--config", file, "sync", "--json")
+
+    assert third.exit_code == 0, third.errors
+    ids = {row["record_id"] for row in pair.published("select record_id from {reconciled}")}
+    assert ids == {row["record_id"] for row in pair.insurance}
+    ledger = json.loads(third.output)["figures"]["ledger"]
+    assert ledger
+    assert all(equation["holds"] for equation in ledger)
+    statuses = _run_statuses(pair, monkeypatch)
+    assert statuses == [
+        dg.DagsterRunStatus.SUCCESS,
+        dg.DagsterRunStatus.FAILURE,
+        dg.DagsterRunStatus.FAILURE,
+    ]
+    assert (pair.folder / ".doisoat" / "run.lock").read_text() == ""
+
+
+def _run_statuses(pair: Registers, monkeypatch: pytest.MonkeyPatch) -> list[dg.DagsterRunStatus]:
+    """What the UI shows of the runs, newest first."""
+    from assets.running import instance_for
+
+    for name in ("DAGSTER_HOME", "DOISOAT_CONFIG"):
+        monkeypatch.setenv(name, "")
+    instance = instance_for(pair.settings)
+    try:
+        return [run.status for run in instance.get_runs()]
+    finally:
+        instance.dispose()

@@ -1,0 +1,176 @@
+"""Settings: what a file may say, where its paths start, and that no secret is ever shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from etl.errors import ConfigError
+from etl.settings import CONFIG_VARIABLE, Settings, load_settings
+
+SECRET = "s3cret-Passw0rd"
+GOOD = """
+[insurance]
+url = "postgresql://reader:${DB_PASSWORD}@db.example.vn:5433/bhxh?sslmode=verify-full"
+table = "nguoi"
+[population]
+url = "sqlite:///registers/population.db"
+query = "select 1"
+[target]
+url = "sqlite:////srv/target.db"
+"""
+
+
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Settings]:
+    monkeypatch.setenv("DB_PASSWORD", SECRET)
+
+    def write_and_load(content: str) -> Settings:
+        file = tmp_path / "doisoat.toml"
+        file.write_text(content, encoding="utf-8")
+        return load_settings(file)
+
+    return write_and_load
+
+
+def test_variables_of_the_environment_are_put_in(load: Callable[[str], Settings]) -> None:
+    assert load(GOOD).insurance.parsed.password == SECRET
+
+
+def test_a_variable_that_is_not_set_is_named_with_its_setting(
+    load: Callable[[str], Settings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("DB_PASSWORD")
+
+    with pytest.raises(ConfigError) as caught:
+        load(GOOD)
+
+    assert "'insurance.url'" in caught.value.what
+    assert "DB_PASSWORD" in caught.value.what
+    assert caught.value.where == str(tmp_path / "doisoat.toml")
+
+
+def test_relative_paths_start_at_the_file_whatever_the_current_folder(
+    load: Callable[[str], Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    settings = load('home = "data"\n' + GOOD)
+
+    assert settings.home == tmp_path / "data"
+    assert settings.warehouse_path == tmp_path / "data" / "warehouse.duckdb"
+    assert settings.dagster_home == tmp_path / "data" / "dagster"
+    assert settings.population.parsed.database == str(tmp_path / "registers" / "population.db")
+    assert settings.target.parsed.database == "/srv/target.db"
+
+
+def test_home_lies_beside_the_file_unless_told_otherwise(
+    load: Callable[[str], Settings], tmp_path: Path
+) -> None:
+    assert load(GOOD).home == tmp_path / ".doisoat"
+
+
+def test_no_way_of_showing_the_settings_shows_the_password(
+    load: Callable[[str], Settings],
+) -> None:
+    settings = load(GOOD)
+
+    shown = [
+        str(settings),
+        repr(settings),
+        str(settings.insurance),
+        repr(settings.insurance.url),
+        str(settings.insurance.parsed),
+        settings.model_dump_json(),
+        str(settings.model_dump()),
+        settings.insurance.shown,
+    ]
+
+    assert not any(SECRET in text for text in shown)
+    assert settings.insurance.shown == "postgresql://db.example.vn:5433/bhxh"
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        GOOD.replace(":5433", ":54x3"),
+        GOOD.replace('table = "nguoi"', ""),
+        GOOD.replace("[target]", "[targte]"),
+        GOOD.replace('table = "nguoi"', "table = 7"),
+        GOOD.replace("postgresql://reader", "reader"),
+        GOOD + 'schema = "Not; Allowed"\n',
+    ],
+)
+def test_no_message_shows_the_password(load: Callable[[str], Settings], spoilt: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(spoilt)
+
+    error: BaseException | None = caught.value
+    assert SECRET not in str(error)
+    assert caught.value.remedy
+    # A chained error would be printed with it.
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "said"),
+    [
+        (GOOD + "colour = 1\n", "target.colour: is not a setting"),
+        ("hoem = 1\n" + GOOD, "hoem: is not a setting"),
+        (GOOD.split("[target]", maxsplit=1)[0], "target: is required and missing"),
+        (GOOD.replace('query = "select 1"', 'query = "select 1"\ntable = "x"'), "not both"),
+        (GOOD + "[reconcile]\nchance_agreement_limit = 2\n", "reconcile.chance_agreement_limit"),
+        (GOOD + '[engine]\nmemory = "much"\n', "engine.memory"),
+        (GOOD + "[engine]\nthreads = -1\n", "engine.threads"),
+        ("home = 7\n" + GOOD, "home"),
+        ("insurance = 7\n" + GOOD.split("[population]", 1)[1].join(["[population]", ""]),
+         "insurance"),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_is_named(load: Callable[[str], Settings], spoilt: str, said: str) -> None:
+    with pytest.raises(ConfigError, match="cannot be used") as caught:
+        load(spoilt)
+
+    assert said in caught.value.what
+
+
+def test_a_file_that_is_no_toml_or_no_text_is_a_configuration_error(
+    load: Callable[[str], Settings], tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="line 1"):
+        load("[insurance\n")
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        load_settings(tmp_path / "bytes.toml")
+    with pytest.raises(ConfigError, match="no readable configuration file"):
+        load_settings(tmp_path)
+
+
+def test_the_environment_names_the_file_where_the_caller_does_not(
+    load: Callable[[str], Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(GOOD)
+    monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "doisoat.toml"))
+
+    assert load_settings().file == tmp_path / "doisoat.toml"
+
+
+def test_settings_cannot_be_changed_once_read(load: Callable[[str], Settings]) -> None:
+    settings = load(GOOD)
+
+    with pytest.raises(ValueError, match="frozen"):
+        settings.home = Path("/")  # type: ignore[misc]
+
+
+def test_the_examples_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).resolve().parents[2]
+    examples = sorted((root / "examples").glob("*.toml"))
+    assert examples
+    import re
+
+    for example in examples:
+        for name in re.findall(r"\$\{(\w+)\}", example.read_text(encoding="utf-8")):
+            monkeypatch.setenv(name, "x")
+        assert load_settings(example).file == example
