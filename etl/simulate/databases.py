@@ -140,7 +140,7 @@ class _CopySink:
 
 @contextmanager
 def _postgresql_sink(address: URL, name: str) -> Iterator[Sink]:
-    from adbc_driver_postgresql import dbapi  # noqa: PLC0415, only where it is needed
+    from adbc_driver_postgresql import dbapi
 
     plain = address.set(drivername="postgresql").render_as_string(hide_password=False)
     with closing(dbapi.connect(plain)) as connection:

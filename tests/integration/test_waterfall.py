@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -31,68 +32,68 @@ def insured(
 ) -> dict:
     blank = record(0, record_id=case, full_name=name, date_of_birth=born, gender=gender)
     # Numbers that nothing else has, so that no case shares one with another by accident.
-    blank |= {"insurance_number": f"99{abs(hash(case)) % 10**8:08d}", "id_number": None}
+    blank |= {"insurance_number": f"99{crc32(case.encode()) % 10**8:08d}", "id_number": None}
     return blank | changes
 
 
 PEOPLE = [
-    person("001080000101", "Nguyễn Hữu Khánh", "05/09/1980", former_id_numbers="012345678;001080999999"),
-    person("001180000102", "Lý Thị Thủy", "12/03/1980", "Nữ"),
+    person("001080900101", "Nguyễn Hữu Khánh", "05/09/1980", former_id_numbers="012345678;001080999999"),
+    person("001180900102", "Lý Thị Thủy", "12/03/1980", "Nữ"),
     # A father and a son of one name.
-    person("001060000103", "Đinh Công Tráng", "01/02/1960"),
-    person("001085000104", "Đinh Công Tráng", "17/08/1985"),
+    person("001060900103", "Đinh Công Tráng", "01/02/1960"),
+    person("001085900104", "Đinh Công Tráng", "17/08/1985"),
     # Twins.
-    person("001190000105", "Mai Thị Hồng Lan", "20/11/1990", "Nữ"),
-    person("001190000106", "Mai Thị Hồng Loan", "20/11/1990", "Nữ"),
+    person("001190900105", "Mai Thị Hồng Lan", "20/11/1990", "Nữ"),
+    person("001190900106", "Mai Thị Hồng Loan", "20/11/1990", "Nữ"),
     # Two holders of one CMND.
-    person("001070000107", "Tạ Quang Bửu", "03/04/1970", former_id_numbers="111222333"),
-    person("001072000108", "Cao Bá Quát", "09/10/1972", former_id_numbers="111222333"),
+    person("001070900107", "Tạ Quang Bửu", "03/04/1970", former_id_numbers="111222333"),
+    person("001072900108", "Cao Bá Quát", "09/10/1972", former_id_numbers="111222333"),
     # Two people of one name, birth date and sex, in two provinces.
-    person("001075000109", "Lưu Trọng Lư", "06/07/1975", province_code="79"),
-    person("001075000110", "Lưu Trọng Lư", "06/07/1975", province_code="48"),
-    person("001065000111", "Tô Ngọc Vân", "15/12/1965"),
-    person("001088000112", "Hồ Quý Ly", "25/06/1988", status="deceased", date_of_death="2024-05-01"),
-    person("001077000113", "Kim Ngọc Hưng", "1977"),
-    person("001091000114", "José Müller", "14/02/1991"),
-    person("001182000115", "H'Bung Mlô", "30/01/1982", "Nữ"),
-    person("001068000116", "Chu Văn An", "21/05/1968"),
-    person("001066000117", "Phùng Khắc Khoan", "11/11/1966"),
-    person("001093000118", "Vương Đình Huệ", "10/10/1993"),
+    person("001075900109", "Lưu Trọng Lư", "06/07/1975", province_code="79"),
+    person("001075900110", "Lưu Trọng Lư", "06/07/1975", province_code="48"),
+    person("001065900111", "Tô Ngọc Vân", "15/12/1965"),
+    person("001088900112", "Hồ Quý Ly", "25/06/1988", status="deceased", date_of_death="2024-05-01"),
+    person("001077900113", "Kim Ngọc Hưng", "1977"),
+    person("001091900114", "José Müller", "14/02/1991"),
+    person("001182900115", "H'Bung Mlô", "30/01/1982", "Nữ"),
+    person("001068900116", "Chu Văn An", "21/05/1968"),
+    person("001066900117", "Phùng Khắc Khoan", "11/11/1966"),
+    person("001093900118", "Vương Đình Huệ", "10/10/1993"),
 ]  # fmt: skip
 
 RECORDS = [
-    insured("clean", "Nguyễn Hữu Khánh", "05/09/1980", id_number="001080000101"),
-    insured("capitals", "LÝ THỊ THỦY", "12/03/1980", "Nữ", id_number="001180000102"),
-    insured("iy", "Lí Thị Thuỷ", "12/03/1980", "nữ", id_number="001180000102"),
-    insured("no_accents", "Ly Thi Thuy", "1980-03-12", "F", id_number="001 180 000 102"),
-    insured("number_in_insurance_column", "Tô Ngọc Vân", "15/12/1965", insurance_number="001065000111"),
-    insured("other_person", "Trịnh Hoài Đức", "09/01/1951", id_number="001065000111"),
-    insured("son_with_fathers_number", "Đinh Công Tráng", "17/08/1985", id_number="001060000103"),
-    insured("twin_with_twins_number", "Mai Thị Hồng Lan", "20/11/1990", "Nữ", id_number="001190000106"),
+    insured("clean", "Nguyễn Hữu Khánh", "05/09/1980", id_number="001080900101"),
+    insured("capitals", "LÝ THỊ THỦY", "12/03/1980", "Nữ", id_number="001180900102"),
+    insured("iy", "Lí Thị Thuỷ", "12/03/1980", "nữ", id_number="001180900102"),
+    insured("no_accents", "Ly Thi Thuy", "1980-03-12", "F", id_number="001 180 900 102"),
+    insured("number_in_insurance_column", "Tô Ngọc Vân", "15/12/1965", insurance_number="001065900111"),
+    insured("other_person", "Trịnh Hoài Đức", "09/01/1951", id_number="001065900111"),
+    insured("son_with_fathers_number", "Đinh Công Tráng", "17/08/1985", id_number="001060900103"),
+    insured("twin_with_twins_number", "Mai Thị Hồng Lan", "20/11/1990", "Nữ", id_number="001190900106"),
     insured("cmnd_of_two", "Cao Bá Quát", "09/10/1972", id_number="111222333"),
     insured("former", "Nguyễn Hữu Khánh", "05/09/1980", id_number="012345678"),
     insured("cancelled", "Nguyễn Hữu Khánh", "05/09/1980", id_number="001080999999"),
-    insured("lost_zeros", "Chu Văn An", "21/05/1968", id_number="1068000116"),
-    insured("lost_zeros_and_a_typo", "Chu Văn Am", "21/05/1968", id_number="1068000116"),
+    insured("lost_zeros", "Chu Văn An", "21/05/1968", id_number="1068900116"),
+    insured("lost_zeros_and_a_typo", "Chu Văn Am", "21/05/1968", id_number="1068900116"),
     insured("demographic", "Phùng Khắc Khoan", "11/11/1966"),
     insured("homonyms_without_place", "Lưu Trọng Lư", "06/07/1975", province_code=None),
     insured("homonyms_with_place", "Lưu Trọng Lư", "06/07/1975", province_code="48"),
     insured("year_only", "Vương Đình Huệ", "1993"),
-    insured("dead", "Hồ Quý Ly", "25/06/1988", id_number="001088000112"),
-    insured("year_on_both_sides", "Kim Ngọc Hưng", "1977", id_number="001077000113"),
-    insured("foreigner", "JOSÉ MÜLLER", "14/02/1991", id_number="001091000114"),
-    insured("highlander", "H Bung Mlo", "30/01/1982", "Nữ", id_number="001182000115"),
-    insured("wrong_day", "Hồ Quý Ly", "26/06/1988", id_number="001088000112"),
-    insured("birth_wholly_wrong", "Hồ Quý Ly", "14/02/1951", id_number="001088000112"),
-    insured("wrong_sex", "Hồ Quý Ly", "25/06/1988", "Nữ", id_number="001088000112"),
-    insured("only_the_surname", "Hồ Đình Phương", "25/06/1988", id_number="001088000112"),
-    insured("number_and_no_name", None, "25/06/1988", id_number="001088000112"),
+    insured("dead", "Hồ Quý Ly", "25/06/1988", id_number="001088900112"),
+    insured("year_on_both_sides", "Kim Ngọc Hưng", "1977", id_number="001077900113"),
+    insured("foreigner", "JOSÉ MÜLLER", "14/02/1991", id_number="001091900114"),
+    insured("highlander", "H Bung Mlo", "30/01/1982", "Nữ", id_number="001182900115"),
+    insured("wrong_day", "Hồ Quý Ly", "26/06/1988", id_number="001088900112"),
+    insured("birth_wholly_wrong", "Hồ Quý Ly", "14/02/1951", id_number="001088900112"),
+    insured("wrong_sex", "Hồ Quý Ly", "25/06/1988", "Nữ", id_number="001088900112"),
+    insured("only_the_surname", "Hồ Đình Phương", "25/06/1988", id_number="001088900112"),
+    insured("number_and_no_name", None, "25/06/1988", id_number="001088900112"),
     insured("ghost", "Trương Vĩnh Ký", "06/12/1937"),
     insured("nothing", "?", None),
     insured("name_alone", "Chu Văn An", None),
-    insured("missing_sex", "Phùng Khắc Khoan", "11/11/1966", None, id_number="001066000117"),
-    insured("old_province", "Tô Ngọc Vân", "15/12/1965", id_number="001065000111", province_code="15"),
-    insured("card", "Tô Ngọc Vân", "15/12/1965", id_number="001065000111",
+    insured("missing_sex", "Kim Ngọc Hưng", "1977", None, id_number="001077900113"),
+    insured("old_province", "Tô Ngọc Vân", "15/12/1965", id_number="001065900111", province_code="15"),
+    insured("card", "Tô Ngọc Vân", "15/12/1965", id_number="001065900111",
             insurance_number="0123456789", health_card_number="HT2010123456780"),
 ]  # fmt: skip
 
@@ -155,18 +156,18 @@ def test_the_crowd_is_verified_by_its_own_numbers(verdicts: Verdicts):
 @pytest.mark.parametrize(
     ("case", "number", "step"),
     [
-        ("clean", "001080000101", "personal_id"),
-        ("capitals", "001180000102", "personal_id"),
-        ("iy", "001180000102", "personal_id"),
-        ("no_accents", "001180000102", "personal_id"),
-        ("number_in_insurance_column", "001065000111", "personal_id"),
-        ("foreigner", "001091000114", "personal_id"),
-        ("highlander", "001182000115", "personal_id"),
-        ("year_on_both_sides", "001077000113", "personal_id"),
-        ("former", "001080000101", "former_id"),
-        ("cancelled", "001080000101", "former_id"),
-        ("cmnd_of_two", "001072000108", "former_id"),
-        ("demographic", "001066000117", "demographic"),
+        ("clean", "001080900101", "personal_id"),
+        ("capitals", "001180900102", "personal_id"),
+        ("iy", "001180900102", "personal_id"),
+        ("no_accents", "001180900102", "personal_id"),
+        ("number_in_insurance_column", "001065900111", "personal_id"),
+        ("foreigner", "001091900114", "personal_id"),
+        ("highlander", "001182900115", "personal_id"),
+        ("year_on_both_sides", "001077900113", "personal_id"),
+        ("former", "001080900101", "former_id"),
+        ("cancelled", "001080900101", "former_id"),
+        ("cmnd_of_two", "001072900108", "former_id"),
+        ("demographic", "001066900117", "demographic"),
     ],
 )
 def test_a_record_is_linked_by_the_first_step_that_settles_it(
@@ -187,12 +188,12 @@ def test_a_number_of_somebody_who_looks_different_names_nobody(verdicts: Verdict
 
 
 def test_a_son_with_his_fathers_number_and_name_is_not_his_father(verdicts: Verdicts):
-    assert verdicts.of("son_with_fathers_number")[1:] == ("001085000104", "demographic")
+    assert verdicts.of("son_with_fathers_number")[1:] == ("001085900104", "demographic")
     assert "ID_OTHER_PERSON" in verdicts.codes("son_with_fathers_number")
 
 
 def test_a_twin_with_her_twins_number_is_not_her_twin(verdicts: Verdicts):
-    assert verdicts.of("twin_with_twins_number")[1:] == ("001190000105", "demographic")
+    assert verdicts.of("twin_with_twins_number")[1:] == ("001190900105", "demographic")
     assert "ID_OTHER_PERSON" in verdicts.codes("twin_with_twins_number")
 
 
@@ -203,27 +204,27 @@ def test_a_cmnd_of_two_people_is_no_sign_of_another_person(verdicts: Verdicts):
 
 def test_lost_zeros_are_repaired_only_with_full_agreement(verdicts: Verdicts):
     assert verdicts.of("lost_zeros_and_a_typo")[0] == "REVIEW"
-    assert verdicts.candidates("lost_zeros_and_a_typo") == ["001068000116"]
-    assert verdicts.of("lost_zeros")[1:] == ("001068000116", "repaired_id")
+    assert verdicts.candidates("lost_zeros_and_a_typo") == ["001068900116"]
+    assert verdicts.of("lost_zeros")[1:] == ("001068900116", "repaired_id")
 
 
 def test_homonyms_go_to_a_person_unless_the_place_tells_them_apart(verdicts: Verdicts):
     assert verdicts.of("homonyms_without_place")[0] == "REVIEW"
-    assert set(verdicts.candidates("homonyms_without_place")) == {"001075000109", "001075000110"}
+    assert set(verdicts.candidates("homonyms_without_place")) == {"001075900109", "001075900110"}
     # Two records claim one name and birth date here, so even the place leaves a doubt.
     assert verdicts.of("homonyms_with_place")[0] == "REVIEW"
-    assert verdicts.candidates("homonyms_with_place")[0] == "001075000110"
+    assert verdicts.candidates("homonyms_with_place")[0] == "001075900110"
 
 
 def test_a_year_without_a_number_is_for_a_person(verdicts: Verdicts):
     assert verdicts.of("year_only")[0] == "REVIEW"
-    assert verdicts.candidates("year_only") == ["001093000118"]
+    assert verdicts.candidates("year_only") == ["001093900118"]
 
 
 @pytest.mark.parametrize("case", ["birth_wholly_wrong", "only_the_surname", "number_and_no_name"])
 def test_a_number_with_one_half_agreement_is_for_a_person(verdicts: Verdicts, case: str):
     assert verdicts.of(case)[:2] == ("REVIEW", None)
-    assert verdicts.candidates(case) == ["001088000112"]
+    assert verdicts.candidates(case) == ["001088900112"]
     assert "AMBIGUOUS" in verdicts.codes(case)
 
 
@@ -269,8 +270,8 @@ def test_what_disagrees_is_said(verdicts: Verdicts, case: str, code: str):
 def test_what_agrees_is_not_said(verdicts: Verdicts):
     # Three records of one citizen are a duplicate; there is nothing else to say of the first.
     assert verdicts.codes("clean") == {"DUPLICATE_INSURANCE"}
-    assert verdicts.codes("year_on_both_sides") == set()
-    assert verdicts.of("year_on_both_sides")[0] == "VERIFIED"
+    # The same year on both sides is agreement, because a birth date of year only is legal.
+    assert not verdicts.codes("year_on_both_sides") & {"BIRTH_PARTIAL", "BIRTH_DIFFERENT"}
 
 
 def test_a_code_that_only_informs_leaves_a_record_verified(verdicts: Verdicts):

@@ -108,9 +108,9 @@ found as (
     from pairs
     where id_kind = 'cmnd' or match_step = 'former_id'
     union all
-    select record_id, 'ID_REPAIRED', id_number, personal_id
+    select record_id, 'ID_REPAIRED', coalesce(id_number, id_candidates), personal_id
     from pairs
-    where regexp_matches(id_repairs, 'zero|letter')
+    where regexp_matches(id_repairs, 'zero|letter') or match_step = 'repaired_id'
     union all
     select pairs.record_id, 'ID_OTHER_PERSON', pairs.id_number, pairs.personal_id
     from pairs
