@@ -274,6 +274,10 @@ def test_what_agrees_is_not_said(verdicts: Verdicts):
     assert not verdicts.codes("year_on_both_sides") & {"BIRTH_PARTIAL", "BIRTH_DIFFERENT"}
 
 
+def test_the_owner_of_a_number_that_others_use_has_nothing_to_correct(verdicts: Verdicts):
+    assert "ID_SHARED" not in verdicts.codes("number_in_insurance_column")
+
+
 def test_a_code_that_only_informs_leaves_a_record_verified(verdicts: Verdicts):
     assert verdicts.of("foreigner")[0] == "VERIFIED"
     assert verdicts.codes("foreigner") == {"NAME_FORMAT"}

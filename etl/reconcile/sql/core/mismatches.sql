@@ -47,18 +47,34 @@ known_numbers as (
     from core.number_pairs
 ),
 
+-- The same number in records of different people. The one whose number it is has nothing to
+-- correct; the others have, and all of them where it is nobody's.
+carried_numbers as (
+    select
+        claims.record_id,
+        claims.number,
+        links.personal_id,
+        coalesce(links.personal_id, 'record ' || claims.record_id) as bearer
+    from core.claims as claims
+    left join core.links as links on claims.record_id = links.record_id
+),
+
 shared_numbers as (
     select number
-    from core.claims
-    inner join clean.insurance as insurance on claims.record_id = insurance.record_id
+    from carried_numbers
     group by number
-    having count(distinct insurance.name_key) > 1
+    having count(distinct bearer) > 1
 ),
 
 sharing_records as (
-    select distinct claims.record_id
-    from core.claims as claims
-    inner join shared_numbers on claims.number = shared_numbers.number
+    select distinct carried.record_id
+    from carried_numbers as carried
+    inner join shared_numbers on carried.number = shared_numbers.number
+    anti join core.number_pairs as own
+        on
+            carried.record_id = own.record_id
+            and carried.number = own.number
+            and carried.personal_id = own.personal_id
 ),
 
 shared_insurance_numbers as (
