@@ -22,6 +22,9 @@ with pairs as (
     left join clean.population as population on links.personal_id = population.personal_id
 ),
 
+-- Numbers that lead to the linked citizen, or to somebody who does not look different. (One
+-- CMND may have had several holders; where one of them is the linked citizen, the others are no
+-- news.)
 own_numbers as (
     select
         considered.record_id,
@@ -34,6 +37,7 @@ own_numbers as (
     where links.record_id is not null or considered.verdict <> 'other'
 ),
 
+-- A number that leads only to people who look different.
 numbers_of_others as (
     select distinct pairs.record_id
     from core.number_pairs as pairs
@@ -97,6 +101,8 @@ in_review as (
     from core.candidates
 ),
 
+-- A personal number says century and sex in its fourth digit and the birth year in the next two
+-- (docs/normalisation.md). Structure is evidence, not validity: it only informs.
 structure as (
     select
         record_id,
