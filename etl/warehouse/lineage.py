@@ -31,10 +31,9 @@ def column_lineage(
         where the statement is beyond the parser.
     """
     schema: dict[str, dict[str, dict[str, str]]] = {}
-    for table in statement.depends_on:
-        schema.setdefault(table.schema, {})[table.table] = dict(columns_of(table))
-    parameters = TableName("ops", "parameters")
-    schema.setdefault("ops", {})["parameters"] = dict(columns_of(parameters))
+    for table in (*statement.depends_on, TableName("ops", "parameters")):
+        if columns := dict(columns_of(table)):
+            schema.setdefault(table.schema, {})[table.table] = columns
     try:
         nodes = lineage(None, statement.query, schema, dialect=DIALECT, trim_selects=False)
     except SqlglotError:
