@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
-UV := .venv/uv/bin/uv
+UV := .uv/bin/uv
 RUN := .venv/bin
 export UV_PROJECT_ENVIRONMENT := .venv
 export GX_ANALYTICS_ENABLED := false
@@ -14,8 +14,8 @@ help: ## list the targets
 
 $(UV):
 	$(PYTHON) -c 'import sys; sys.exit("doisoat needs Python 3.11 to 3.13; say PYTHON=python3.12") if not (3, 11) <= sys.version_info < (3, 14) else None'
-	$(PYTHON) -m venv .venv/uv
-	.venv/uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.13,<0.14'
+	$(PYTHON) -m venv .uv
+	.uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.13,<0.14'
 
 .venv/.installed: uv.lock pyproject.toml | $(UV)
 	$(UV) sync --frozen --quiet --python $(PYTHON)
@@ -52,4 +52,4 @@ bench: install ## measure; results are printed, not asserted
 	$(RUN)/python -m benchmarks.normalise
 
 clean: ## delete what is generated
-	rm -rf .venv .doisoat .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .uv .doisoat .mypy_cache .pytest_cache .ruff_cache .hypothesis
