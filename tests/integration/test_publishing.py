@@ -72,21 +72,21 @@ def test_a_second_publish_of_the_same_registers_changes_nothing(faulty: Register
     assert len(after["sync_runs"]) == 2
 
 
-def test_a_changed_source_row_changes_its_rows_and_no_others(faulty: Registers) -> None:
-    first = faulty.sync()
-    before = {row["record_id"]: row for row in faulty.target_state()["reconciled"]}
-    faulty.insurance[9]["date_of_birth"] = "1960-11-12"  # one digit off
-    faulty.write()
+def test_a_changed_source_row_changes_its_rows_and_no_others(faulty_in_file: Registers) -> None:
+    first = faulty_in_file.sync()
+    before = {row["record_id"]: row for row in faulty_in_file.target_state()["reconciled"]}
+    faulty_in_file.insurance[9]["date_of_birth"] = "1960-11-12"  # one digit off
+    faulty_in_file.write()
 
-    second = faulty.sync()
+    second = faulty_in_file.sync()
 
     assert second.changes["reconciled"] == (0, 1, 0)
-    after = {row["record_id"]: row for row in faulty.target_state()["reconciled"]}
+    after = {row["record_id"]: row for row in faulty_in_file.target_state()["reconciled"]}
     assert {key for key in after if after[key] != before[key]} == {"R000010"}
     assert after["R000010"]["first_seen_run"] == first.run_id
     assert after["R000010"]["last_changed_run"] == second.run_id
     assert after["R000010"]["status"] == "MISMATCH"
-    since = faulty.published("select record_id, code, since_run from {mismatches}")
+    since = faulty_in_file.published("select record_id, code, since_run from {mismatches}")
     new = {(row["record_id"], row["since_run"]) for row in since}
     assert ("R000010", second.run_id) in new
     assert {run for key, run in new if key != "R000010"} == {first.run_id}
@@ -257,13 +257,12 @@ def test_a_row_that_a_constraint_refuses_is_a_publish_error(faulty: Registers) -
     assert "R000031" not in str(caught.value)
 
 
-def test_a_target_table_without_a_column_is_explained(faulty: Registers) -> None:
-    faulty.sync()
-    table = "doisoat.sync_runs" if "postgresql" in faulty.target_url else "sync_runs"
-    run_sql(faulty.target_url, f"alter table {table} drop column rows_deleted")
+def test_a_target_table_without_a_column_is_explained(faulty_in_file: Registers) -> None:
+    faulty_in_file.sync()
+    run_sql(faulty_in_file.target_url, "alter table sync_runs drop column rows_deleted")
 
     with pytest.raises(DoisoatError) as caught:
-        faulty.sync()
+        faulty_in_file.sync()
 
     assert caught.value.exit_code == 3
     assert "sync_runs" in str(caught.value)
@@ -410,11 +409,11 @@ def test_the_target_is_made_with_its_schema_and_keeps_its_comments(
 
 
 def test_record_ids_that_differ_by_case_accent_or_a_space_are_different_records(
-    registers: Make, new_database: Callable[[], str]
+    registers: Make, mariadb: Server
 ) -> None:
     ids = ["r1", "R1", "R1 ", "Rê", "Re", "rê"]
     pair = registers(
-        [record(n, record_id=key) for n, key in enumerate(ids, 1)], target=new_database
+        [record(n, record_id=key) for n, key in enumerate(ids, 1)], target=mariadb.database
     )
 
     synced = pair.sync()
