@@ -91,6 +91,18 @@ WAYS: dict[str, Callable[[str, Path], int]] = {
 }
 
 
+def _measure(uri: str, folder: Path, rounds: int) -> tuple[int, dict[str, list[float]]]:
+    """Times every way in turn, round by round."""
+    rows = 0
+    seconds: dict[str, list[float]] = {name: [] for name in WAYS}
+    for _ in range(rounds):
+        for name, way in WAYS.items():
+            start = time.perf_counter()
+            rows = way(uri, folder)
+            seconds[name].append(time.perf_counter() - start)
+    return rows, seconds
+
+
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -98,19 +110,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as directory:
+        folder = Path(directory)
         (folder / "pg").mkdir()
         server = get_server(folder / "pg", cleanup_mode="stop")
         uri = server.get_uri()
         write_database(SimulationSpec(citizens=options.citizens, seed=5), uri, uri)
-        seconds: dict[str, list[float]] = {name: [] for name in WAYS}
-        rows = 0
-        for _ in range(options.rounds):
-            for name, way in WAYS.items():
-                start = time.perf_counter()
-                rows = way(uri, folder)
-                seconds[name].append(time.perf_counter() - start)
+        rows, seconds = _measure(uri, folder, options.rounds)
         server.stop()
     ceiling = statistics.median(seconds["raw ADBC read"])
     print(f"{rows:,} insurance records, 16 columns, {options.rounds} rounds, medians")

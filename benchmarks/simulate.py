@@ -22,7 +22,7 @@ SIZES = (1_000_000, 4_000_000)
 
 def run_once(citizens: int) -> None:
     """Simulates into a directory that is thrown away and prints the figures as JSON."""
-    from etl.simulate import SimulationSpec, write_parquet  # noqa: PLC0415, not in the parent
+    from etl.simulate import SimulationSpec, write_parquet
 
     with tempfile.TemporaryDirectory() as directory:
         report = write_parquet(SimulationSpec(citizens, seed=1), directory)
