@@ -28,6 +28,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from assets.definitions import build_defs
 from assets.jobs import JOBS
+from etl.publish.writers import try_tables
 from etl.settings import CONFIG_VARIABLE, Settings
 from etl.warehouse.run import release_lock
 
@@ -124,8 +125,13 @@ def run_sync(
         on_step: Called with the step's name, steps done and steps in all.
 
     Returns:
-        How it ended; a failure is an outcome, not an exception.
+        How it ended; a failure of the run is an outcome, not an exception.
+
+    Raises:
+        ConnectionFailedError: The target cannot be reached or refuses; nothing was run.
     """
+    # A target that refuses is better known now than after hours of work.
+    try_tables(settings.target)
     instance = instance_for(settings)
     bury_dead_runs(instance)
     job_name = JOBS[mode]

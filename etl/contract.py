@@ -150,7 +150,8 @@ def target_metadata(schema: str | None) -> MetaData:
         Column("name_agreement", _CODE, comment="how the names agree, of linked records"),
         Column("birth_agreement", _CODE, comment="how the birth dates agree"),
         Column("gender_agreement", _CODE, comment="how the sexes agree"),
-        Column("mismatch_codes", _TEXT, nullable=False, comment="sorted, ';' between"),
+        # Not NOT NULL: to Oracle the empty text, which is most records', is null.
+        Column("mismatch_codes", _TEXT, comment="sorted, ';' between"),
         Column("province_code", _CODE, comment="code of 2025, of the insurance record"),
         Column("employer_code", _TEXT),
         Column("compulsory_si", Boolean, nullable=False),
