@@ -7,6 +7,7 @@ anything.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
@@ -14,7 +15,9 @@ from rich.table import Table
 
 from etl import codes
 from etl.errors import DoisoatError
-from etl.figures import Figures
+
+if TYPE_CHECKING:
+    from etl.figures import Figures
 
 console = Console()
 errors = Console(stderr=True)
