@@ -109,7 +109,7 @@ def _sync(settings: Settings, mode: Mode, as_json: bool) -> int:
             progress.update(task, description=step, completed=done, total=total)
 
         outcome = run_sync(settings, mode.value, show)
-    figures = read_figures(settings) if outcome.exit_code in (0, 1) else None
+    figures = read_figures(settings) if outcome.exit_code == 0 else None
     if as_json:
         _print_json(
             {
@@ -121,7 +121,7 @@ def _sync(settings: Settings, mode: Mode, as_json: bool) -> int:
             }
         )
         return outcome.exit_code
-    if figures and outcome.exit_code == 0:
+    if figures:
         display.show_figures(figures)
     if outcome.exit_code in (0, 1):
         display.show_checks(outcome.failed_checks)

@@ -88,6 +88,7 @@ RECORDS = [
     insured("wrong_sex", "Hồ Quý Ly", "25/06/1988", "Nữ", id_number="001088900112"),
     insured("only_the_surname", "Hồ Đình Phương", "25/06/1988", id_number="001088900112"),
     insured("number_and_no_name", None, "25/06/1988", id_number="001088900112"),
+    insured("two_odd_numbers", "Lê Văn Duyệt", "03/03/1999", id_number="001060900103", insurance_number="001085900104"),
     insured("ghost", "Trương Vĩnh Ký", "06/12/1937"),
     insured("nothing", "?", None),
     insured("name_alone", "Chu Văn An", None),
@@ -272,6 +273,14 @@ def test_what_agrees_is_not_said(verdicts: Verdicts):
     assert verdicts.codes("clean") == {"DUPLICATE_INSURANCE"}
     # The same year on both sides is agreement, because a birth date of year only is legal.
     assert not verdicts.codes("year_on_both_sides") & {"BIRTH_PARTIAL", "BIRTH_DIFFERENT"}
+
+
+def test_a_code_is_said_once_whatever_the_number_of_reasons(verdicts: Verdicts):
+    assert "ID_ATTRIBUTE_CONFLICT" in verdicts.codes("two_odd_numbers")
+    twice = verdicts.ask(
+        "select record_id, code from core.mismatches group by all having count(*) > 1"
+    )
+    assert twice == []
 
 
 def test_the_owner_of_a_number_that_others_use_has_nothing_to_correct(verdicts: Verdicts):

@@ -111,7 +111,7 @@ structure as (
             as number_year,
         if(substr(number, 4, 1)::integer % 2 = 0, 'M', 'F') as number_gender
     from core.claims
-    where length(number) = 12
+    where length(number) = 12 and not is_repaired
 ),
 
 found as (
@@ -142,10 +142,15 @@ found as (
     from pairs
     inner join sharing_records on pairs.record_id = sharing_records.record_id
     union all
-    select distinct pairs.record_id, 'ID_ATTRIBUTE_CONFLICT', structure.number, pairs.personal_id
+    select
+        pairs.record_id,
+        'ID_ATTRIBUTE_CONFLICT',
+        min(structure.number),
+        min(pairs.personal_id)
     from pairs
     inner join structure on pairs.record_id = structure.record_id
     where structure.number_year <> pairs.birth_year or structure.number_gender <> pairs.gender
+    group by pairs.record_id
     union all
     select record_id, 'INSURANCE_NUMBER_MISSING', null, null
     from pairs
