@@ -6,14 +6,14 @@ row.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 import dagster as dg
 
 from etl.contract import REGISTERS, target_metadata
 from etl.warehouse.engine import Warehouse
-from etl.warehouse.lineage import column_lineage
-from etl.warehouse.statements import Statement, TableName
+from etl.warehouse.statements import TableName
 
 GROUPS = {
     "source": "1_source",
@@ -27,6 +27,9 @@ GROUPS = {
 """Groups sort by name in the UI; the numbers keep them in the order of the flow."""
 
 OWNER = "team:data-engineering"
+
+Lineage = Mapping[str, Sequence[tuple[TableName, str]]]
+"""Of each column, the columns it is made from."""
 
 
 def key_of(table: TableName) -> dg.AssetKey:
@@ -116,40 +119,45 @@ def _targets() -> dict[str, dict[str, str]]:
 
 
 def table_metadata(
-    warehouse: Warehouse, table: TableName, statement: Statement | None = None
+    warehouse: Warehouse, table: TableName, lineage: Lineage | None = None
 ) -> dict[str, dg.MetadataValue]:
     """Describes a table as it now is.
 
     Args:
         warehouse: The open warehouse.
         table: The table.
-        statement: The statement that made it, for column lineage.
+        lineage: Where each of its columns comes from. The open-source UI draws no graph of it, so
+            it is told in words too, beside the column.
     """
-    columns = warehouse.columns(table)
-    described = descriptions(table)
     found: dict[str, dg.MetadataValue] = {
         "dagster/row_count": dg.MetadataValue.int(warehouse.count(table)),
         "dagster/column_schema": dg.MetadataValue.table_schema(
-            dg.TableSchema(
-                [
-                    dg.TableColumn(name, kind.lower(), description=described.get(name))
-                    for name, kind in columns
-                ]
-            )
+            _schema(table, warehouse.columns(table), lineage or {})
         ),
         "dagster/table_name": dg.MetadataValue.text(table.sql),
     }
-    if statement is not None:
+    if lineage is not None:
         found["dagster/column_lineage"] = dg.MetadataValue.column_lineage(
-            _lineage(warehouse, statement)
+            dg.TableColumnLineage(
+                {
+                    column: [dg.TableColumnDep(key_of(origin), name) for origin, name in origins]
+                    for column, origins in lineage.items()
+                }
+            )
         )
     return found
 
 
-def _lineage(warehouse: Warehouse, statement: Statement) -> dg.TableColumnLineage:
-    return dg.TableColumnLineage(
-        {
-            column: [dg.TableColumnDep(key_of(table), name) for table, name in sources]
-            for column, sources in column_lineage(statement, warehouse.columns).items()
-        }
+def _schema(
+    table: TableName, columns: Iterable[tuple[str, str]], lineage: Lineage
+) -> dg.TableSchema:
+    described = descriptions(table)
+
+    def words(column: str) -> str | None:
+        origins = ", ".join(f"{origin.sql}.{name}" for origin, name in lineage.get(column, ()))
+        said = (described.get(column), f"from {origins}" if origins else None)
+        return "; ".join(part for part in said if part) or None
+
+    return dg.TableSchema(
+        [dg.TableColumn(name, kind.lower(), description=words(name)) for name, kind in columns]
     )

@@ -73,17 +73,9 @@ def _raw_asset(register: str) -> dg.AssetsDefinition:
                 warehouse, register, getattr(doisoat.settings, register), _progress(context)
             )
             table = TableName("raw", register)
-            metadata = table_metadata(warehouse, table) | {
-                "dagster/column_lineage": dg.MetadataValue.column_lineage(
-                    dg.TableColumnLineage(
-                        {
-                            column.name: [
-                                dg.TableColumnDep(dg.AssetKey(["source", register]), column.name)
-                            ]
-                            for column in REGISTERS[register]
-                        }
-                    )
-                ),
+            source = TableName("source", register)
+            lineage = {column.name: [(source, column.name)] for column in REGISTERS[register]}
+            metadata = table_metadata(warehouse, table, lineage) | {
                 "read_by": dg.MetadataValue.text(extraction.way),
             }
         return dg.MaterializeResult(metadata=metadata)

@@ -9,6 +9,7 @@ import dagster as dg
 from assets.metadata import GROUPS, OWNER, key_of, table_metadata
 from assets.resources import WAREHOUSE_POOL, Doisoat
 from etl.clean import dictionaries
+from etl.warehouse.lineage import column_lineage
 from etl.warehouse.statements import Statement, TableName, statements
 
 _HIDDEN_SCHEMAS = frozenset({"ref", "ops"})
@@ -62,7 +63,8 @@ def _statement_asset(statement: Statement) -> dg.AssetsDefinition:
     def build(context: dg.AssetExecutionContext, doisoat: Doisoat) -> dg.MaterializeResult:  # type: ignore[type-arg]
         with doisoat.step(context) as warehouse:
             warehouse.build(statement)
-            metadata = table_metadata(warehouse, statement.name, statement)
+            lineage = column_lineage(statement, warehouse.columns)
+            metadata = table_metadata(warehouse, statement.name, lineage)
         return dg.MaterializeResult(metadata=metadata)
 
     return build
