@@ -1,0 +1,75 @@
+"""Makes the pictures of the README from the last demo; needs Debian's chromium.
+
+doisoat demo && doisoat ui &
+python docs/images/make.py
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+from rich.console import Console
+
+from etl import display
+from etl.demo import config_file
+from etl.figures import read_figures
+from etl.settings import load_settings
+
+HERE = Path(__file__).parent
+ADDRESS = "http://127.0.0.1:3000"
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+PAGES = {
+    "lineage.png": ("/asset-groups", (1500, 560)),
+    "core.png": ("/locations/doisoat/asset-groups/4_core/lineage", (2000, 1400)),
+    "checks.png": ("/assets/core/reconciled?view=checks", (1500, 850)),
+}
+
+
+def picture_pages(browser: Browser) -> None:
+    """Takes the pictures of the UI."""
+    for name, (path, (width, height)) in PAGES.items():
+        page = browser.new_page(viewport={"width": width, "height": height})
+        page.goto(ADDRESS + path)
+        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(5_000)
+        page.screenshot(path=HERE / name)
+        page.close()
+
+
+def picture_result(browser: Browser) -> None:
+    """Takes the picture of what a sync prints."""
+    figures = read_figures(load_settings(config_file()))
+    if figures is None:
+        raise SystemExit("There is no demo. Next: doisoat demo")
+    display.console = Console(record=True, width=150, force_terminal=True)
+    display.show_figures(figures)
+    with tempfile.TemporaryDirectory() as folder:
+        page_file = Path(folder) / "result.html"
+        page_file.write_text(display.console.export_html(), encoding="utf-8")
+        page = browser.new_page(viewport={"width": 1300, "height": 400})
+        page.goto(page_file.as_uri())
+        page.screenshot(path=HERE / "result.png", full_page=True)
+        page.close()
+
+
+def main() -> None:
+    """Makes all of them."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=OPTIONS)
+        picture_result(browser)
+        picture_pages(browser)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

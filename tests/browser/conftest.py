@@ -1,0 +1,195 @@
+"""A served Dagster UI with a good and a failed run in it, and a real Chromium to look at it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from tests.support import configure, free_port, memory_folder
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+    from assets.running import Outcome
+
+CHROMIUM_OPTIONS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--no-first-run",
+]  # fmt: skip
+CITIZENS = 2_000
+START_SECONDS = 150
+"""A cold Dagster on a busy machine compiles a great deal."""
+
+
+@dataclass
+class Site:
+    """The UI as it is served.
+
+    Attributes:
+        url: Where.
+        good: The run in which everything held.
+        failed: The later run in which half of the citizens had lost their names.
+        personal: Values of the registers, none of which may be seen.
+        visited: The text of each page that a test looked at.
+    """
+
+    url: str
+    good: Outcome
+    failed: Outcome
+    personal: list[str]
+    visited: dict[str, str] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser, or a skip that says what to install."""
+    found = shutil.which("chromium")
+    if not found:
+        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
+    return found
+
+
+@pytest.fixture(scope="session")
+def home() -> Iterator[Path]:
+    """The folder of registers, configuration, warehouse, runs and target."""
+    made = memory_folder("doisoat-browser-")
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def site(
+    chromium: str, home: Path, command_environment: dict[str, str], doisoat_command: str
+) -> Iterator[Site]:
+    """Two runs and the UI that shows them; the UI starts up while the second one runs."""
+    from assets.running import run_sync
+    from etl.settings import load_settings
+    from etl.simulate import SimulationSpec, write_database
+
+    places = {name: f"sqlite:///{home}/{name}.db" for name in ("insurance", "population", "target")}
+    write_database(SimulationSpec(citizens=CITIZENS), places["insurance"], places["population"])
+    file = configure(
+        home / "doisoat.toml",
+        home="home",
+        insurance={"url": places["insurance"], "table": "insurance"},
+        population={"url": places["population"], "table": "population"},
+        target={"url": places["target"]},
+        engine={"threads": 1},
+    )
+    settings = load_settings(file)
+    before = dict(os.environ)
+    server = None
+    try:
+        good = run_sync(settings)
+        personal = personal_values(home / "population.db")
+        port = free_port()
+        server = subprocess.Popen(
+            [doisoat_command, "--config", str(file), "ui", "--port", str(port)],
+            env=command_environment, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, start_new_session=True,
+        )  # fmt: skip
+        lose_names(home / "population.db")
+        failed = run_sync(settings)
+        url = f"http://127.0.0.1:{port}"
+        wait_until_it_answers(url, server)
+        yield Site(url, good, failed, personal)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        if server is not None:
+            end(server)
+
+
+@pytest.fixture(scope="session")
+def doisoat_command() -> str:
+    return str(Path(sys.executable).with_name("doisoat"))
+
+
+def personal_values(database: Path) -> list[str]:
+    """Names, numbers and birth dates of citizens from all over the population register."""
+    with closing(sqlite3.connect(database)) as connection:
+        rows = connection.execute(
+            "select full_name, personal_id, date_of_birth from population "
+            "where full_name is not null and rowid % 97 = 5 limit 20"
+        ).fetchall()
+    return [str(value) for row in rows for value in row if value]
+
+
+def lose_names(database: Path) -> None:
+    """Takes the names of every other citizen, as a wrong view would."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("update population set full_name = null where rowid % 2 = 0")
+
+
+def wait_until_it_answers(url: str, server: subprocess.Popen[str]) -> None:
+    """Waits until the UI has loaded the assets."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        assert server.poll() is None, f"the UI ended by itself:\n{server.communicate()[0]}"
+        with suppress(OSError), urllib.request.urlopen(f"{url}/server_info", timeout=5):  # noqa: S310
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"the UI does not answer after {START_SECONDS} s")
+
+
+def end(server: subprocess.Popen[str]) -> str:
+    """Ends the UI as Ctrl+C does, and whatever outlives it; returns what it wrote."""
+    family = [psutil.Process(server.pid), *psutil.Process(server.pid).children(recursive=True)]
+    server.send_signal(signal.SIGINT)
+    try:
+        return server.communicate(timeout=60)[0]
+    finally:
+        for process in family:
+            with suppress(psutil.Error):
+                process.kill()
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    """A Chromium that has never been anywhere."""
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=30_000)
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser, site: Site, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A fresh profile on a wide screen; what the page says at the end is remembered."""
+    context = browser.new_context(viewport={"width": 1600, "height": 1100}, base_url=site.url)
+    opened = context.new_page()
+    opened.set_default_timeout(45_000)
+    yield opened
+    remember(site, opened)
+    context.close()
+
+
+def remember(site: Site, page: Page) -> None:
+    """Keeps the text of a page for the test that looks for personal data."""
+    text = site.visited.get(page.url, "")
+    site.visited[page.url] = f"{text}\n{page.inner_text('body')}\n{page.content()}"
+
+
+def ask(page: Page, query: str, **variables: Any) -> Any:
+    """Asks the GraphQL that the page itself asks."""
+    answer = page.request.post("/graphql", data={"query": query, "variables": variables})
+    found = answer.json()
+    assert "errors" not in found, found["errors"]
+    return found["data"]

@@ -1,0 +1,227 @@
+"""What a person sees in the Dagster UI, seen by a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Site, ask, remember
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+# A page of a busy machine takes its time; what is asserted is what it shows, not how soon.
+expect.set_options(timeout=45_000)
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+
+FAILED_CHECK = "full_name_is_mostly_filled"
+OF_TABLE = "raw/population"
+
+
+def why() -> str:
+    """What the failed check says of itself, in the suite."""
+    from expectations import SUITES
+
+    (rule,) = (
+        rule
+        for suite in SUITES
+        for rule in suite.rules
+        if suite.table.sql == "raw.population" and rule.name == FAILED_CHECK
+    )
+    return rule.why
+
+
+def keys() -> dict[str, str]:
+    """Every asset of the definitions, with its group."""
+    from assets.definitions import build_defs
+
+    graph = build_defs().resolve_asset_graph()
+    return {
+        "/".join(key.path): graph.get(key).group_name or "" for key in graph.get_all_asset_keys()
+    }
+
+
+def test_the_runs_are_what_the_other_tests_take_them_for(site: Site) -> None:
+    assert site.good.exit_code == 0, site.good
+    assert site.failed.exit_code == 1, site.failed
+    errors = [c["check"] for c in site.failed.failed_checks if c["severity"] == "error"]
+    assert errors == [FAILED_CHECK]
+
+
+DRAWN = """names => {
+    const drawn = {};
+    for (const node of document.querySelectorAll("svg foreignObject"))
+        drawn[node.textContent] = (drawn[node.textContent] || 0) + 1;
+    const wanted = {};
+    for (const name of names) wanted[name] = (wanted[name] || 0) + 1;
+    return Object.entries(wanted).every(([name, times]) => (drawn[name] || 0) >= times);
+}"""
+"""True where the graph has a node for each of the names, and as many as there are of a name."""
+
+
+def test_the_lineage_shows_every_asset_in_its_group(page: Page, site: Site) -> None:
+    expected = keys()
+    assert {"source/insurance", "source/population", "target/reconciled"} <= set(expected)
+    # Nodes off the screen are not drawn, so this person has a very tall screen.
+    page.set_viewport_size({"width": 4400, "height": 6400})
+    page.goto("/")
+    page.locator("a").filter(has_text=re.compile("^Lineage$")).click()
+    groups = sorted(set(expected.values()))
+    for group in groups:
+        # Folded groups first: what a person sees who has never been here.
+        expect(node(page, group)).to_be_visible()
+    remember(site, page)
+    unfolded = ",".join(f"global@global:{group}" for group in groups)
+    page.goto(f"/asset-groups?expanded={unfolded}")
+    drawn = [*groups, *(name.rsplit("/", 1)[1] for name in expected)]
+    page.wait_for_function(DRAWN, arg=drawn)
+    told = ask(page, "{ assetNodes { assetKey { path } groupName dependencyKeys { path } } }")
+    found = {"/".join(n["assetKey"]["path"]): n for n in told["assetNodes"]}
+    assert {key: n["groupName"] for key, n in found.items()} == expected
+    assert reachable("target/reconciled", found) >= {"source/insurance", "source/population"}
+
+
+def node(page: Page, group: str) -> Locator:
+    return page.locator("svg foreignObject").get_by_text(group, exact=True).first
+
+
+def reachable(key: str, nodes: dict[str, dict[str, list[dict[str, list[str]]]]]) -> set[str]:
+    found, waiting = set(), [key]
+    while waiting:
+        for dependency in nodes[waiting.pop()]["dependencyKeys"]:
+            name = "/".join(dependency["path"])
+            if name not in found:
+                found.add(name)
+                waiting.append(name)
+    return found
+
+
+class Clicks:
+    """A person's clicks, counted."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def on(self, target: Locator) -> None:
+        self.count += 1
+        target.click()
+
+
+def test_a_failed_check_is_three_clicks_from_the_front_page(page: Page, site: Site) -> None:
+    clicks = Clicks()
+    page.goto("/")
+    clicks.on(page.locator("a[href='/runs']").first)
+    clicks.on(page.get_by_role("link", name=site.failed.run_id[:8]))
+    clicks.on(page.get_by_text("check_raw_population", exact=True).last)
+    # The log now tells of this step alone, and its end is in sight.
+    expect(page.get_by_role("link", name=FAILED_CHECK)).to_be_visible()
+    expect(page.get_by_text(why()).last).to_be_visible()
+    expect(page.get_by_text("rows fail").last).to_be_visible()
+    assert clicks.count <= 3
+    remember(site, page)
+    # One click more is the check's own page, with its history.
+    page.get_by_role("link", name=FAILED_CHECK).click()
+    expect(page).to_have_url(re.compile(r"/assets/raw/population\?.*checkDetail="))
+    expect(page.get_by_text("Execution history")).to_be_visible()
+    expect(page.get_by_text("This is a blocking asset check.")).to_be_visible()
+    expect(page.get_by_text(why()).first).to_be_visible()
+
+
+def test_an_asset_tells_what_it_is(page: Page, site: Site) -> None:
+    page.goto("/assets/core/reconciled")
+    expect(page.get_by_text("The verdict on every insurance record")).to_be_visible()
+    rows = ask(
+        page,
+        """query($k: AssetKeyInput!) { assetNodeOrError(assetKey: $k) { ... on AssetNode {
+             assetMaterializations(limit: 1) { metadataEntries {
+               label ... on IntMetadataEntry { intValue } } } } } }""",
+        k={"path": ["core", "reconciled"]},
+    )["assetNodeOrError"]["assetMaterializations"][0]["metadataEntries"]
+    (count,) = (e["intValue"] for e in rows if e["label"] == "dagster/row_count")
+    for heading in ("Row count", "Owners", "Kinds", "Columns", "Latest check results"):
+        expect(page.get_by_text(heading, exact=True).first).to_be_visible()
+    expect(page.get_by_text(f"{count:,}", exact=True)).to_be_visible()
+    expect(page.get_by_text("data-engineering")).to_be_visible()
+    for kind in ("DuckDB", "SQL"):
+        expect(page.get_by_text(kind, exact=True).first).to_be_visible()
+    row = page.get_by_role("row").filter(has_text="match_step")
+    expect(row.first).to_contain_text("varchar")
+    expect(row.first).to_contain_text("the step of the waterfall that linked it")
+    remember(site, page)
+    # The open-source UI draws no graph of columns; it says where each one comes from.
+    expect(row.first).to_contain_text("from core.links.match_step")
+    page.goto("/assets/core/reconciled?view=checks")
+    expect(page.get_by_text("nobody_dead_is_active").first).to_be_visible()
+
+
+def test_the_nightly_schedule_is_listed_and_off(page: Page) -> None:
+    page.goto("/automation")
+    expect(page.get_by_text("nightly_sync").first).to_be_visible()
+    switches = page.locator("input[type=checkbox]:near(:text('nightly_sync'))")
+    assert not any(switch.is_checked() for switch in switches.all())
+    schedules = ask(
+        page,
+        """{ repositoriesOrError { ... on RepositoryConnection { nodes { schedules {
+             name scheduleState { status } } } } } }""",
+    )
+    (repository,) = schedules["repositoriesOrError"]["nodes"]
+    states = {s["name"]: s["scheduleState"]["status"] for s in repository["schedules"]}
+    assert states["nightly_sync"] == "STOPPED"
+
+
+def test_nobody_is_asked_to_join_anything(page: Page) -> None:
+    page.goto("/")
+    expect(page.get_by_text("full_sync").first).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_text(re.compile("community|newsletter", re.IGNORECASE))).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("place", "sign"),
+    [
+        ("raw/population?view=events", "read_by"),
+        ("clean/names?view=overview", "name as it is compared"),
+        ("core/reconciled?view=events", "full_sync"),
+    ],
+)
+def test_pages_of_tables_with_personal_data_open(page: Page, place: str, sign: str) -> None:
+    page.goto(f"/assets/{place}")
+    expect(page.get_by_text(sign).first).to_be_visible()
+
+
+def log_of(page: Page, run: str) -> str:
+    """Every message, description and text of a run's log."""
+    query = """query($r: ID!, $after: String) { logsForRun(runId: $r, afterCursor: $after) {
+        ... on EventConnection { cursor hasMore events {
+          ... on MessageEvent { message }
+          ... on DisplayableEvent { description metadataEntries { label
+            ... on TextMetadataEntry { text } ... on MarkdownMetadataEntry { mdStr } } }
+          ... on AssetCheckEvaluationEvent { evaluation { description metadataEntries { label
+            ... on TextMetadataEntry { text } } } } } } } }"""
+    told, after = "", None
+    while True:
+        part = ask(page, query, r=run, after=after)["logsForRun"]
+        told, after = told + json.dumps(part, ensure_ascii=False), part["cursor"]
+        if not part["hasMore"]:
+            assert "record_keys" in told
+            return told
+
+
+def test_no_page_shows_a_person(page: Page, site: Site) -> None:
+    """Runs last: looks at every page that the others visited, and at both runs whole."""
+    told = ""
+    for run, last in ((site.good, "RUN_SUCCESS"), (site.failed, "RUN_FAILURE")):
+        page.goto(f"/runs/{run.run_id}")
+        expect(page.get_by_text(last).first).to_be_visible()
+        remember(site, page)
+        # The page draws only a part of a long log, so the whole of it is asked for.
+        told += log_of(page, run.run_id)
+    assert len(site.personal) >= 50
+    assert len(site.visited) >= 10
+    shown = "\n".join(site.visited.values()) + told
+    assert [value for value in site.personal if value in shown] == []
