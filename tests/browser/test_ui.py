@@ -186,7 +186,6 @@ def test_nobody_is_asked_to_join_anything(page: Page) -> None:
     [
         ("raw/population?view=events", "read_by"),
         ("clean/names?view=overview", "name as it is compared"),
-        ("core/reconciled?view=events", "full_sync"),
     ],
 )
 def test_pages_of_tables_with_personal_data_open(page: Page, place: str, sign: str) -> None:
