@@ -102,7 +102,7 @@ def _sqlite_text(value: bytes) -> str:
 
 
 def _sqlite_engine(url: URL, read_only: bool) -> Engine:
-    file = Path(url.database or "")
+    file = Path(url.database or "").resolve()
     if read_only and not file.is_file():
         raise ConnectionFailedError(
             "The SQLite file does not exist.",

@@ -174,3 +174,13 @@ def test_the_examples_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
         for name in re.findall(r"\$\{(\w+)\}", example.read_text(encoding="utf-8")):
             monkeypatch.setenv(name, "x")
         assert load_settings(example).file == example
+
+
+def test_a_relative_sqlite_url_starts_at_the_working_folder(tmp_path, monkeypatch):
+    from etl.simulate import SimulationSpec, write_database
+
+    monkeypatch.chdir(tmp_path)
+    spec = SimulationSpec(citizens=50, workers=1)
+    write_database(spec, "sqlite:///insurance.db", "sqlite:///population.db")
+    assert (tmp_path / "insurance.db").exists()
+    assert (tmp_path / "population.db").exists()
