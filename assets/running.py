@@ -130,6 +130,8 @@ def run_sync(
     Raises:
         ConnectionFailedError: The target cannot be reached or refuses; nothing was run.
     """
+    # The target of an example lives in the home, as a SQLite file.
+    settings.home.mkdir(parents=True, exist_ok=True)
     # A target that refuses is better known now than after hours of work.
     try_tables(settings.target)
     instance = instance_for(settings)
