@@ -1,4 +1,4 @@
-"""The embedded engine: one DuckDB file, one writer at a time.
+"""The embedded engine: one DuckDB file and the Parquet files beside it, one writer at a time.
 
 Belongs here: opening the warehouse, building a table from a statement, streaming Arrow in and
 out. Does not belong here: what the tables mean (the ``.sql`` files) and which run is current
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 import duckdb
@@ -27,10 +28,12 @@ class Warehouse:
 
     Attributes:
         connection: The DuckDB connection, for statements that read.
+        files: The folder of the tables that are Parquet files, one file a table.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, files: Path) -> None:
         self.connection = connection
+        self.files = files
 
     def build(self, statement: Statement) -> int:
         """Replaces a table by the result of its statement.
@@ -69,8 +72,8 @@ class Warehouse:
         """Says whether a table is there."""
         return bool(
             self.value(
-                "select count(*) from duckdb_tables() "
-                "where schema_name = $schema and table_name = $table",
+                "select count(*) from information_schema.tables "
+                "where table_schema = $schema and table_name = $table",
                 {"schema": table.schema, "table": table.table},
             )
         )
@@ -96,22 +99,23 @@ class Warehouse:
         finally:
             self.connection.unregister("incoming")
 
-    @contextmanager
-    def one_pass_loading(self) -> Iterator[None]:
-        """Sets DuckDB up to take one stream in as it comes, for the statements within.
+    def file(self, table: TableName) -> Path:
+        """Returns the Parquet file of a table that is kept as one."""
+        return self.files / f"{table.schema}.{table.table}.parquet"
 
-        Several threads would share the stream out into half-filled row groups and compress each
-        of them twice; and compressing text costs more than reading it does. Both measured in
-        benchmarks/extract.py. A register is rewritten every run, so its size matters less.
-        """
-        threads = self.value("select current_setting('threads')")
-        self.connection.execute("set threads = 1")
-        self.connection.execute("set disabled_compression_methods = 'fsst,dictionary'")
-        try:
-            yield
-        finally:
-            self.connection.execute("reset disabled_compression_methods")
-            self.connection.execute(f"set threads = {threads}")
+    def show(self, table: TableName) -> None:
+        """Makes a table's Parquet file readable under the table's name."""
+        pattern = escape(str(self.file(table).resolve())).replace("'", "''")
+        self.connection.execute(
+            f"create or replace view {table.sql} as "  # noqa: S608 - our own folder
+            f"select * from read_parquet('{pattern}')"
+        )
+
+    def show_files(self) -> None:
+        """Makes every Parquet file readable; the folder may have been moved since."""
+        for file in sorted(self.files.glob("*.parquet")):
+            schema, table, _ = file.name.split(".")
+            self.show(TableName(schema, table))
 
     def append(self, table: TableName, data: pa.Table) -> None:
         """Appends Arrow data to a table, by column name; makes the table where it is missing."""
@@ -162,7 +166,9 @@ def open_warehouse(
         ) from None
     try:
         _prepare(connection, key, limits or Engine())
-        yield Warehouse(connection)
+        warehouse = Warehouse(connection, path.with_suffix(".files"))
+        warehouse.show_files()
+        yield warehouse
     finally:
         connection.close()
 

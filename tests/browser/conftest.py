@@ -54,7 +54,7 @@ class Site:
     visited: dict[str, str] = field(default_factory=dict)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> str:
     """The browser, or a skip that says what to install."""
     found = shutil.which("chromium")
@@ -63,7 +63,7 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def home() -> Iterator[Path]:
     """The folder of registers, configuration, warehouse, runs and target."""
     made = memory_folder("doisoat-browser-")
@@ -71,7 +71,7 @@ def home() -> Iterator[Path]:
     shutil.rmtree(made, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(
     chromium: str, home: Path, command_environment: dict[str, str], doisoat_command: str
 ) -> Iterator[Site]:
@@ -114,7 +114,7 @@ def site(
             end(server)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def doisoat_command() -> str:
     return str(Path(sys.executable).with_name("doisoat"))
 
@@ -158,7 +158,7 @@ def end(server: subprocess.Popen[str]) -> str:
                 process.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(chromium: str) -> Iterator[Browser]:
     """A Chromium that has never been anywhere."""
     from playwright.sync_api import expect, sync_playwright

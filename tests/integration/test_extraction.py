@@ -18,7 +18,7 @@ from sqlalchemy.types import Boolean, Date, DateTime, Integer, Numeric, String
 from etl.errors import ConfigError, ConnectionFailedError, ContractError, LedgerError
 from etl.extract import extract_register
 from etl.extract.connect import reading
-from etl.extract.load import _load
+from etl.extract.load import _store
 from etl.extract.mapping import register_select, select_from
 from etl.extract.streams import adbc_stream, row_stream
 from etl.privacy import RecordKey
@@ -319,13 +319,15 @@ def test_rows_that_do_not_arrive_are_noticed(
 ) -> None:
     url = new_sqlite()
     fill(url, "insurance", INSURANCE_COLUMNS, [record(n) for n in range(10)])
-    monkeypatch.setattr("etl.extract.load._load", lambda *arguments: _load(*arguments) - 1)
-
-    with (
-        _warehouse(folder) as warehouse,
-        pytest.raises(LedgerError, match="counts 10 rows but 9 arrived"),
-    ):
+    with _warehouse(folder) as warehouse:
         extract_register(warehouse, "insurance", _source(url))
+        run_sql(url, "insert into insurance (record_id) values ('late')")
+        monkeypatch.setattr("etl.extract.load._store", lambda *arguments: _store(*arguments) - 1)
+        with pytest.raises(LedgerError, match="counts 11 rows but 10 arrived"):
+            extract_register(warehouse, "insurance", _source(url))
+
+        assert warehouse.count(TABLES["insurance"]) == 10, "the last good read stays"
+        assert [file.name for file in warehouse.files.iterdir()] == ["raw.insurance.parquet"]
 
 
 @pytest.mark.parametrize(
@@ -446,6 +448,22 @@ def test_raw_rows_carry_the_run_and_the_time_they_were_read(registers: Make) -> 
     finally:
         release_lock(pair.settings)
     assert found == [{"run_id": current, "timed": True}]
+
+
+def test_a_warehouse_can_be_moved_to_a_folder_of_any_name(
+    folder: Path, new_sqlite: Callable[[], str]
+) -> None:
+    url = new_sqlite()
+    fill(url, "insurance", INSURANCE_COLUMNS, [record(n) for n in range(3)])
+    here, there = folder / "before", folder / "after [1] * 'quoted'"
+    with open_warehouse(here / "w.duckdb", key=RecordKey(b"k" * 32)) as warehouse:
+        warehouse.connection.execute("create table ops.parameters as select 'run' as run_id")
+        extract_register(warehouse, "insurance", _source(url))
+    here.rename(there)
+
+    with open_warehouse(there / "w.duckdb", key=RecordKey(b"k" * 32)) as warehouse:
+        assert warehouse.exists(TABLES["insurance"])
+        assert warehouse.count(TABLES["insurance"]) == 3
 
 
 # --- products of which there is no server here: what they would be asked -------------------------
