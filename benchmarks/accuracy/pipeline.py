@@ -1,0 +1,125 @@
+"""The whole reconciliation as a library: registers in Parquet in, warehouse out.
+
+Belongs here: landing registers as the raw tables of a fresh warehouse, and building every table in
+the order of its dependencies. This is the one place of the benchmarks that knows how tables are
+built. Does not belong here: judging what comes out.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import duckdb
+from pydantic import SecretStr
+
+from etl.clean import dictionaries
+from etl.contract import REGISTERS
+from etl.settings import Settings, Source, Target
+from etl.warehouse.engine import Warehouse
+from etl.warehouse.run import Run, release_lock, warehouse_for
+from etl.warehouse.statements import TableName, statements
+
+SCHEMAS = ("clean", "core")
+"""What is built: everything but what leaves."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """One table that was built.
+
+    Attributes:
+        table: Its name.
+        seconds: How long it took.
+        rows: How many rows it has; of a dictionary, how many strings were new.
+    """
+
+    table: str
+    seconds: float
+    rows: int
+
+
+@contextmanager
+def fresh_warehouse(home: Path) -> Iterator[Warehouse]:
+    """Opens an empty warehouse with the project's default settings.
+
+    Args:
+        home: Its folder; a warehouse that is there is deleted.
+    """
+    for leftover in ("warehouse.duckdb", "warehouse.duckdb.wal"):
+        (home / leftover).unlink(missing_ok=True)
+    shutil.rmtree(home / "warehouse.files", ignore_errors=True)
+    nowhere = {"url": SecretStr("sqlite://")}
+    settings = Settings(
+        home=home,
+        insurance=Source(**nowhere, table="none"),
+        population=Source(**nowhere, table="none"),
+        target=Target(**nowhere),
+    )
+    try:
+        with warehouse_for(settings, Run("benchmark")) as warehouse:
+            yield warehouse
+    finally:
+        release_lock(settings)
+
+
+def land(warehouse: Warehouse, registers: Mapping[str, Path]) -> None:
+    """Puts both registers where extraction would: every contract column as text.
+
+    Args:
+        warehouse: A fresh one.
+        registers: The Parquet file of each register; a contract column that it has not is null.
+    """
+    warehouse.files.mkdir(exist_ok=True)
+    for register, columns in REGISTERS.items():
+        source = str(registers[register])
+        there = {
+            row[0] for row in duckdb.execute("describe from read_parquet(?)", [source]).fetchall()
+        }
+        texts = ", ".join(
+            f"{column.name if column.name in there else 'null'}::varchar as {column.name}"
+            for column in columns
+        )
+        table = TableName("raw", register)
+        warehouse.connection.execute(
+            f"copy (select {texts}, parameters.run_id, now()::timestamp as read_at "
+            f"from read_parquet('{source}'), ops.parameters) "
+            f"to '{warehouse.file(table)}' (format parquet, compression lz4)"
+        )
+        warehouse.show(table)
+
+
+def build_all(warehouse: Warehouse, schemas: Collection[str] = SCHEMAS) -> list[Built]:
+    """Builds every table of the schemas, as a sync does.
+
+    Returns:
+        What was built, in order.
+    """
+    graph = {
+        name: statement.depends_on
+        for name, statement in statements().items()
+        if name.schema in schemas
+    }
+    done = []
+    for name in TopologicalSorter(graph).static_order():
+        start = time.perf_counter()
+        rows = _build(warehouse, name)
+        if rows is not None:
+            done.append(Built(name.sql, time.perf_counter() - start, rows))
+    return done
+
+
+def _build(warehouse: Warehouse, name: TableName) -> int | None:
+    """Builds one table by whatever builds it; None for a table that is there already."""
+    if name.schema in ("raw", "ref", "ops"):
+        return None
+    if name in statements():
+        return warehouse.build(statements()[name])
+    if name.table in dictionaries.tables():
+        return dictionaries.extend(warehouse, name.table)
+    raise LookupError(f"nothing builds {name.sql}")

@@ -1,0 +1,74 @@
+"""doisoat on simulated registers, beside their truth.
+
+Belongs here: simulate, reconcile, judge, seed by seed. Does not belong here: the judgement itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.accuracy import judge, pipeline
+from benchmarks.accuracy.report import Section, console
+from etl.simulate import SimulationSpec, write_parquet
+
+REPORT_SEEDS = (101, 102, 103)
+"""Never tuned on. Seeds 1 to 9 are for tuning."""
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """One pair of registers with truth, and the folder where the work on them is.
+
+    Attributes:
+        spec: What was asked for.
+        folder: Registers, warehouse and what is found.
+    """
+
+    spec: SimulationSpec
+    folder: Path
+
+    @classmethod
+    def of(cls, spec: SimulationSpec, home: Path) -> Simulated:
+        """Simulates the registers; those that are there from an earlier run are used again."""
+        window = f"_{spec.birth_window_days}d" if spec.birth_window_days else ""
+        folder = home / f"{spec.citizens}_{spec.seed}{window}"
+        if not (folder / "truth.parquet").exists():
+            with console.status(f"simulating {spec.citizens:,} citizens, seed {spec.seed}"):
+                write_parquet(spec, folder)
+        return cls(spec, folder)
+
+    @property
+    def registers(self) -> dict[str, Path]:
+        """The Parquet file of each register."""
+        return {name: self.file(name) for name in ("insurance", "population")}
+
+    def file(self, name: str) -> Path:
+        """Returns a Parquet file of this folder."""
+        return self.folder / f"{name}.parquet"
+
+
+def reconcile(data: Simulated) -> None:
+    """Reconciles and judges; keeps what other contenders need: judged records and clean tables."""
+    with (
+        console.status(f"reconciling, seed {data.spec.seed}"),
+        pipeline.fresh_warehouse(data.folder) as warehouse,
+    ):
+        pipeline.land(warehouse, data.registers)
+        pipeline.build_all(warehouse)
+        judge.judge(warehouse, data.file("truth"), data.file("judged"), data.spec.seed)
+        for table in ("insurance", "population", "former_numbers"):
+            warehouse.connection.execute(
+                f"copy clean.{table} to '{data.file(f'clean_{table}')}' (format parquet)"
+            )
+
+
+def run(citizens: int, seeds: Sequence[int], home: Path) -> list[Section]:
+    """Measures doisoat on registers that are as crowded as they are large."""
+    judged = []
+    for seed in seeds:
+        data = Simulated.of(SimulationSpec(citizens, seed=seed), home)
+        reconcile(data)
+        judged.append(data.file("judged"))
+    return judge.all_sections(judged, f"{citizens:,} simulated citizens")
