@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal, get_args
 
 
 class Status(StrEnum):
@@ -257,13 +258,14 @@ def labels() -> dict[str, Label]:
     }
 
 
-NAME_LEVELS = (
+NameLevel = Literal[
     "same",
     "format",
-    "unaccented",
     "iy_variant",
+    "unaccented",
     "accents_differ",
     "middle_missing",
+    "abbreviated",
     "reordered",
     "one_edit",
     "similar",
@@ -271,10 +273,10 @@ NAME_LEVELS = (
     "surname_shared",
     "different",
     "missing",
-)
-"""How two names agree, best first; decided by the macro ``name_agreement``."""
+]
+"""How two names agree. Each level is explained, with an example, in docs/normalisation.md."""
 
-BIRTH_LEVELS = (
+BirthLevel = Literal[
     "same",
     "same_partial",
     "consistent",
@@ -285,8 +287,24 @@ BIRTH_LEVELS = (
     "part_shared",
     "different",
     "missing",
-)
-"""How two birth dates agree, best first; decided by the macro ``birth_agreement``."""
+]
+"""How two birth dates agree."""
 
-GENDER_LEVELS = ("same", "different", "missing")
-"""How two sexes agree; decided by the macro ``gender_agreement``."""
+GenderLevel = Literal["same", "different", "missing"]
+"""How two sexes agree."""
+
+# Best first. ``etl.normalise.compare`` is the readable reference of the levels, the macros
+# ``name_agreement``, ``birth_agreement`` and ``gender_agreement`` are the same over whole tables,
+# and tests/unit/test_agreement.py holds the two together.
+NAME_LEVELS: tuple[NameLevel, ...] = get_args(NameLevel)
+BIRTH_LEVELS: tuple[BirthLevel, ...] = get_args(BirthLevel)
+GENDER_LEVELS: tuple[GenderLevel, ...] = get_args(GenderLevel)
+
+PLACE_LEVELS = ("same", "different", "missing")
+"""How two provinces agree; decided by the macro ``place_agreement``."""
+
+ADDRESS_LEVELS = ("same", "near", "partly", "different", "missing")
+"""How two addresses agree, best first; decided by the macro ``address_agreement``."""
+
+NUMBER_LEVELS = ("same", "one_edit", "different", "missing")
+"""How a record's numbers and a citizen's agree; decided by the macro ``number_agreement``."""

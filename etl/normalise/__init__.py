@@ -7,12 +7,12 @@ may correct are CSV files in ``data/``.
 Whole columns go through ``etl.normalise.bulk``, which needs pyarrow and is imported on its own.
 """
 
+from etl.codes import BirthLevel, GenderLevel, NameLevel
 from etl.normalise.births import ParsedBirth, parse_birth
 from etl.normalise.compare import (
-    BirthLevel,
     NameComparison,
-    NameLevel,
     compare_births,
+    compare_genders,
     compare_names,
 )
 from etl.normalise.names import ParsedName, parse_name
@@ -32,6 +32,7 @@ NORMALISER_VERSION: int = 2
 __all__ = [
     "NORMALISER_VERSION",
     "BirthLevel",
+    "GenderLevel",
     "NameComparison",
     "NameLevel",
     "ParsedBirth",
@@ -39,6 +40,7 @@ __all__ = [
     "ParsedNumber",
     "PersonalNumber",
     "compare_births",
+    "compare_genders",
     "compare_names",
     "decode_personal_number",
     "describe",

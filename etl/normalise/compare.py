@@ -1,34 +1,37 @@
-"""How alike two names or two birth dates are, as a level with a meaning.
+"""How alike two names, two birth dates or two sexes are, as a level with a meaning.
 
-Belongs here: the levels that mismatch codes and the linkage model are made of. Does not belong
-here: reading a single value (``names``, ``births``), or any decision to link.
+Belongs here: the levels that mismatch codes and the linkage model are made of, for one pair.
+Does not belong here: reading a single value (``names``, ``births``), or any decision to link.
 
-The first level that holds is the answer, from closest to furthest.
+The first level that holds is the answer, from closest to furthest. This is the readable reference;
+``etl/reconcile/sql/macros.sql`` gives the same levels for whole tables, and
+``tests/unit/test_agreement.py`` holds the two together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from etl.codes import BirthLevel, GenderLevel, NameLevel
 from etl.normalise.births import ParsedBirth, parse_birth
 from etl.normalise.names import ParsedName, parse_name
-from etl.normalise.syllables import fold_iy_accented, standard_syllable, unaccent
+from etl.normalise.syllables import unaccent
+from etl.normalise.values import parse_gender
 
-NameLevel = Literal[
-    "same", "format", "iy_variant", "unaccented", "middle_missing", "abbreviated", "reordered",
-    "one_edit", "similar", "different", "missing",
-]  # fmt: skip
-BirthLevel = Literal[
-    "same", "consistent", "day_month_swapped", "year_off_by_one", "one_digit", "different",
-    "missing",
-]  # fmt: skip
-
-SIMILAR_FROM = 0.8
 _MAX_COMPARED = 100
+_MIN_SIMILAR = 8
 # A letter that differs only in its accent is half a difference.
 _ACCENT_COST = 0.5
+_MARKS = str.maketrans("", "", " '-")
+_I_FOR_Y = str.maketrans("yýỳỷỹỵ", "iíìỉĩị")
+_INITIAL = re.compile("[^ ]|ch|kh|ng|nh|ph|th|tr")
+# A byte for each Vietnamese letter: DuckDB's edit distance counts bytes, and so does this one.
+_LETTER_BYTES = str.maketrans(
+    "ăâđêôơưàáảãạằắẳẵặầấẩẫậèéẻẽẹềếểễệìíỉĩịòóỏõọồốổỗộờớởỡợùúủũụừứửữựỳýỷỹ",
+    'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!"#$%&()*+,./:;<=>?@[\\]^_`{|}~',
+)
 
 
 class NameComparison(NamedTuple):
@@ -43,11 +46,44 @@ class NameComparison(NamedTuple):
     score: float
 
 
+def compare_names(a: str | ParsedName | None, b: str | ParsedName | None) -> NameComparison:
+    """Compare two names.
+
+    Args:
+        a: As recorded, or parsed.
+        b: The same. Order does not matter.
+
+    Returns:
+        A level, with a score. With equal keys: ``same`` (as recorded, too), ``format`` (the same
+        name written differently: case, tone style, encoding, apostrophes), ``iy_variant`` (Lý,
+        Lí), ``unaccented`` (one side has no accents), ``accents_differ`` (Hoa, Hòa). With
+        different keys, accents counted unless one side has none: ``middle_missing``,
+        ``abbreviated``, ``reordered``, ``one_edit``, ``similar`` (two edits), ``given_shared``,
+        ``surname_shared``, ``different``. ``missing`` when either is unusable.
+    """
+    left = a if isinstance(a, ParsedName) else parse_name(a)
+    right = b if isinstance(b, ParsedName) else parse_name(b)
+    if left.canonical is None or right.canonical is None:
+        return NameComparison("missing", 0.0)
+    if left.canonical == right.canonical:
+        as_recorded = a == b if isinstance(a, str) and isinstance(b, str) else _alike(left, right)
+        return NameComparison("same" if as_recorded else "format", 1.0)
+    pair = _Pair(left, right)
+    level = _same_key_level(pair) if left.key == right.key else _words_level(pair)
+    only_writing = level in ("format", "iy_variant", "unaccented")
+    return NameComparison(level, 1.0 if only_writing else similarity(*pair.texts))
+
+
+def _alike(left: ParsedName, right: ParsedName) -> bool:
+    return left.notes == right.notes
+
+
 class _Pair:
     """Two usable names, and the forms of them that the levels look at."""
 
     def __init__(self, left: ParsedName, right: ParsedName) -> None:
         self.names = (str(left.canonical).lower(), str(right.canonical).lower())
+        self.keys = (str(left.key), str(right.key))
 
     @cached_property
     def accents_missing(self) -> bool:
@@ -55,92 +91,106 @@ class _Pair:
         return self.names[0].isascii() != self.names[1].isascii()
 
     @cached_property
-    def words(self) -> tuple[list[str], list[str]]:
-        """Syllables with i for y, and without accents where one side has none."""
-        left, right = ([fold_iy_accented(w) for w in name.split()] for name in self.names)
-        if self.accents_missing:
-            return [unaccent(w) for w in left], [unaccent(w) for w in right]
-        return left, right
+    def texts(self) -> tuple[str, str]:
+        return self.keys if self.accents_missing else self.names
 
     @cached_property
-    def texts(self) -> tuple[str, str]:
-        return " ".join(self.words[0]), " ".join(self.words[1])
+    def words(self) -> tuple[list[str], list[str]]:
+        return self.texts[0].split(" "), self.texts[1].split(" ")
 
 
-def _letters(text: str) -> str:
-    return text.translate({32: None, 39: None, 45: None})
+# --- names with equal keys ------------------------------------------------------------------------
 
 
-def _format(pair: _Pair) -> bool:
-    """Only spaces, hyphens or apostrophes differ: H'Bung and H Bung, Anhthư and Anh Thư."""
-    return _letters(pair.names[0]) == _letters(pair.names[1])
+def _same_key_level(pair: _Pair) -> NameLevel:
+    left, right = (name.translate(_MARKS) for name in pair.names)
+    if left == right:
+        return "format"
+    if left.translate(_I_FOR_Y) == right.translate(_I_FOR_Y):
+        return "iy_variant"
+    return "unaccented" if pair.accents_missing else "accents_differ"
 
 
-def _iy_variant(pair: _Pair) -> bool:
-    return not pair.accents_missing and _letters(pair.texts[0]) == _letters(pair.texts[1])
+# --- names with different keys --------------------------------------------------------------------
 
 
-def _unaccented(pair: _Pair) -> bool:
-    """One side lacks its accents: all of them, or those of syllables that cannot do without."""
-    if pair.accents_missing:
-        return _letters(pair.texts[0]) == _letters(pair.texts[1])
+def _words_level(pair: _Pair) -> NameLevel:
     left, right = pair.words
-    if len(left) != len(right):
-        return False
-    return all(a == b or _is_bare_form(a, b) for a, b in zip(left, right, strict=True))
+    if _lacks_middle(left, right) or _lacks_middle(right, left):
+        return "middle_missing"
+    if _is_abbreviation(left, right) or _is_abbreviation(right, left):
+        return "abbreviated"
+    if sorted(left) == sorted(right):
+        return "reordered"
+    if left[0] != right[0] and left[-1] != right[-1]:
+        # Slips of the keyboard leave one end of a name alone.
+        return "different"
+    near = _letters_level(*map(_letter_bytes, pair.texts))
+    return near or ("given_shared" if left[-1] == right[-1] else "surname_shared")
 
 
-def _is_bare_form(a: str, b: str) -> bool:
-    """Nguyen for Nguyễn, but not Hoa for Hòa: the bare form must be no syllable of its own."""
-    bare = a if a.isascii() else b
-    if unaccent(a) != unaccent(b) or not bare.isascii():
-        return False
-    return standard_syllable(bare) is None
-
-
-def _middle_missing(pair: _Pair) -> bool:
-    short, long = sorted(pair.words, key=len)
-    if len(short) < 2 or len(short) == len(long):
+def _lacks_middle(short: list[str], long: list[str]) -> bool:
+    """Every word of the shorter name stands in the longer one, in its order, the ends included."""
+    if not 2 <= len(short) < len(long):
         return False
     rest = iter(long)
     ends_agree = short[0] == long[0] and short[-1] == long[-1]
     return ends_agree and all(word in rest for word in short)
 
 
-def _is_initial(a: str, b: str) -> bool:
-    short, long = sorted((a, b), key=len)
-    letters_only_initial = len(short) == 1 or short in ("ng", "ph", "th", "tr", "kh", "nh", "ch")
-    return letters_only_initial and len(short) < len(long) and long.startswith(short)
-
-
-def _abbreviated(pair: _Pair) -> bool:
-    left, right = pair.words
-    if len(left) != len(right):
+def _is_abbreviation(short: list[str], long: list[str]) -> bool:
+    """N. V. An for Nguyễn Văn An: the given name whole, initials before it."""
+    if len(short) != len(long) or short[-1] != long[-1]:
         return False
-    pairs = list(zip(left, right, strict=True))
-    whole = sum(a == b for a, b in pairs)
-    return whole > 0 and all(a == b or _is_initial(a, b) for a, b in pairs)
+    return all(
+        a == b or (b.startswith(a) and _INITIAL.fullmatch(a))
+        for a, b in zip(short, long, strict=True)
+    )
 
 
-def _reordered(pair: _Pair) -> bool:
-    return sorted(pair.words[0]) == sorted(pair.words[1])
+def _letters_level(left: bytes, right: bytes) -> NameLevel | None:
+    distance = edits(left, right)
+    if distance == 1:
+        return "one_edit"
+    first, last = ((left.split(b" ")[i], right.split(b" ")[i]) for i in (0, -1))
+    long_enough = min(len(left), len(right)) >= _MIN_SIMILAR
+    if distance == 2 and long_enough and _near_word(*first) and _near_word(*last):
+        return "similar"
+    return None
 
 
-def _one_edit(pair: _Pair) -> bool:
-    return within_one_edit(*pair.texts)
+def _letter_bytes(text: str) -> bytes:
+    return text.translate(_LETTER_BYTES).encode()
 
 
-def within_one_edit(a: str, b: str) -> bool:
-    """Whether one letter added, dropped, changed, or swapped with the next makes a into b."""
-    if len(a) > len(b):
-        a, b = b, a
-    if len(b) - len(a) > 1:
-        return False
-    start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), len(a))
-    if len(a) < len(b):
-        return a[start:] == b[start + 1 :]
-    swapped = a[start : start + 2] == b[start : start + 2][::-1]
-    return a[start + 1 :] == b[start + 1 :] or (swapped and a[start + 2 :] == b[start + 2 :])
+def _near_word(a: bytes, b: bytes) -> bool:
+    """More alike than not: Thắng and Thanh, but not Lan and Mai."""
+    return 2 * edits(a, b) < max(len(a), len(b))
+
+
+def edits(a: bytes, b: bytes) -> int:
+    """Letters added, dropped, changed, or swapped with the next (Damerau-Levenshtein)."""
+    end = len(a) + len(b)
+    table = {(-1, -1): end}
+    for i in range(len(a) + 1):
+        table[i, -1], table[i, 0] = end, i
+    for j in range(len(b) + 1):
+        table[-1, j], table[0, j] = end, j
+    last_row: dict[int, int] = {}
+    for i, x in enumerate(a, 1):
+        last_column = 0
+        for j, y in enumerate(b, 1):
+            row, column = last_row.get(y, 0), last_column
+            if x == y:
+                last_column = j
+            table[i, j] = min(
+                table[i - 1, j - 1] + (x != y),
+                table[i, j - 1] + 1,
+                table[i - 1, j] + 1,
+                table[row - 1, column - 1] + (i - row - 1) + 1 + (j - column - 1),
+            )
+        last_row[x] = i
+    return table[len(a), len(b)]
 
 
 def similarity(a: str, b: str) -> float:
@@ -164,58 +214,6 @@ def similarity(a: str, b: str) -> float:
     return 1.0 - row[-1] / max(len(a), len(b))
 
 
-_Test = tuple[NameLevel, Callable[[_Pair], bool]]
-_WRITING_LEVELS: tuple[_Test, ...] = (
-    ("format", _format),
-    ("iy_variant", _iy_variant),
-    ("unaccented", _unaccented),
-)
-_CONTENT_LEVELS: tuple[_Test, ...] = (
-    ("middle_missing", _middle_missing),
-    ("abbreviated", _abbreviated),
-    ("reordered", _reordered),
-    ("one_edit", _one_edit),
-)
-
-
-def compare_names(a: str | ParsedName | None, b: str | ParsedName | None) -> NameComparison:
-    """Compare two names.
-
-    Args:
-        a: As recorded, or parsed.
-        b: The same. Order does not matter.
-
-    Returns:
-        ``same`` (as recorded, too), ``format`` (the same name written differently: case, tone
-        style, encoding, spaces), ``iy_variant`` (Lý, Lí), ``unaccented``, ``middle_missing``,
-        ``abbreviated``, ``reordered``, ``one_edit``, ``similar``, ``different``, or ``missing``
-        when either is unusable; with a score.
-    """
-    left = a if isinstance(a, ParsedName) else parse_name(a)
-    right = b if isinstance(b, ParsedName) else parse_name(b)
-    if left.canonical is None or right.canonical is None:
-        return NameComparison("missing", 0.0)
-    if left.canonical == right.canonical:
-        as_recorded = a == b if isinstance(a, str) and isinstance(b, str) else _alike(left, right)
-        return NameComparison("same" if as_recorded else "format", 1.0)
-    return _compare_different(_Pair(left, right))
-
-
-def _alike(left: ParsedName, right: ParsedName) -> bool:
-    return left.notes == right.notes
-
-
-def _compare_different(pair: _Pair) -> NameComparison:
-    for level, holds in _WRITING_LEVELS:
-        if holds(pair):
-            return NameComparison(level, 1.0)
-    score = similarity(*pair.texts)
-    for level, holds in _CONTENT_LEVELS:
-        if holds(pair):
-            return NameComparison(level, score)
-    return NameComparison("similar" if score >= SIMILAR_FROM else "different", score)
-
-
 # --- birth dates ----------------------------------------------------------------------------------
 
 
@@ -227,19 +225,22 @@ def compare_births(a: str | ParsedBirth | None, b: str | ParsedBirth | None) -> 
         b: The same. Order does not matter.
 
     Returns:
-        ``same`` for one full date; ``consistent`` when they agree as far as the less precise goes
-        (two equal bare years, too: a year proves no date); ``day_month_swapped``;
-        ``year_off_by_one`` with the rest equal; ``one_digit`` of the written date;
-        ``different``; ``missing`` when either is unusable.
+        ``same`` for one full date, ``same_partial`` for one bare year or month. ``consistent``
+        when one says less and the rest agrees. Of two full dates: ``filler`` (1 January of the
+        other's year: often an unknown day), ``day_month_swapped``, ``year_off_by_one`` with the
+        rest equal (bare years, too), ``one_digit`` of the written date, ``part_shared`` (two of
+        day, month and year). Else ``different``; ``missing`` when either is unusable.
     """
     left = a if isinstance(a, ParsedBirth) else parse_birth(a)
     right = b if isinstance(b, ParsedBirth) else parse_birth(b)
     if left.year is None or right.year is None:
         return "missing"
-    x, y = _common_parts(left, right)
+    x, y = _parts(left), _parts(right)
     if x == y:
-        return "same" if len(x) == 3 else "consistent"
-    return _compare_unequal(x, y)
+        return "same" if left.date is not None else "same_partial"
+    if left.date is not None and right.date is not None:
+        return _full_dates_level(x, y)
+    return _partial_dates_level(x, y)
 
 
 def _parts(birth: ParsedBirth) -> tuple[int, ...]:
@@ -248,20 +249,36 @@ def _parts(birth: ParsedBirth) -> tuple[int, ...]:
     return tuple(part for part in (birth.year, birth.month) if part is not None)
 
 
-def _common_parts(a: ParsedBirth, b: ParsedBirth) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    x, y = _parts(a), _parts(b)
-    length = min(len(x), len(y))
-    return x[:length], y[:length]
+def _partial_dates_level(x: tuple[int, ...], y: tuple[int, ...]) -> BirthLevel:
+    if any(p != q for p, q in zip(x[1:], y[1:], strict=False)):
+        return "different"
+    apart = abs(x[0] - y[0])
+    return "consistent" if apart == 0 else "year_off_by_one" if apart == 1 else "different"
 
 
-def _compare_unequal(x: tuple[int, ...], y: tuple[int, ...]) -> BirthLevel:
-    if len(x) == 3 and (x[0], x[1], x[2]) == (y[0], y[2], y[1]):
+def _full_dates_level(x: tuple[int, ...], y: tuple[int, ...]) -> BirthLevel:
+    if x[0] == y[0] and (1, 1) in (x[1:], y[1:]):
+        return "filler"
+    if (x[0], x[1], x[2]) == (y[0], y[2], y[1]):
         return "day_month_swapped"
     if x[1:] == y[1:] and abs(x[0] - y[0]) == 1:
         return "year_off_by_one"
-    digits = zip(_digits(x), _digits(y), strict=True)
-    return "one_digit" if sum(p != q for p, q in digits) == 1 else "different"
+    if sum(p != q for p, q in zip(_digits(x), _digits(y), strict=True)) == 1:
+        return "one_digit"
+    shared = sum(p == q for p, q in zip(x, y, strict=True))
+    return "part_shared" if shared == len(x) - 1 else "different"
 
 
 def _digits(parts: tuple[int, ...]) -> str:
-    return f"{parts[0]:04d}" + "".join(f"{part:02d}" for part in parts[1:])
+    return f"{parts[0]:04d}{parts[1]:02d}{parts[2]:02d}"
+
+
+# --- sex ------------------------------------------------------------------------------------------
+
+
+def compare_genders(a: str | None, b: str | None) -> GenderLevel:
+    """Compare two sexes as recorded: ``missing`` when either is unknown."""
+    left, right = parse_gender(a), parse_gender(b)
+    if left is None or right is None:
+        return "missing"
+    return "same" if left == right else "different"

@@ -181,18 +181,3 @@ def fold_iy(plain: str) -> str:
     if plain.startswith("quy"):
         return _QUY.sub("qui", plain)
     return plain
-
-
-def fold_iy_accented(token: str) -> str:
-    """``fold_iy`` with accents kept: lý to lí, quỳnh to quình.
-
-    Args:
-        token: One word, lower case, NFC.
-    """
-    base, tone = split_tone(token)
-    folded = fold_iy(base)
-    if folded == base:
-        return token
-    if tone <= 0:
-        return folded if tone == 0 else token
-    return folded.replace("i", _WITH_TONE["i", tone], 1)

@@ -1,45 +1,118 @@
 -- How a record and a citizen are compared: one definition for every step of the waterfall.
 -- Levels are those of etl/codes.py, best first. Arguments are the columns of the clean tables.
 
--- Same letters once case, i/y and spacing are set aside; accents still count.
-create or replace temp macro folded_accents(canonical) as
-translate(lower(canonical), 'yýỳỷỹỵ', 'iíìỉĩị');
+-- The readable reference of both is etl/normalise/compare.py; tests/unit/test_agreement.py
+-- holds the two together.
 
 -- Written without any Vietnamese letter.
 create or replace temp macro is_unaccented(canonical) as
-length(canonical) = octet_length(encode(canonical));
+length(canonical) = strlen(canonical);
 
--- Every syllable of the shorter name stands in the longer one, and first and last are the same.
-create or replace temp macro middle_is_missing(a_key, b_key) as
-len(string_split(a_key, ' ')) <> len(string_split(b_key, ' '))
-and split_part(a_key, ' ', 1) = split_part(b_key, ' ', 1)
-and split_part(a_key, ' ', -1) = split_part(b_key, ' ', -1)
-and (
-    list_has_all(string_split(a_key, ' '), string_split(b_key, ' '))
-    or list_has_all(string_split(b_key, ' '), string_split(a_key, ' '))
+create or replace temp macro without_marks(canonical) as
+translate(lower(canonical), ' ''-', '');
+
+-- The keys are equal, so the same words stand in the same order. Accents still count: Hoa and
+-- Hòa are two names.
+create or replace temp macro same_key_agreement(a_name, b_name) as
+case
+    when without_marks(a_name) = without_marks(b_name) then 'format'
+    when
+        translate(without_marks(a_name), 'yýỳỷỹỵ', 'iíìỉĩị')
+        = translate(without_marks(b_name), 'yýỳỷỹỵ', 'iíìỉĩị')
+        then 'iy_variant'
+    when is_unaccented(a_name) <> is_unaccented(b_name) then 'unaccented'
+    else 'accents_differ'
+end;
+
+-- Each word between two spaces of its own, so that a pattern meets whole words only.
+create or replace temp macro spaced(text) as
+' ' || replace(text, ' ', '  ') || ' ';
+
+-- Every word of the shorter name stands in the longer one, in its order, the ends included.
+create or replace temp macro lacks_middle(short, long) as
+spaced(long) like replace(spaced(short), '  ', ' % ');
+
+-- N. V. An for Nguyễn Văn An: the given name whole, initials before it. Equal numbers of words
+-- keep each pattern within its word.
+create or replace temp macro is_abbreviation(short, long) as
+len(string_split(short, ' ')) = len(string_split(long, ' '))
+and spaced(long) like regexp_replace(
+    spaced(short), ' ([^ ]|ch|kh|ng|nh|ph|th|tr) ', ' \1% ', 'g'
 );
 
--- The comparison is of keys first: two names are compared letter by letter only where the
--- cheaper questions have not settled it.
+-- DuckDB's edit distance counts bytes, so each Vietnamese letter is given a byte of its own.
+-- (The rare ỵ and foreign letters keep their two or three bytes, and weigh as much.)
+create or replace temp macro letter_bytes(text) as
+translate(
+    text,
+    'ăâđêôơưàáảãạằắẳẵặầấẩẫậèéẻẽẹềếểễệìíỉĩịòóỏõọồốổỗộờớởỡợùúủũụừứửữựỳýỷỹ',
+    'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!"#$%&()*+,./:;<=>?@[\]^_`{|}~'
+);
+
+-- More alike than not: Thắng and Thanh, but not Lan and Mai.
+create or replace temp macro is_near_word(a, b) as
+2 * damerau_levenshtein(a, b) < greatest(strlen(a), strlen(b));
+
+create or replace temp macro same_first_word(a, b) as
+split_part(a, ' ', 1) = split_part(b, ' ', 1);
+
+create or replace temp macro same_last_word(a, b) as
+split_part(a, ' ', -1) = split_part(b, ' ', -1);
+
+-- Letters added, dropped, changed, or swapped with the next: one, or two.
+create or replace temp macro letters_agreement(a_bytes, b_bytes) as
+case
+    when damerau_levenshtein(a_bytes, b_bytes) = 1 then 'one_edit'
+    when
+        damerau_levenshtein(a_bytes, b_bytes) = 2
+        and least(strlen(a_bytes), strlen(b_bytes)) >= 8
+        and is_near_word(split_part(a_bytes, ' ', 1), split_part(b_bytes, ' ', 1))
+        and is_near_word(split_part(a_bytes, ' ', -1), split_part(b_bytes, ' ', -1))
+        then 'similar'
+    when same_last_word(a_bytes, b_bytes) then 'given_shared'
+    else 'surname_shared'
+end;
+
+-- Two edits, swaps among them, are at most four without swaps, which are much quicker counted.
+create or replace temp macro may_be_near(a, b) as
+abs(length(a) - length(b)) <= 2 and levenshtein(letter_bytes(a), letter_bytes(b)) <= 4;
+
+-- The keys differ, so more than the writing does.
+create or replace temp macro words_agreement(a, b) as
+case
+    when
+        same_first_word(a, b) and same_last_word(a, b)
+        and (lacks_middle(a, b) or lacks_middle(b, a))
+        then 'middle_missing'
+    when
+        same_last_word(a, b)
+        and (is_abbreviation(a, b) or is_abbreviation(b, a))
+        then 'abbreviated'
+    when
+        length(a) = length(b)
+        and list_sort(string_split(a, ' ')) = list_sort(string_split(b, ' '))
+        then 'reordered'
+    -- Slips of the keyboard leave one end of a name alone.
+    when not same_first_word(a, b) and not same_last_word(a, b) then 'different'
+    when may_be_near(a, b) then letters_agreement(letter_bytes(a), letter_bytes(b))
+    when same_last_word(a, b) then 'given_shared'
+    else 'surname_shared'
+end;
+
+-- The cheaper questions first. Accents count unless one side has none.
 create or replace temp macro name_agreement(a_raw, a_name, a_key, b_raw, b_name, b_key) as
 case
     when a_key is null or b_key is null then 'missing'
     when a_name = b_name then if(a_raw = b_raw, 'same', 'format')
-    when a_key = b_key and (is_unaccented(a_name) or is_unaccented(b_name)) then 'unaccented'
-    when a_key = b_key and folded_accents(a_name) = folded_accents(b_name) then 'iy_variant'
-    when a_key = b_key then 'accents_differ'
-    when middle_is_missing(a_key, b_key) then 'middle_missing'
-    when list_sort(string_split(a_key, ' ')) = list_sort(string_split(b_key, ' ')) then 'reordered'
-    when damerau_levenshtein(a_key, b_key) = 1 then 'one_edit'
-    when damerau_levenshtein(a_key, b_key) = 2 and length(a_key) >= 8 then 'similar'
-    when split_part(a_key, ' ', -1) = split_part(b_key, ' ', -1) then 'given_shared'
-    when split_part(a_key, ' ', 1) = split_part(b_key, ' ', 1) then 'surname_shared'
-    else 'different'
+    when a_key = b_key then same_key_agreement(a_name, b_name)
+    when is_unaccented(a_name) = is_unaccented(b_name)
+        then words_agreement(lower(a_name), lower(b_name))
+    else words_agreement(a_key, b_key)
 end;
 
--- Agreements that leave no doubt that it is the same name.
+-- Agreements that leave no doubt that it is the same name. All of them have equal keys.
 create or replace temp macro name_agrees(level) as
-level in ('same', 'format', 'unaccented', 'iy_variant');
+level in ('same', 'format', 'iy_variant', 'unaccented');
 
 -- A birth date of year only, or month and year, is legal: what is missing contradicts nothing.
 -- 1 January is often a filler for an unknown day, so against another day of that year it counts
@@ -73,9 +146,10 @@ case
             end
     when a_year = b_year and a_date is null and b_date is null and a_month is not distinct from b_month
         then 'same_partial'
-    when a_year = b_year and coalesce(a_month, b_month) = coalesce(b_month, a_month) then 'consistent'
-    when a_year = b_year and a_month is null and b_month is null then 'consistent'
-    when abs(a_year - b_year) = 1 then 'year_off_by_one'
+    when a_year = b_year and coalesce(a_month, b_month, 0) = coalesce(b_month, a_month, 0)
+        then 'consistent'
+    when abs(a_year - b_year) = 1 and coalesce(a_month, b_month, 0) = coalesce(b_month, a_month, 0)
+        then 'year_off_by_one'
     else 'different'
 end;
 

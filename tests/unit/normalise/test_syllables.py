@@ -9,7 +9,6 @@ import pytest
 from etl.normalise.syllables import (
     TONE_MARKS,
     fold_iy,
-    fold_iy_accented,
     standard_syllable,
     syllable_bases,
     unaccent,
@@ -76,12 +75,6 @@ def test_the_table_is_of_a_size_with_the_language():
 )  # fmt: skip
 def test_y_is_folded_only_where_it_is_a_variant(plain, folded):
     assert fold_iy(plain) == folded
-
-
-def test_the_fold_keeps_accents_where_asked():
-    assert [fold_iy_accented(word) for word in ("lý", "mỹ", "quỳnh", "quý", "thúy", "ly")] == [
-        "lí", "mĩ", "quình", "quí", "thúy", "li",
-    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
