@@ -50,6 +50,13 @@ class Mode(StrEnum):
     FULL = "full"
 
 
+class Language(StrEnum):
+    """The languages of explanations."""
+
+    VI = "vi"
+    EN = "en"
+
+
 @app.callback()
 def _common(
     context: typer.Context,
@@ -326,6 +333,52 @@ def ui(
         "Begin with Lineage, or with Runs."
     )
     raise typer.Exit(serve(settings, port))
+
+
+@app.command()
+def normalise(
+    name: Annotated[
+        str | None, typer.Argument(help="A name as recorded; - reads names, one a line.")
+    ] = None,
+    id_number: Annotated[
+        str | None, typer.Option("--id", help="Personal number or CMND, as typed.")
+    ] = None,
+    born: Annotated[str | None, typer.Option(help="Birth date in any form, or the year.")] = None,
+    gender: Annotated[str | None, typer.Option(help="Sex, in any spelling.")] = None,
+    insurance: Annotated[str | None, typer.Option(help="Insurance number.")] = None,
+    card: Annotated[str | None, typer.Option(help="Health card.")] = None,
+    lang: Annotated[Language, typer.Option(help="Of the explanations.")] = Language.VI,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what is understood of a name, a number, a date or a card, and why."""
+    from etl import understanding
+    from etl.normalise import NORMALISER_VERSION
+
+    if name == "-":
+        answers = understanding.understand_names(sys.stdin.buffer, lang.value)
+        if as_json:
+            for answer in answers:
+                sys.stdout.write(json.dumps(answer.as_dict(), ensure_ascii=False) + "\n")
+        else:
+            display.show_names(answers)
+        return
+    found = understanding.understand(
+        name=name,
+        birth=born,
+        gender=gender,
+        numbers={"id": id_number, "insurance": insurance, "card": card},
+        lang=lang.value,
+    )
+    if not found:
+        raise ConfigError(
+            "Nothing was given to be understood.",
+            remedy="Give a name, or one of --id, --born, --gender, --insurance, --card.",
+        )
+    if as_json:
+        fields = {answer.field: answer.as_dict() for answer in found}
+        _print_json({"normaliser_version": NORMALISER_VERSION, **fields})
+    else:
+        display.show_understanding(found)
 
 
 def _guarded(run: Callable[[], Any], debug: bool) -> int:

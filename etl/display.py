@@ -6,18 +6,20 @@ anything.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from etl import codes
 from etl.errors import DoisoatError
 
 if TYPE_CHECKING:
     from etl.figures import Figures
+    from etl.understanding import Understood
 
 console = Console()
 errors = Console(stderr=True)
@@ -144,3 +146,38 @@ def show_runs(runs: Sequence[dict[str, object]]) -> None:
             *(str(run[name]) for name in ("checks", "errors", "warnings")),
         )
     console.print(table)
+
+
+_REASON_STYLE = {"note": "cyan", "repair": "yellow", "warning": "yellow", "reject": "red"}
+_LONGEST_SHOWN = 200
+
+
+def _visible(recorded: str) -> str:
+    """A value as recorded, with what a terminal would hide or obey written out."""
+    shown = "".join(
+        c if c == " " or c.isprintable() else f"⟨U+{ord(c):04X}⟩" for c in recorded[:_LONGEST_SHOWN]
+    )
+    return shown + "…" if len(recorded) > _LONGEST_SHOWN else shown
+
+
+def show_understanding(answers: Sequence[Understood]) -> None:
+    """Prints what was understood of each field, and why."""
+    for answer in answers:
+        console.print(Text.assemble((answer.label, "bold"), ": ", _visible(answer.recorded)))
+        mark = ("→ ", "green") if answer.value else ("✗ ", "red")
+        console.print(Text.assemble("  ", mark, (answer.value or "—", "bold green")))
+        for label, text in answer.parts:
+            console.print(Text.assemble("    ", (f"{label}: ", "dim"), text))
+        for reason in answer.reasons:
+            line = Text.assemble("    ", ("• ", _REASON_STYLE[reason.kind]), reason.text)
+            console.print(line.append(f" {reason.code}", "dim"), soft_wrap=True)
+        console.print()
+
+
+def show_names(answers: Iterable[Understood]) -> None:
+    """Prints one line a name as they come: canonical form or a dash, what was recorded, codes."""
+    for answer in answers:
+        codes_of_it = " ".join(reason.code for reason in answer.reasons)
+        line = Text(answer.value or "—", "bold green" if answer.value else "red")
+        line.append(f"  {_visible(answer.recorded)}", "default")
+        console.print(line.append(f"  {codes_of_it}", "dim"), soft_wrap=True)
