@@ -26,7 +26,7 @@ def _options() -> argparse.Namespace:
                         choices=["simulated", "crowded", "febrl4", "all"])  # fmt: skip
     parser.add_argument("--citizens", type=int, help="1,000,000 simulated, 270,000 crowded")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(REPORT_SEEDS),
-                        help="the reported ones are 101 102 103; 1 to 9 are for tuning")  # fmt: skip
+                        help="reported: 101 102 103; for tuning: 1 to 9")  # fmt: skip
     parser.add_argument("--home", type=Path, help="keep registers and warehouses here")
     parser.add_argument("--json", type=Path, help="write the tables as JSON, too")
     parser.add_argument("--markdown", type=Path, help="write the tables as Markdown, too")

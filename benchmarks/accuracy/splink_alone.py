@@ -154,7 +154,9 @@ def _train(linker: Linker) -> None:
         linker.training.estimate_parameters_using_expectation_maximisation(rule, max_pairs=5e6)
 
 
-def best_links(connection: duckdb.DuckDBPyConnection, predicted: str) -> None:
+def best_links(
+    connection: duckdb.DuckDBPyConnection, predicted: str, key: str = "unique_id"
+) -> None:
     """Makes the table ``best``: the single best citizen of each record.
 
     ``mutual`` says that the record is also the single best one of that citizen. A tie is no link.
@@ -163,8 +165,8 @@ def best_links(connection: duckdb.DuckDBPyConnection, predicted: str) -> None:
         create or replace table best as
         with ranked as (
             select
-                if(source_dataset_l = 'a_records', unique_id_l, unique_id_r) as record_id,
-                if(source_dataset_l = 'a_records', unique_id_r, unique_id_l) as personal_id,
+                if(source_dataset_l = 'a_records', {key}_l, {key}_r) as record_id,
+                if(source_dataset_l = 'a_records', {key}_r, {key}_l) as personal_id,
                 match_weight,
                 rank() over (partition by record_id order by match_weight desc) as record_rank,
                 rank() over (partition by personal_id order by match_weight desc) as citizen_rank
