@@ -33,9 +33,10 @@ BIRTHS = Suite(
     (
         is_unique("raw", "Each distinct string stands once in the dictionary.", blocking=True),
         never(
-            "birth_year_is_possible",
+            "year_of_birth_or_death_is_possible",
             "birth_year not between 1880 and extract(year from current_date)",
-            "Nobody alive was born before 1880 or will be born; the normaliser refuses such dates.",
+            "Dates of birth and of death share this dictionary. Nobody alive was born before 1880, "
+            "and nothing has happened in the future; the normaliser refuses such dates.",
             blocking=True,
         ),
     ),

@@ -126,6 +126,8 @@ def extend(warehouse: Warehouse, table: str) -> int:
     """
     name = TableName("clean", table)
     _discard_other_versions(warehouse, name)
+    if table == "births":
+        _discard_future(warehouse, name)
     return sum(
         _extend_one(warehouse, name, dictionary)
         for dictionary in DICTIONARIES
@@ -139,6 +141,12 @@ def _discard_other_versions(warehouse: Warehouse, name: TableName) -> None:
     versions = warehouse.rows(f"select distinct normaliser_version as v from {name.sql}")  # noqa: S608
     if any(row["v"] != NORMALISER_VERSION for row in versions):
         warehouse.connection.execute(f"drop table {name.sql}")
+
+
+def _discard_future(warehouse: Warehouse, name: TableName) -> None:
+    """Forgets dates that lay in the future: the one answer that time changes."""
+    if warehouse.exists(name):
+        warehouse.connection.execute(f"delete from {name.sql} where reject = 'birth_in_future'")  # noqa: S608
 
 
 def _extend_one(warehouse: Warehouse, name: TableName, dictionary: Dictionary) -> int:

@@ -83,7 +83,8 @@ def parse_birth(raw: str | None, today: date | None = None) -> ParsedBirth:
     Returns:
         Date or year and month, precision and notes; ``reject`` says why it is unusable.
     """
-    if raw is None or not raw.strip():
+    raw = (raw or "").strip()
+    if not raw:
         return ParsedBirth(reject="birth_missing")
     if len(raw) > _MAX_RAW_LENGTH:
         return ParsedBirth(reject="birth_unreadable")

@@ -94,7 +94,8 @@ def _joined(tokens: Array, offsets: np.ndarray[Any, Any]) -> Array:
 
 def _after_tidying(raw: Array, rows: _Rows) -> _Rows:
     """Rows that only have stray spaces or invisible characters, looked up again without them."""
-    where = np.flatnonzero(rows.care)
+    lengths = pc.utf8_length(raw).fill_null(0).to_numpy(False)
+    where = np.flatnonzero(rows.care & (lengths <= names.MAX_PADDED_LENGTH))
     if not len(where):
         return rows
     text = raw.take(pa.array(where)).fill_null("")

@@ -29,7 +29,10 @@ from etl.normalise.syllables import (
 )
 
 MAX_NAME_LENGTH = 100  # The law caps a Vietnamese name at 25 letters; foreign ones run longer.
-_MAX_RAW_LENGTH = 1_000
+# Room for a long name in decomposed letters, mojibake, or an identity card's QR text.
+_MAX_RAW_LENGTH = 300
+# A longer text may still be a name in a padded field; beyond this nobody looks.
+MAX_PADDED_LENGTH = 5_000
 _MAX_TOKEN_CACHED = 40
 _MAX_ROUNDS = 3
 _MAX_LEXICON = 300_000
@@ -170,6 +173,8 @@ class _Lexicon(dict[str, Token]):
     def __missing__(self, token: str) -> Token:
         if not token:
             return Token("", "", _SPACES | CARE)
+        if len(token) > MAX_NAME_LENGTH:
+            return Token("", "", CARE)
         entry = analyse(token)
         if len(token) <= _MAX_TOKEN_CACHED:
             if len(self) >= _MAX_LEXICON:
@@ -215,9 +220,10 @@ def look_up(token: str) -> Token:
 
 
 def resolve(raw: str) -> NameRow:
-    """Understand one name; any string at all returns, in time linear in its length."""
+    """Understand one name; any string at all returns, and at once."""
     if len(raw) > _MAX_RAW_LENGTH:
-        return rejected_name("name_too_long", NAME_NOTE_BIT["too_long"])
+        padded = _resolve_tidied(raw) if len(raw) <= MAX_PADDED_LENGTH else None
+        return padded or rejected_name("name_too_long", NAME_NOTE_BIT["too_long"])
     return _resolve_plain(raw) or _resolve_tidied(raw) or _resolve_with_care(raw)
 
 

@@ -25,7 +25,7 @@ from etl.normalise.values import Gender, parse_gender
 Field = Literal["id", "insurance", "card", "personal"]
 Kind = Literal["personal", "cmnd", "insurance", "card"]
 
-_MAX_RAW_LENGTH = 500
+_MAX_RAW_LENGTH = 300  # Room for an identity card's QR text.
 _MAX_DIGITS = 15
 
 
@@ -195,7 +195,8 @@ def _disagreements(number: str, birth_year: int | None, sex: Gender | None) -> t
 
 
 def _parsed(raw: str | None, field: Field) -> ParsedNumber:
-    if raw is None or not raw.strip():
+    raw = (raw or "").strip()
+    if not raw:
         return ParsedNumber(reject="number_missing")
     if len(raw) > _MAX_RAW_LENGTH:
         return ParsedNumber(reject="number_too_long")

@@ -29,6 +29,8 @@ DIRTY = [
     "NGUYỄN VĂN AN", "  Nguyễn   Văn An ", "Nguyễn\u00a0Văn\u00a0An", "Nguyễn \u200bVăn An", "",
     " ", "NguyÔn ThÞ Hßa", "Nguyeãn Thò Hoøa", "Ng. Thị Lan", "Nguyen Van An", "N/A", "x" * 5000,
     "Nguyễn " * 30, "H Bung Mlô", "V\u00a0 Minh", "HoÃ\u00a0ng Văn", "Không Có", "A", "\x00", "'",
+    "Nguyễn" + " " * 900 + "An", " " * 6000 + "An", "\u0323\u0301" * 200,
+    "Nguyễn Văn An" + "\u200b" * 900,
 ]  # fmt: skip
 
 

@@ -195,3 +195,14 @@ def test_a_long_hostile_string_returns_at_once():
     for raw in hostile:
         parse_name(raw)
     assert time.perf_counter() - start < 0.5
+
+
+@pytest.mark.parametrize("padding", [" " * 1_000, "\u00a0" * 400, "\u200b" * 400, " \t" * 300])
+def test_a_name_in_a_padded_field_is_a_name(padding):
+    for raw in (f"Nguyễn Văn An{padding}", f"{padding}Nguyễn Văn An", f"Nguyễn Văn{padding} An"):
+        assert parse_name(raw).canonical == "Nguyễn Văn An"
+
+
+def test_what_is_longer_than_any_name_is_refused_unread():
+    for raw in ("Nguyễn " * 60, "a" * 400, "\u0301\u0323" * 100_000, " " * 1_000_000 + "An"):
+        assert parse_name(raw).reject == "name_too_long"

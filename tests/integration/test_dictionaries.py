@@ -1,0 +1,130 @@
+"""The dictionaries: each distinct string once, only ever extended, until the normaliser changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from etl.clean import dictionaries
+from etl.normalise import NORMALISER_VERSION
+from etl.warehouse.engine import Warehouse
+from etl.warehouse.statements import TableName, macros
+from tests.support import INSURANCE_COLUMNS, POPULATION_COLUMNS
+
+Load = Callable[..., None]
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
+    with closing(duckdb.connect(str(tmp_path / "warehouse.duckdb"))) as connection:
+        for schema in ("raw", "clean"):
+            connection.execute(f"create schema {schema}")
+        for macro in macros():
+            connection.execute(macro)
+        yield Warehouse(connection, tmp_path / "files")
+
+
+@pytest.fixture
+def read(warehouse: Warehouse) -> Load:
+    """Makes the raw tables anew, with the same values in both registers' columns of a kind."""
+
+    def load(**values: Sequence[str | None]) -> None:
+        rows = max(map(len, values.values()))
+        for register, columns in (
+            ("insurance", INSURANCE_COLUMNS),
+            ("population", POPULATION_COLUMNS),
+        ):
+            padded = {
+                name: pa.array([*values.get(name, ()), *[None] * rows][:rows], pa.string())
+                for name in columns
+            }
+            warehouse.load(TableName("raw", register), pa.table(padded))
+
+    return load
+
+
+def remembered(warehouse: Warehouse, table: str, column: str) -> dict[object, object]:
+    rows = warehouse.rows(f"select raw, {column} as answer from clean.{table}")
+    assert len(rows) == len({row["raw"] for row in rows})
+    return {row["raw"]: row["answer"] for row in rows}
+
+
+def mark_all(warehouse: Warehouse, table: str, column: str, answer: str) -> None:
+    """Writes another answer into every row, so that a row computed anew would show."""
+    warehouse.connection.execute(f"update clean.{table} set {column} = '{answer}'")
+
+
+def test_each_distinct_string_stands_once_though_both_registers_hold_it(warehouse, read):
+    read(full_name=["NGUYỄN VĂN AN", "NGUYỄN VĂN AN", "Nguyễn Văn An", None])
+    assert dictionaries.extend(warehouse, "names") == 2
+    assert remembered(warehouse, "names", "canonical") == {
+        "NGUYỄN VĂN AN": "Nguyễn Văn An",
+        "Nguyễn Văn An": "Nguyễn Văn An",
+    }
+
+
+def test_a_later_run_adds_what_is_new_and_computes_nothing_again(warehouse, read):
+    read(full_name=["NGUYỄN VĂN AN", "Lê Hoà"])
+    dictionaries.extend(warehouse, "names")
+    mark_all(warehouse, "names", "canonical", "as it was")
+
+    read(full_name=["Lê Hoà", "Trần Thuý"])
+    assert dictionaries.extend(warehouse, "names") == 1
+    assert remembered(warehouse, "names", "canonical") == {
+        "NGUYỄN VĂN AN": "as it was",
+        "Lê Hoà": "as it was",
+        "Trần Thuý": "Trần Thúy",
+    }
+    assert dictionaries.extend(warehouse, "names") == 0
+
+
+def test_another_version_of_the_normaliser_begins_anew(warehouse, read):
+    read(full_name=["Lê Hoà"])
+    dictionaries.extend(warehouse, "names")
+    mark_all(warehouse, "names", "canonical", "as it was")
+    warehouse.connection.execute("update clean.names set normaliser_version = -1")
+
+    assert dictionaries.extend(warehouse, "names") == 1
+    assert remembered(warehouse, "names", "canonical") == {"Lê Hoà": "Lê Hòa"}
+    versions = remembered(warehouse, "names", "normaliser_version")
+    assert set(versions.values()) == {NORMALISER_VERSION}
+
+
+def test_one_string_may_be_two_kinds_of_number(warehouse, read):
+    read(id_number=["1162000001 "], insurance_number=["1162000001 "])
+    dictionaries.extend(warehouse, "numbers")
+    mark_all(warehouse, "numbers", "warnings", "as it was")
+    assert dictionaries.extend(warehouse, "numbers") == 0
+    rows = warehouse.rows("select field, number, candidates, warnings from clean.numbers")
+    assert sorted(rows, key=str) == [
+        {"field": "id", "number": None, "candidates": "001162000001", "warnings": "as it was"},
+        {"field": "insurance", "number": "1162000001", "candidates": "", "warnings": "as it was"},
+    ]
+
+
+def test_plain_numbers_never_enter_a_dictionary(warehouse, read):
+    read(id_number=["001062000001"], insurance_number=["7912345678"], personal_id=["001062000001"])
+    assert dictionaries.extend(warehouse, "numbers") == 0
+
+
+def test_births_and_deaths_share_a_dictionary_and_only_the_future_is_read_again(warehouse, read):
+    read(date_of_birth=["05/09/1962", "01/01/2999"], date_of_death=["05/09/1962", "07/2020"])
+    assert dictionaries.extend(warehouse, "births") == 3
+    mark_all(warehouse, "births", "notes", "as it was")
+    assert dictionaries.extend(warehouse, "births") == 1
+    assert remembered(warehouse, "births", "notes") == {
+        "05/09/1962": "as it was", "07/2020": "as it was", "01/01/2999": "",
+    }  # fmt: skip
+
+
+def test_strings_come_in_batches_of_a_bounded_size(warehouse, read, monkeypatch):
+    monkeypatch.setattr(dictionaries, "STRINGS_PER_BATCH", 3)
+    names = [f"Nguyễn Văn {letter}" for letter in "ABCDĐEGHIK"]
+    read(full_name=names)
+    assert dictionaries.extend(warehouse, "names") == len(names)
+    assert set(remembered(warehouse, "names", "canonical")) == set(names)
