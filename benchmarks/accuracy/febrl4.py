@@ -170,9 +170,11 @@ def _splink(originals: pd.DataFrame, copies: pd.DataFrame) -> Iterator[Found]:
     from benchmarks.accuracy.splink_alone import best_links
 
     first = [
-        block_on("given_name", "surname"), block_on("date_of_birth"), block_on("surname", "postcode"),
+        block_on("given_name", "surname"),
+        block_on("date_of_birth"),
+        block_on("surname", "postcode"),
         block_on("address_1"),
-    ]  # fmt: skip
+    ]
     more = [block_on("given_name", "postcode"), block_on("suburb", "street_number")]
     for name, rules in (("as first set up", first), ("more blocking rules", first + more)):
         with duckdb.connect() as connection:

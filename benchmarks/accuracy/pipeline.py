@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from etl.clean import dictionaries
 from etl.contract import REGISTERS
-from etl.settings import Settings, Source, Target
+from etl.settings import Engine, Settings, Source, Target
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.run import Run, release_lock, warehouse_for
 from etl.warehouse.statements import TableName, statements
@@ -45,11 +45,12 @@ class Built:
 
 
 @contextmanager
-def fresh_warehouse(home: Path) -> Iterator[Warehouse]:
+def fresh_warehouse(home: Path, engine: Engine | None = None) -> Iterator[Warehouse]:
     """Opens an empty warehouse with the project's default settings.
 
     Args:
         home: Its folder; a warehouse that is there is deleted.
+        engine: Limits of memory and threads, where they are not the default.
     """
     for leftover in ("warehouse.duckdb", "warehouse.duckdb.wal"):
         (home / leftover).unlink(missing_ok=True)
@@ -60,6 +61,7 @@ def fresh_warehouse(home: Path) -> Iterator[Warehouse]:
         insurance=Source(**nowhere, table="none"),
         population=Source(**nowhere, table="none"),
         target=Target(**nowhere),
+        engine=engine or Engine(),
     )
     try:
         with warehouse_for(settings, Run("benchmark")) as warehouse:
@@ -92,6 +94,12 @@ def land(warehouse: Warehouse, registers: Mapping[str, Path]) -> None:
             f"to '{warehouse.file(table)}' (format parquet, compression lz4)"
         )
         warehouse.show(table)
+
+
+def place(warehouse: Warehouse, landed: Path) -> None:
+    """Takes the raw files of another warehouse, as they are after an extraction."""
+    shutil.copytree(landed, warehouse.files, dirs_exist_ok=True)
+    warehouse.show_files()
 
 
 def build_all(warehouse: Warehouse, schemas: Collection[str] = SCHEMAS) -> list[Built]:

@@ -1,0 +1,334 @@
+"""How fast two registers are reconciled, extraction apart, beside Splink, recordlinkage and dedupe.
+
+Every contender runs in a process of its own, so that its peak of memory is its own, in turn, so
+that noise hits them alike; medians are printed. doisoat starts from the raw files of an extraction
+and builds every table up to what leaves. The others start from the clean tables that doisoat has
+made: what they need to get there is given to them. recordlinkage and dedupe get registers of a
+size that they finish in minutes.
+
+    python -m benchmarks.reconcile_speed --citizens 1100000 --rounds 3
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from benchmarks.accuracy.report import Section, console, show, write
+from etl.warehouse.statements import TableName
+
+SEED = 101
+_TABLES = ("insurance", "population", "former_numbers")
+_WEIGHTS = (0, 5, 10, 20)
+_LABELS = 1_000
+"""Pairs that dedupe is taught with, half of them matches: more than a person would label."""
+
+
+# --- what is prepared, unmeasured ------------------------------------------------------------
+
+
+def prepare(folder: Path, citizens: int) -> None:
+    """Simulates and lands the registers."""
+    from benchmarks.accuracy import pipeline
+    from etl.simulate import SimulationSpec, write_parquet
+
+    if (folder / "landed").exists():
+        return
+    write_parquet(SimulationSpec(citizens, seed=SEED), folder, replace=True)
+    registers = {name: folder / f"{name}.parquet" for name in ("insurance", "population")}
+    with pipeline.fresh_warehouse(folder / "landing") as warehouse:
+        pipeline.land(warehouse, registers)
+        warehouse.files.rename(folder / "landed")
+
+
+# --- the contenders, each in its own process ---------------------------------------------------
+
+
+def doisoat(folder: Path) -> dict[str, Any]:
+    """Everything between extraction and the target."""
+    from benchmarks.accuracy import judge, pipeline
+
+    with pipeline.fresh_warehouse(folder / "doisoat") as warehouse:
+        pipeline.place(warehouse, folder / "landed")
+        start = time.perf_counter()
+        built = pipeline.build_all(warehouse, ("clean", "core", "publish"))
+        found = _measured(start) | {
+            "statements": {b.table: b.seconds for b in built},
+            "citizens": warehouse.count(TableName("clean", "population")),
+            "records": warehouse.count(TableName("clean", "insurance")),
+        }
+        judge.judge(warehouse, folder / "truth.parquet", folder / "judged.parquet", SEED)
+        for table in _TABLES:
+            warehouse.connection.execute(
+                f"copy clean.{table} to '{folder / f'clean_{table}.parquet'}' (format parquet)"
+            )
+    links, right, citizens = duckdb.execute(
+        "select count(*) filter (outcome in ('right', 'wrong')), "
+        "count(*) filter (outcome = 'right'), count(*) filter (has_citizen) from read_parquet(?)",
+        [str(folder / "judged.parquet")],
+    ).fetchall()[0]
+    return found | {"quality": {"": _quality(links, right, citizens)}}
+
+
+def splink(folder: Path) -> dict[str, Any]:
+    """Splink alone, as in benchmarks/accuracy: tables, training, prediction, best links."""
+    from benchmarks.accuracy import splink_alone
+
+    with duckdb.connect() as connection:
+        start = time.perf_counter()
+        splink_alone.tables(connection, *(folder / f"clean_{t}.parquet" for t in _TABLES))
+        training = splink_alone.link(connection)
+        found = _measured(start) | {"training": training}
+        connection.execute(f"create table truth as {_TRUTH}", _truth_files(folder))
+        citizens, _ = splink_alone.totals(connection)
+        quality = {
+            f"weight from {weight:g}": _quality(links, right, citizens)
+            for weight, one_to_one, links, right, _ in splink_alone.sweep(connection, _WEIGHTS)
+            if not one_to_one
+        }
+    return found | {"quality": quality}
+
+
+def recordlinkage(folder: Path) -> dict[str, Any]:
+    """recordlinkage: pairs that share birth date, name or number; its ECM classifier."""
+    import recordlinkage as toolkit
+
+    left, right = (frame.set_index("key") for frame in _frames(folder))
+    start = time.perf_counter()
+    index = toolkit.Index()
+    for column in ("number", "birth_date", "name_key"):
+        index.block(column)
+    compare = toolkit.Compare(n_jobs=1)
+    compare.string("name_key", "name_key", method="jarowinkler", threshold=0.92)
+    for column in ("number", "birth_date", "birth_year", "gender", "province_code"):
+        compare.exact(column, column)
+    features = compare.compute(index.index(left, right), left, right)
+    pairs = toolkit.ECMClassifier(binarize=0.5).fit_predict(features)
+    return _measured(start) | {"quality": {"": _judged(folder, pairs)}}
+
+
+def dedupe(folder: Path) -> dict[str, Any]:
+    """dedupe: taught with labels from the truth, one to one."""
+    import dedupe as library
+    from dedupe import variables as kind
+
+    fields = ["name_key", "birth_date", "number", "gender", "province_code"]
+    records, citizens = (
+        frame.set_index("key")[fields].to_dict("index") for frame in _frames(folder)
+    )
+    labels = _labels(folder, records, citizens)
+    start = time.perf_counter()
+    kinds = (kind.String, kind.ShortString, kind.ShortString, kind.Exact, kind.Exact)
+    linker = library.RecordLink(
+        [of(field, has_missing=True) for of, field in zip(kinds, fields, strict=True)], num_cores=2
+    )
+    linker.prepare_training(records, citizens, training_file=labels)
+    linker.train()
+    links = linker.join(records, citizens, threshold=0.5)
+    pairs = [(str(left), str(right)) for (left, right), _ in links]
+    return _measured(start) | {"quality": {"": _judged(folder, pairs)}}
+
+
+CONTENDERS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "doisoat": doisoat,
+    "splink": splink,
+    "recordlinkage": recordlinkage,
+    "dedupe": dedupe,
+}
+
+
+# --- helpers of the contenders -----------------------------------------------------------------
+
+_TRUTH = (
+    "select record_id, truth.personal_id, judged.identifiable from read_parquet(?) as truth "
+    "inner join read_parquet(?) as judged using (record_id)"
+)
+
+
+def _truth_files(folder: Path) -> list[str]:
+    return [str(folder / "truth.parquet"), str(folder / "judged.parquet")]
+
+
+def _measured(start: float) -> dict[str, Any]:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"seconds": time.perf_counter() - start, "mib": peak}
+
+
+def _quality(links: int, right: int, citizens: int) -> list[float]:
+    return [right / links if links else 0.0, right / citizens]
+
+
+def _frames(folder: Path) -> list[Any]:
+    """Returns records and citizens as pandas frames, in Splink's shape."""
+    from benchmarks.accuracy import splink_alone
+
+    with duckdb.connect() as connection:
+        splink_alone.tables(connection, *(folder / f"clean_{t}.parquet" for t in _TABLES))
+        frames = []
+        for table in ("records", "citizens"):
+            frame = connection.execute(f"select *, unique_id as key from {table}").df()
+            frames.append(frame.astype(object).where(frame.notna(), None))
+        return frames
+
+
+def _judged(folder: Path, pairs: Iterable[tuple[str, str]]) -> list[float]:
+    """Returns precision and recall of pairs of record and citizen."""
+    rows = duckdb.execute(_TRUTH, _truth_files(folder)).fetchall()
+    real = {(record, citizen) for record, citizen, _ in rows if citizen is not None}
+    found = {(str(record), str(citizen)) for record, citizen in pairs}
+    return _quality(len(found), len(found & real), len(real))
+
+
+def _labels(folder: Path, records: dict[str, Any], citizens: dict[str, Any]) -> io.StringIO:
+    """Returns a training file: true pairs, and record and citizen at random."""
+    import dedupe as library
+
+    rows = duckdb.execute(_TRUTH, _truth_files(folder)).fetchall()
+    real = sorted((r, c) for r, c, _ in rows if r in records and c in citizens)
+    draw = random.Random(SEED)  # noqa: S311
+    chosen, others = draw.sample(real, _LABELS // 2), draw.sample(real, _LABELS // 2)
+    pairs: Any = {
+        "match": [(records[r], citizens[c]) for r, c in chosen],
+        "distinct": [
+            (records[r], citizens[c])
+            for (r, own), (_, c) in zip(chosen, others, strict=True)
+            if own != c
+        ],
+    }
+    file = io.StringIO()
+    library.write_training(pairs, file)
+    file.seek(0)
+    return file
+
+
+# --- running them ------------------------------------------------------------------------------
+
+
+def _in_own_process(step: str, folder: Path, citizens: int = 0) -> dict[str, Any]:
+    """Runs one step in a process of its own and returns what it found."""
+    command = [sys.executable, "-m", "benchmarks.reconcile_speed", "--once", step,
+               "--home", str(folder), "--citizens", str(citizens)]  # fmt: skip
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+
+
+def _once(step: str, folder: Path, citizens: int) -> None:
+    warnings.simplefilter("ignore")
+    if step == "prepare":
+        prepare(folder, citizens)
+        print("{}")
+    else:
+        print(json.dumps(CONTENDERS[step](folder)))
+
+
+def measure(home: Path, citizens: int, names: Iterable[str], rounds: int) -> dict[str, Any]:
+    """Runs contenders in turn on registers of one size.
+
+    Returns:
+        Of each contender what its rounds found.
+    """
+    folder = home / str(citizens)
+    found: dict[str, Any] = {name: [] for name in names}
+    with console.status(f"{citizens:,} citizens: preparing"):
+        _in_own_process("prepare", folder, citizens)
+    for number in range(rounds):
+        for name, results in found.items():
+            with console.status(f"{citizens:,} citizens, round {number + 1}: {name}"):
+                results.append(_in_own_process(name, folder))
+    return found
+
+
+def contenders_section(found: dict[str, Any]) -> Section:
+    """Lays out seconds, memory, precision and recall."""
+    size = found["doisoat"][0]
+    ours = statistics.median(r["seconds"] for r in found["doisoat"])
+    rows: list[tuple[object, ...]] = []
+    for name, rounds in found.items():
+        seconds = statistics.median(r["seconds"] for r in rounds)
+        training = statistics.median(r.get("training", 0.0) for r in rounds)
+        peak = round(statistics.median(r["mib"] for r in rounds))
+        for threshold, (precision, recall) in rounds[-1]["quality"].items():
+            label = f"{name}, {threshold}" if threshold else name
+            times, taught = f"{seconds / ours:.1f}", f"{training:.1f}" if training else None
+            rows.append((label, f"{seconds:.1f}", taught, times, peak, precision, recall))
+    title = f"{size['records']:,} records against {size['citizens']:,} citizens"
+    columns = (
+        "contender", "seconds", "of which training", "times doisoat's", "peak MiB", "precision",
+        "recall",
+    )  # fmt: skip
+    return Section(title, columns, rows, "Medians. Extraction and publishing apart.")
+
+
+def statements_section(rounds: list[dict[str, Any]], most: int = 15) -> Section:
+    """Lays out the slowest tables."""
+    medians = {
+        table: statistics.median(r["statements"][table] for r in rounds)
+        for table in rounds[0]["statements"]
+    }
+    slowest = sorted(medians.items(), key=lambda item: -item[1])[:most]
+    return Section(
+        "doisoat: the slowest tables",
+        ("table", "seconds"),
+        [(table, f"{seconds:.2f}") for table, seconds in slowest],
+    )
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--citizens", type=int, default=1_100_000)
+    parser.add_argument("--small", type=int, default=20_000, help="citizens for recordlinkage")
+    parser.add_argument("--smaller", type=int, default=10_000, help="citizens for dedupe")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=[*CONTENDERS], nargs="+", default=[*CONTENDERS])
+    parser.add_argument("--home", type=Path, help="keep registers and warehouses here")
+    parser.add_argument("--json", type=Path, help="write the tables as JSON, too")
+    parser.add_argument("--once", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.once:
+        _once(options.once, options.home, options.citizens)
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        sections = _sections(options, options.home or Path(directory))
+    write(sections, options.json, None)
+
+
+def _sections(options: argparse.Namespace, home: Path) -> list[Section]:
+    """Measures each size that is asked for, and prints as it goes."""
+    sizes = (
+        (options.citizens, ("doisoat", "splink")),
+        (options.small, ("doisoat", "recordlinkage")),
+        (options.smaller, ("doisoat", "dedupe")),
+    )
+    sections = []
+    for citizens, names in sizes:
+        wanted = [name for name in names if name in options.only]
+        if not wanted or (wanted == ["doisoat"] and citizens != options.citizens):
+            continue
+        # doisoat comes first, always: it makes the clean tables that the others start from.
+        found = measure(home, citizens, dict.fromkeys(["doisoat", *wanted]), options.rounds)
+        new = [contenders_section(found)]
+        if citizens == options.citizens:
+            new.append(statements_section(found["doisoat"]))
+        for section in new:
+            show(section)
+        sections += new
+    return sections
+
+
+if __name__ == "__main__":
+    main()
