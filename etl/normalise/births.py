@@ -64,7 +64,8 @@ _SEPARATOR = re.compile(r"\s*([-/.])\s*")
 
 
 @cache
-def _placeholders() -> dict[str, str]:
+def placeholders() -> dict[str, str]:
+    """Texts that stand where a date is missing, with the reject reason of each."""
     return {row["value"]: row["reject"] for row in read_rows("birth_placeholders.csv")}
 
 
@@ -106,7 +107,7 @@ class _Reader:
         return " ".join(text.split())
 
     def read(self) -> ParsedBirth:
-        placeholder = _placeholders().get(self.text.lower())
+        placeholder = placeholders().get(self.text.lower())
         if placeholder:
             return self._reject(placeholder)
         self.text = self._without_time(self.text)
@@ -211,7 +212,7 @@ class _Reader:
         return self._full(date(year, month, day) + self.shift)
 
     def _full(self, found: date) -> ParsedBirth:
-        if found.isoformat() in _placeholders():
+        if found.isoformat() in placeholders():
             return self._reject("birth_placeholder")
         if (found.day, found.month) == (1, 1):
             self.notes.append("filler_suspected")
@@ -224,6 +225,6 @@ class _Reader:
             return "birth_impossible"
         if first > self.today:
             return "birth_in_future"
-        if first.isoformat() in _placeholders():
+        if first.isoformat() in placeholders():
             return "birth_placeholder"
         return "birth_before_1880" if year < EARLIEST_YEAR else None

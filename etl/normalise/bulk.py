@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.normalise.births import parse_birth
-from etl.normalise.columns import COLUMNS, plain_kinds, resolve_column
+from etl.normalise.columns import COLUMNS, plain_births, plain_kinds, resolve_column
 from etl.normalise.numbers import Field, parse_number
 from etl.normalise.values import parse_flag, parse_gender
 
@@ -104,16 +104,23 @@ def normalise_births(raw: Column, today: date | None = None) -> pa.Table:
     """
     strings = _strings(raw)
     today = today or date.today()
-    parsed = [parse_birth(text, today) for text in strings.to_pylist()]
-    columns = (
+    found = plain_births(strings, today)
+    rest = pa.array(~found.plain)
+    parsed = [parse_birth(text, today) for text in strings.filter(rest).to_pylist()]
+    answers: tuple[Sequence[object], ...] = (
         [p.date for p in parsed],
         [p.year for p in parsed],
         [p.month for p in parsed],
         [p.precision for p in parsed],
         [";".join(p.notes) for p in parsed],
-        [p.reject for p in parsed],
     )
-    return _table(BIRTH_SCHEMA, strings, columns)
+    columns = [
+        pc.replace_with_mask(column, rest, pa.array(answer, column.type))
+        for column, answer in zip(found.columns, answers, strict=True)
+    ]
+    nothing = pa.nulls(len(strings), pa.string())
+    columns.append(_filled(nothing, rest, [p.reject for p in parsed]))
+    return pa.Table.from_arrays([strings, *columns], schema=BIRTH_SCHEMA)
 
 
 def normalise_numbers(raw: Column, field: Field = "id") -> pa.Table:

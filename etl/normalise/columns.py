@@ -1,13 +1,14 @@
-"""Names and plain numbers by the column, as Arrow and numpy operations.
+"""Names, plain numbers and plain dates by the column, as Arrow and numpy operations.
 
 Belongs here: splitting a column into tokens, looking each distinct token up once, putting the
-columns together again; telling numbers that need no repair. Does not belong here: any rule. Rows
-that need one are handed to ``names.resolve`` or ``parse_number`` one by one, so both paths give the
-same rows.
+columns together again; telling numbers and dates that are right as they stand. Does not belong
+here: any rule. Rows that need one are handed to ``names.resolve``, ``parse_number`` or
+``parse_birth`` one by one, so both paths give the same rows.
 """
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.normalise import names
+from etl.normalise.births import EARLIEST_YEAR, placeholders
 from etl.normalise.notes import NAME_NOTE_BIT, joined
 from etl.normalise.numbers import Field, stand_ins
 from etl.normalise.places import places
@@ -181,3 +183,96 @@ def plain_kinds(raw: Array, field: Field) -> Array:
             plain = pc.and_(plain, structured)
         kinds = pc.if_else(plain, kind, kinds)
     return kinds
+
+
+# --- birth dates ----------------------------------------------------------------------------------
+
+_DAY_FIRST = "^([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})$"
+_MIDNIGHT = "[ T]00:00:00$"
+_FORMS = (
+    (_DAY_FIRST, r"\3-\2-\1"),
+    ("^([0-9]{4})([0-9]{2})([0-9]{2})$", r"\1-\2-\3"),
+    ("^([0-9]{4})[/.]([0-9]{1,2})[/.]([0-9]{1,2})$", r"\1-\2-\3"),
+)
+_WRITTEN = "^(?P<year>[0-9]{4})-(?P<month>[0-9]{1,2})-(?P<day>[0-9]{1,2})$"
+_YEAR = "^(?P<year>[0-9]{4})$"
+_DATE_NOTES = np.array(
+    ["", "day_month_could_swap", "filler_suspected",
+     "time_dropped", "time_dropped;day_month_could_swap", "time_dropped;filler_suspected"],
+    dtype=object,
+)  # fmt: skip
+
+
+class PlainBirths(NamedTuple):
+    """Dates that are right as they stand, and which rows those are.
+
+    Attributes:
+        columns: Date, year, month, precision, notes; null where ``parse_birth`` must look.
+        plain: The rows that are answered.
+    """
+
+    columns: list[Array]
+    plain: np.ndarray[Any, np.dtype[np.bool_]]
+
+
+def plain_births(raw: Array, today: date) -> PlainBirths:
+    """Full dates with a year of four digits, and bare years, where nothing is wrong with them.
+
+    Args:
+        raw: A string array; nulls allowed.
+        today: As for ``parse_birth``.
+    """
+    text = pc.replace_substring_regex(raw, _MIDNIGHT, "")
+    day_first = _true(pc.match_substring_regex(text, _DAY_FIRST))
+    timed = _true(pc.not_equal(text, raw))
+    for form, rewritten in _FORMS:
+        text = pc.replace_substring_regex(text, form, rewritten)
+    year, month, day = _integers(text, _WRITTEN, ("year", "month", "day"))
+    found = _days(year, month, day)
+    full = (found >= np.datetime64(date(EARLIEST_YEAR, 1, 1))) & _possible(found, today)
+    swap = day_first & (day <= 12) & (day != month)
+    notes = _DATE_NOTES[3 * timed + np.where(swap, 1, 2 * ((day == 1) & (month == 1)))]
+
+    (bare,) = _integers(raw, _YEAR, ("year",))
+    first = _days(bare, np.ones_like(bare), np.ones_like(bare))
+    only_year = (bare >= EARLIEST_YEAR) & _possible(first, today)
+    plain = full | only_year
+    precision = np.where(full, "day", "year").astype(object)
+    return PlainBirths(
+        [
+            pa.array(found, pa.date32(), mask=~full),
+            pa.array(np.where(full, year, bare), pa.int32(), mask=~plain),
+            pa.array(month, pa.int32(), mask=~full),
+            pa.array(precision, pa.string(), mask=~plain),
+            pa.array(np.where(full, notes, ""), pa.string(), mask=~plain),
+        ],
+        plain,
+    )
+
+
+def _true(booleans: Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    found: np.ndarray[Any, np.dtype[np.bool_]] = booleans.fill_null(False).to_numpy(False)
+    return found
+
+
+def _integers(text: Array, pattern: str, parts: tuple[str, ...]) -> list[np.ndarray[Any, Any]]:
+    """The named parts as numbers, 0 where the text has another form."""
+    found = pc.extract_regex(text, pattern)
+    return [
+        pc.struct_field(found, part).cast(pa.int32()).fill_null(0).to_numpy(False) for part in parts
+    ]
+
+
+def _days(
+    year: np.ndarray[Any, Any], month: np.ndarray[Any, Any], day: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
+    """Dates; no date where there is none, or where month or day is missing."""
+    months = (year - 1970).astype("M8[Y]").astype("M8[M]") + (month - 1)
+    days = months.astype("M8[D]") + (day - 1)
+    exists = (month >= 1) & (month <= 12) & (day >= 1) & (days.astype("M8[M]") == months)
+    return np.where(exists, days, np.datetime64("NaT"))
+
+
+def _possible(days: np.ndarray[Any, Any], today: date) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    refused = [np.datetime64(value) for value in placeholders() if value.startswith(("18", "19"))]
+    return (days <= np.datetime64(today)) & ~np.isin(days, refused)

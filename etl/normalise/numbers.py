@@ -163,6 +163,8 @@ def parse_number(
     """
     parsed = _parsed(raw, field)
     sex = parse_gender(gender)
+    if birth_year is None and sex is None:
+        return parsed
     parsed = _settled(parsed, birth_year, sex)
     if parsed.kind != "personal" or parsed.number is None:
         return parsed
@@ -248,7 +250,7 @@ def _by_shape(cleaned: _Cleaned, field: Field) -> ParsedNumber:
     if len(set(text)) == 1 and len(text) >= 8:
         return ParsedNumber(repairs=repairs, reject="number_placeholder")
     parsed = _READERS[field](text)
-    return replace(parsed, repairs=repairs + parsed.repairs)
+    return replace(parsed, repairs=repairs + parsed.repairs) if repairs else parsed
 
 
 def _card(text: str, repairs: tuple[str, ...], field: Field) -> ParsedNumber:

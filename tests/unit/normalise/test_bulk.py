@@ -95,18 +95,51 @@ def test_an_empty_column_gives_an_empty_table():
     assert normalise_numbers(nothing, "id").num_rows == 0
 
 
-def test_a_column_of_births_gives_what_each_birth_gives():
-    values = ["05/09/1962", "09/1962", "1962", "31/02/1990", None]
-    table = normalise_births(pa.array(values), TODAY)
-    assert table.schema.field("birth_date").type == pa.date32()
-    assert table.schema.field("birth_year").type == pa.int32()
-    for row, raw in zip(table.to_pylist(), values, strict=True):
+DATE_PARTS = ["0", "00", "1", "01", "5", "12", "13", "29", "30", "31", "32", "62", "1879", "1880",
+              "1899", "1900", "1962", "2000", "2026", "2027", "9999", "11", "22", "23"]  # fmt: skip
+dates = st.one_of(
+    st.builds(
+        lambda parts, sep, last, time: f"{parts[0]}{sep}{parts[1]}{last}{parts[2]}{time}",
+        st.tuples(*[st.sampled_from(DATE_PARTS)] * 3),
+        st.sampled_from(["/", "-", ".", "", " "]),
+        st.sampled_from(["/", "-", ".", "", " "]),
+        st.sampled_from(["", "", " 00:00:00", "T00:00:00", " 12:30:00", "T00:00:00Z", " ", "\n"]),
+    ),
+    st.sampled_from([*DATE_PARTS, "N/A", "1900-01-01", "01/01/1900", "1111-11-11", "11/11/1111"]),
+    st.text(max_size=12),
+    st.none(),
+)
+
+
+def rows_of_births(values: list[str | None]) -> list[dict[str, object]]:
+    rows = []
+    for raw in values:
         parsed = parse_birth(raw, TODAY)
-        assert (row["birth_date"], row["birth_year"], row["birth_month"]) == (
-            parsed.date, parsed.year, parsed.month,
-        )  # fmt: skip
-        assert (row["precision"], row["reject"]) == (parsed.precision, parsed.reject)
-        assert row["notes"] == ";".join(parsed.notes)
+        rows.append({
+            "raw": raw, "birth_date": parsed.date, "birth_year": parsed.year,
+            "birth_month": parsed.month, "precision": parsed.precision,
+            "notes": ";".join(parsed.notes), "reject": parsed.reject,
+        })  # fmt: skip
+    return rows
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(dates, max_size=30))
+def test_a_column_of_births_gives_what_each_birth_gives(values):
+    table = normalise_births(pa.array(values, pa.string()), TODAY)
+    assert table.schema == bulk.BIRTH_SCHEMA
+    assert table.to_pylist() == rows_of_births(values)
+
+
+def test_every_day_of_the_calendar_is_read_alike_in_every_form():
+    days = [
+        date.fromordinal(n) for n in range(date(1879, 12, 1).toordinal(), TODAY.toordinal(), 17)
+    ]
+    forms = ["{0.day:02d}/{0.month:02d}/{0.year}", "{0.year}-{0.month:02d}-{0.day:02d} 00:00:00",
+             "{0.year}{0.month:02d}{0.day:02d}", "{0.day}.{0.month}.{0.year}"]  # fmt: skip
+    for form in forms:
+        values = [form.format(day) for day in days]
+        assert normalise_births(values, TODAY).to_pylist() == rows_of_births(values)
 
 
 @pytest.mark.parametrize("field", ["id", "insurance", "card", "personal"])
