@@ -84,7 +84,7 @@ def _vni_pattern() -> re.Pattern[str]:
 
 # What Windows shows for the bytes 80 to 9F, back to the byte.
 _CP1252 = {
-    bytes([b]).decode("cp1252"): b
+    ord(bytes([b]).decode("cp1252")): b
     for b in range(0x80, 0xA0)
     if b not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)
 }
@@ -99,7 +99,7 @@ def as_bytes(text: str) -> str | None:
     try:
         text.encode("latin-1")
     except UnicodeEncodeError:
-        replaced = "".join(chr(_CP1252.get(c, ord(c))) for c in text)
+        replaced = text.translate(_CP1252)
         return replaced if max(replaced) <= "\xff" else None
     return text
 
@@ -256,11 +256,11 @@ def _has_signs(text: str) -> bool:
 
 
 def _accepts(text: str, source: _Reading, result: _Reading) -> bool:
-    """Whether a decoding explains the source: it reads as Vietnamese where the source did not."""
+    """Whether a decoding that reads better than the source explains it."""
     lone = result.words[0] if len(result.words) == 1 else None
     if lone is not None and len(lone) < _SHORTEST_LONE_WORD:
         return False
-    return result.readable > source.readable and _reads_on_the_whole(text, source, result)
+    return _reads_on_the_whole(text, source, result)
 
 
 def _reads_on_the_whole(text: str, source: _Reading, result: _Reading) -> bool:
@@ -313,15 +313,13 @@ def _read_word(word: str, decoder: int | None) -> _Word:
     )
 
 
-def _read_words(words: list[str], decoder: int | None) -> tuple[str, _Reading, list[_Word]]:
-    read = [_read_word(word, decoder) for word in words]
+def _together(read: list[_Word]) -> _Reading:
     readings = [word.reading for word in read]
-    whole = _Reading(
+    return _Reading(
         sum([reading.readable for reading in readings]),
         sum([reading.likelihood for reading in readings]),
         tuple(chain.from_iterable([reading.words for reading in readings])),
     )
-    return " ".join([word.text for word in read]), whole, read
 
 
 def _odd_capitals(text: str, read: list[_Word]) -> int:
@@ -335,12 +333,15 @@ def _candidates(text: str) -> Iterator[tuple[_Reading, Decoding]]:
     if source is None:
         return
     words = [word for word in source.split(" ") if word]
-    same, before, _ = _read_words(words, None)
+    before = _together([_read_word(word, None) for word in words])
     for index, decoder in enumerate(_DECODERS):
-        decoded, after, read = _read_words(words, index)
-        clean = all([word.clean for word in read])
-        if decoded == same or not clean or not _accepts(text, before, after):
+        read = [_read_word(word, index) for word in words]
+        if sum([word.reading.readable for word in read]) <= before.readable:
             continue
+        after = _together(read)
+        if not all([word.clean for word in read]) or not _accepts(text, before, after):
+            continue
+        decoded = " ".join([word.text for word in read])
         odds = decoder.prior - _ODD_CAPITAL_COST * _odd_capitals(decoded, read)
         yield after._replace(likelihood=after.likelihood + odds), Decoding(decoded, decoder.note)
 
