@@ -1,59 +1,101 @@
-"""How fast normalisation is, against the obvious ways to do the same.
+"""How fast normalisation is, and how right, against the obvious ways to do the same.
 
-    python benchmarks/normalise.py [--names 200000] [--repeat 5]
+    python -m benchmarks.normalise [--names 200000] [--rows 10000000] [--repeat 5]
 
 Belongs here: strings like those of a register (made from name frequencies, with a register's
-faults), the timing, and a table of medians. Prints strings per second on one core, and for names
-how many of the dirty spellings each way brings back to the clean name.
+faults), the timing, and the tables of medians. Does not belong here: the other ways themselves
+(``alternatives.py``), and the worst single string (``worst_case.py``).
+
+A way is right about a dirty spelling when it brings it to the same form as the clean spelling of
+the same name, whatever form that is; and it must not bring two clean names to one form.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import statistics
+import tempfile
 import time
 import unicodedata
+import warnings
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
 
+import duckdb
 import pandas as pd
 import pyarrow as pa
 
+from benchmarks import alternatives
+from benchmarks.alternatives import Way, naive_name, naive_number, pandas_birth
+from etl.clean import dictionaries
+from etl.contract import REGISTERS
 from etl.normalise import parse_birth, parse_name, parse_number
 from etl.normalise.bulk import normalise_births, normalise_names, normalise_numbers
 from etl.normalise.files import read_rows
 from etl.normalise.legacy import single_byte_tables, vni_table
+from etl.warehouse.engine import Warehouse
+from etl.warehouse.statements import macros
 
-Faults = list[tuple[float, Callable[[str], str]]]
+Change = Callable[[str], str]
+SLOW_SAMPLE = 20_000
+"""How many strings a slow way is timed on."""
+
+# --- strings of a register ------------------------------------------------------------------------
 
 
-def _replacer(table: dict[str, str]) -> Callable[[str], str]:
+def _replacer(table: dict[str, str]) -> Change:
     return lambda name: "".join(table.get(letter, letter) for letter in name)
 
 
-def name_faults() -> Faults:
-    """What registers do to names, with the shares of the sample registers."""
-    tcvn3 = {letter: chr(code) for code, letter in single_byte_tables()["tcvn3"].items()}
+def _other_tone_style(name: str) -> str:
+    for old, new in (("òa", "oà"), ("óa", "oá"), ("ỏa", "oả"), ("úy", "uý"), ("ùy", "uỳ"),
+                     ("ủy", "uỷ"), ("ụy", "uỵ")):  # fmt: skip
+        name = " ".join(
+            word[: -len(old)] + new if word.endswith(old) else word for word in name.split(" ")
+        )
+    return name
+
+
+def _viqr(name: str) -> str:
+    marks = {"\u0300": "`", "\u0301": "'", "\u0309": "?", "\u0303": "~", "\u0323": ".",
+             "\u0302": "^", "\u0306": "(", "\u031b": "+"}  # fmt: skip
+    plain = name.replace("Đ", "DD").replace("đ", "dd")
+    return "".join(marks.get(c, c) for c in unicodedata.normalize("NFD", plain))
+
+
+def name_faults() -> dict[str, tuple[float, Change]]:
+    """What registers do to names: share in the sample registers, and the change."""
+    by_table = {
+        encoding: {letter: chr(code) for code, letter in single_byte_tables()[encoding].items()}
+        for encoding in ("tcvn3", "viscii")
+    }
     vni: dict[str, str] = {}
     for source, letter in vni_table().items():
         vni.setdefault(letter, source)
-    return [
-        (0.62, str),
-        (0.26, str.upper),
-        (0.03, str.lower),
-        (0.025, lambda name: "  " + name.replace(" ", "   ")),
-        (0.02, lambda name: unicodedata.normalize("NFD", name)),
-        (0.01, lambda name: name.replace(" ", "\u00a0")),
-        (0.01, lambda name: name.replace("Đ", "Ð").replace("đ", "ð")),
-        (0.01, lambda name: name.replace("òa", "oà").replace("úy", "uý")),
-        (0.01, _replacer(tcvn3)),
-        (0.005, _replacer(vni)),
-    ]
+    return {
+        "clean": (0.62, str),
+        "capitals": (0.26, str.upper),
+        "small": (0.03, str.lower),
+        "spaces": (0.025, lambda name: "  " + name.replace(" ", " \u200b  ")),
+        "NFD": (0.02, lambda name: unicodedata.normalize("NFD", name)),
+        "no-break": (0.01, lambda name: name.replace(" ", "\u00a0")),
+        "eth": (0.01, lambda name: name.replace("Đ", "Ð").replace("đ", "ð")),
+        "tone style": (0.01, _other_tone_style),
+        "TCVN3": (0.008, _replacer(by_table["tcvn3"])),
+        "VNI": (0.005, _replacer(vni)),
+        "VISCII": (0.001, _replacer(by_table["viscii"])),
+        "VIQR": (0.0005, _viqr),
+        "UTF-8 twice": (0.0005, lambda name: name.encode().decode("cp1252", "replace")),
+    }
 
 
-def made_names(count: int, rng: random.Random) -> tuple[list[str], list[str]]:
-    """Distinct dirty names, and the clean name of each."""
+def clean_names(count: int, rng: random.Random) -> list[str]:
+    """Distinct names, drawn by the frequencies of their parts."""
     rows = read_rows("name_frequencies.csv", "etl")
     parts = {}
     for part in ("surname", "middle", "given"):
@@ -62,8 +104,7 @@ def made_names(count: int, rng: random.Random) -> tuple[list[str], list[str]]:
             [row["value"] for row in chosen],
             [float(row["share_percent"]) for row in chosen],
         )
-    weights, changes = zip(*name_faults(), strict=True)
-    found: dict[str, str] = {}
+    found: dict[str, None] = {}
     while len(found) < count:
         columns = [
             rng.choices(*parts[part], k=5_000) for part in ("surname", "middle", "given", "given")
@@ -71,42 +112,48 @@ def made_names(count: int, rng: random.Random) -> tuple[list[str], list[str]]:
         for surname, middle, second, given in zip(*columns, strict=True):
             words = (surname, middle, second, given) if rng.random() < 0.5 else (
                 surname, middle, given)  # fmt: skip
-            name = " ".join(" ".join(words).split())
-            found.setdefault(rng.choices(changes, weights)[0](name), name)
-    dirty = list(found)[:count]
-    return dirty, [found[name] for name in dirty]
+            found[" ".join(" ".join(words).split())] = None
+    return list(found)[:count]
 
 
-def made_births(count: int, rng: random.Random) -> list[str]:
-    """Birth dates in the forms of the sample registers."""
+def made_names(count: int, rng: random.Random) -> tuple[list[str], list[str]]:
+    """Distinct spellings with a register's faults, and the clean name of each."""
+    shares = [share for share, _ in name_faults().values()]
+    changes = [change for _, change in name_faults().values()]
+    found: dict[str, str] = {}
+    for name in clean_names(count, rng):
+        found.setdefault(rng.choices(changes, shares)[0](name), name)
+    return list(found), list(found.values())
+
+
+def made_births(count: int, rng: random.Random) -> tuple[list[str], list[date | None]]:
+    """Birth dates in the forms of the sample registers; no date where only the year is there."""
     forms = ["%d/%m/%Y", "%Y-%m-%d", "%d-%m-%Y", "%Y%m%d", "%d.%m.%Y", "%Y-%m-%d 00:00:00", "%Y"]
-    days = [date(1930, 1, 1) + timedelta(rng.randrange(35_000)) for _ in range(count)]
-    return [day.strftime(rng.choice(forms)) for day in days]
+    found: dict[str, date | None] = {}
+    for _ in range(count):
+        day, form = date(1930, 1, 1) + timedelta(rng.randrange(35_000)), rng.choice(forms)
+        found[day.strftime(form)] = None if form == "%Y" else day
+    return list(found), list(found.values())
 
 
-def made_numbers(count: int, rng: random.Random) -> list[str]:
-    """Personal numbers, four in seven damaged."""
-    numbers = [f"{rng.randrange(1, 97):03d}{rng.randrange(4)}{rng.randrange(10**8):08d}"
-               for _ in range(count)]  # fmt: skip
-    changes = [str, str, str, lambda n: n.lstrip("0"), lambda n: n + ".0", lambda n: "'" + n,
-               lambda n: f"{n[:3]} {n[3:6]} {n[6:]}"]  # fmt: skip
-    return [rng.choice(changes)(number) for number in numbers]
+DAMAGED = 0.05
+"""Share of numbers with a fault, as in the sample registers."""
 
 
-def naive_name(raw: str) -> str:
-    """What a first script does: compose, trim, capitalise."""
-    return " ".join(unicodedata.normalize("NFC", raw).split()).title()
+def made_numbers(count: int, rng: random.Random, damaged: float) -> tuple[list[str], list[str]]:
+    """Distinct personal numbers, some of them damaged, and the right ones."""
+    changes: list[Change] = [
+               lambda n: n + ".0", lambda n: "'" + n, lambda n: f"{n[:3]} {n[3:6]} {n[6:]}",
+               lambda n: n.replace("0", "O", 1), lambda n: n.lstrip("0")]  # fmt: skip
+    found: dict[str, str] = {}
+    while len(found) < count:
+        number = f"{rng.randrange(1, 97):03d}{rng.randrange(4)}{rng.randrange(10**8):08d}"
+        written = rng.choice(changes)(number) if rng.random() < damaged else number
+        found[written] = number
+    return list(found), list(found.values())
 
 
-def naive_births(raw: Sequence[str]) -> list[date | None]:
-    """Row by row through pandas' own parser, day first."""
-    parsed = pd.to_datetime(pd.Series(raw), dayfirst=True, errors="coerce", format="mixed")
-    return list(parsed.dt.date)
-
-
-def naive_number(raw: str) -> str:
-    """Digits only, padded to twelve."""
-    return "".join(c for c in raw.removesuffix(".0") if c.isdigit()).zfill(12)
+# --- timing ---------------------------------------------------------------------------------------
 
 
 def rate(work: Callable[[], object], rows: int, repeat: int) -> float:
@@ -119,73 +166,243 @@ def rate(work: Callable[[], object], rows: int, repeat: int) -> float:
     return rows / statistics.median(seconds)
 
 
-def share_right(found: Sequence[str | None], clean: Sequence[str]) -> float:
-    """Share of dirty names brought to the spelling that the clean name has."""
-    ways = {name: naive_name(name) for name in set(clean)}
-    expected = {name: {ways[name], parse_name(name).canonical} for name in set(clean)}
-    return sum(f in expected[c] for f, c in zip(found, clean, strict=True)) / len(clean)
+def _table(title: str, speeds: dict[str, float], right: dict[str, float]) -> None:
+    """Prints speeds, how many times slower than the first way, and the share that is right."""
+    print(f"\n{title}")
+    first = next(iter(speeds.values()))
+    for label, speed in speeds.items():
+        share = f"{right[label]:8.2%} right" if label in right else ""
+        print(f"  {label:34s} {speed:12,.0f}/s  {first / speed:8.1f}x  {share}")
 
 
 def bench_names(count: int, repeat: int, rng: random.Random) -> None:
-    """Names: speed and correctness."""
+    """Distinct names: speed, and how many spellings come to the form of the clean name."""
     dirty, clean = made_names(count, rng)
     array, series = pa.array(dirty), pd.Series(dirty)
-    normalise_names(array.slice(0, 20_000))  # warm: the lexicon fills once per process
-    ways: dict[str, Callable[[], Sequence[str | None]]] = {
-        "normalise_names, one core": lambda: list(
-            normalise_names(array, 1)["canonical"].to_pylist()
+    normalise_names(array.slice(0, SLOW_SAMPLE))  # warm: the lexicon fills once per process
+    one = {"parse_name": lambda raw: parse_name(raw).canonical, "naive": naive_name}
+    ways: dict[str, Way] = one | alternatives.name_packages()
+    cores = os.cpu_count() or 1
+    speeds = {
+        "normalise_names, one core": rate(lambda: normalise_names(array, 1), len(dirty), repeat),
+        f"normalise_names, {cores} cores": rate(
+            lambda: normalise_names(array, cores), len(dirty), repeat
         ),
-        "normalise_names, all cores": lambda: list(
-            normalise_names(array, 8)["canonical"].to_pylist()
+        "pandas apply of parse_name": rate(
+            lambda: series.apply(ways["parse_name"]), len(dirty), repeat
         ),
-        "parse_name, row by row": lambda: [parse_name(name).canonical for name in dirty],
-        "pandas apply of parse_name": lambda: list(series.apply(lambda n: parse_name(n).canonical)),
-        "naive: NFC, split, title": lambda: [naive_name(name) for name in dirty],
-        "pandas str: normalize, title": lambda: list(
-            series.str.normalize("NFC").str.split().str.join(" ").str.title()
+        "pandas str: NFC, split, title": rate(
+            lambda: list(series.str.normalize("NFC").str.split().str.join(" ").str.title()),
+            len(dirty),
+            repeat,
         ),
     }
-    print(f"\nnames ({count:,} distinct)")
-    for label, work in ways.items():
-        speed = rate(work, count, repeat)
-        print(f"  {label:32s} {speed:12,.0f}/s   {share_right(work(), clean):7.2%} right")
+    sample = dirty[:SLOW_SAMPLE]
+    for label, way in ways.items():
+        speeds[label] = rate(lambda way=way: list(map(way, sample)), len(sample), repeat)  # type: ignore[misc]
+    right = {label: _share_right(way, dirty[:SLOW_SAMPLE], clean) for label, way in ways.items()}
+    _table(f"names ({len(dirty):,} distinct)", speeds, right)
+    _faults_table(ways, rng)
 
 
-def bench_others(count: int, repeat: int, rng: random.Random) -> None:
-    """Births and numbers: speed."""
-    births, numbers = made_births(count, rng), made_numbers(count, rng)
-    birth_array, number_array = pa.array(births), pa.array(numbers)
-    birth_series, number_series = pd.Series(births), pd.Series(numbers)
+def _share_right(way: Way, dirty: Sequence[str], clean: Sequence[str]) -> float:
+    right = [way(d) == way(c) for d, c in zip(dirty, clean, strict=False)]
+    return float(sum(right) / len(right))
+
+
+def _faults_table(ways: dict[str, Way], rng: random.Random) -> None:
+    """Prints, for each fault, the share of 500 names that each way brings back."""
+    names = clean_names(500, rng)
+    faults = {label: change for label, (_, change) in name_faults().items() if label != "clean"}
+    print("\nright by fault, % of the names that the fault changes; merged: clean names lost")
+    print(f"  {'':24s}" + "".join(f"{label:>12s}" for label in [*faults, "merged"]))
+    for label, way in ways.items():
+        shares = []
+        for change in faults.values():
+            changed = [(change(name), name) for name in names if change(name) != name]
+            shares.append(100 * _share_right(way, *zip(*changed, strict=True)))
+        merged = len(names) - len({way(name) for name in names})
+        row = "".join(f"{share:12.0f}" for share in shares)
+        print(f"  {label:24s}{row}{merged:12d}")
+
+
+def bench_births(count: int, repeat: int, rng: random.Random) -> None:
+    """Distinct birth dates: speed, and how many come to the day meant."""
+    births, meant = made_births(count, rng)
+    array, series, today = pa.array(births), pd.Series(births), date.today()
+    ways: dict[str, Way] = {
+        "parse_birth, row by row": lambda raw: parse_birth(raw, today).date,
+        "pandas to_datetime, row by row": pandas_birth,
+    }
+    sample = births[:SLOW_SAMPLE]
+    speeds = {"normalise_births": rate(lambda: normalise_births(array), len(births), repeat)}
+    for label, way in ways.items():
+        speeds[label] = rate(lambda way=way: list(map(way, sample)), len(sample), repeat)  # type: ignore[misc]
+    mixed: Callable[[], Any] = lambda: pd.to_datetime(  # noqa: E731
+        series, dayfirst=True, errors="coerce", format="mixed"
+    )
+    speeds["pandas to_datetime, mixed"] = rate(mixed, len(births), 1)
+    right = {
+        label: statistics.mean(way(b) == m for b, m in zip(sample, meant, strict=False))
+        for label, way in ways.items()
+    }
+    _table(f"birth dates ({len(births):,} distinct)", speeds, right)
+
+
+def bench_numbers(count: int, repeat: int, rng: random.Random) -> None:
+    """Distinct personal numbers: speed, and how many come to the right number."""
+    numbers, meant = made_numbers(count, rng, DAMAGED)
+    array, series = pa.array(numbers), pd.Series(numbers)
+    ways: dict[str, Way] = {
+        "parse_number, row by row": lambda raw: parse_number(raw).number,
+        "naive: digits, zfill": naive_number,
+    } | alternatives.number_packages()
+    speeds = {
+        "normalise_numbers": rate(lambda: normalise_numbers(array, "id"), count, repeat),
+        "pandas apply of parse_number": rate(
+            lambda: series.apply(lambda raw: parse_number(raw).number), count, 1
+        ),
+    }
+    for label, way in ways.items():
+        speeds[label] = rate(lambda way=way: list(map(way, numbers)), count, repeat)  # type: ignore[misc]
+    right = {
+        label: statistics.mean(way(n) == m for n, m in zip(numbers, meant, strict=True))
+        for label, way in ways.items()
+    }
+    _table(f"personal numbers ({count:,} distinct, {DAMAGED:.0%} damaged)", speeds, right)
+
+
+# --- a whole table --------------------------------------------------------------------------------
+
+
+def bench_table(rows: int, rng: random.Random) -> None:
+    """A table of which a fifth is distinct, through the dictionaries of a DuckDB warehouse."""
+    distinct = rows // 5
+    people = pa.table({
+        "n": pa.array(range(distinct)),
+        "full_name": _filled_up(made_names(distinct, rng)[0], distinct),
+        "date_of_birth": _filled_up(made_births(distinct, rng)[0], distinct),
+        "id_number": made_numbers(distinct, rng, DAMAGED)[0],
+    })  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "warehouse.duckdb"
+        with closing(duckdb.connect(str(file))) as connection:
+            warehouse = _warehouse(connection, Path(folder), people, rows)
+            del people
+            _time_dictionaries(warehouse, rows)
+    _time_rows_one_by_one(rows, rng)
+
+
+def _filled_up(strings: list[str], count: int) -> list[str]:
+    """As many strings as asked for; there are only so many dates."""
+    return (strings * (count // len(strings) + 1))[:count]
+
+
+def _warehouse(
+    connection: duckdb.DuckDBPyConnection, folder: Path, people: pa.Table, rows: int
+) -> Warehouse:
+    """A warehouse whose raw insurance table draws its rows from the people."""
+    connection.execute("set preserve_insertion_order = false")
+    for schema in ("raw", "clean"):
+        connection.execute(f"create schema {schema}")
+    for macro in macros():
+        connection.execute(macro)
+    connection.register("people", people)
+    drawn = {name: name for name in people.column_names} | {
+        "gender": "if(row_number % 2 = 0, 'Nam', 'Nữ')",
+        "health_insurance": "'1'",
+    }
+    for register, contract in REGISTERS.items():
+        columns = [column.name for column in contract]
+        selected = ", ".join(
+            f"{drawn[c] if register == 'insurance' and c in drawn else 'null::varchar'} as {c}"
+            for c in columns
+        )
+        count = rows if register == "insurance" else 0
+        connection.execute(
+            f"create table raw.{register} as select {selected} from range({count}) "
+            f"as drawn (row_number) inner join people on people.n = row_number % {len(people)}"
+        )
+    connection.unregister("people")
+    connection.execute("checkpoint")
+    return Warehouse(connection, folder)
+
+
+_LOOKED_UP = """
+    select
+        count(names.name_key), count(births.birth_year), count(genders.value),
+        count(if(is_plain_number(recorded.id_number, 12), recorded.id_number, ids.number))
+    from raw.insurance as recorded
+    left join clean.names as names on recorded.full_name = names.raw
+    left join clean.births as births on recorded.date_of_birth = births.raw
+    left join clean.genders as genders on recorded.gender = genders.raw
+    left join clean.numbers as ids on ids.field = 'id' and recorded.id_number = ids.raw
+"""
+
+
+def _time_dictionaries(warehouse: Warehouse, rows: int) -> None:
+    print(f"\na table of {rows:,} rows, {os.cpu_count()} cores")
+    total = 0.0
+    for table in dictionaries.tables():
+        start = time.perf_counter()
+        new = dictionaries.extend(warehouse, table)
+        seconds = time.perf_counter() - start
+        total += seconds
+        print(f"  {table:10s} {new:12,} distinct strings understood and kept in {seconds:7.2f} s")
+    start = time.perf_counter()
+    warehouse.rows(_LOOKED_UP)
+    looked_up = time.perf_counter() - start
+    print(f"  each row looked up in {looked_up:.2f} s")
+    print(f"  first run: {rows / (total + looked_up):,.0f} rows/s, names, numbers and dates")
+    start = time.perf_counter()
+    for table in dictionaries.tables():
+        dictionaries.extend(warehouse, table)
+    warehouse.rows(_LOOKED_UP)
+    again = time.perf_counter() - start
+    print(f"  a later run, nothing new: {rows / again:,.0f} rows/s")
+
+
+def _time_rows_one_by_one(rows: int, rng: random.Random) -> None:
+    """The same rows by the obvious ways, on a sample."""
+    count = SLOW_SAMPLE
+    frame = pd.DataFrame({
+        "name": made_names(count, rng)[0][:count] * 1,
+        "born": _filled_up(made_births(count, rng)[0], count),
+        "number": made_numbers(count, rng, DAMAGED)[0],
+    })  # fmt: skip
     today = date.today()
-    ways: dict[str, Callable[[], object]] = {
-        "normalise_births": lambda: normalise_births(birth_array),
-        "parse_birth, row by row": lambda: [parse_birth(text, today) for text in births],
-        "pandas apply of parse_birth": lambda: birth_series.apply(
-            lambda text: parse_birth(text, today).date
-        ),
-        "pandas to_datetime, mixed": lambda: naive_births(births),
-        "normalise_numbers": lambda: normalise_numbers(number_array, "id"),
-        "parse_number, row by row": lambda: [parse_number(text) for text in numbers],
-        "pandas apply of parse_number": lambda: number_series.apply(
-            lambda n: parse_number(n).number
-        ),
-        "naive: digits, zfill": lambda: [naive_number(text) for text in numbers],
-    }
-    print(f"\nbirths and numbers ({count:,} strings)")
-    for label, work in ways.items():
-        print(f"  {label:32s} {rate(work, count, repeat):12,.0f}/s")
+
+    def one(name: str, born: str, number: str) -> tuple[object, ...]:
+        return parse_name(name), parse_birth(born, today), parse_number(number)
+
+    loop = rate(lambda: [one(*row) for row in frame.itertuples(index=False, name=None)], count, 3)
+    apply = rate(
+        lambda: frame.apply(lambda row: one(row["name"], row["born"], row["number"]), axis=1),
+        count,
+        3,
+    )
+    print(f"  row by row in Python: {loop:,.0f} rows/s; pandas apply: {apply:,.0f} rows/s")
+    print(f"  ({rows / loop:,.0f} s and {rows / apply:,.0f} s for the whole table)")
 
 
 def main() -> None:
     """Run every comparison and print the medians."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--names", type=int, default=200_000)
+    parser.add_argument("--rows", type=int, default=10_000_000, help="0 leaves the table out")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     rng = random.Random(options.seed)  # noqa: S311
+    warnings.filterwarnings("ignore", message="Parsing dates in", category=UserWarning)
+    if alternatives.missing():
+        print(f"Not installed, so not compared: {', '.join(alternatives.missing())}.")
+        print("What to do: .uv/bin/uv sync --group bench")
     bench_names(options.names, options.repeat, rng)
-    bench_others(options.names // 4, options.repeat, rng)
+    bench_births(options.names, options.repeat, rng)
+    bench_numbers(options.names // 4, options.repeat, rng)
+    if options.rows:
+        bench_table(options.rows, rng)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import heapq
+import re
 import unicodedata
 from datetime import date
 from importlib.resources import files
@@ -90,13 +91,46 @@ def test_writing_does_not_change_the_name(name, form, case, space):
     assert compare_names(name, written).level in ("same", "format")
 
 
+SPELLINGS = (
+    str, str.upper, str.lower, lambda name: unicodedata.normalize("NFD", name),
+    lambda name: name.replace("Đ", "Ð"), lambda name: name.replace("oà", "òa"),
+    lambda name: re.sub("^Nguyễn ", "Ng. ", name), lambda name: f"{name};", lambda name: f"{name} 2",
+)  # fmt: skip
+
+
+@thorough
+@given(names, st.sampled_from(SPELLINGS), st.sampled_from(SPELLINGS))
+def test_keys_are_equal_when_canonicals_are(name, one, other):
+    left, right = parse_name(one(name)), parse_name(other(name))
+    assert left.canonical == right.canonical
+    assert left.key == right.key
+
+
 @thorough
 @given(names, names)
-def test_keys_are_equal_when_canonicals_are(a, b):
-    left, right = parse_name(a), parse_name(b)
-    if left.canonical == right.canonical:
-        assert left.key == right.key
+def test_comparison_does_not_depend_on_the_order(a, b):
     assert compare_names(a, b) == compare_names(b, a)
+
+
+anything = st.text(st.characters(), max_size=300)  # surrogates, controls, every plane
+VERY_LONG = st.builds(lambda unit, times: unit * times, st.text(min_size=1, max_size=6),
+                      st.integers(1, 900))  # fmt: skip
+
+
+@thorough
+@given(st.one_of(anything, VERY_LONG), st.one_of(anything, st.none()))
+def test_any_string_at_all_returns_from_every_parse_function(raw, gender):
+    name = parse_name(raw)
+    assert (name.canonical is None) == (name.reject is not None)
+    assert (name.canonical is None) == (name.key is None)
+    assert name.key != ""
+    birth = parse_birth(raw, TODAY)
+    assert (birth.year is None) == (birth.reject is not None)
+    for field in ("id", "insurance", "card", "personal"):
+        number = parse_number(raw, field=field, birth_year=birth.year, gender=gender)
+        assert number.number or number.candidates or number.reject
+    assert parse_gender(raw) in ("M", "F", None)
+    assert parse_flag(raw) in (True, False, None)
 
 
 @thorough
