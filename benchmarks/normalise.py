@@ -90,7 +90,7 @@ def name_faults() -> dict[str, tuple[float, Change]]:
         "VNI": (0.005, _replacer(vni)),
         "VISCII": (0.001, _replacer(by_table["viscii"])),
         "VIQR": (0.0005, _viqr),
-        "UTF-8 twice": (0.0005, lambda name: name.encode().decode("cp1252", "replace")),
+        "UTF-8 misread": (0.0005, lambda name: name.encode().decode("cp1252", "replace")),
     }
 
 
@@ -215,15 +215,15 @@ def _faults_table(ways: dict[str, Way], rng: random.Random) -> None:
     names = clean_names(500, rng)
     faults = {label: change for label, (_, change) in name_faults().items() if label != "clean"}
     print("\nright by fault, % of the names that the fault changes; merged: clean names lost")
-    print(f"  {'':24s}" + "".join(f"{label:>12s}" for label in [*faults, "merged"]))
+    print(f"  {'':24s}" + "".join(f"{label:>14s}" for label in [*faults, "merged"]))
     for label, way in ways.items():
         shares = []
         for change in faults.values():
             changed = [(change(name), name) for name in names if change(name) != name]
             shares.append(100 * _share_right(way, *zip(*changed, strict=True)))
         merged = len(names) - len({way(name) for name in names})
-        row = "".join(f"{share:12.0f}" for share in shares)
-        print(f"  {label:24s}{row}{merged:12d}")
+        row = "".join(f"{share:14.0f}" for share in shares)
+        print(f"  {label:24s}{row}{merged:14d}")
 
 
 def bench_births(count: int, repeat: int, rng: random.Random) -> None:

@@ -94,7 +94,8 @@ def test_writing_does_not_change_the_name(name, form, case, space):
 SPELLINGS = (
     str, str.upper, str.lower, lambda name: unicodedata.normalize("NFD", name),
     lambda name: name.replace("Đ", "Ð"), lambda name: name.replace("oà", "òa"),
-    lambda name: re.sub("^Nguyễn ", "Ng. ", name), lambda name: f"{name};", lambda name: f"{name} 2",
+    lambda name: re.sub("^Nguyễn ", "Ng. ", name), lambda name: f"{name};",
+    lambda name: f"{name} 2",
 )  # fmt: skip
 
 
