@@ -303,6 +303,32 @@ def check(context: typer.Context, as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def train(
+    context: typer.Context,
+    seed: Annotated[int, typer.Option(help="Chooses the sample: same seed, same model.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Estimate the linkage model from the last run's registers; the next run uses it."""
+    from etl.reconcile import training
+    from etl.warehouse.run import warehouse_between_runs
+
+    settings = _settings(context)
+    with warehouse_between_runs(settings) as warehouse:
+        trained = training.train(warehouse, seed)
+        training.keep(warehouse, trained.model)
+    folder = settings.home / "models" / trained.model.version
+    folder.mkdir(parents=True)
+    for name, page in trained.charts.items():
+        (folder / f"{name}.html").write_text(page, encoding="utf-8")
+    if as_json:
+        _print_json({"version": trained.model.version, **trained.model.about,
+                     "same_person": trained.model.same_person, "charts": str(folder)})  # fmt: skip
+        return
+    display.show_model(trained.model.version, trained.model.about, trained.model.same_person)
+    display.console.print(f"The next run uses it. Its charts are in {folder}.")
+
+
+@app.command()
 def runs(
     context: typer.Context,
     last: Annotated[int, typer.Option(min=1, help="How many.")] = 20,

@@ -30,6 +30,7 @@ class MatchStep(StrEnum):
     FORMER_ID = "former_id"
     REPAIRED_ID = "repaired_id"
     DEMOGRAPHIC = "demographic"
+    PROBABILISTIC = "probabilistic"
 
 
 class Severity(StrEnum):
@@ -217,6 +218,7 @@ STEP_LABELS: tuple[Label, ...] = (
     Label("former_id", "Số cũ (CMND, số đã hủy)", "Former number, cross-checked"),
     Label("repaired_id", "Số sau một lần sửa", "Repaired number, full agreement"),
     Label("demographic", "Họ tên, ngày sinh, giới tính", "Name, birth date and sex, unique"),
+    Label("probabilistic", "Bằng chứng tổng hợp", "Everything weighed together"),
     Label("unsettled", "Chưa xác định", "Unsettled by any step"),
 )
 

@@ -6,7 +6,7 @@ anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -145,6 +145,21 @@ def show_runs(runs: Sequence[dict[str, object]]) -> None:
             f"{run['started_at']:%Y-%m-%d %H:%M:%S}",
             *(str(run[name]) for name in ("checks", "errors", "warnings")),
         )
+    console.print(table)
+
+
+def show_model(
+    version: str, about: Mapping[str, object], same_person: Mapping[str, Mapping[str, float]]
+) -> None:
+    """Prints a linkage model: how often the same person's data agree at each level."""
+    console.print(
+        f"Model {version}: {about['records']:,} records beside {about['citizens']:,} citizens, "
+        f"seed {about['seed']}, {about['seconds']} s."
+    )
+    table = _table("How often one person's two entries agree", "compared", "level", ">share")
+    for comparison, levels in same_person.items():
+        for level, share in levels.items():
+            table.add_row(comparison, level, f"{share:.3%}")
     console.print(table)
 
 

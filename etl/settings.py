@@ -97,10 +97,21 @@ class Reconcile(_Strict):
         chance_agreement_limit: A link without a number is made only where fewer than this many
             strangers are expected to agree by chance (name share x births that day x sex).
         review_candidates: How many candidates a steward is shown for one record.
+        wrong_links_per_million: The probabilistic step links where fewer than this many in a
+            million such links are expected to be wrong.
+        review_probability: It puts a record before a person where the best citizen is at least
+            this probable.
+        unregistered_share: The share of insured people who are expected to be in the population
+            register under no data that come near; it stands against every candidate.
+        block_limit: A key that more citizens share than this brings no pairs together.
     """
 
     chance_agreement_limit: Annotated[float, Field(gt=0, le=1)] = 0.01
     review_candidates: Annotated[int, Field(ge=1, le=100)] = 10
+    wrong_links_per_million: Annotated[float, Field(gt=0, lt=1_000_000)] = 20
+    review_probability: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    unregistered_share: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    block_limit: Annotated[int, Field(ge=1)] = 500
 
 
 class Schedule(_Strict):

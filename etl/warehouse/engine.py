@@ -105,6 +105,13 @@ class Warehouse:
 
     def show(self, table: TableName) -> None:
         """Makes a table's Parquet file readable under the table's name."""
+        kind = self.value(
+            "select table_type from information_schema.tables "
+            "where table_schema = $schema and table_name = $table",
+            {"schema": table.schema, "table": table.table},
+        )
+        if kind == "BASE TABLE":  # as versions before this one kept it
+            self.connection.execute(f"drop table {table.sql}")
         pattern = escape(str(self.file(table).resolve())).replace("'", "''")
         self.connection.execute(
             f"create or replace view {table.sql} as "  # noqa: S608 - our own folder

@@ -36,7 +36,7 @@ def column_lineage(
             schema.setdefault(table.schema, {})[table.table] = columns
     try:
         nodes = lineage(None, statement.query, schema, dialect=DIALECT, trim_selects=False)
-    except SqlglotError:
+    except (SqlglotError, ValueError):
         return {}
     assert isinstance(nodes, dict)  # noqa: S101 - so it is when no column is named
     return {name: _leaves(node) for name, node in nodes.items()}

@@ -57,3 +57,10 @@ create table if not exists ops.link_history (
     closed_at timestamp,
     why_closed varchar
 );
+
+-- Every model that was trained here, as its file; the last one is used.
+create table if not exists ops.models (
+    version varchar primary key,
+    trained_at timestamp not null,
+    model varchar not null
+);

@@ -1,7 +1,7 @@
 """The reference tables: facts and words that statements join with.
 
-Belongs here: loading ``etl/data/*.csv`` and ``etl/codes.py`` into the schema ``ref``. Does not
-belong here: the facts themselves, which a domain expert corrects in those files.
+Belongs here: loading ``etl/data/*.csv``, ``etl/codes.py`` and the linkage model into the schema
+``ref``. Does not belong here: the facts themselves, which a domain expert corrects in those files.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from etl import codes
+from etl.reconcile.model import Model, default_model
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.statements import TableName
 
@@ -36,6 +37,17 @@ def load_reference(warehouse: Warehouse) -> None:
     warehouse.load(TableName("ref", "verdicts"), _verdicts())
     warehouse.load(TableName("ref", "mismatch_codes"), _mismatch_codes())
     warehouse.load(TableName("ref", "labels"), _labels())
+    model = current_model(warehouse)
+    warehouse.load(
+        TableName("ref", "match_model"),
+        pa.Table.from_pylist([{"version": model.version, **level} for level in model.levels()]),
+    )
+
+
+def current_model(warehouse: Warehouse) -> Model:
+    """Returns the model trained last in this warehouse, or the one that ships with the package."""
+    found = warehouse.value("select model from ops.models order by trained_at desc limit 1")
+    return Model.from_json(str(found)) if found else default_model()
 
 
 def _mismatch_codes() -> pa.Table:

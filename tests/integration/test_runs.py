@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import dagster as dg
@@ -108,7 +109,8 @@ def test_two_at_once_and_a_killed_run(
             assert "doisoat runs" in second.errors
             assert first.poll() is None
         finally:
-            os.killpg(first.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(first.pid, signal.SIGKILL)
             first.wait(30)
         blocker.rollback()
     engine.dispose()

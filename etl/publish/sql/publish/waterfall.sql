@@ -1,9 +1,10 @@
 -- How many records came into each step, and what became of them there, by province.
 with steps as (
     select
-        unnest(['steward', 'personal_id', 'former_id', 'repaired_id', 'demographic'])
-            as match_step,
-        unnest([1, 2, 3, 4, 5]) as step_order
+        unnest([
+            'steward', 'personal_id', 'former_id', 'repaired_id', 'demographic', 'probabilistic'
+        ]) as match_step,
+        unnest([1, 2, 3, 4, 5, 6]) as step_order
 ),
 
 -- REVIEW at a step is where the first candidate came from.

@@ -1,19 +1,37 @@
 -- What a steward chooses from: the citizens that came near, best first, for records in REVIEW.
 with doubtful as (
-    select *, 1 as step_order, 'personal_id' as match_step, false as place_agrees
+    select
+        *,
+        1 as step_order,
+        'personal_id' as match_step,
+        false as place_agrees,
+        null::double as match_probability
     from core.step_personal_id
     where verdict = 'review'
     union all by name
-    select *, 2 as step_order, 'former_id' as match_step, false as place_agrees
+    select
+        *,
+        2 as step_order,
+        'former_id' as match_step,
+        false as place_agrees,
+        null::double as match_probability
     from core.step_former_id
     where verdict = 'review'
     union all by name
-    select *, 3 as step_order, 'repaired_id' as match_step, false as place_agrees
+    select
+        *,
+        3 as step_order,
+        'repaired_id' as match_step,
+        false as place_agrees,
+        null::double as match_probability
     from core.step_repaired_id
     where verdict = 'review'
     union all by name
-    select * exclude (chance_agreements), 4 as step_order, 'demographic' as match_step
-    from core.step_demographic
+    select
+        *,
+        4 as step_order,
+        'probabilistic' as match_step
+    from core.step_probabilistic
     where verdict = 'review'
 ),
 
@@ -23,6 +41,7 @@ ranked as (
         row_number() over (
             partition by record_id
             order by
+                match_probability desc nulls last,
                 name_agrees(name_agreement) desc,
                 birth_agreement = 'same' desc,
                 gender_agreement = 'same' desc,
@@ -42,6 +61,6 @@ select
     name_agreement,
     birth_agreement,
     gender_agreement,
-    null::double as match_probability
+    match_probability
 from ranked
 where candidate_rank <= (select review_candidates from ops.parameters)

@@ -5,7 +5,8 @@ select
     'steward' as match_step,
     name_agreement,
     birth_agreement,
-    gender_agreement
+    gender_agreement,
+    null::double as match_probability
 from core.step_steward
 where verdict = 'link'
 union all
@@ -15,7 +16,8 @@ select
     'personal_id' as match_step,
     name_agreement,
     birth_agreement,
-    gender_agreement
+    gender_agreement,
+    null::double as match_probability
 from core.step_personal_id
 where verdict = 'link'
 union all
@@ -25,7 +27,8 @@ select
     'former_id' as match_step,
     name_agreement,
     birth_agreement,
-    gender_agreement
+    gender_agreement,
+    null::double as match_probability
 from core.step_former_id
 where verdict = 'link'
 union all
@@ -35,7 +38,8 @@ select
     'repaired_id' as match_step,
     name_agreement,
     birth_agreement,
-    gender_agreement
+    gender_agreement,
+    null::double as match_probability
 from core.step_repaired_id
 where verdict = 'link'
 union all
@@ -45,6 +49,18 @@ select
     'demographic' as match_step,
     name_agreement,
     birth_agreement,
-    gender_agreement
+    gender_agreement,
+    null::double as match_probability
 from core.step_demographic
+where verdict = 'link'
+union all
+select
+    record_id,
+    personal_id,
+    'probabilistic' as match_step,
+    name_agreement,
+    birth_agreement,
+    gender_agreement,
+    match_probability
+from core.step_probabilistic
 where verdict = 'link'

@@ -29,7 +29,7 @@ compared as (
             else 'NOT_FOUND'
         end as status,
         links.match_step,
-        null::double as match_probability,
+        links.match_probability,
         links.name_agreement,
         links.birth_agreement,
         links.gender_agreement,

@@ -2,8 +2,9 @@
 -- Unique is not enough for a common name in a crowd, because the true citizen may stand in the
 -- register with another date and the one found be a stranger. So the number of strangers that
 -- would agree by chance is estimated, name share x births of that sex that day, and must be
--- small. A place that agrees makes chance less likely, and breaks a tie.
-with pairs as (
+-- small; a place that agrees makes chance less likely. Whatever this step leaves, ties among it,
+-- goes on to the probabilistic step, which weighs place, address and numbers too.
+with compared as (
     select
         residue.record_id,
         population.personal_id,
@@ -14,20 +15,21 @@ with pairs as (
             residue.recorded_name, residue.full_name, residue.name_key,
             population.recorded_name, population.full_name, population.name_key
         ) as name_agreement,
-        birth_agreement(
-            residue.birth_date, residue.birth_year, residue.birth_month,
-            population.birth_date, population.birth_year, population.birth_month
-        ) as birth_agreement,
+        'same' as birth_agreement,
         gender_agreement(residue.gender, population.gender) as gender_agreement,
         coalesce(residue.province_code = population.province_code, false) as place_agrees,
         population.province_code
     from core.residue as residue
     inner join clean.population as population
-        on residue.name_key = population.name_key and residue.birth_year = population.birth_year
-    where
-        residue.birth_date = population.birth_date
-        or residue.birth_date is null
-        or population.birth_date is null
+        on
+            residue.name_key = population.name_key
+            and residue.birth_date = population.birth_date
+),
+
+agreeing as (
+    select *
+    from compared
+    where name_agrees(name_agreement) and gender_agreement <> 'different'
 ),
 
 births_that_day as (
@@ -50,44 +52,36 @@ place_shares as (
 
 rated as (
     select
-        pairs.*,
+        agreeing.*,
         births_that_day.births * surnames.share * middles.share * givens.share
-        * if(pairs.place_agrees, place_shares.share, 1) as chance_agreements
-    from pairs
+        * if(agreeing.place_agrees, place_shares.share, 1) as chance_agreements
+    from agreeing
     left join births_that_day
-        on pairs.gender = births_that_day.gender and pairs.birth_date = births_that_day.birth_date
+        on
+            agreeing.gender = births_that_day.gender
+            and agreeing.birth_date = births_that_day.birth_date
     left join core.name_shares as surnames
         on
-            surnames.part = 'surname' and pairs.gender = surnames.gender
-            and split_part(pairs.name_key, ' ', 1) = surnames.value
+            surnames.part = 'surname' and agreeing.gender = surnames.gender
+            and split_part(agreeing.name_key, ' ', 1) = surnames.value
     left join core.name_shares as middles
         on
-            middles.part = 'middle' and pairs.gender = middles.gender
-            and array_to_string(string_split(pairs.name_key, ' ')[2:-2], ' ') = middles.value
+            middles.part = 'middle' and agreeing.gender = middles.gender
+            and array_to_string(string_split(agreeing.name_key, ' ')[2:-2], ' ') = middles.value
     left join core.name_shares as givens
         on
-            givens.part = 'given' and pairs.gender = givens.gender
-            and split_part(pairs.name_key, ' ', -1) = givens.value
-    left join place_shares on pairs.province_code = place_shares.province_code
-),
-
-graded as (
-    select
-        *,
-        name_agrees(name_agreement) and birth_agreement = 'same'
-        and gender_agreement <> 'different' as agrees
-    from rated
+            givens.part = 'given' and agreeing.gender = givens.gender
+            and split_part(agreeing.name_key, ' ', -1) = givens.value
+    left join place_shares on agreeing.province_code = place_shares.province_code
 ),
 
 -- Both sides: how many citizens a record finds, and how many records find a citizen.
 counted as (
     select
-        graded.*,
-        count(*) filter (agrees) over (partition by record_id) as agreeing_citizens,
-        count(*) filter (agrees and place_agrees) over (partition by record_id)
-            as agreeing_neighbours,
-        count(*) filter (agrees) over (partition by personal_id) as agreeing_records
-    from graded
+        rated.*,
+        count(*) over (partition by record_id) as citizens,
+        count(*) over (partition by personal_id) as records
+    from rated
 ),
 
 numbered_links as (
@@ -108,12 +102,8 @@ reasoned as (
     select
         counted.*,
         case
-            when not agrees and agreeing_citizens > 0 then 'partial_agreement'
-            when not agrees and birth_agreement <> 'same' then 'birth_incomplete'
-            when not agrees then 'partial_agreement'
-            when agreeing_citizens > 1 and not (place_agrees and agreeing_neighbours = 1)
-                then 'several_citizens'
-            when agreeing_records > 1 then 'several_records'
+            when citizens > 1 then 'several_citizens'
+            when records > 1 then 'several_records'
             when numbered_links.personal_id is not null then 'citizen_already_linked'
             when
                 chance_agreements is null
@@ -123,27 +113,16 @@ reasoned as (
         end as reason
     from counted
     left join numbered_links on counted.personal_id = numbered_links.personal_id
-),
-
-settled as (
-    select
-        *,
-        count(*) filter (reason = 'agrees') over (partition by record_id) as linkable
-    from reasoned
 )
 
 select
     record_id,
     personal_id,
-    case
-        when reason = 'agrees' and linkable = 1 then 'link'
-        when linkable = 0 then 'review'
-        else 'other'
-    end as verdict,
+    if(reason = 'agrees', 'link', 'other') as verdict,
     reason,
     name_agreement,
     birth_agreement,
     gender_agreement,
     place_agrees,
     chance_agreements
-from settled
+from reasoned

@@ -1,0 +1,103 @@
+-- How often two strangers agree at each level by chance (u of Fellegi and Sunter), in these
+-- registers: a thousand records beside a thousand citizens, drawn by a hash and so the same in
+-- every run on the same data; fewer of them where comparing is slow. A thousand pairs more are
+-- taken to have shown each level once, so that what was never seen is not impossible, and what
+-- cannot be seen in a small register says little. What is left is the share of the last level.
+with records as (
+    select
+        recorded_name,
+        full_name,
+        name_key,
+        birth_date,
+        birth_year,
+        birth_month,
+        gender,
+        province_code,
+        address_words(address) as address_words,
+        list_filter([id_number], lambda number: number is not null) as numbers,
+        row_number() over (order by hash(record_id)) as place_in_sample
+    from clean.insurance
+    qualify place_in_sample <= 1000
+),
+
+citizens as (
+    select
+        recorded_name,
+        full_name,
+        name_key,
+        birth_date,
+        birth_year,
+        birth_month,
+        gender,
+        province_code,
+        address_words(address) as address_words,
+        [personal_id] as numbers,
+        row_number() over (order by hash(personal_id)) as place_in_sample
+    from clean.population
+    qualify place_in_sample <= 1000
+),
+
+compared as (
+    select
+        unnest(['name', 'birth', 'gender', 'place', 'address', 'number']) as comparison,
+        unnest([
+            if(
+                greatest(records.place_in_sample, citizens.place_in_sample) <= 500,
+                name_agreement(
+                    records.recorded_name, records.full_name, records.name_key,
+                    citizens.recorded_name, citizens.full_name, citizens.name_key
+                ),
+                'missing'
+            ),
+            birth_agreement(
+                records.birth_date, records.birth_year, records.birth_month,
+                citizens.birth_date, citizens.birth_year, citizens.birth_month
+            ),
+            gender_agreement(records.gender, citizens.gender),
+            place_agreement(records.province_code, citizens.province_code),
+            if(
+                greatest(records.place_in_sample, citizens.place_in_sample) <= 200,
+                address_agreement(records.address_words, citizens.address_words),
+                'missing'
+            ),
+            if(
+                greatest(records.place_in_sample, citizens.place_in_sample) <= 200,
+                number_agreement(records.numbers, citizens.numbers),
+                'missing'
+            )
+        ]) as level
+    from records
+    cross join citizens
+),
+
+counted as (
+    select
+        comparison,
+        level,
+        count(*) as pairs
+    from compared
+    where level <> 'missing'
+    group by comparison, level
+),
+
+smoothed as (
+    select
+        model.comparison,
+        model.level,
+        (coalesce(counted.pairs, 0) + 1)
+        / (sum(coalesce(counted.pairs, 0)) over (partition by model.comparison) + 1000) as chance
+    from ref.match_model as model
+    left join counted
+        on model.comparison = counted.comparison and model.level = counted.level
+)
+
+select
+    comparison,
+    level,
+    case
+        when level <> 'different' then chance
+        else 1 - coalesce(
+            sum(chance) filter (level <> 'different') over (partition by comparison), 0
+        )
+    end as chance
+from smoothed

@@ -1,0 +1,55 @@
+-- The pairs of which something can come, compared in every respect.
+-- Another name altogether, or another date and no more of the name than one end of it, is another
+-- person.
+with likely as (
+    select *
+    from core.near_pairs
+    where
+        name_agreement not in ('given_shared', 'surname_shared', 'different')
+        or (name_agreement <> 'different' and birth_agreement = 'same')
+),
+
+former as (
+    select
+        former_numbers.personal_id,
+        list(former_numbers.former_number order by former_numbers.former_number) as numbers
+    from clean.former_numbers as former_numbers
+    semi join likely on former_numbers.personal_id = likely.personal_id
+    group by former_numbers.personal_id
+),
+
+citizens as (
+    select
+        population.personal_id,
+        population.name_key,
+        population.birth_date,
+        population.gender,
+        population.province_code,
+        address_words(population.address) as address_words,
+        list_concat([population.personal_id], former.numbers) as numbers
+    from clean.population as population
+    semi join likely on population.personal_id = likely.personal_id
+    left join former on population.personal_id = former.personal_id
+),
+
+records as (
+    select
+        *,
+        address_words(address) as address_words
+    from core.near_records
+)
+
+select
+    likely.record_id,
+    likely.personal_id,
+    citizens.name_key as citizen_key,
+    citizens.birth_date as citizen_birth_date,
+    likely.name_agreement,
+    likely.birth_agreement,
+    gender_agreement(records.gender, citizens.gender) as gender_agreement,
+    place_agreement(records.province_code, citizens.province_code) as place_agreement,
+    address_agreement(records.address_words, citizens.address_words) as address_agreement,
+    number_agreement(records.numbers, citizens.numbers) as number_agreement
+from likely
+inner join records on likely.record_id = records.record_id
+inner join citizens on likely.personal_id = citizens.personal_id

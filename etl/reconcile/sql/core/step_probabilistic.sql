@@ -1,0 +1,81 @@
+-- Step 6, probabilistic: linked where the evidence is overwhelming, before a person where it is
+-- good, left alone where it is not.
+-- A link needs a probability of being wrong below wrong_links_per_million, levels that
+-- etl/reconcile/agreement_rules.csv would accept beside a number, and a citizen whom no other
+-- record claims. A second record of one citizen is a duplicate only where everything agrees.
+with taken as (
+    select personal_id from core.step_steward
+    where verdict = 'link'
+    union
+    select personal_id from core.step_personal_id
+    where verdict = 'link'
+    union
+    select personal_id from core.step_former_id
+    where verdict = 'link'
+    union
+    select personal_id from core.step_repaired_id
+    where verdict = 'link'
+    union
+    select personal_id from core.step_demographic
+    where verdict = 'link'
+),
+
+ranked as (
+    select
+        scores.*,
+        verdicts.verdict as rule,
+        1 - parameters.wrong_links_per_million / 1e6 as needed,
+        name_agrees(scores.name_agreement) and scores.birth_agreement = 'same'
+        and scores.gender_agreement = 'same' and scores.place_agreement = 'same'
+            as all_agrees,
+        parameters.review_probability,
+        max(scores.match_probability) over (partition by scores.record_id) as best,
+        count(*) filter (scores.match_probability > 0.01) over (partition by scores.record_id)
+            as contenders
+    from core.near_scores as scores
+    inner join ref.verdicts as verdicts
+        on
+            scores.name_agreement = verdicts.name_agreement
+            and scores.birth_agreement = verdicts.birth_agreement
+            and scores.gender_agreement = verdicts.gender_agreement
+    cross join ops.parameters as parameters
+),
+
+reasoned as (
+    select
+        ranked.*,
+        case
+            when match_probability < needed and contenders > 1 then 'several_citizens'
+            when match_probability < needed then 'weak_evidence'
+            when taken.personal_id is not null and not all_agrees then 'citizen_already_linked'
+            when share_of_citizen < needed and not all_agrees then 'several_records'
+            when rule <> 'link' then 'partial_agreement'
+            else 'agrees'
+        end as reason
+    from ranked
+    left join taken on ranked.personal_id = taken.personal_id
+),
+
+settled as (
+    select
+        *,
+        count(*) filter (reason = 'agrees') over (partition by record_id) as linkable
+    from reasoned
+)
+
+select
+    record_id,
+    personal_id,
+    case
+        when reason = 'agrees' then 'link'
+        when linkable > 0 or best < review_probability then 'other'
+        when match_probability >= 0.01 * best then 'review'
+        else 'other'
+    end as verdict,
+    reason,
+    name_agreement,
+    birth_agreement,
+    gender_agreement,
+    place_agreement = 'same' as place_agrees,
+    match_probability
+from settled

@@ -1,0 +1,77 @@
+-- What the probabilistic step compares beside name, birth and sex, and how it finds pairs.
+-- Levels are those of etl/codes.py.
+
+-- An address as its words: small letters without accents, each word once, sorted.
+create or replace temp macro address_words(address) as
+list_sort(list_distinct(list_filter(
+    string_split_regex(
+        replace(strip_accents(lower(address)), 'đ', 'd'), '[^a-z0-9]+'
+    ),
+    lambda word: word <> ''
+)));
+
+-- Offices write Phường and P., Tỉnh and nothing: the share of common words says more than order.
+-- (The list of one number keeps DuckDB from counting the common words at every question.)
+create or replace temp macro address_agreement(a_words, b_words) as
+case
+    when coalesce(len(a_words), 0) = 0 or coalesce(len(b_words), 0) = 0 then 'missing'
+    when a_words = b_words then 'same'
+    else list_transform(
+        [len(list_intersect(a_words, b_words))],
+        lambda common: case
+            when common >= 0.7 * (len(a_words) + len(b_words) - common) then 'near'
+            when common >= 0.4 * (len(a_words) + len(b_words) - common) then 'partly'
+            else 'different'
+        end
+    )[1]
+end;
+
+create or replace temp macro place_agreement(a, b) as
+case when a is null or b is null then 'missing' when a = b then 'same' else 'different' end;
+
+-- The record's numbers against all numbers that the citizen has or had.
+create or replace temp macro number_agreement(a_numbers, b_numbers) as
+case
+    when coalesce(len(a_numbers), 0) = 0 or coalesce(len(b_numbers), 0) = 0 then 'missing'
+    when list_has_any(a_numbers, b_numbers) then 'same'
+    when
+        list_min(flatten(list_transform(
+            a_numbers,
+            lambda a: list_transform(b_numbers, lambda b: damerau_levenshtein(a, b))
+        ))) = 1
+        then 'one_edit'
+    else 'different'
+end;
+
+create or replace temp macro birth_key(birth_date, beside) as
+if(birth_date is not null and beside is not null, hash('birth', birth_date, beside), null);
+
+create or replace temp macro name_block(name, birth_year, province_code) as
+if(
+    name is not null and birth_year is not null and province_code is not null,
+    hash('name', name, birth_year, province_code),
+    null
+);
+
+-- What a record and a citizen must share, one thing at least, to be compared at all. Narrow keys
+-- stand beside wide ones, because a key that too many citizens share is not used. A null among
+-- the parts makes no key.
+create or replace temp macro block_keys(
+    name_key, birth_date, birth_year, province_code, address
+) as
+[
+    birth_key(birth_date, ''),
+    birth_key(birth_date, split_part(name_key, ' ', -1)),
+    birth_key(birth_date, split_part(name_key, ' ', 1)),
+    birth_key(birth_date, province_code),
+    name_block(name_key, 0, ''),
+    name_block(name_key, birth_year, ''),
+    name_block(name_key, 0, province_code),
+    name_block(name_key, birth_year, province_code),
+    name_block(split_part(name_key, ' ', -1), birth_year, province_code),
+    if(address is not null, hash('address', lower(address)), null)
+];
+
+-- A number one slip away begins or ends as the right one does.
+create or replace temp macro number_blocks(number) as
+[hash('beginning', left(number, 9)), hash('end', right(number, 6))];

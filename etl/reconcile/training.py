@@ -1,0 +1,167 @@
+"""Training the linkage model, without labels, on a sample of the registers.
+
+Belongs here: the sample and Splink's estimation. Does not belong here: what the model compares
+(``model.py``), or when it is used (``sql/core``).
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from etl.errors import DoisoatError
+from etl.reconcile.model import COMPARED, NEVER_SEEN, Model, splink_settings
+from etl.warehouse.engine import Warehouse
+from etl.warehouse.statements import TableName
+
+if TYPE_CHECKING:
+    from splink import Linker
+
+SAMPLE_RECORDS = 100_000
+RANDOM_PAIRS = 1_000_000
+PAIRS_PER_PASS = 1_000_000
+
+# The same person's pairs are found in three ways, each of which says nothing of the field by
+# which they were found, and lets the model learn how the others agree.
+_PASSES = (
+    "l.numbers[1] = r.numbers[1]",
+    "l.name_key = r.name_key and l.birth_year = r.birth_year",
+    "l.birth_date = r.birth_date and l.province_code = r.province_code",
+)
+
+_RECORDS = """
+create or replace temp table training_records as
+with numbers as (
+    select record_id, list(number order by field, number) as numbers
+    from core.claims where not is_repaired
+    group by record_id
+)
+select
+    insurance.record_id as unique_id,
+    'insurance' as source_dataset,
+    recorded_name, full_name, name_key, birth_date, birth_year, birth_month, gender,
+    province_code, address_words(address) as address_words, numbers.numbers
+from clean.insurance as insurance
+left join numbers on insurance.record_id = numbers.record_id
+order by hash(insurance.record_id, $seed)
+limit $records
+"""
+
+_CITIZENS = """
+create or replace temp table training_citizens as
+with former as (
+    select personal_id, list(former_number order by former_number) as numbers
+    from clean.former_numbers
+    group by personal_id
+)
+select
+    population.personal_id as unique_id,
+    'population' as source_dataset,
+    recorded_name, full_name, name_key, birth_date, birth_year, birth_month, gender,
+    province_code, address_words(address) as address_words,
+    list_concat([population.personal_id], former.numbers) as numbers
+from clean.population as population
+left join former on population.personal_id = former.personal_id
+where
+    population.personal_id in (select unnest(numbers) from training_records)
+    or (name_key, birth_year) in (select (name_key, birth_year) from training_records)
+    or (birth_date, province_code) in (select (birth_date, province_code) from training_records)
+"""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training gives.
+
+    Attributes:
+        model: The model.
+        charts: Splink's charts of it, each a page that needs no network, by name.
+    """
+
+    model: Model
+    charts: dict[str, str]
+
+
+def train(warehouse: Warehouse, seed: int = 1) -> Trained:
+    """Estimates the model from the clean tables of the last run; keeps nothing.
+
+    Args:
+        warehouse: Holds ``clean`` and ``core.claims``.
+        seed: Chooses the sample; the same seed on the same data gives the same model.
+
+    Raises:
+        DoisoatError: There is nothing to train on.
+    """
+    started = datetime.now(UTC)
+    connection = warehouse.connection
+    if not warehouse.exists(TableName("core", "claims")):
+        raise DoisoatError(
+            "There is nothing to train on yet.",
+            where="the warehouse",
+            remedy="Run doisoat sync first; it uses the model that ships with doisoat.",
+        )
+    connection.execute(_RECORDS, {"seed": seed, "records": SAMPLE_RECORDS})
+    connection.execute(_CITIZENS)
+    sizes = {
+        "records": warehouse.number("select count(*) from training_records"),
+        "citizens": warehouse.number("select count(*) from training_citizens"),
+    }
+    if min(sizes.values()) < 1000:
+        raise DoisoatError(
+            "There is too little to train on: a thousand records that share a number, a name or a "
+            "birth date with citizens are the least.",
+            where="the warehouse",
+            remedy="Run doisoat sync first, or keep the model that ships with doisoat.",
+        )
+    linker = _estimate(connection, seed)
+    found = linker.misc.save_model_to_json()
+    version = f"{started:%Y%m%dT%H%M%S}"
+    seconds = round((datetime.now(UTC) - started).total_seconds(), 1)
+    model = Model(version, sizes | {"seed": seed, "seconds": seconds}, _same_person(found), found)
+    return Trained(model, _charts(linker))
+
+
+def keep(warehouse: Warehouse, model: Model) -> None:
+    """Puts a model into ``ops.models``: the next run uses it."""
+    warehouse.connection.execute(
+        "insert into ops.models values ($version, current_timestamp::timestamp, $model)",
+        {"version": model.version, "model": model.to_json()},
+    )
+
+
+def _charts(linker: Linker) -> dict[str, str]:
+    charts = linker.visualisations
+    return {
+        "match_weights": charts.match_weights_chart().to_html(inline=True),
+        "m_u_parameters": charts.m_u_parameters_chart().to_html(inline=True),
+    }
+
+
+def _estimate(connection: Any, seed: int) -> Linker:
+    from splink import DuckDBAPI, Linker
+
+    api = DuckDBAPI(connection)
+    tables = [api.register("training_records"), api.register("training_citizens")]
+    linker = Linker(tables, splink_settings(), log_level=logging.ERROR)
+    linker.training.estimate_u_using_random_sampling(max_pairs=RANDOM_PAIRS, seed=seed)
+    for rule in _PASSES:
+        linker.training.estimate_parameters_using_expectation_maximisation(
+            rule, max_pairs=PAIRS_PER_PASS
+        )
+    return linker
+
+
+def _same_person(model: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Returns m by comparison and level, whole: levels without an estimate were never seen."""
+    found: dict[str, dict[str, float]] = {}
+    for compared, comparison in zip(COMPARED, model["comparisons"], strict=True):
+        shares = {
+            level["label_for_charts"]: max(level.get("m_probability") or 0.0, NEVER_SEEN)
+            for level in comparison["comparison_levels"]
+            if not level.get("is_null_level")
+        }
+        total = sum(shares.values())
+        found[compared.name] = {level: share / total for level, share in shares.items()}
+    return found
