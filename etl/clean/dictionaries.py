@@ -8,6 +8,7 @@ normaliser begins them anew.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
@@ -20,7 +21,7 @@ from etl.warehouse.statements import TableName
 
 _Field = Literal["id", "insurance", "card", "personal"]
 
-STRINGS_PER_BATCH = 1_000_000
+STRINGS_PER_BATCH = 250_000
 """How many distinct strings are held in Python at a time, so that memory stays flat."""
 
 
@@ -158,12 +159,22 @@ def _extend_one(warehouse: Warehouse, name: TableName, dictionary: Dictionary) -
     )
     try:
         total = warehouse.number("select count(*) from unknown_strings")
-        for start in range(0, total, STRINGS_PER_BATCH):
-            strings = warehouse.arrow(
-                "select raw from unknown_strings where rowid between $first and $last",
-                {"first": start, "last": start + STRINGS_PER_BATCH - 1},
-            )
-            warehouse.append(name, _marked(dictionary, strings.column(0).combine_chunks()))
+        understood: pa.Table | None = None
+        with ThreadPoolExecutor(1) as writer:
+            for start in range(0, total, STRINGS_PER_BATCH):
+                strings = warehouse.arrow(
+                    "select raw from unknown_strings where rowid between $first and $last",
+                    {"first": start, "last": start + STRINGS_PER_BATCH - 1},
+                )
+                # One batch is written while the next is understood: each is half of the work.
+                writing = None
+                if understood is not None:
+                    writing = writer.submit(warehouse.append, name, understood)
+                understood = _marked(dictionary, strings.column(0).combine_chunks())
+                if writing is not None:
+                    writing.result()
+        if understood is not None:
+            warehouse.append(name, understood)
         return total
     finally:
         warehouse.connection.execute("drop table unknown_strings")
