@@ -34,8 +34,8 @@ from etl.warehouse.statements import TableName
 SEED = 101
 _TABLES = ("insurance", "population", "former_numbers")
 _WEIGHTS = (0, 5, 10, 20)
-_LABELS = 1_000
-"""Pairs that dedupe is taught with, half of them matches: more than a person would label."""
+_LABELS = 200
+"""Pairs that dedupe is taught with, half of them matches: an afternoon of a person."""
 
 
 # --- what is prepared, unmeasured ------------------------------------------------------------
@@ -132,7 +132,8 @@ def dedupe(folder: Path) -> dict[str, Any]:
     )
     labels = _labels(folder, records, citizens)
     start = time.perf_counter()
-    kinds = (kind.String, kind.ShortString, kind.ShortString, kind.Exact, kind.Exact)
+    # Its fuzzy kinds index every pair of a sample, minutes for each field: one field is fuzzy.
+    kinds = (kind.ShortString, kind.Exact, kind.Exact, kind.Exact, kind.Exact)
     linker = library.RecordLink(
         [of(field, has_missing=True) for of, field in zip(kinds, fields, strict=True)], num_cores=2
     )
@@ -218,11 +219,16 @@ def _labels(folder: Path, records: dict[str, Any], citizens: dict[str, Any]) -> 
 # --- running them ------------------------------------------------------------------------------
 
 
-def _in_own_process(step: str, folder: Path, citizens: int = 0) -> dict[str, Any]:
-    """Runs one step in a process of its own and returns what it found."""
+def _in_own_process(
+    step: str, folder: Path, citizens: int = 0, limit: float | None = None
+) -> dict[str, Any] | None:
+    """Runs one step in a process of its own; returns what it found, None if it took too long."""
     command = [sys.executable, "-m", "benchmarks.reconcile_speed", "--once", step,
                "--home", str(folder), "--citizens", str(citizens)]  # fmt: skip
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    try:
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=limit)
+    except subprocess.TimeoutExpired:
+        return None
     return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
 
 
@@ -235,11 +241,14 @@ def _once(step: str, folder: Path, citizens: int) -> None:
         print(json.dumps(CONTENDERS[step](folder)))
 
 
-def measure(home: Path, citizens: int, names: Iterable[str], rounds: int) -> dict[str, Any]:
+def measure(
+    home: Path, citizens: int, names: Iterable[str], rounds: int, limit: float
+) -> dict[str, Any]:
     """Runs contenders in turn on registers of one size.
 
     Returns:
-        Of each contender what its rounds found.
+        Of each contender what its rounds found; nothing of one that takes longer than the limit,
+        which is not tried again.
     """
     folder = home / str(citizens)
     found: dict[str, Any] = {name: [] for name in names}
@@ -248,7 +257,10 @@ def measure(home: Path, citizens: int, names: Iterable[str], rounds: int) -> dic
     for number in range(rounds):
         for name, results in found.items():
             with console.status(f"{citizens:,} citizens, round {number + 1}: {name}"):
-                results.append(_in_own_process(name, folder))
+                if number > len(results):
+                    continue
+                result = _in_own_process(name, folder, limit=limit)
+                results.extend([result] if result else [])
     return found
 
 
@@ -258,6 +270,9 @@ def contenders_section(found: dict[str, Any]) -> Section:
     ours = statistics.median(r["seconds"] for r in found["doisoat"])
     rows: list[tuple[object, ...]] = []
     for name, rounds in found.items():
+        if not rounds:
+            rows.append((name, "not finished", None, None, None, None, None))
+            continue
         seconds = statistics.median(r["seconds"] for r in rounds)
         training = statistics.median(r.get("training", 0.0) for r in rounds)
         peak = round(statistics.median(r["mib"] for r in rounds))
@@ -291,9 +306,10 @@ def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--citizens", type=int, default=1_100_000)
-    parser.add_argument("--small", type=int, default=20_000, help="citizens for recordlinkage")
-    parser.add_argument("--smaller", type=int, default=10_000, help="citizens for dedupe")
+    parser.add_argument("--small", type=int, default=200_000, help="citizens for recordlinkage")
+    parser.add_argument("--smaller", type=int, default=3_000, help="citizens for dedupe")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--limit", type=float, default=3600, help="seconds a contender may take")
     parser.add_argument("--only", choices=[*CONTENDERS], nargs="+", default=[*CONTENDERS])
     parser.add_argument("--home", type=Path, help="keep registers and warehouses here")
     parser.add_argument("--json", type=Path, help="write the tables as JSON, too")
@@ -320,7 +336,9 @@ def _sections(options: argparse.Namespace, home: Path) -> list[Section]:
         if not wanted or (wanted == ["doisoat"] and citizens != options.citizens):
             continue
         # doisoat comes first, always: it makes the clean tables that the others start from.
-        found = measure(home, citizens, dict.fromkeys(["doisoat", *wanted]), options.rounds)
+        found = measure(
+            home, citizens, dict.fromkeys(["doisoat", *wanted]), options.rounds, options.limit
+        )
         new = [contenders_section(found)]
         if citizens == options.citizens:
             new.append(statements_section(found["doisoat"]))
