@@ -25,7 +25,7 @@ NAMES = Suite(
             blocking=True,
         ),
     ),
-    key="left(md5(raw), 16)",
+    key="record_key(raw)",
 )
 
 BIRTHS = Suite(
@@ -40,7 +40,7 @@ BIRTHS = Suite(
             blocking=True,
         ),
     ),
-    key="left(md5(raw), 16)",
+    key="record_key(raw)",
 )
 
 NUMBERS = Suite(
@@ -53,7 +53,7 @@ NUMBERS = Suite(
             blocking=True,
         ),
     ),
-    key="left(md5(raw), 16)",
+    key="record_key(raw)",
 )
 
 INSURANCE = Suite(
@@ -118,6 +118,7 @@ INSURANCE = Suite(
             severity=Severity.WARNING,
         ),
     ),
+    key="record_key(record_id)",
 )
 
 POPULATION = Suite(
@@ -168,6 +169,7 @@ POPULATION = Suite(
             owner=Owner.POPULATION,
         ),
     ),
+    key="record_key(personal_id)",
 )
 
 REJECTS = Suite(

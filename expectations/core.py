@@ -134,6 +134,7 @@ RECONCILED = Suite(
             owner=Owner.CITIZEN,
         ),
     ),
+    key=_KEY,
 )
 
 SUITES = (LINKS, CANDIDATES, MISMATCHES, CORRECTIONS, RECONCILED)

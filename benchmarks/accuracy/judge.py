@@ -156,12 +156,12 @@ def wrong_links(connection: duckdb.DuckDBPyConnection, most: int = 200) -> Secti
     rows = connection.execute(
         """
         select
-            seed::varchar, record_key, match_step, match_probability, name_agreement,
+            seed::varchar, record_id, match_step, match_probability, name_agreement,
             birth_agreement, gender_agreement,
             if(has_citizen, true_name_agreement || ' / ' || true_birth_agreement, 'no citizen'),
             replace(kinds, ';', ' ')
         from judged where outcome = 'wrong'
-        order by seed, match_step, record_key limit $most
+        order by seed, match_step, record_id limit $most
         """,
         {"most": most},
     ).fetchall()

@@ -113,10 +113,11 @@ case
     when a_key is null or b_key is null then 'missing'
     when a_name = b_name then if(a_raw = b_raw, 'same', 'format')
     when a_key = b_key then same_key_agreement(a_name, b_name)
-    -- Most pairs of strangers end here. What is equal with accents is equal without.
+    -- Most pairs of strangers end here. (A key may join words: K An is kan.)
     when
         length(a_key) <> length(b_key) and length(a_name) <> length(b_name)
         and not same_first_word(a_key, b_key) and not same_last_word(a_key, b_key)
+        and not same_first_word(lower(a_name), lower(b_name))
         then 'different'
     when is_unaccented(a_name) = is_unaccented(b_name)
         then words_agreement(lower(a_name), lower(b_name), a_key, b_key)

@@ -20,7 +20,6 @@ with single_rows as (
 understood as (
     select
         recorded.record_id,
-        record_key(recorded.record_id) as record_key,
         recorded.full_name as recorded_name,
         names.canonical as full_name,
         names.name_key,

@@ -71,9 +71,7 @@ understood as (
 )
 
 -- Two spellings of one number are one citizen with two versions: neither is used.
-select
-    understood.*,
-    record_key(understood.personal_id) as record_key
+select understood.*
 from understood
 anti join clashes on understood.personal_id = clashes.number
 where understood.personal_id is not null

@@ -18,7 +18,6 @@ in_review as (
 compared as (
     select
         insurance.record_id,
-        insurance.record_key,
         coalesce(insurance.insurance_number, insurance.insurance_personal_id) as insurance_number,
         links.personal_id,
         case
@@ -47,9 +46,7 @@ compared as (
 ),
 
 rejected as (
-    select distinct
-        rejects.record_id,
-        rejects.record_key
+    select distinct rejects.record_id
     from clean.rejects as rejects
     anti join clean.insurance as insurance on rejects.record_id = insurance.record_id
     where rejects.register = 'insurance' and rejects.reason <> 'record_id_missing'
@@ -59,7 +56,6 @@ select * from compared
 union all
 select
     record_id,
-    record_key,
     null as insurance_number,
     null as personal_id,
     'REJECTED' as status,
