@@ -111,7 +111,7 @@ class Reconcile(_Strict):
     wrong_links_per_million: Annotated[float, Field(gt=0, lt=1_000_000)] = 20
     review_probability: Annotated[float, Field(gt=0, lt=1)] = 0.05
     unregistered_share: Annotated[float, Field(gt=0, lt=1)] = 0.01
-    block_limit: Annotated[int, Field(ge=1)] = 500
+    block_limit: Annotated[int, Field(ge=1)] = 100
 
 
 class Schedule(_Strict):

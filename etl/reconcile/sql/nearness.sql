@@ -3,11 +3,11 @@
 
 -- An address as its words: small letters without accents, each word once, sorted.
 create or replace temp macro address_words(address) as
-list_sort(list_distinct(list_filter(
-    string_split_regex(
-        replace(strip_accents(lower(address)), 'đ', 'd'), '[^a-z0-9]+'
-    ),
-    lambda word: word <> ''
+list_sort(list_distinct(string_split(
+    trim(regexp_replace(
+        replace(strip_accents(lower(address)), 'đ', 'd'), '[^a-z0-9]+', ' ', 'g'
+    )),
+    ' '
 )));
 
 -- Offices write Phường and P., Tỉnh and nothing: the share of common words says more than order.
