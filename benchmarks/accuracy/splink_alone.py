@@ -32,6 +32,7 @@ SWEEP = (0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 35, 40)
 """Thresholds of match weight: 10 is odds of a thousand to one, 20 of a million to one."""
 
 _TARGETS = (0.999, 0.9995, 0.9999)
+_BEFOREHAND = (0, 10, 20)
 _KEEP_FROM = 0.0  # match weight; below it a link is less likely than not
 
 
@@ -227,15 +228,18 @@ def totals(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
     return found[0], found[1]  # type: ignore[index]
 
 
-def best_recalls(
-    rows: Sequence[tuple[Any, ...]], citizens: int
-) -> list[tuple[float, float | None, float | None]]:
-    """Returns for each wanted precision the best recall that any threshold reaches, and which."""
-    found = []
+def best_rows(rows: Sequence[tuple[Any, ...]]) -> list[tuple[str, tuple[Any, ...] | None]]:
+    """Returns the rows of a sweep to compare by, each with what it is.
+
+    First thresholds that one could choose beforehand, then for each wanted precision the row of
+    the most right links that reaches it, which only the truth can tell.
+    """
+    one = [row for row in rows if not row[1]]
+    found = [(f"weight from {w:g}", next((r for r in one if r[0] == w), None)) for w in _BEFOREHAND]
     for target in _TARGETS:
-        good = [(row[3] / citizens, row[0]) for row in rows if row[2] and row[3] / row[2] >= target]
-        recall, threshold = max(good, default=(None, None))
-        found.append((target, recall, threshold))
+        good = [row for row in rows if row[3] / row[2] >= target]
+        best = max(good, key=lambda row: (row[3], row[0]), default=None)
+        found.append((f"precision of {target:.2%} or better", best))
     return found
 
 
