@@ -345,6 +345,50 @@ def runs(
 
 
 @app.command()
+def explain(
+    context: typer.Context,
+    record: Annotated[str | None, typer.Argument(help="Record id in the insurance register.")] = (
+        None
+    ),
+    record_key: Annotated[
+        str | None, typer.Option(help="Instead of the id: the key in logs and checks.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write one self-contained page, with charts.")
+    ] = None,
+    lang: Annotated[Language, typer.Option(help="Of the text.")] = Language.VI,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell one record's story: what was tried and found, and who corrects what.
+
+    It shows personal data; that it did is written to ops.access_log.
+    """
+    from etl.explain import read_story
+    from etl.story import tell
+
+    if (record is None) == (record_key is None):
+        raise ConfigError(
+            "Say which record is to be explained.",
+            remedy="Give either its record id, or --record-key with its key.",
+        )
+    command = "explain --html" if html else "explain --json" if as_json else "explain"
+    story = read_story(_settings(context), record_id=record, record_key=record_key, command=command)
+    telling = tell(story)
+    if html:
+        from etl.story_page import write_page
+
+        write_page(html, story, telling)
+    if as_json:
+        _print_json({**story.as_dict(), "told": telling.as_dict()})
+    elif html:
+        display.console.print(f"Written to {html}; only you may read the file.")
+    else:
+        from etl.story_text import show_story
+
+        show_story(story, telling, lang.value)
+
+
+@app.command()
 def ui(
     context: typer.Context,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 3000,

@@ -51,6 +51,11 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
+def simple_table() -> Table:
+    """Returns an empty table in the style of all of them."""
+    return Table(box=box.SIMPLE_HEAD)
+
+
 def _meaning(vi: str, en: str) -> str:
     """Says it in both languages where there is room, Vietnamese first."""
     return f"{vi} · {en}" if console.width >= _WIDE else vi
@@ -167,7 +172,7 @@ _REASON_STYLE = {"note": "cyan", "repair": "yellow", "warning": "yellow", "rejec
 _LONGEST_SHOWN = 200
 
 
-def _visible(recorded: str) -> str:
+def visible(recorded: str) -> str:
     """A value as recorded, with what a terminal would hide or obey written out."""
     shown = "".join(
         c if c == " " or c.isprintable() else f"⟨U+{ord(c):04X}⟩" for c in recorded[:_LONGEST_SHOWN]
@@ -178,7 +183,7 @@ def _visible(recorded: str) -> str:
 def show_understanding(answers: Sequence[Understood]) -> None:
     """Prints what was understood of each field, and why."""
     for answer in answers:
-        console.print(Text.assemble((answer.label, "bold"), ": ", _visible(answer.recorded)))
+        console.print(Text.assemble((answer.label, "bold"), ": ", visible(answer.recorded)))
         mark = ("→ ", "green") if answer.value else ("✗ ", "red")
         console.print(Text.assemble("  ", mark, (answer.value or "—", "bold green")))
         for label, text in answer.parts:
@@ -194,5 +199,5 @@ def show_names(answers: Iterable[Understood]) -> None:
     for answer in answers:
         codes_of_it = " ".join(reason.code for reason in answer.reasons)
         line = Text(answer.value or "—", "bold green" if answer.value else "red")
-        line.append(f"  {_visible(answer.recorded)}", "default")
+        line.append(f"  {visible(answer.recorded)}", "default")
         console.print(line.append(f"  {codes_of_it}", "dim"), soft_wrap=True)

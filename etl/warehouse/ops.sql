@@ -64,3 +64,11 @@ create table if not exists ops.models (
     trained_at timestamp not null,
     model varchar not null
 );
+
+-- Who looked at whose data, and with which command; the record by its key only.
+create table if not exists ops.access_log (
+    accessed_at timestamp not null,
+    accessed_by varchar not null,
+    record_key varchar not null,
+    command varchar not null
+);

@@ -109,7 +109,7 @@ def warehouse_for(settings: Settings, run: Run) -> Iterator[Warehouse]:
     key = load_record_key(settings.home)
     with open_warehouse(settings.warehouse_path, key=key, limits=settings.engine) as warehouse:
         if _current(warehouse) != run.dagster_run_id:
-            _make_memory(warehouse)
+            make_memory(warehouse)
             load_reference(warehouse)
             _begin(warehouse, settings, run)
         yield warehouse
@@ -130,7 +130,8 @@ def _current(warehouse: Warehouse) -> str | None:
     return str(found) if found else None
 
 
-def _make_memory(warehouse: Warehouse) -> None:
+def make_memory(warehouse: Warehouse) -> None:
+    """Makes the tables that outlive a run, those that are missing."""
     warehouse.connection.execute(files("etl.warehouse").joinpath("ops.sql").read_text("utf-8"))
 
 
