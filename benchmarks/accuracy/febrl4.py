@@ -21,6 +21,8 @@ import duckdb
 from benchmarks.accuracy import pipeline
 from benchmarks.accuracy.bounds import share
 from benchmarks.accuracy.report import Section, console
+from etl.reconcile import training
+from etl.warehouse.reference import load_reference
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,6 +94,9 @@ def _doisoat(home: Path, originals: pd.DataFrame, copies: pd.DataFrame) -> tuple
         pipeline.fresh_warehouse(folder) as warehouse,
     ):
         pipeline.land(warehouse, registers)
+        pipeline.build_all(warehouse)
+        training.keep(warehouse, training.train(warehouse).model)
+        load_reference(warehouse)
         pipeline.build_all(warehouse)
         linked, candidates = (
             warehouse.connection.execute(

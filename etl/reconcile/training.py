@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from etl.errors import DoisoatError
-from etl.reconcile.model import COMPARED, NEVER_SEEN, Model, splink_settings
+from etl.reconcile.model import COMPARED, NEVER_SEEN, Model, default_model, splink_settings
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.statements import TableName
 
@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 SAMPLE_RECORDS = 100_000
 RANDOM_PAIRS = 1_000_000
 PAIRS_PER_PASS = 1_000_000
+_LEAST_PAIRS = 200
 
 # The same person's pairs are found in three ways, each of which says nothing of the field by
 # which they were found, and lets the model learn how the others agree.
 _PASSES = (
     "l.numbers[1] = r.numbers[1]",
-    "l.name_key = r.name_key and l.birth_year = r.birth_year",
+    "l.name_key = r.name_key and l.province_code = r.province_code",
     "l.birth_date = r.birth_date and l.province_code = r.province_code",
 )
 
@@ -66,7 +67,7 @@ from clean.population as population
 left join former on population.personal_id = former.personal_id
 where
     population.personal_id in (select unnest(numbers) from training_records)
-    or (name_key, birth_year) in (select (name_key, birth_year) from training_records)
+    or (name_key, province_code) in (select (name_key, province_code) from training_records)
     or (birth_date, province_code) in (select (birth_date, province_code) from training_records)
 """
 
@@ -147,21 +148,38 @@ def _estimate(connection: Any, seed: int) -> Linker:
     linker = Linker(tables, splink_settings(), log_level=logging.ERROR)
     linker.training.estimate_u_using_random_sampling(max_pairs=RANDOM_PAIRS, seed=seed)
     for rule in _PASSES:
+        if _pairs(connection, rule) < _LEAST_PAIRS:
+            continue
         linker.training.estimate_parameters_using_expectation_maximisation(
             rule, max_pairs=PAIRS_PER_PASS
         )
     return linker
 
 
+def _pairs(connection: Any, rule: str) -> int:
+    """Returns how many pairs of the sample a rule brings together."""
+    found = connection.execute(
+        f"select count(*) from training_citizens as l inner join training_records as r on {rule}"  # noqa: S608 - our own rules
+    ).fetchone()
+    return int(found[0])
+
+
 def _same_person(model: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Returns m by comparison and level, whole: levels without an estimate were never seen."""
+    """Returns m by comparison and level, whole: levels without an estimate were never seen.
+
+    A comparison that the sample says nothing of keeps the shares of the model that ships.
+    """
     found: dict[str, dict[str, float]] = {}
     for compared, comparison in zip(COMPARED, model["comparisons"], strict=True):
-        shares = {
-            level["label_for_charts"]: max(level.get("m_probability") or 0.0, NEVER_SEEN)
+        estimated = {
+            level["label_for_charts"]: level.get("m_probability")
             for level in comparison["comparison_levels"]
             if not level.get("is_null_level")
         }
+        if not any(estimated.values()):
+            found[compared.name] = default_model().same_person[compared.name]
+            continue
+        shares = {level: max(share or 0.0, NEVER_SEEN) for level, share in estimated.items()}
         total = sum(shares.values())
         found[compared.name] = {level: share / total for level, share in shares.items()}
     return found

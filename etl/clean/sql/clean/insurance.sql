@@ -1,6 +1,7 @@
 -- Insurance records, understood: one row per record that can be compared.
 -- Names, dates and irregular numbers come from the dictionaries; plain numbers are read here.
--- A record needs a number, or a name with a birth date; the others are in clean.rejects.
+-- A record needs a number, or a name with a birth date or an address; the others are in
+-- clean.rejects.
 with single_rows as (
     select insurance.* exclude (run_id, read_at)
     from raw.insurance as insurance
@@ -109,4 +110,4 @@ where
     id_number is not null
     or id_candidates <> ''
     or insurance_personal_id is not null
-    or (name_key is not null and birth_year is not null)
+    or (name_key is not null and (birth_year is not null or address is not null))
