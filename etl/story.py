@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Literal
 
 from etl import codes
@@ -140,6 +140,8 @@ def text(value: object, field: str = "") -> str:
     """Writes a value for a person: dates as they are written here, nothing as a dash."""
     if value is None or value == "":
         return "—"
+    if isinstance(value, datetime):
+        return f"{value:%d/%m/%Y %H:%M:%S}"
     if isinstance(value, date):
         return f"{value:%d/%m/%Y}"
     if field == "gender" and str(value) in said.GENDERS:
@@ -239,12 +241,14 @@ def born(row: Row) -> Words:
     """Says a birth date and how much of it is known."""
     if row["birth_year"] is None:
         return Words("—", "—")
-    precision = said.PRECISION[row["birth_precision"]]
     shown = {
         "day": text(row["birth_date"]),
         "month": f"{row['birth_month'] or 0:02d}/{row['birth_year']}",
         "year": str(row["birth_year"]),
     }[row["birth_precision"]]
+    if row["birth_precision"] == "day":
+        return Words(shown, shown)
+    precision = said.PRECISION[row["birth_precision"]]
     return Words(f"{shown} ({precision.vi})", f"{shown} ({precision.en})")
 
 
@@ -459,8 +463,10 @@ def _conclusion(person: Person, story: Story) -> Iterator[Words]:
     if person.match_probability is not None:
         likely = said.chance(person.match_probability)
         yield Words(
-            f"Sau khi so sánh, khả năng là cùng một người: {likely.vi}.",
-            f"After comparing, that it is the same person: {likely.en}.",
+            "Sau khi so sánh, cả với những công dân gần giống khác và với khả năng người này "
+            f"không có trong CSDL dân cư, khả năng là cùng một người: {likely.vi}.",
+            "After comparing, also with other citizens who are near and with the chance that the "
+            f"person is not in the register, that it is the same person: {likely.en}.",
         )
     reason = said.REASONS[person.reason]
     if person.reason == "weak_evidence":

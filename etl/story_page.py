@@ -188,7 +188,7 @@ def waterfall_chart(person: Person) -> dict[str, Any]:
     ends = [bar[side] for bar in bars for side in ("start", "end")]
     low, high = 3 * math.floor(min(ends) / 3), 3 * math.ceil(max(*ends, 1) / 3)
     base = alt.Chart(alt.InlineData(values=bars)).encode(
-        y=alt.Y("what:N", sort=order, title=None, axis=alt.Axis(labelLimit=260, ticks=False))
+        y=alt.Y("what:N", sort=order, title=None, axis=alt.Axis(labelLimit=330, ticks=False))
     )
     odds = alt.X(
         "start:Q",
@@ -204,16 +204,22 @@ def waterfall_chart(person: Person) -> dict[str, Any]:
         alt.Chart(alt.InlineData(values=[{"at": 0}])).mark_rule(strokeDash=[3, 3]).encode(x="at:Q")
     )
     right = base.mark_text(align="left", dx=5).encode(x="right:Q", text="label:N")
-    chart = alt.layer(drawn, middle, right).properties(width=430, height=alt.Step(26))
-    spec: dict[str, Any] = chart.configure_view(stroke=None).to_dict()
+    chart = alt.layer(drawn, middle, right).properties(width=470, height=alt.Step(28))
+    spec: dict[str, Any] = _readable_sizes(chart).to_dict()
     # Without its schema's address the chart says what it is by its shape.
     del spec["$schema"]
     return spec
 
 
+def _readable_sizes(chart: Any) -> Any:
+    font = "system-ui, 'Noto Sans', sans-serif"
+    sized = chart.configure(font=font, view={"stroke": None})
+    return sized.configure_axis(labelFontSize=12, titleFontSize=12).configure_text(fontSize=12)
+
+
 def _bars(person: Person) -> list[dict[str, Any]]:
     """The steps from the odds before comparing to those after, in powers of ten."""
-    prior, total = person.prior_weight or 0.0, person.match_weight or 0.0
+    prior, total = person.prior_weight or 0.0, _log_odds(person.match_probability or 0.0)
     bars = [_bar("prior", 0.0, prior, COMPARED["prior"])]
     reached = prior
     for name in COMPARISONS:
@@ -225,8 +231,16 @@ def _bars(person: Person) -> list[dict[str, Any]]:
         side = "for" if weight > 0 else "against"
         bars.append(_bar(side, reached, reached + weight, label))
         reached += weight
+    # Other citizens who are near, and that the person may be in no register.
+    bars.append(_bar("for" if total > reached else "against", reached, total, COMPARED["rest"]))
     bars.append(_bar("total", 0.0, total, COMPARED["total"]))
     return bars
+
+
+def _log_odds(probability: float) -> float:
+    """Turns a probability into bits, short of the certainty that rounding would make of it."""
+    kept = min(max(probability, 1e-15), 1 - 1e-15)
+    return math.log2(kept / (1 - kept))
 
 
 def _bar(kind: str, start: float, end: float, label: Words) -> dict[str, Any]:

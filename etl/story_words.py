@@ -47,14 +47,14 @@ COMPARED = {
     "place": Words("Tỉnh", "Province"),
     "address": Words("Địa chỉ", "Address"),
     "number": Words("Các số", "Numbers"),
-    "total": Words("Tất cả", "All together"),
+    "rest": Words("So với các khả năng khác", "Against the other possibilities"),
+    "total": Words("Kết luận", "Conclusion"),
 }
 
 GENDERS = {"M": Words("Nam", "male"), "F": Words("Nữ", "female")}
 CITIZEN_STATUS = {"alive": Words("còn sống", "alive"), "deceased": Words("đã mất", "deceased")}
 
 PRECISION = {
-    "day": Words("biết đến ngày", "known to the day"),
     "month": Words("chỉ biết tháng và năm", "only month and year are known"),
     "year": Words("chỉ biết năm", "only the year is known"),
 }
