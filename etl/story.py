@@ -265,6 +265,8 @@ _ENDED = {
     "not_reached": Words("không cần đến", "not needed"),
 }
 
+_NO_STEP_LEFT = Words("không tìm thấy, hết các bước", "nothing found, and no step is left")
+
 _NOTHING_TO_LOOK_WITH = {
     "personal_id": Words(
         "Hồ sơ không có số định danh 12 chữ số dùng được.",
@@ -301,11 +303,12 @@ _NO_NAME = Words("Hồ sơ không có họ tên dùng được.", "The record ha
 
 def _step(tried: Tried, story: Story) -> Step:
     label = codes.labels()[tried.step]
+    is_last = tried is story.steps[-1] and tried.outcome == "went_on"
     return Step(
         tried.step,
         Words(label.vi, label.en),
         tried.outcome,
-        _ENDED[tried.outcome],
+        _NO_STEP_LEFT if is_last else _ENDED[tried.outcome],
         tuple(dict.fromkeys(_found(tried, story))),
     )
 
@@ -348,6 +351,8 @@ def _pair(step: str, pair: Row) -> Words:
     if pair["verdict"] == "none":
         return Words("Cán bộ: không phải của công dân nào.", "A steward: it is no citizen's.")
     if pair["verdict"] == "link":
+        if step == "probabilistic":
+            reason = said.REASONS["overwhelming"]
         return Words(
             f"Tìm thấy một công dân: {agreeing.vi}. Ghép, vì {reason.vi}.",
             f"One citizen found: {agreeing.en}. Linked, because {reason.en}.",

@@ -22,6 +22,14 @@ from etl.story_text import MARKS, TITLES
 from etl.story_words import COMPARED, LEVELS, Words, times
 
 _COLOURS = {"prior": "#8a94a6", "for": "#2e8b57", "against": "#c0392b", "total": "#1f4e79"}
+_LEGEND = Words(
+    "Mỗi thanh là một điều được so sánh. Xanh lá làm tăng khả năng là cùng một người, đỏ làm giảm; "
+    "× 1.000 là tăng 1.000 lần. Các khả năng khác: những công dân gần giống, và khả năng người này "
+    "không có trong CSDL dân cư.",
+    "Each bar is one thing compared. Green makes it more probable that this is the same person, "
+    "red less; × 1,000 is 1,000 times more. Other possibilities: citizens who are near, and that "
+    "the person is not in the population register.",
+)
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
     "script-src 'unsafe-inline' 'unsafe-eval'"  # vega compiles its expressions
@@ -142,7 +150,12 @@ def _person(candidate: Candidate, has_chart: bool) -> str:
         for piece in candidate.evidence
     )
     conclusion = "".join(f"<p>{_both(line)}</p>" for line in candidate.conclusion)
-    chart = f'<div class="chart" id="chart{candidate.rank}"></div>' if has_chart else ""
+    chart = (
+        f'<div class="chart" id="chart{candidate.rank}"></div>'
+        f'<p class="legend">{_both(_LEGEND)}</p>'
+        if has_chart
+        else ""
+    )
     return (
         f"<article><h3>{_both(candidate.title)}</h3><dl>{facts}</dl>"
         f'<ul class="evidence">{evidence}</ul>{chart}'
@@ -204,7 +217,7 @@ def waterfall_chart(person: Person) -> dict[str, Any]:
         alt.Chart(alt.InlineData(values=[{"at": 0}])).mark_rule(strokeDash=[3, 3]).encode(x="at:Q")
     )
     right = base.mark_text(align="left", dx=5).encode(x="right:Q", text="label:N")
-    chart = alt.layer(drawn, middle, right).properties(width=470, height=alt.Step(28))
+    chart = alt.layer(middle, drawn, right).properties(width=470, height=alt.Step(28))
     spec: dict[str, Any] = _readable_sizes(chart).to_dict()
     # Without its schema's address the chart says what it is by its shape.
     del spec["$schema"]

@@ -47,7 +47,7 @@ COMPARED = {
     "place": Words("Tỉnh", "Province"),
     "address": Words("Địa chỉ", "Address"),
     "number": Words("Các số", "Numbers"),
-    "rest": Words("So với các khả năng khác", "Against the other possibilities"),
+    "rest": Words("Các khả năng khác", "Other possibilities"),
     "total": Words("Kết luận", "Conclusion"),
 }
 
@@ -115,6 +115,7 @@ CONTRADICTING = frozenset({"given_shared", "surname_shared", "different"})
 
 REASONS = {
     "agrees": Words("mọi điều cần khớp đều khớp", "all that must agree agrees"),
+    "overwhelming": Words("bằng chứng áp đảo", "the evidence is overwhelming"),
     "decided": Words("cán bộ đã quyết định", "a steward decided so"),
     "several_citizens": Words(
         "có người khác cũng khớp gần như vậy", "somebody else fits nearly as well"
