@@ -265,6 +265,14 @@ _ENDED = {
     "not_reached": Words("không cần đến", "not needed"),
 }
 
+_STEWARD = {
+    "none": Words("Cán bộ: không phải của công dân nào.", "A steward: it is no citizen's."),
+    "other": Words(
+        "Công dân mà cán bộ đã chọn không còn trong CSDL dân cư.",
+        "The citizen whom a steward chose is no longer in the population register.",
+    ),
+}
+
 _NO_STEP_LEFT = Words("không tìm thấy, hết các bước", "nothing found, and no step is left")
 
 _NOTHING_TO_LOOK_WITH = {
@@ -348,8 +356,8 @@ def _pair(step: str, pair: Row) -> Words:
     """Says what came of one citizen that a step found, without saying who that is."""
     agreeing = _agreement(pair)
     reason = said.REASONS[pair["reason"]]
-    if pair["verdict"] == "none":
-        return Words("Cán bộ: không phải của công dân nào.", "A steward: it is no citizen's.")
+    if step == "steward" and pair["verdict"] != "link":
+        return _STEWARD[pair["verdict"]]
     if pair["verdict"] == "link":
         if step == "probabilistic":
             reason = said.REASONS["overwhelming"]
