@@ -30,7 +30,7 @@ OPTIONS = [
 ]
 PAGES = {
     "lineage.png": ("/asset-groups", (1500, 560)),
-    "core.png": ("/locations/doisoat/asset-groups/4_core/lineage", (2000, 1400)),
+    "core.png": ("/locations/doisoat/asset-groups/4_core/lineage", (2600, 1700)),
     "checks.png": ("/assets/core/reconciled?view=checks", (1500, 850)),
 }
 

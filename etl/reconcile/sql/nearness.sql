@@ -61,14 +61,14 @@ create or replace temp macro block_keys(
 ) as
 [
     birth_key(birth_date, ''),
-    birth_key(birth_date, split_part(name_key, ' ', -1)),
-    birth_key(birth_date, split_part(name_key, ' ', 1)),
-    birth_key(birth_date, province_code),
+    birth_key(birth_date, 'given ' || split_part(name_key, ' ', -1)),
+    birth_key(birth_date, 'surname ' || split_part(name_key, ' ', 1)),
+    birth_key(birth_date, 'place ' || province_code),
     name_block(name_key, 0, ''),
     name_block(name_key, birth_year, ''),
     name_block(name_key, 0, province_code),
     name_block(name_key, birth_year, province_code),
-    name_block(split_part(name_key, ' ', -1), birth_year, province_code),
+    name_block('given ' || split_part(name_key, ' ', -1), birth_year, province_code),
     if(address is not null, hash('address', lower(address)), null)
 ];
 
