@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from etl.reconcile.model import COMPARED, Model, default_model, splink_settings
-from etl.reconcile.training import keep, train
+from etl.reconcile.training import Trained, keep, train
 from etl.simulate import SimulationSpec, write_database
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.reference import current_model, load_reference
@@ -252,10 +252,16 @@ def test_the_model_that_ships_has_a_share_for_every_level() -> None:
     assert Model.from_json(model.to_json()) == model
 
 
+@pytest.fixture(scope="module")
+def trained(warehouse: Warehouse) -> Trained:
+    """A model of these registers; training takes half a minute."""
+    return train(warehouse, seed=3)
+
+
 def test_training_needs_no_labels_and_the_same_seed_gives_the_same_model(
-    warehouse: Warehouse,
+    warehouse: Warehouse, trained: Trained
 ) -> None:
-    first, again = train(warehouse, seed=3).model, train(warehouse, seed=3).model
+    first, again = trained.model, train(warehouse, seed=3).model
 
     assert first.same_person == again.same_person
     name, birth = first.same_person["name"], first.same_person["birth"]
@@ -266,9 +272,8 @@ def test_training_needs_no_labels_and_the_same_seed_gives_the_same_model(
     assert 0.002 < name["middle_missing"] < 0.03
 
 
-def test_the_model_trained_last_is_the_one_in_use(warehouse: Warehouse) -> None:
+def test_the_model_trained_last_is_the_one_in_use(warehouse: Warehouse, trained: Trained) -> None:
     assert current_model(warehouse).version == default_model().version
-    trained = train(warehouse, seed=4)
     keep(warehouse, trained.model)
     load_reference(warehouse)
 
