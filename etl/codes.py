@@ -236,8 +236,8 @@ REJECT_LABELS: tuple[Label, ...] = (
     ),
     Label(
         "nothing_to_compare",
-        "Không đủ thông tin để so sánh (cần tên và ngày sinh, hoặc một số)",
-        "Nothing usable to compare: needs a name and a birth date, or a number",
+        "Không đủ thông tin để so sánh (cần tên với ngày sinh hoặc địa chỉ, hoặc một số)",
+        "Nothing usable to compare: needs a name with a birth date or an address, or a number",
     ),
     Label(
         "personal_id_invalid",
