@@ -121,8 +121,8 @@ def _store(
 ) -> int:
     """Writes the batches, every column as text, with run and read time beside each row.
 
-    Parquet takes a register in with half the work of a DuckDB table, in a third of the space;
-    both seen in benchmarks/extract.py. The codes that repeat are worth a dictionary, names
+    Parquet takes a register in with half the work of a DuckDB table, in a third of the space. The
+    codes that repeat are worth a dictionary, names
     and numbers are not.
 
     Returns:
