@@ -331,7 +331,7 @@ def _warehouse(
 _LOOKED_UP = """
     select
         count(names.name_key), count(births.birth_year), count(genders.value),
-        count(if(is_plain_number(recorded.id_number, 12), recorded.id_number, ids.number))
+        count(if(ids.raw is null, recorded.id_number, ids.number))
     from raw.insurance as recorded
     left join clean.names as names on recorded.full_name = names.raw
     left join clean.births as births on recorded.date_of_birth = births.raw

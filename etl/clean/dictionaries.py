@@ -7,8 +7,10 @@ normaliser begins them anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
@@ -21,8 +23,8 @@ from etl.warehouse.statements import TableName
 
 _Field = Literal["id", "insurance", "card", "personal"]
 
-STRINGS_PER_BATCH = 250_000
-"""How many distinct strings are held in Python at a time, so that memory stays flat."""
+STRINGS_PER_BATCH = 122_880
+"""How many distinct strings a core holds at a time, so that memory stays flat: a row group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +46,21 @@ class Dictionary:
     where: str = "true"
 
 
+def _names(raw: pa.Array) -> pa.Table:
+    return bulk.normalise_names(raw, workers=1)  # the batches already take a core each
+
+
 def _numbers(field: _Field) -> Callable[[pa.Array], pa.Table]:
     return lambda raw: bulk.normalise_numbers(raw, field)
 
 
-_IRREGULAR = "trim(raw) <> '' and not is_plain_number(raw, 12)"
+_IRREGULAR = "not is_plain_number(raw, 12)"
 
 DICTIONARIES: tuple[Dictionary, ...] = (
     Dictionary(
         "names",
         (("insurance", "full_name"), ("population", "full_name")),
-        bulk.normalise_names,
+        _names,
     ),
     Dictionary(
         "births",
@@ -100,7 +106,7 @@ DICTIONARIES: tuple[Dictionary, ...] = (
         (("insurance", "health_card_number"),),
         _numbers("card"),
         "card",
-        "trim(raw) <> '' and not is_plain_number(raw, 10) and not is_plain_card(raw)",
+        "not is_plain_number(raw, 10) and not is_plain_card(raw)",
     ),
     Dictionary(
         "numbers", (("population", "personal_id"),), _numbers("personal"), "personal", _IRREGULAR
@@ -108,7 +114,7 @@ DICTIONARIES: tuple[Dictionary, ...] = (
 )
 
 _FORMER = """
-    select distinct trim(unnest(string_split_regex(former_id_numbers, '[;,|]'))) as raw
+    select trim(unnest(string_split_regex(former_id_numbers, '[;,|]'))) as raw
     from raw.population
     where former_id_numbers is not null
 """
@@ -151,38 +157,46 @@ def _discard_future(warehouse: Warehouse, name: TableName) -> None:
 
 
 def _extend_one(warehouse: Warehouse, name: TableName, dictionary: Dictionary) -> int:
-    """Adds one field's new strings, a batch at a time."""
+    """Adds one field's new strings, a batch at a time, each core with one of its own."""
     if not warehouse.exists(name):
-        warehouse.load(name, _marked(dictionary, pa.array([], pa.string())))
+        warehouse.make(name, _marked(dictionary, pa.array([], pa.string())))
     warehouse.connection.execute(
         f"create or replace temp table unknown_strings as {_unknown(name, dictionary)}"
     )
     try:
         total = warehouse.number("select count(*) from unknown_strings")
-        understood: pa.Table | None = None
-        with ThreadPoolExecutor(1) as writer:
-            for start in range(0, total, STRINGS_PER_BATCH):
-                strings = warehouse.arrow(
-                    "select raw from unknown_strings where rowid between $first and $last",
-                    {"first": start, "last": start + STRINGS_PER_BATCH - 1},
-                )
-                # One batch is written while the next is understood: each is half of the work.
-                writing = None
-                if understood is not None:
-                    writing = writer.submit(warehouse.append, name, understood)
-                understood = _marked(dictionary, strings.column(0).combine_chunks())
-                if writing is not None:
-                    writing.result()
-        if understood is not None:
-            warehouse.append(name, understood)
+        cores = os.cpu_count() or 1
+        with ThreadPoolExecutor(cores) as pool:
+            at_work: deque[Future[None]] = deque()
+            for batch in _unknown_batches(warehouse, total):
+                if len(at_work) == cores:
+                    at_work.popleft().result()
+                at_work.append(pool.submit(_keep, warehouse.beside(), name, dictionary, batch))
+            for work in at_work:
+                work.result()
         return total
     finally:
         warehouse.connection.execute("drop table unknown_strings")
 
 
+def _unknown_batches(warehouse: Warehouse, total: int) -> Iterator[pa.Array]:
+    for start in range(0, total, STRINGS_PER_BATCH):
+        strings = warehouse.arrow(
+            "select raw from unknown_strings where rowid between $first and $last",
+            {"first": start, "last": start + STRINGS_PER_BATCH - 1},
+        )
+        yield strings.column(0).combine_chunks()
+
+
+def _keep(warehouse: Warehouse, name: TableName, dictionary: Dictionary, raw: pa.Array) -> None:
+    """Understands strings and adds them to the dictionary."""
+    warehouse.append(name, _marked(dictionary, raw))
+    warehouse.connection.close()
+
+
 def _unknown(name: TableName, dictionary: Dictionary) -> str:
     parts: list[str] = [
-        f"select distinct {column} as raw from raw.{register} where {column} is not null"  # noqa: S608
+        f"select {column} as raw from raw.{register} where {column} is not null"  # noqa: S608
         for register, column in dictionary.sources
     ]
     if dictionary.field == "id":
@@ -190,10 +204,8 @@ def _unknown(name: TableName, dictionary: Dictionary) -> str:
     known = f"select raw from {name.sql}"  # noqa: S608
     if dictionary.field:
         known += f" where field = '{dictionary.field}'"
-    return (
-        f"select distinct raw from ({' union '.join(parts)}) "  # noqa: S608 - our own names
-        f"where {dictionary.where} and raw not in ({known})"
-    )
+    recorded = f"select distinct raw from ({' union all '.join(parts)}) where {dictionary.where}"  # noqa: S608
+    return f"select raw from ({recorded}) anti join ({known}) using (raw)"  # noqa: S608 - our own names
 
 
 def _marked(dictionary: Dictionary, raw: pa.Array) -> pa.Table:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # Arrow works outside the interpreter lock, so threads use every core; below this they save nothing.
 # Processes were measured slower than one thread: their rows travel twice.
 PARALLEL_FROM = 300_000
-_CHUNK = 50_000
+_CHUNK = 125_000
 
 NAME_SCHEMA = pa.schema([(column, pa.string()) for column in ("raw", *COLUMNS)])
 BIRTH_SCHEMA = pa.schema(

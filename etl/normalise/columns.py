@@ -2,7 +2,7 @@
 
 Belongs here: splitting a column into tokens, looking each distinct token up once, putting the
 columns together again; telling numbers and dates that are right as they stand. Does not belong
-here: any rule. Rows that need one are handed to ``names.resolve``, ``parse_number`` or
+here: any rule. Rows that need one are handed to ``names``, ``parse_number`` or
 ``parse_birth`` one by one, so both paths give the same rows.
 """
 
@@ -128,7 +128,7 @@ def _after_care(raw: Array, rows: _Rows) -> list[Array]:
     where = np.flatnonzero(rows.care)
     texts = raw.take(pa.array(where)).to_pylist()
     resolved = [
-        names.resolve(text) if text is not None else names.rejected_name("name_missing")
+        names.resolve_unsettled(text) if text is not None else names.rejected_name("name_missing")
         for text in texts
     ]
     chosen = pa.array(rows.care)

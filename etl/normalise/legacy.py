@@ -294,21 +294,33 @@ class _Word(NamedTuple):
     text: str
     reading: _Reading
     clean: bool
-    inner_capitals: int
+    inner_capitals: bool
     small_initial: bool
 
 
-@lru_cache(maxsize=1 << 17)
-def _read_word(word: str, decoder: int | None) -> _Word:
-    """A word as it stands, or decoded; names are made of few words, so most are looked up."""
-    text = word
-    if decoder is not None:
-        text = unicodedata.normalize("NFC", _DECODERS[decoder].decode(word))
+class _Readings(NamedTuple):
+    """One word as it stands and, from index 1 on, under each of ``_DECODERS``."""
+
+    words: tuple[_Word, ...]
+    readable: tuple[int, ...]
+
+
+@lru_cache(maxsize=1 << 16)
+def _readings(word: str) -> _Readings:
+    """All readings of a word; names are made of few words, so most are looked up."""
+    read = [_read(word, _judge(word))]
+    for decoder in _DECODERS:
+        text = unicodedata.normalize("NFC", decoder.decode(word))
+        read.append(_read(text, _judge(text.lower())))
+    return _Readings(tuple(read), tuple(word.reading.readable for word in read))
+
+
+def _read(text: str, reading: _Reading) -> _Word:
     return _Word(
         text,
-        _judge(text if decoder is None else text.lower()),
+        reading,
         _NAME_CHARACTERS.issuperset(text.lower()),
-        sum(a.islower() and b.isupper() for a, b in pairwise(text)),
+        any(a.islower() and b.isupper() for a, b in pairwise(text)),
         text.startswith("đ"),
     )
 
@@ -324,26 +336,37 @@ def _together(read: list[_Word]) -> _Reading:
 
 def _odd_capitals(text: str, read: list[_Word]) -> int:
     """Words of a decoded text whose capitals no typist would choose: HiỀn, or đào Hoàng."""
-    inner = sum([word.inner_capitals > 0 for word in read])
+    inner = sum([word.inner_capitals for word in read])
     return inner if text.islower() else inner + sum([word.small_initial for word in read])
 
 
 def _candidates(text: str) -> Iterator[tuple[_Reading, Decoding]]:
+    """The readings that are believed, of those that leave the fewest words unread."""
     source = as_bytes(text)
     if source is None:
         return
-    words = [word for word in source.split(" ") if word]
-    before = _together([_read_word(word, None) for word in words])
-    for index, decoder in enumerate(_DECODERS):
-        read = [_read_word(word, index) for word in words]
-        if sum([word.reading.readable for word in read]) <= before.readable:
+    words = [_readings(word) for word in source.split(" ") if word]
+    as_stored, *decoded = map(sum, zip(*[word.readable for word in words], strict=True))
+    before, most = None, as_stored + 1
+    for index in sorted(range(len(decoded)), key=decoded.__getitem__, reverse=True):
+        if decoded[index] < most:
+            return
+        read = [word.words[index + 1] for word in words]
+        if not all([word.clean for word in read]):
             continue
+        before = before or _together([word.words[0] for word in words])
         after = _together(read)
-        if not all([word.clean for word in read]) or not _accepts(text, before, after):
-            continue
-        decoded = " ".join([word.text for word in read])
-        odds = decoder.prior - _ODD_CAPITAL_COST * _odd_capitals(decoded, read)
-        yield after._replace(likelihood=after.likelihood + odds), Decoding(decoded, decoder.note)
+        if _accepts(text, before, after):
+            most = decoded[index]
+            yield _with_odds(_DECODERS[index], after, read)
+
+
+def _with_odds(
+    decoder: _Decoder, reading: _Reading, read: list[_Word]
+) -> tuple[_Reading, Decoding]:
+    text = " ".join([word.text for word in read])
+    odds = decoder.prior - _ODD_CAPITAL_COST * _odd_capitals(text, read)
+    return reading._replace(likelihood=reading.likelihood + odds), Decoding(text, decoder.note)
 
 
 def undo_utf8(text: str) -> str | None:
@@ -361,6 +384,8 @@ def undo_utf8(text: str) -> str | None:
 
 def _read_as_utf8(text: str) -> Iterator[str]:
     for source in _byte_strings(text):
+        if not _LEAD_AND_NEXT.search(source):
+            continue
         with suppress(UnicodeDecodeError):
             decoded = source.decode("utf-8")
             if not decoded.isascii():
@@ -379,6 +404,8 @@ def _is_latin(char: str) -> bool:
     return letter or char in TONE_MARKS[1:] or char == "\u2019"
 
 
+# The first two bytes of any letter beyond ASCII in UTF-8; most mojibake has no such pair.
+_LEAD_AND_NEXT = re.compile(b"[\xc2-\xf4][\x80-\xbf]")
 # What a Macintosh shows for the bytes that begin an accented letter in UTF-8.
 _MAC_LEADS = re.compile("[\u221a\u0192\u2206\u00b7]")
 

@@ -227,6 +227,11 @@ def resolve(raw: str) -> NameRow:
     return _resolve_plain(raw) or _resolve_tidied(raw) or _resolve_with_care(raw)
 
 
+def resolve_unsettled(raw: str) -> NameRow:
+    """``resolve`` for a name that looking up its tidied words did not settle."""
+    return resolve(raw) if len(raw) > _MAX_RAW_LENGTH else _resolve_with_care(raw)
+
+
 def _resolve_plain(raw: str) -> NameRow | None:
     """The name, if each of its words is plain letters."""
     if len(raw) > MAX_NAME_LENGTH:

@@ -27,6 +27,7 @@ Kind = Literal["personal", "cmnd", "insurance", "card"]
 
 _MAX_RAW_LENGTH = 300  # Room for an identity card's QR text.
 _MAX_DIGITS = 15
+_SHORTEST_PAIR = 19  # Two numbers of nine digits and what stands between them.
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,9 @@ class _Cleaned(NamedTuple):
 
 
 def _cleaned(raw: str) -> _Cleaned:
+    text = raw.strip()
+    if text.isascii() and text.isalnum():
+        return _Cleaned(text.upper(), ())
     repairs: list[str] = []
 
     def step(before: str, after: str, repair: str) -> str:
@@ -125,9 +129,9 @@ def _cleaned(raw: str) -> _Cleaned:
             repairs.append(repair)
         return after
 
-    text = raw.strip()
-    text = step(text, _INVISIBLE.sub("", text), "invisible_characters")
-    text = step(text, unicodedata.normalize("NFKC", text), "full_width").strip()
+    if not (text.isascii() and text.isprintable()):
+        text = step(text, _INVISIBLE.sub("", text), "invisible_characters")
+        text = step(text, unicodedata.normalize("NFKC", text), "full_width").strip()
     text = step(text, text.strip("'\"`\u2018\u2019\u00b4= "), "apostrophe")
     text = step(text, _DECIMAL.sub("", text), "decimal_point")
     text = step(text, _SEPARATORS.sub("", text), "separators")
@@ -162,7 +166,7 @@ def parse_number(
         A number, or candidates, or the reason for neither.
     """
     parsed = _parsed(raw, field)
-    sex = parse_gender(gender)
+    sex = parse_gender(gender) if gender is not None else None
     if birth_year is None and sex is None:
         return parsed
     parsed = _settled(parsed, birth_year, sex)
@@ -207,9 +211,9 @@ def _parsed(raw: str | None, field: Field) -> ParsedNumber:
         if from_qr:
             return from_qr
     cleaned = _cleaned(raw)
-    if cleaned.text.strip("-").lower() in stand_ins() or raw.strip().lower() in stand_ins():
+    if cleaned.text.strip("-").lower() in stand_ins() or raw.lower() in stand_ins():
         return ParsedNumber(reject="number_placeholder")
-    if _SCIENTIFIC.fullmatch(raw.strip(" '\"=")):
+    if "E" in cleaned.text and _SCIENTIFIC.fullmatch(raw.strip(" '\"=")):
         return ParsedNumber(reject="number_scientific")
     several = _several(raw, field)
     return several or _by_shape(cleaned, field)
@@ -220,13 +224,15 @@ def _from_qr(raw: str, field: Field) -> ParsedNumber | None:
     parts = [part.strip() for part in raw.split("|")]
     if len(parts) < 4 or not re.fullmatch(r"\d{12}", parts[0]) or field == "card":
         return None
-    return replace(_by_shape(_Cleaned(parts[0], ("qr_text",)), field))
+    return _by_shape(_Cleaned(parts[0], ("qr_text",)), field)
 
 
 def _several(raw: str, field: Field) -> ParsedNumber | None:
     """Two whole numbers in one cell: the personal number leads, the older one is a candidate."""
-    parts = [_SEPARATORS.sub("", part) for part in _SEVERAL.split(raw.strip())]
-    if field != "id" or len(parts) < 2 or not all(re.fullmatch(r"\d{9}|\d{12}", p) for p in parts):
+    if field != "id" or len(raw) < _SHORTEST_PAIR:
+        return None
+    parts = [_SEPARATORS.sub("", part) for part in _SEVERAL.split(raw)]
+    if len(parts) < 2 or not all(re.fullmatch(r"\d{9}|\d{12}", p) for p in parts):
         return None
     personal = sorted({part for part in parts if len(part) == 12})
     others = tuple(part for part in dict.fromkeys(parts) if part not in personal[:1])
@@ -243,14 +249,13 @@ def _by_shape(cleaned: _Cleaned, field: Field) -> ParsedNumber:
     if not (text.isascii() and text.isdigit()):
         digits = _letters_read_as_digits(text)
         if digits is None:
-            return ParsedNumber(repairs=repairs, reject="number_malformed")
+            return _malformed(repairs)
         text, repairs = digits, (*repairs, "letter_for_digit")
     if len(text) > _MAX_DIGITS:
         return ParsedNumber(repairs=repairs, reject="number_too_long")
     if len(set(text)) == 1 and len(text) >= 8:
         return ParsedNumber(repairs=repairs, reject="number_placeholder")
-    parsed = _READERS[field](text)
-    return replace(parsed, repairs=repairs + parsed.repairs) if repairs else parsed
+    return _READERS[field](text, repairs)
 
 
 def _card(text: str, repairs: tuple[str, ...], field: Field) -> ParsedNumber:
@@ -273,7 +278,7 @@ def _card(text: str, repairs: tuple[str, ...], field: Field) -> ParsedNumber:
 # --- reading digits, by field ---------------------------------------------------------------------
 
 
-def _personal(number: str, *repairs: str) -> ParsedNumber:
+def _personal(number: str, repairs: tuple[str, ...]) -> ParsedNumber:
     warnings = () if number[:3] in places() else ("unknown_place_code",)
     if int(number[3]) > 3:
         warnings = (*warnings, "century_in_future")
@@ -291,43 +296,49 @@ def _zeros_lost(digits: str) -> str | None:
     return number if fits else None
 
 
-def _read_personal(text: str) -> ParsedNumber:
+def _read_personal(text: str, repairs: tuple[str, ...]) -> ParsedNumber:
     if len(text) == 12:
-        return _personal(text)
+        return _personal(text, repairs)
     number = _zeros_lost(text)
-    return _personal(number, "lost_zeros") if number else ParsedNumber(reject="number_malformed")
+    if number:
+        return _personal(number, (*repairs, "lost_zeros"))
+    return _malformed(repairs)
 
 
-def _read_id(text: str) -> ParsedNumber:
+def _malformed(repairs: tuple[str, ...]) -> ParsedNumber:
+    return ParsedNumber(repairs=repairs, reject="number_malformed")
+
+
+def _read_id(text: str, repairs: tuple[str, ...]) -> ParsedNumber:
     if len(text) in (11, 12):
-        return _read_personal(text)
+        return _read_personal(text, repairs)
     if len(text) == 9:
-        return ParsedNumber("cmnd", text)
+        return ParsedNumber("cmnd", text, None, repairs)
     if len(text) == 8:
-        return ParsedNumber("cmnd", text.zfill(9), None, ("lost_zeros",))
+        return ParsedNumber("cmnd", text.zfill(9), None, (*repairs, "lost_zeros"))
     number = _zeros_lost(text)
     if number:
         # Ten digits are an insurance number's shape too: the record must decide.
-        return ParsedNumber(candidates=(number,))
-    return ParsedNumber(reject="number_malformed")
+        return ParsedNumber(repairs=repairs, candidates=(number,))
+    return _malformed(repairs)
 
 
-def _read_insurance(text: str) -> ParsedNumber:
+def _read_insurance(text: str, repairs: tuple[str, ...]) -> ParsedNumber:
     if len(text) == 10:
-        return ParsedNumber("insurance", text)
+        return ParsedNumber("insurance", text, None, repairs)
     if len(text) in (11, 12):
-        return _read_personal(text)
+        return _read_personal(text, repairs)
     if len(text) == 9 and text[0] != "0" and f"00{text[0]}" in places():
         # Nine digits are a CMND's shape too.
-        return ParsedNumber(candidates=(text.zfill(10),))
-    return ParsedNumber(reject="number_malformed")
+        return ParsedNumber(repairs=repairs, candidates=(text.zfill(10),))
+    return _malformed(repairs)
 
 
-def _read_card(text: str) -> ParsedNumber:
+def _read_card(text: str, repairs: tuple[str, ...]) -> ParsedNumber:
     if len(text) == 13 and text[0] in "12345":
         # Benefit level, province and number, the two letters missing.
-        return ParsedNumber(candidates=(text[3:],))
-    return _read_insurance(text)
+        return ParsedNumber(repairs=repairs, candidates=(text[3:],))
+    return _read_insurance(text, repairs)
 
 
 _READERS = {

@@ -10,13 +10,7 @@ with typed as (
 
 select distinct
     typed.personal_id,
-    case
-        when is_plain_number(typed.raw, 12) or is_plain_number(typed.raw, 9) then typed.raw
-        else numbers.number
-    end as former_number
+    if(numbers.raw is null, typed.raw, numbers.number) as former_number
 from typed
 left join clean.numbers as numbers on numbers.field = 'id' and typed.raw = numbers.raw
-where
-    is_plain_number(typed.raw, 12)
-    or is_plain_number(typed.raw, 9)
-    or numbers.number is not null
+where numbers.raw is null or numbers.number is not null

@@ -1,5 +1,6 @@
 -- Insurance records, understood: one row per record that can be compared.
--- Names, dates and irregular numbers come from the dictionaries; plain numbers are read here.
+-- Names, dates and irregular numbers come from the dictionaries. A number that its dictionary does
+-- not hold is plain: the dictionary was given every other.
 -- A record needs a number, or a name with a birth date or an address; the others are in
 -- clean.rejects.
 with single_rows as (
@@ -35,46 +36,34 @@ understood as (
         births.notes as birth_notes,
         genders.value as gender,
         case
-            when is_plain_number(recorded.id_number, 12) then 'personal'
-            when is_plain_number(recorded.id_number, 9) then 'cmnd'
-            else ids.kind
+            when ids.raw is not null then ids.kind
+            when length(recorded.id_number) = 12 then 'personal'
+            when length(recorded.id_number) = 9 then 'cmnd'
         end as id_kind,
-        case
-            when is_plain_number(recorded.id_number, 12) then recorded.id_number
-            when is_plain_number(recorded.id_number, 9) then recorded.id_number
-            else ids.number
-        end as id_number,
+        if(ids.raw is null, recorded.id_number, ids.number) as id_number,
         coalesce(ids.repairs, '') as id_repairs,
         coalesce(ids.candidates, '') as id_candidates,
+        if(recorded.id_number is null, 'number_missing', ids.reject) as id_reject,
         case
-            when trim(coalesce(recorded.id_number, '')) = '' then 'number_missing'
-            else ids.reject
-        end as id_reject,
-        case
-            when is_plain_number(recorded.insurance_number, 10) then recorded.insurance_number
             when numbers.kind = 'insurance' then numbers.number
+            when numbers.raw is null and length(recorded.insurance_number) = 10
+                then recorded.insurance_number
         end as insurance_number,
         case
-            when is_plain_number(recorded.insurance_number, 12) then recorded.insurance_number
             when numbers.kind = 'personal' then numbers.number
+            when numbers.raw is null and length(recorded.insurance_number) = 12
+                then recorded.insurance_number
         end as insurance_personal_id,
         coalesce(numbers.repairs, '') as insurance_number_repairs,
+        if(recorded.insurance_number is null, 'number_missing', numbers.reject)
+            as insurance_number_reject,
         case
-            when trim(coalesce(recorded.insurance_number, '')) = '' then 'number_missing'
-            else numbers.reject
-        end as insurance_number_reject,
-        case
-            when is_plain_card(recorded.health_card_number)
+            when cards.raw is not null then cards.card_code
+            when length(recorded.health_card_number) = 15
                 then left(recorded.health_card_number, 5)
-            else cards.card_code
         end as card_code,
-        case
-            when is_plain_card(recorded.health_card_number)
-                then right(recorded.health_card_number, 10)
-            when is_plain_number(recorded.health_card_number, 10)
-                then recorded.health_card_number
-            else cards.number
-        end as card_insurance_number,
+        if(cards.raw is null, right(recorded.health_card_number, 10), cards.number)
+            as card_insurance_number,
         coalesce(compulsory.value, false) as compulsory_si,
         coalesce(voluntary.value, false) as voluntary_si,
         coalesce(unemployment.value, false) as unemployment_insurance,

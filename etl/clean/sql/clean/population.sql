@@ -31,7 +31,7 @@ clashes as (
 understood as (
     select
         case
-            when is_plain_number(recorded.personal_id, 12) then recorded.personal_id
+            when numbers.raw is null then recorded.personal_id
             when numbers.kind = 'personal' then numbers.number
         end as personal_id,
         recorded.personal_id as recorded_personal_id,

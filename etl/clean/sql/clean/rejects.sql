@@ -91,7 +91,7 @@ population_rejects as (
             when coalesce(trim(population_copies.personal_id), '') = '' then 'record_id_missing'
             when versions > 1 then 'personal_id_conflict'
             when versions = 1 and copy_number > 1 then 'row_repeated'
-            when numbers.kind = 'personal' or is_plain_number(population_copies.personal_id, 12)
+            when numbers.kind = 'personal' or numbers.raw is null
                 then 'personal_id_conflict'
             else 'personal_id_invalid'
         end as reason,
