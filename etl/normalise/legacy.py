@@ -156,8 +156,9 @@ _VIQR_MARKS = {"^": "\u0302", "(": "\u0306", "+": "\u031b", "*": "\u031b",
                "`": "\u0300", "?": "\u0309", "~": "\u0303", "'": "\u0301",
                ".": "\u0323"}  # fmt: skip
 _VIQR_VOWEL = re.compile(r"([aeiouy])([\^(+*]?)([`?~'.]?)", re.I)
-# Signs that no name contains for another reason, as ' and . are.
-_VIQR_SURE = re.compile(r"[aeouy][\^(+*~`]|\bdd", re.I)
+# Signs that no name contains for another reason, as ' and . at the end of a word are. A question
+# mark alone is none: it also stands where a letter was lost (Hu?nh for Huỳnh).
+_VIQR_SURE = re.compile(r"[aeouy][\^(+*~`]|[aeiouy]\.[a-z]|\bdd", re.I)
 
 
 def _viqr_letter(match: re.Match[str]) -> str:
@@ -434,16 +435,19 @@ def decode_legacy(text: str) -> Decoding | None:
     Returns:
         None when the string is not mojibake, or nothing decides between two readings.
     """
-    if text.isascii():
-        return _decode_viqr(text)
+    spaced = text.replace("\u00a0", " ")
+    if spaced.isascii():
+        found = _decode_viqr(spaced)
+        if found or spaced == text:
+            return found
     repaired = undo_utf8(text)
     if repaired is not None:
         return Decoding(unicodedata.normalize("NFC", repaired), "decoded_double_utf8")
-    found = sorted(_candidates(text), key=lambda pair: pair[0], reverse=True)
-    if not found:
+    readings = sorted(_candidates(text), key=lambda pair: pair[0], reverse=True)
+    if not readings:
         return None
-    best_reading, best = found[0]
-    for reading, decoding in found[1:]:
+    best_reading, best = readings[0]
+    for reading, decoding in readings[1:]:
         lead = best_reading.likelihood - reading.likelihood
         rival = reading.readable == best_reading.readable and lead < _CLEAR_LEAD
         if rival and decoding.text.lower() != best.text.lower():

@@ -111,6 +111,17 @@ def test_what_already_reads_well_is_not_decoded(name):
     assert not [note for note in parse_name(name).notes if note.startswith("decoded")]
 
 
-@pytest.mark.parametrize("name", ["O'Brien", "H'Bung Mlo", "Nguyen Van An.", "D'Angelo Ma'ri"])
-def test_an_apostrophe_or_a_full_stop_is_not_taken_for_viqr(name):
+@pytest.mark.parametrize(
+    "name",
+    [
+        "O'Brien",
+        "H'Bung Mlo",
+        "Nguyen Van An.",
+        "D'Angelo Ma'ri",
+        "Le Thi.Hoa",
+        "St.John Ha",
+        "Hu?nh Van An",
+    ],
+)
+def test_other_signs_between_letters_are_not_taken_for_viqr(name):
     assert "decoded_viqr" not in parse_name(name).notes

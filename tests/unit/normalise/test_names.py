@@ -71,6 +71,8 @@ def test_a_dirty_spelling_becomes_canonical_and_says_why(raw, canonical, note):
         ("Nguyeãn Thò AÙnh Hoàng", "Nguyễn Thị Ánh Hồng", "decoded_vni"),
         ("Phan Thò Mai", "Phan Thị Mai", "decoded_vni"),
         ("Nguye^~n Va(n DDu+'c", "Nguyễn Văn Đức", "decoded_viqr"),
+        ("Pha.m Minh Ba?o", "Phạm Minh Bảo", "decoded_viqr"),
+        ("Nguye^~n\u00a0Va(n\u00a0An", "Nguyễn Văn An", "decoded_viqr"),
         ("Nguyá»…n VÄƒn HoÃ\u00a0ng", "Nguyễn Văn Hoàng", "decoded_double_utf8"),
         ("HoÃ ng VÄƒn An", "Hoàng Văn An", "decoded_double_utf8"),
         ("Nguy·ªÖn Th·ªã H√†", "Nguyễn Thị Hà", "decoded_double_utf8"),
