@@ -374,20 +374,11 @@ def _outcome(pairs: tuple[Row, ...]) -> Outcome:
 
 
 def _pairs(warehouse: Warehouse, record_id: str, step: str) -> tuple[Row, ...]:
-    """How the record agrees with each citizen that a step found; never who that is.
-
-    ``rule`` is what the levels alone would have given: where it is better than the verdict,
-    somebody else fits better.
-    """
+    """How the record agrees with each citizen that a step found; never who that is."""
     return _rows(
         warehouse,
-        "select pairs.verdict, pairs.reason, pairs.name_agreement, pairs.birth_agreement, "  # noqa: S608
-        "pairs.gender_agreement, verdicts.verdict as rule "
-        f"from core.step_{step} as pairs left join ref.verdicts as verdicts "
-        "on pairs.name_agreement = verdicts.name_agreement "
-        "and pairs.birth_agreement = verdicts.birth_agreement "
-        "and pairs.gender_agreement = verdicts.gender_agreement "
-        "where pairs.record_id = $id "
-        "order by pairs.verdict, pairs.reason, pairs.name_agreement, pairs.birth_agreement",
+        "select verdict, reason, name_agreement, birth_agreement, gender_agreement "  # noqa: S608
+        f"from core.step_{step} where record_id = $id "
+        "order by verdict, reason, name_agreement, birth_agreement",
         record_id,
     )

@@ -380,7 +380,7 @@ def _pair(step: str, pair: Row) -> Words:
 
 def _other_person(pair: Row, agreeing: Words) -> Words:
     """Says that a number is somebody else's: how the fields differ, never what they are."""
-    if pair["reason"] == "looks_different" and pair["rule"] in ("link", "review"):
+    if pair["reason"] == "somebody_fits_better":
         return Words(
             f"Số này là của người khác ({agreeing.vi}): có một công dân khác mang đúng họ tên và "
             "ngày sinh đã ghi. Người mang số không được nêu tên.",

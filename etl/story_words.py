@@ -139,6 +139,10 @@ REASONS = {
         "bằng chứng chưa đủ mạnh để tự động ghép",
         "the evidence is not strong enough to link without a person",
     ),
+    "somebody_fits_better": Words(
+        "có người khác mang đúng họ tên và ngày sinh đã ghi",
+        "somebody else carries exactly the recorded name and birth date",
+    ),
     "looks_different": Words("người này trông khác hẳn", "that person looks different"),
 }
 

@@ -59,6 +59,9 @@ PEOPLE = [
     person("001068900116", "Chu Văn An", "21/05/1968"),
     person("001066900117", "Phùng Khắc Khoan", "11/11/1966"),
     person("001093900118", "Vương Đình Huệ", "10/10/1993"),
+    # Two of one name and year, one of them really born on New Year's Day.
+    person("001058900121", "Tống Duy Tân", "23/04/1958"),
+    person("001058900122", "Tống Duy Tân", "01/01/1958"),
 ]  # fmt: skip
 
 RECORDS = [
@@ -69,6 +72,7 @@ RECORDS = [
     insured("number_in_insurance_column", "Tô Ngọc Vân", "15/12/1965", insurance_number="001065900111"),
     insured("other_person", "Trịnh Hoài Đức", "09/01/1951", id_number="001065900111"),
     insured("son_with_fathers_number", "Đinh Công Tráng", "17/08/1985", id_number="001060900103"),
+    insured("filler_and_a_namesake", "Tống Duy Tân", "01/01/1958", id_number="001058900121"),
     insured("twin_with_twins_number", "Mai Thị Hồng Lan", "20/11/1990", "Nữ", id_number="001190900106"),
     insured("cmnd_of_two", "Cao Bá Quát", "09/10/1972", id_number="111222333"),
     insured("former", "Nguyễn Hữu Khánh", "05/09/1980", id_number="012345678"),
@@ -191,6 +195,12 @@ def test_a_number_of_somebody_who_looks_different_names_nobody(verdicts: Verdict
 def test_a_son_with_his_fathers_number_and_name_is_not_his_father(verdicts: Verdicts):
     assert verdicts.of("son_with_fathers_number")[1:] == ("001085900104", "demographic")
     assert "ID_OTHER_PERSON" in verdicts.codes("son_with_fathers_number")
+
+
+def test_a_filler_that_a_namesake_was_really_born_on_goes_to_a_person(verdicts: Verdicts):
+    assert verdicts.of("filler_and_a_namesake")[0] == "REVIEW"
+    assert set(verdicts.candidates("filler_and_a_namesake")) == {"001058900121", "001058900122"}
+    assert "ID_OTHER_PERSON" not in verdicts.codes("filler_and_a_namesake")
 
 
 def test_a_twin_with_her_twins_number_is_not_her_twin(verdicts: Verdicts):

@@ -43,7 +43,11 @@ numbers_of_others as (
     from core.number_pairs as pairs
     anti join own_numbers
         on pairs.record_id = own_numbers.record_id and pairs.number = own_numbers.number
-    where pairs.verdict = 'other' and pairs.reason = 'looks_different'
+    anti join core.candidates as candidates
+        on pairs.record_id = candidates.record_id and pairs.personal_id = candidates.personal_id
+    where
+        pairs.verdict = 'other'
+        and pairs.reason in ('looks_different', 'somebody_fits_better')
 ),
 
 known_numbers as (

@@ -1,7 +1,7 @@
 -- Each record beside the citizens who share a key with it, by birth date and name.
 -- A key that more citizens share than block_limit is not used: Nguyễn Văn Hùng of 1990 is found by
 -- his birth date or his province. Pairs that a number brought together have been judged already:
--- a citizen who looked different then is not looked at again.
+-- a citizen who looked different then is not looked at again, unless somebody fitted only better.
 with wanted as (
     select distinct key
     from core.near_keys
@@ -39,7 +39,10 @@ pairs as (
     from core.near_keys as keys
     inner join met on keys.key = met.key
     anti join core.number_pairs as judged
-        on keys.record_id = judged.record_id and met.personal_id = judged.personal_id
+        on
+            keys.record_id = judged.record_id
+            and met.personal_id = judged.personal_id
+            and judged.reason <> 'somebody_fits_better'
 ),
 
 -- The cheaper comparison first: where the dates are of two people, the names must be near.

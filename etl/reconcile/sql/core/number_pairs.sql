@@ -54,7 +54,8 @@ compared as (
 ),
 
 -- Where name or birth is not quite right, somebody else may carry exactly the recorded name and
--- birth date: a twin, a sibling, a father. Then the number is the wrong field, not the name.
+-- birth date: a twin, a sibling, a father. Then the number is the wrong field, not the name. Where
+-- the owner has that very name and a birth date that a slip explains, either may be meant.
 outdone as (
     select distinct
         compared.record_id,
@@ -72,6 +73,10 @@ outdone as (
 judged as (
     select
         compared.*,
+        outdone.record_id is not null
+        and verdicts.verdict = 'link'
+        and name_agrees(compared.name_agreement)
+            as may_be_meant,
         case
             when outdone.record_id is not null then 'other'
             -- A number that had to be repaired is weaker: nothing else may be imperfect.
@@ -122,6 +127,7 @@ select
         when judged.verdict = 'link' and tallied.linkable > 1 then 'several_citizens'
         when judged.verdict = 'link' then 'agrees'
         when judged.verdict = 'review' then 'partial_agreement'
+        when judged.may_be_meant then 'somebody_fits_better'
         else 'looks_different'
     end as reason,
     judged.name_agreement,

@@ -98,11 +98,18 @@ numbered_links as (
     where verdict = 'link'
 ),
 
+-- Their number's owner bears the same name: two may be meant.
+contested as (
+    select distinct record_id
+    from core.number_pairs
+    where reason = 'somebody_fits_better'
+),
+
 reasoned as (
     select
         counted.*,
         case
-            when citizens > 1 then 'several_citizens'
+            when citizens > 1 or contested.record_id is not null then 'several_citizens'
             when records > 1 then 'several_records'
             when numbered_links.personal_id is not null then 'citizen_already_linked'
             when
@@ -113,6 +120,7 @@ reasoned as (
         end as reason
     from counted
     left join numbered_links on counted.personal_id = numbered_links.personal_id
+    left join contested on counted.record_id = contested.record_id
 )
 
 select

@@ -1,5 +1,7 @@
 -- Step 6, probabilistic: linked where the evidence is overwhelming, before a person where it is
 -- good, left alone where it is not.
+-- A number whose owner has the recorded name, while a namesake was born on the recorded day, leaves
+-- two who may be meant: both go before a person.
 -- A link needs a probability of being wrong below wrong_links_per_million, levels that
 -- etl/reconcile/agreement_rules.csv would accept beside a number, and a citizen whom no other
 -- record claims. A second record of one citizen is a duplicate only where everything agrees.
@@ -20,9 +22,19 @@ with taken as (
     where verdict = 'link'
 ),
 
+outdone as (
+    select distinct
+        record_id,
+        personal_id
+    from core.number_pairs
+    where reason = 'somebody_fits_better'
+),
+
 ranked as (
     select
         scores.*,
+        outdone.personal_id is not null as is_outdone,
+        bool_or(is_outdone) over (partition by scores.record_id) as is_contested,
         verdicts.verdict as rule,
         1 - parameters.wrong_links_per_million / 1e6 as needed,
         name_agrees(scores.name_agreement) and scores.birth_agreement = 'same'
@@ -38,6 +50,8 @@ ranked as (
             scores.name_agreement = verdicts.name_agreement
             and scores.birth_agreement = verdicts.birth_agreement
             and scores.gender_agreement = verdicts.gender_agreement
+    left join outdone
+        on scores.record_id = outdone.record_id and scores.personal_id = outdone.personal_id
     cross join ops.parameters as parameters
 ),
 
@@ -45,6 +59,8 @@ reasoned as (
     select
         ranked.*,
         case
+            when is_outdone then 'somebody_fits_better'
+            when is_contested then 'several_citizens'
             when match_probability < needed and contenders > 1 then 'several_citizens'
             when match_probability < needed then 'weak_evidence'
             when taken.personal_id is not null and not all_agrees then 'citizen_already_linked'
@@ -70,6 +86,7 @@ select
         when reason = 'agrees' then 'link'
         when linkable > 0 or best < review_probability then 'other'
         when match_probability >= 0.01 * best then 'review'
+        when is_contested and name_agrees(name_agreement) and birth_agreement = 'same' then 'review'
         else 'other'
     end as verdict,
     reason,
