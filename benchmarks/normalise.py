@@ -21,7 +21,6 @@ import time
 import unicodedata
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -38,8 +37,8 @@ from etl.normalise import parse_birth, parse_name, parse_number
 from etl.normalise.bulk import normalise_births, normalise_names, normalise_numbers
 from etl.normalise.files import read_rows
 from etl.normalise.legacy import single_byte_tables, vni_table
-from etl.warehouse.engine import Warehouse
-from etl.warehouse.statements import macros
+from etl.privacy import RecordKey
+from etl.warehouse.engine import Warehouse, open_warehouse
 
 Change = Callable[[str], str]
 SLOW_SAMPLE = 20_000
@@ -286,8 +285,8 @@ def bench_table(rows: int, rng: random.Random) -> None:
     })  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "warehouse.duckdb"
-        with closing(duckdb.connect(str(file))) as connection:
-            warehouse = _warehouse(connection, Path(folder), people, rows)
+        with open_warehouse(file, key=RecordKey(bytes(32))) as warehouse:
+            _fill(warehouse.connection, people, rows)
             del people
             _time_dictionaries(warehouse, rows)
     _time_rows_one_by_one(rows, rng)
@@ -298,15 +297,8 @@ def _filled_up(strings: list[str], count: int) -> list[str]:
     return (strings * (count // len(strings) + 1))[:count]
 
 
-def _warehouse(
-    connection: duckdb.DuckDBPyConnection, folder: Path, people: pa.Table, rows: int
-) -> Warehouse:
-    """A warehouse whose raw insurance table draws its rows from the people."""
-    connection.execute("set preserve_insertion_order = false")
-    for schema in ("raw", "clean"):
-        connection.execute(f"create schema {schema}")
-    for macro in macros():
-        connection.execute(macro)
+def _fill(connection: duckdb.DuckDBPyConnection, people: pa.Table, rows: int) -> None:
+    """Makes a raw insurance table that draws its rows from the people."""
     connection.register("people", people)
     drawn = {name: name for name in people.column_names} | {
         "gender": "if(row_number % 2 = 0, 'Nam', 'Nữ')",
@@ -325,7 +317,6 @@ def _warehouse(
         )
     connection.unregister("people")
     connection.execute("checkpoint")
-    return Warehouse(connection, folder)
 
 
 _LOOKED_UP = """

@@ -114,7 +114,7 @@ DICTIONARIES: tuple[Dictionary, ...] = (
 )
 
 _FORMER = """
-    select trim(unnest(string_split_regex(former_id_numbers, '[;,|]'))) as raw
+    select trim(unnest(split_numbers(former_id_numbers))) as raw
     from raw.population
     where former_id_numbers is not null
 """
@@ -159,7 +159,7 @@ def _discard_future(warehouse: Warehouse, name: TableName) -> None:
 def _extend_one(warehouse: Warehouse, name: TableName, dictionary: Dictionary) -> int:
     """Adds one field's new strings, a batch at a time, each core with one of its own."""
     if not warehouse.exists(name):
-        warehouse.make(name, _marked(dictionary, pa.array([], pa.string())))
+        warehouse.load(name, _marked(dictionary, pa.array([], pa.string())))
     warehouse.connection.execute(
         f"create or replace temp table unknown_strings as {_unknown(name, dictionary)}"
     )

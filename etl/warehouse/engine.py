@@ -99,23 +99,6 @@ class Warehouse:
         finally:
             self.connection.unregister("incoming")
 
-    def make(self, table: TableName, empty: pa.Table) -> None:
-        """Makes a table with the columns of an empty Arrow table, to be appended to.
-
-        Its text is stored as it is: packing text takes four times as long as writing it does.
-        """
-        self.connection.register("incoming", empty)
-        try:
-            described = self.rows("describe from incoming")
-        finally:
-            self.connection.unregister("incoming")
-        columns = [
-            f"{column['column_name']} {column['column_type']}"
-            + (" using compression uncompressed" if column["column_type"] == "VARCHAR" else "")
-            for column in described
-        ]
-        self.connection.execute(f"create table {table.sql} ({', '.join(columns)})")
-
     def beside(self) -> Warehouse:
         """Returns the same warehouse by a connection of its own, for another thread.
 
@@ -210,6 +193,8 @@ def _prepare(connection: duckdb.DuckDBPyConnection, key: RecordKey, limits: Engi
     connection.execute("set preserve_insertion_order = false")
     connection.execute("set enable_progress_bar = false")
     connection.execute("set autoinstall_known_extensions = false")
+    # Packing text takes a fifth of a run's processor time and saves half of the disk.
+    connection.execute("set disabled_compression_methods = 'dictionary,fsst,dict_fsst'")
     if limits.memory:
         connection.execute(f"set memory_limit = '{limits.memory}'")
     if limits.threads:

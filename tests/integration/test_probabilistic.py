@@ -102,10 +102,21 @@ def test_a_citizen_whom_a_number_brought_and_who_looked_different_does_not_come_
     warehouse: Warehouse,
 ) -> None:
     back = warehouse.number(
-        "select count(*) from core.near_pairs semi join core.number_pairs "
-        "using (record_id, personal_id)"
+        "select count(*) from core.near_pairs semi join "
+        "(from core.number_pairs where reason = 'looks_different') using (record_id, personal_id)"
     )
     assert back == 0
+
+
+def test_a_number_whose_owner_may_be_meant_is_never_decided_by_weights(
+    warehouse: Warehouse,
+) -> None:
+    contested = """
+        from core.step_probabilistic as step
+        semi join (from core.number_pairs where reason = 'somebody_fits_better') using (record_id)
+    """
+    assert warehouse.number(f"select count(*) {contested}") > 0
+    assert warehouse.number(f"select count(*) {contested} where verdict = 'link'") == 0
 
 
 def test_probabilities_of_a_record_leave_room_for_none_of_them(warehouse: Warehouse) -> None:

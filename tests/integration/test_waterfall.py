@@ -59,6 +59,10 @@ PEOPLE = [
     person("001068900116", "Chu Văn An", "21/05/1968"),
     person("001066900117", "Phùng Khắc Khoan", "11/11/1966"),
     person("001093900118", "Vương Đình Huệ", "10/10/1993"),
+    # A family of three.
+    person("001070900123", "Bùi Thế Mỹ", "02/09/1970"),
+    person("001173900124", "Quách Thị Trang", "19/05/1973", "Nữ"),
+    person("001205900125", "Bùi Minh Khang", "30/04/2005"),
     # Two of one name and year, one of them really born on New Year's Day.
     person("001058900121", "Tống Duy Tân", "23/04/1958"),
     person("001058900122", "Tống Duy Tân", "01/01/1958"),
@@ -72,6 +76,9 @@ RECORDS = [
     insured("number_in_insurance_column", "Tô Ngọc Vân", "15/12/1965", insurance_number="001065900111"),
     insured("other_person", "Trịnh Hoài Đức", "09/01/1951", id_number="001065900111"),
     insured("son_with_fathers_number", "Đinh Công Tráng", "17/08/1985", id_number="001060900103"),
+    insured("family_father", "Bùi Thế Mỹ", "02/09/1970", id_number="001070900123"),
+    insured("family_mother", "Quách Thị Trang", "19/05/1973", "Nữ", id_number="001070900123"),
+    insured("family_child", "Bùi Minh Khang", "30/04/2005", id_number="001070900123"),
     insured("filler_and_a_namesake", "Tống Duy Tân", "01/01/1958", id_number="001058900121"),
     insured("twin_with_twins_number", "Mai Thị Hồng Lan", "20/11/1990", "Nữ", id_number="001190900106"),
     insured("cmnd_of_two", "Cao Bá Quát", "09/10/1972", id_number="111222333"),
@@ -195,6 +202,15 @@ def test_a_number_of_somebody_who_looks_different_names_nobody(verdicts: Verdict
 def test_a_son_with_his_fathers_number_and_name_is_not_his_father(verdicts: Verdicts):
     assert verdicts.of("son_with_fathers_number")[1:] == ("001085900104", "demographic")
     assert "ID_OTHER_PERSON" in verdicts.codes("son_with_fathers_number")
+
+
+def test_a_family_that_shares_one_typed_number_is_told_apart(verdicts: Verdicts):
+    assert verdicts.of("family_father") == ("VERIFIED", "001070900123", "personal_id")
+    assert verdicts.of("family_mother")[1:] == ("001173900124", "demographic")
+    assert verdicts.of("family_child")[1:] == ("001205900125", "demographic")
+    for case in ("family_mother", "family_child"):
+        assert {"ID_SHARED", "ID_OTHER_PERSON"} <= verdicts.codes(case)
+    assert not verdicts.codes("family_father") & {"ID_SHARED", "ID_OTHER_PERSON"}
 
 
 def test_a_filler_that_a_namesake_was_really_born_on_goes_to_a_person(verdicts: Verdicts):

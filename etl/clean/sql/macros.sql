@@ -12,3 +12,7 @@ and try_cast(raw as ubigint) % cast(repeat('1', digits) as ubigint) <> 0;
 -- A 15-character card: object code and level, province, insurance number.
 create or replace temp macro is_plain_card(raw) as
 raw glob ('[A-Z][A-Z][1-5]' || repeat('[0-9]', 12));
+
+-- Several former numbers stand in one cell.
+create or replace temp macro split_numbers(numbers) as
+string_split(translate(numbers, ',|', ';;'), ';');

@@ -3,7 +3,7 @@
 with typed as (
     select
         personal_id,
-        trim(unnest(string_split_regex(former_id_numbers, '[;,|]'))) as raw
+        trim(unnest(split_numbers(former_id_numbers))) as raw
     from clean.population
     where former_id_numbers is not null
 )

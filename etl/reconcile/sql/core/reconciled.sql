@@ -4,7 +4,7 @@
 with coded as (
     select
         record_id,
-        string_agg(code, ';' order by code) as mismatch_codes,
+        array_to_string(list_sort(list(code)), ';') as mismatch_codes,
         bool_or(severity <> 'info') as needs_correction
     from core.mismatches
     group by record_id
