@@ -62,13 +62,26 @@ def _shown(suite: Suite, result: RuleResult) -> dg.AssetCheckResult:
         metadata={
             "meaning": rule.why,
             "observed": result.observed,
+            "expected": rule.limit,
             "owner": rule.owner.value,
-            **({"record_keys": ", ".join(result.sample)} if result.sample else {}),
+            **_to_work_on(suite, result),
             "rows_checked": result.checked,
             "rows_failed": result.failed,
             "share_failed": round(result.failed / result.checked, 6) if result.checked else 0.0,
         },
     )
+
+
+def _to_work_on(suite: Suite, result: RuleResult) -> dict[str, str]:
+    """What a person does next about the rows that fail; nothing where none does."""
+    if not result.failed:
+        return {}
+    command = f"doisoat triage {suite.table.sql}.{result.rule.name}"
+    return {
+        "next": command if result.sample else "see the meaning: the rule is about the whole table",
+        "record_keys": ", ".join(result.sample),
+        "trend": " → ".join(f"{failed:,}" for failed in result.trend),
+    }
 
 
 def suite_checks() -> list[dg.AssetChecksDefinition]:

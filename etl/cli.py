@@ -316,7 +316,7 @@ def train(
     with warehouse_between_runs(settings) as warehouse:
         trained = training.train(warehouse, seed)
         training.keep(warehouse, trained.model)
-    folder = settings.home / "models" / trained.model.version
+    folder = (settings.home / "models" / trained.model.version).resolve()
     folder.mkdir(parents=True)
     for name, page in trained.charts.items():
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
@@ -342,6 +342,65 @@ def runs(
         _print_json(found)
         return
     display.show_runs(found)
+
+
+@app.command()
+def triage(
+    context: typer.Context,
+    rule: Annotated[
+        str | None, typer.Argument(help="A rule, as table.check: list the records that fail it.")
+    ] = None,
+    record: Annotated[
+        str | None, typer.Option(help="One record's key: show its values; the look is logged.")
+    ] = None,
+    province: Annotated[str | None, typer.Option(help="Only this province, by code.")] = None,
+    employer: Annotated[str | None, typer.Option(help="Only this employer, by code.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the list to a file, .csv or .xlsx.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Work down what failed: the rules by severity and age, a rule's records, one record."""
+    from etl import triage as work
+
+    settings = _settings(context)
+    if rule is None and (record or province or employer):
+        raise ConfigError(
+            "--record, --province and --employer are about one rule's records.",
+            remedy="Name the rule first: doisoat triage clean.insurance.names_are_mostly_readable",
+        )
+    if rule is not None and record is not None:
+        row = work.read_row(settings, rule, record)
+        _print_json(row) if as_json else display.show_row(rule, record, row)
+        return
+    found = (
+        work.read_rules(settings)
+        if rule is None
+        else work.read_records(settings, rule, province=province, employer=employer)
+    )
+    if out is not None:
+        work.write_out(found, out)
+        display.console.print(f"{len(found):,} lines written to {out}.")
+    elif as_json:
+        _print_json(found)
+    elif rule is None:
+        display.show_failing_rules(found)
+    else:
+        display.show_failing_records(rule, found)
+
+
+@app.command()
+def acknowledge(
+    context: typer.Context,
+    rule: Annotated[str, typer.Argument(help="A rule, as table.check.")],
+    reason: Annotated[str, typer.Option(help="What is being done about it.")],
+    days: Annotated[int, typer.Option(min=1, max=366, help="For how long.")] = 30,
+) -> None:
+    """Note that a failure is known: no alerts until the note expires; it still counts."""
+    from etl import triage as work
+
+    until = work.acknowledge(_settings(context), rule, reason, days)
+    display.console.print(f"{rule} is acknowledged until {until:%Y-%m-%d}; it still counts.")
 
 
 @app.command()

@@ -122,6 +122,7 @@ def show_checks(failed: Sequence[dict[str, object]]) -> None:
             str(check["observed"]),
         )
     console.print(table)
+    console.print("Next: [bold]doisoat triage[/] lists what fails, by severity and age.")
 
 
 def show_error(error: DoisoatError) -> None:
@@ -150,6 +151,78 @@ def show_runs(runs: Sequence[dict[str, object]]) -> None:
             f"{run['started_at']:%Y-%m-%d %H:%M:%S}",
             *(str(run[name]) for name in ("checks", "errors", "warnings")),
         )
+    console.print(table)
+
+
+def show_failing_rules(rules: Sequence[Mapping[str, object]]) -> None:
+    """Prints the rules that rows fail: broken ones first, then what is within tolerance."""
+    if not rules:
+        console.print("[green]No row fails any rule.[/]")
+        return
+    roomy = console.width >= _ROOMY
+    columns = ("rule", "severity", ">rows", ">new", "since", "owner", "state")
+    shown = range(len(columns)) if roomy else (0, 1, 2, 4)
+    table = _table("What fails", *(columns[i] for i in shown))
+    table.columns[0].overflow = "fold"
+    table.columns[0].min_width = max(len(str(rule["rule"])) for rule in rules)
+    for rule in rules:
+        style = "dim" if rule["passed"] else "red" if rule["severity"] == "error" else "yellow"
+        cells = (
+            str(rule["rule"]),
+            f"[{style}]{rule['severity']}[/]",
+            f"{rule['failed_rows']:,}",
+            f"{rule['new_since_last_run']:,}",
+            f"{rule['first_seen']:%Y-%m-%d}" if rule["first_seen"] else "-",
+            str(rule["owner"]),
+            _state(rule),
+        )
+        table.add_row(*(cells[i] for i in shown))
+    console.print(table)
+    console.print("Next: [bold]doisoat triage RULE[/] lists a rule's records.")
+
+
+def _state(rule: Mapping[str, object]) -> str:
+    if rule["acknowledged_until"]:
+        return f"acknowledged until {rule['acknowledged_until']:%Y-%m-%d}"
+    if rule["passed"]:
+        return "within tolerance"
+    return "stops the publish" if rule["blocking"] else "to be corrected"
+
+
+_RECORDS_SHOWN = 50
+
+
+def show_failing_records(rule: str, records: Sequence[Mapping[str, object]]) -> None:
+    """Prints the records that fail a rule, by key."""
+    if not records:
+        console.print(f"[green]No row fails {rule}[/] (or none of that province or employer).")
+        return
+    columns = [name for name in records[0] if name not in ("first_run", "last_run")]
+    table = _table(f"{len(records):,} rows fail {rule}", *columns)
+    for record in records[:_RECORDS_SHOWN]:
+        table.add_row(*(_cell(record[name]) for name in columns))
+    console.print(table)
+    if len(records) > _RECORDS_SHOWN:
+        console.print(
+            f"{len(records) - _RECORDS_SHOWN:,} more: --out FILE.csv (or .xlsx) writes them all."
+        )
+    console.print(
+        f"Next: [bold]doisoat triage {rule} --record KEY[/] shows one row's values, "
+        "[bold]doisoat explain --record-key KEY[/] a record's whole story."
+    )
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:%Y-%m-%d %H:%M}" if hasattr(value, "strftime") else str(value)
+
+
+def show_row(rule: str, record_key: str, row: Mapping[str, object]) -> None:
+    """Prints one failing row with its values."""
+    table = _table(f"{rule}: {record_key}", "column", "value")
+    for name, value in row.items():
+        table.add_row(name, Text("-", "dim") if value is None else Text(visible(str(value))))
     console.print(table)
 
 

@@ -6,7 +6,10 @@ as a check (``assets/checks.py``).
 
 from expectations import clean, core, publish, raw
 from expectations.rules import Rule, Suite
+from expectations.thresholds import tuned
 
-SUITES: tuple[Suite, ...] = (*raw.SUITES, *clean.SUITES, *core.SUITES, *publish.SUITES)
+SUITES: tuple[Suite, ...] = tuple(
+    tuned(suite) for suite in (*raw.SUITES, *clean.SUITES, *core.SUITES, *publish.SUITES)
+)
 
 __all__ = ["SUITES", "Rule", "Suite"]

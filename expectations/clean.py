@@ -4,7 +4,7 @@ Belongs here: rules on normalised values and on what was set aside. Does not bel
 two registers agree (``core.py``).
 """
 
-from etl.codes import Owner, Severity
+from etl.codes import Owner
 from etl.warehouse.statements import TableName
 from expectations.rules import Kind, Rule, Suite, is_filled, is_one_of, is_unique, never
 
@@ -69,30 +69,22 @@ INSURANCE = Suite(
             "name_key",
             "A record whose name cannot be read can be found by number only. Correct the names "
             "listed at the source.",
-            mostly=0.99,
-            severity=Severity.WARNING,
             name="names_are_mostly_readable",
         ),
         is_filled(
             "birth_year",
             "A record without a birth date can hardly be verified. Correct the dates listed at "
             "the source.",
-            mostly=0.98,
-            severity=Severity.WARNING,
             name="birth_dates_are_mostly_readable",
         ),
         is_filled(
             "gender",
             "Sex is compared with the population register. Complete it at the source.",
-            mostly=0.95,
-            severity=Severity.WARNING,
             name="sexes_are_mostly_readable",
         ),
         is_filled(
             "province_code",
             "Counts are by province; a code that no table knows is counted as unknown.",
-            mostly=0.9,
-            severity=Severity.WARNING,
             name="provinces_are_mostly_known",
         ),
         is_one_of("gender", ("M", "F"), "Only M and F are compared downstream.", blocking=True),
@@ -115,7 +107,6 @@ INSURANCE = Suite(
             "not (compulsory_si or voluntary_si or unemployment_insurance or health_insurance)",
             "A record in no scheme is counted only in the totals. Check the flag columns of the "
             "mapping if there are many.",
-            severity=Severity.WARNING,
         ),
     ),
     key="record_key(record_id)",
@@ -134,16 +125,12 @@ POPULATION = Suite(
         is_filled(
             "name_key",
             "A citizen whose name cannot be read can verify nobody.",
-            mostly=0.999,
-            blocking=True,
             owner=Owner.POPULATION,
             name="names_are_mostly_readable",
         ),
         is_filled(
             "birth_year",
             "A citizen whose birth date cannot be read can verify hardly anybody.",
-            mostly=0.999,
-            blocking=True,
             owner=Owner.POPULATION,
             name="birth_dates_are_mostly_readable",
         ),
@@ -165,7 +152,6 @@ POPULATION = Suite(
             "deaths_follow_births",
             "date_of_death < birth_date",
             "A death before the birth is a typing error of the population register.",
-            severity=Severity.WARNING,
             owner=Owner.POPULATION,
         ),
     ),
@@ -193,15 +179,12 @@ REJECTS = Suite(
             "reason in ('record_id_conflict', 'personal_id_conflict')",
             "Different rows share one key, so none of them could be used. Ask the register's "
             "administrator which is right.",
-            severity=Severity.WARNING,
         ),
         Rule(
             "rejects_are_few",
             Kind.ROW_COUNT,
             "So many rejects mean that a column is mapped wrongly. Look at the reasons in the "
             "table rejects of the target.",
-            {"max_value": 1_000_000},
-            severity=Severity.WARNING,
         ),
     ),
 )

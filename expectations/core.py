@@ -4,7 +4,7 @@ Belongs here: what must be true of links, candidates, mismatches and verdicts be
 published. Does not belong here: the ledger (``assets/checks.py``), which counts across tables.
 """
 
-from etl.codes import BIRTH_LEVELS, MISMATCH_CODES, NAME_LEVELS, MatchStep, Owner, Severity, Status
+from etl.codes import BIRTH_LEVELS, MISMATCH_CODES, NAME_LEVELS, MatchStep, Owner, Status
 from etl.warehouse.statements import TableName
 from expectations.rules import Suite, is_filled, is_one_of, is_unique, never
 
@@ -21,6 +21,13 @@ LINKS = Suite(
             blocking=True,
         ),
         is_filled("personal_id", "A link names a citizen.", blocking=True),
+        never(
+            "every_link_leads_to_a_citizen",
+            "personal_id not in (select personal_id from clean.population)",
+            "A link to a number that is no citizen's would be published as somebody's. A fault of "
+            "the waterfall, or of a steward's decision on an outdated list: report it.",
+            blocking=True,
+        ),
         is_one_of("match_step", _STEPS, "Every link says which step made it.", blocking=True),
         is_one_of("name_agreement", NAME_LEVELS, "Levels are those of etl/codes.py."),
         is_one_of("birth_agreement", BIRTH_LEVELS, "Levels are those of etl/codes.py."),
@@ -116,21 +123,18 @@ RECONCILED = Suite(
             "contains(mismatch_codes, 'DECEASED_ACTIVE')",
             "The population register knows them as deceased, yet their record is active. "
             "Provincial stewards end the record or report the death notice as wrong.",
-            severity=Severity.WARNING,
         ),
         never(
             "numbers_are_not_shared",
             "contains(mismatch_codes, 'ID_SHARED')",
             "Several differently named people carry one number. Provincial stewards find out "
             "whose it is.",
-            severity=Severity.WARNING,
         ),
         never(
             "everybody_is_found",
             "status = 'NOT_FOUND'",
             "No citizen matches these records. Provincial stewards ask the participant for the "
             "identity card.",
-            severity=Severity.WARNING,
             owner=Owner.CITIZEN,
         ),
     ),

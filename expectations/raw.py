@@ -4,10 +4,10 @@ Belongs here: what must be true before any work is spent on a register. Does not
 quality of single values, which is judged once they are understood (``clean.py``).
 """
 
-from etl.codes import Owner, Severity
+from etl.codes import Owner
 from etl.contract import INSURANCE, POPULATION
 from etl.warehouse.statements import TableName
-from expectations.rules import Suite, has_columns, is_filled, is_not_empty
+from expectations.rules import Suite, has_columns, has_not_shrunk, is_filled, is_not_empty
 
 _AFTER = ("run_id", "read_at")
 
@@ -16,26 +16,22 @@ INSURANCE_SUITE = Suite(
     (
         has_columns(*(column.name for column in INSURANCE), *_AFTER),
         is_not_empty("insurance records", Owner.INSURANCE),
+        has_not_shrunk(TableName("raw", "insurance"), "records", Owner.INSURANCE),
         is_filled(
             "record_id",
             "Without its key a row cannot be published or corrected; such rows go to rejects. "
             "Ask the register's administrator how they came about.",
-            severity=Severity.WARNING,
         ),
         is_filled(
             "full_name",
             "More than one name in ten missing means that the mapping points at the wrong "
             "column. Check full_name under [insurance.columns].",
-            mostly=0.9,
-            blocking=True,
             name="full_name_is_mostly_filled",
         ),
         is_filled(
             "date_of_birth",
             "More than one birth date in ten missing means that the mapping points at the wrong "
             "column. Check date_of_birth under [insurance.columns].",
-            mostly=0.9,
-            blocking=True,
             name="date_of_birth_is_mostly_filled",
         ),
     ),
@@ -47,18 +43,16 @@ POPULATION_SUITE = Suite(
     (
         has_columns(*(column.name for column in POPULATION), *_AFTER),
         is_not_empty("citizens", Owner.POPULATION),
+        has_not_shrunk(TableName("raw", "population"), "citizens", Owner.POPULATION),
         is_filled(
             "personal_id",
             "A citizen without a personal number cannot be linked; such rows go to rejects.",
-            severity=Severity.WARNING,
             owner=Owner.POPULATION,
         ),
         is_filled(
             "full_name",
             "The population register is the authority on names: more than one in a hundred "
             "missing means that the mapping points at the wrong column.",
-            mostly=0.99,
-            blocking=True,
             owner=Owner.POPULATION,
             name="full_name_is_mostly_filled",
         ),

@@ -41,6 +41,7 @@ class Rule:
         why: Why it matters and what to do when it fails, for the person who sees it red.
         failing: SQL condition that is true of a failing row, over the table's columns; empty for
             rules about the table as a whole.
+        limit: What is expected, in words, where ``thresholds.toml`` says so.
     """
 
     name: str
@@ -51,6 +52,11 @@ class Rule:
     blocking: bool = False
     owner: Owner = Owner.INSURANCE
     failing: str = ""
+    limit: str = "no row fails"
+
+
+AT_MOST = "<at_most>"
+"""Stands in a query for the number of ``thresholds.toml``."""
 
 
 @dataclass(frozen=True)
@@ -99,12 +105,41 @@ def is_not_empty(what: str, owner: Owner) -> Rule:
     )
 
 
-def is_filled(column: str, why: str, **options: Any) -> Rule:
-    """A column is never null (or mostly not: pass ``mostly``)."""
-    mostly = options.pop("mostly", None)
-    arguments = {"column": column} | ({"mostly": mostly} if mostly else {})
+def has_not_shrunk(table: TableName, what: str, owner: Owner) -> Rule:
+    """The table has not lost more rows than allowed since the last run that was published."""
     return Rule(
-        options.pop("name", f"{column}_is_filled"), Kind.NOT_NULL, why, arguments,
+        "has_not_shrunk",
+        Kind.NO_ROWS,
+        f"Many {what} fewer than in the last published run: a partial load, or a filter of the "
+        "source. If they are really gone, raise at_most in expectations/thresholds.toml for one "
+        "run.",
+        {
+            "unexpected_rows_query": "select 1 from (select count(*) as rows_now from {batch}) "  # noqa: S608
+            f"where rows_now < (1 - {AT_MOST}) * ({_ROWS_OF_LAST_GOOD.format(table=table.sql)})"
+        },
+        owner=owner,
+    )
+
+
+# A run whose last suite ran and whose blocking rules all held was published.
+_ROWS_OF_LAST_GOOD = """
+    select max_by(checked_rows, checked_at)
+    from ops.quality_results
+    where
+        table_name = '{table}'
+        and run_id in (
+            select run_id
+            from ops.quality_results
+            group by run_id
+            having bool_and(passed or not blocking) and bool_or(table_name = 'publish.coverage')
+        )
+"""
+
+
+def is_filled(column: str, why: str, **options: Any) -> Rule:
+    """A column is never null (or mostly not, where ``thresholds.toml`` says so)."""
+    return Rule(
+        options.pop("name", f"{column}_is_filled"), Kind.NOT_NULL, why, {"column": column},
         failing=f"{column} is null", **options,
     )  # fmt: skip
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.dialects import registry
 
 from etl.warehouse.engine import Warehouse
+from expectations.failures import close_failures, keep_failures, know_rules, trend
 from expectations.rules import Rule, Suite
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
@@ -32,6 +33,7 @@ class RuleResult:
         failed: Rows that break it; 0 or 1 for rules about the table as a whole.
         observed: What was seen, as a word or a count, never a value of a person.
         sample: A few keys of failing rows.
+        trend: Rows that failed in the last runs, this one last.
     """
 
     rule: Rule
@@ -40,6 +42,7 @@ class RuleResult:
     failed: int
     observed: str
     sample: tuple[str, ...] = ()
+    trend: tuple[int, ...] = ()
 
 
 def run_suite(warehouse: Warehouse, suite: Suite) -> list[RuleResult]:
@@ -56,12 +59,14 @@ def run_suite(warehouse: Warehouse, suite: Suite) -> list[RuleResult]:
     """
     total = warehouse.count(suite.table)
     found = _validate(warehouse, suite)
+    know_rules(warehouse, suite)
     results = []
     for rule in suite.rules:
         passed, observed = found[rule.name]
-        failed, sample = (0, ()) if passed else _failing_rows(warehouse, suite, rule)
-        results.append(RuleResult(rule, passed, total, failed, observed, sample))
-    _remember(warehouse, suite, results)
+        failed, sample = _failing_rows(warehouse, suite, rule, passed)
+        result = RuleResult(rule, passed, total, failed, observed, sample)
+        _remember(warehouse, suite, result)
+        results.append(replace(result, trend=trend(warehouse, suite, rule)))
     return results
 
 
@@ -125,44 +130,31 @@ def _observed(result: Any) -> str:
     return "holds" if result.success else "does not hold"
 
 
-def _failing_rows(warehouse: Warehouse, suite: Suite, rule: Rule) -> tuple[int, tuple[str, ...]]:
-    """Writes the keys of all failing rows down, and returns their number and a few of them."""
+def _failing_rows(
+    warehouse: Warehouse, suite: Suite, rule: Rule, passed: bool
+) -> tuple[int, tuple[str, ...]]:
+    """Returns how many rows fail, and a few of their keys; keeps all of them."""
     if not rule.failing:
-        return 1, ()
+        return int(not passed), ()
+    if passed and "mostly" not in rule.arguments:
+        close_failures(warehouse, suite, rule)
+        return 0, ()
+    return keep_failures(warehouse, suite, rule)
+
+
+def _remember(warehouse: Warehouse, suite: Suite, result: RuleResult) -> None:
     warehouse.connection.execute(
-        "insert into ops.quality_failures "  # noqa: S608 - our own rules
-        f"select run.run_id, '{suite.table.sql}', '{rule.name}', checked.failing_key "
-        f"from (select {suite.key} as failing_key, ({rule.failing}) as fails "
-        f"from {suite.table.sql}) as checked "
-        "cross join ops.parameters as run where checked.fails"
+        "insert into ops.quality_results "
+        "select run_id, $tab, $name, $severity, $blocking, $passed, $checked, $failed, "
+        "$observed, current_timestamp::timestamp from ops.parameters",
+        {
+            "tab": suite.table.sql,
+            "name": result.rule.name,
+            "severity": result.rule.severity.value,
+            "blocking": result.rule.blocking,
+            "passed": result.passed,
+            "checked": result.checked,
+            "failed": result.failed,
+            "observed": result.observed,
+        },
     )
-    where = {"rule": rule.name, "tab": suite.table.sql}
-    condition = (
-        "where check_name = $rule and table_name = $tab "
-        "and run_id = (select run_id from ops.parameters)"
-    )
-    count = warehouse.number(f"select count(*) from ops.quality_failures {condition}", where)  # noqa: S608
-    sample = warehouse.rows(
-        f"select distinct record_key from ops.quality_failures {condition} order by 1 limit 5",  # noqa: S608
-        where,
-    )
-    return count, tuple(str(row["record_key"]) for row in sample)
-
-
-def _remember(warehouse: Warehouse, suite: Suite, results: list[RuleResult]) -> None:
-    for result in results:
-        warehouse.connection.execute(
-            "insert into ops.quality_results "
-            "select run_id, $tab, $name, $severity, $blocking, $passed, $checked, $failed, "
-            "$observed, current_timestamp::timestamp from ops.parameters",
-            {
-                "tab": suite.table.sql,
-                "name": result.rule.name,
-                "severity": result.rule.severity.value,
-                "blocking": result.rule.blocking,
-                "passed": result.passed,
-                "checked": result.checked,
-                "failed": result.failed,
-                "observed": result.observed,
-            },
-        )

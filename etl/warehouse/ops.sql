@@ -29,12 +29,40 @@ create table if not exists ops.quality_results (
     checked_at timestamp not null
 );
 
--- Failing rows, by key only.
+-- The rules as the last run knew them: what triage says of a rule, and how it finds the rows.
+create table if not exists ops.quality_rules (
+    table_name varchar not null,
+    check_name varchar not null,
+    severity varchar not null,
+    blocking boolean not null,
+    owner varchar not null,
+    meaning varchar not null,
+    key_sql varchar not null
+);
+
+-- Failing rows, by key only: one line for as long as a row fails without a break. run_id is the
+-- last run that saw it fail; closed_run the first that saw it no more.
 create table if not exists ops.quality_failures (
     run_id varchar not null,
     table_name varchar not null,
     check_name varchar not null,
     record_key varchar not null
+);
+alter table ops.quality_failures add column if not exists first_run varchar;
+alter table ops.quality_failures add column if not exists first_seen timestamp;
+alter table ops.quality_failures add column if not exists closed_run varchar;
+alter table ops.quality_failures add column if not exists closed_at timestamp;
+-- Lines of versions before 0.2 tell nothing of age.
+delete from ops.quality_failures where first_run is null;
+
+-- Failures that somebody knows of: they alert nobody until expires_at, and still count.
+create table if not exists ops.acknowledgements (
+    table_name varchar not null,
+    check_name varchar not null,
+    acknowledged_by varchar not null,
+    reason varchar not null,
+    acknowledged_at timestamp not null,
+    expires_at timestamp not null
 );
 
 -- What stewards decided. personal_id is null where the record is no citizen's.

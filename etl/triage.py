@@ -1,0 +1,353 @@
+"""What failed, how long it has, and who must act: the list that is worked down.
+
+Belongs here: reading the memory of the quality rules, and acknowledging a failure. Does not belong
+here: judging (``expectations``), layout (``etl/display.py``).
+
+Failing rows are named by record key. Values are read for one row at a time, and the look is
+written to ``ops.access_log`` before they are.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from etl.errors import ConfigError, DoisoatError
+from etl.settings import Settings
+from etl.warehouse.access import log_access, who_asks
+from etl.warehouse.engine import Warehouse
+from etl.warehouse.run import make_memory, warehouse_between_runs
+from etl.warehouse.statements import TableName
+
+EXCEL_ROWS = 1_048_575
+"""Rows of a worksheet below its heading."""
+
+_RULES = """
+with failing as (
+    select
+        table_name,
+        check_name,
+        count(*) as keys,
+        min(first_seen) as since,
+        count(*) filter (first_run = run_id) as newly
+    from ops.quality_failures
+    where closed_run is null
+    group by table_name, check_name
+),
+
+last_results as (
+    select *
+    from ops.quality_results
+    qualify row_number() over (partition by table_name, check_name order by checked_at desc) = 1
+),
+
+-- A rule about a whole table has no rows: it fails since the first of its last unbroken failures.
+whole as (
+    select
+        results.table_name,
+        results.check_name,
+        min(results.checked_at) as since
+    from ops.quality_results as results
+    where
+        not results.passed
+        and results.checked_at > coalesce(
+            (
+                select max(earlier.checked_at)
+                from ops.quality_results as earlier
+                where
+                    earlier.table_name = results.table_name
+                    and earlier.check_name = results.check_name
+                    and earlier.passed
+            ),
+            timestamp '1970-01-01'
+        )
+    group by results.table_name, results.check_name
+),
+
+acknowledged as (
+    select
+        table_name,
+        check_name,
+        max(expires_at) as acknowledged_until,
+        arg_max(acknowledged_by, acknowledged_at) as acknowledged_by,
+        arg_max(reason, acknowledged_at) as acknowledged_because
+    from ops.acknowledgements
+    where expires_at > $now
+    group by table_name, check_name
+)
+
+select
+    rules.table_name || '.' || rules.check_name as rule,
+    rules.severity,
+    rules.blocking,
+    rules.owner,
+    last_results.passed,
+    last_results.failed_rows,
+    last_results.checked_rows,
+    coalesce(failing.newly, 0) as new_since_last_run,
+    coalesce(failing.since, whole.since) as first_seen,
+    acknowledged.acknowledged_until,
+    acknowledged.acknowledged_by,
+    acknowledged.acknowledged_because,
+    rules.meaning
+from ops.quality_rules as rules
+inner join last_results using (table_name, check_name)
+left join failing using (table_name, check_name)
+left join whole using (table_name, check_name)
+left join acknowledged using (table_name, check_name)
+where last_results.failed_rows > 0 or not last_results.passed
+order by
+    last_results.passed,
+    rules.severity = 'error' desc,
+    rules.blocking desc,
+    first_seen nulls last,
+    rule
+"""
+
+_REGISTERS = {"record_id": "insurance", "personal_id": "population"}
+"""The register that a key's column belongs to."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule that has been run here.
+
+    Attributes:
+        table: The table it is about.
+        name: Its name within the suite.
+        key_sql: What names a failing row; empty for rules about the table as a whole.
+    """
+
+    table: TableName
+    name: str
+    key_sql: str
+
+    @property
+    def register(self) -> str | None:
+        """The register whose rows fail, None where they are of no register."""
+        for column, register in _REGISTERS.items():
+            if column in self.key_sql:
+                return register
+        return None
+
+
+def read_rules(settings: Settings) -> list[dict[str, Any]]:
+    """Reads every rule that rows fail: broken ones first, then by severity and age."""
+    with _memory(settings) as warehouse:
+        return warehouse.rows(_RULES, {"now": _now()})
+
+
+def read_records(
+    settings: Settings, rule: str, *, province: str | None = None, employer: str | None = None
+) -> list[dict[str, Any]]:
+    """Reads the rows that fail one rule, by key, longest first.
+
+    Args:
+        settings: Of the warehouse.
+        rule: ``schema.table.check``, or the check alone where it is the only one of its name.
+        province: Only rows of this province of 2025, by code.
+        employer: Only rows of this employer, by code.
+
+    Raises:
+        ConfigError: No such rule, or one whose rows have no province.
+    """
+    with _memory(settings) as warehouse:
+        found = find_rule(warehouse, rule)
+        return _records(warehouse, found, province, employer)
+
+
+def read_row(settings: Settings, rule: str, record_key: str) -> dict[str, Any]:
+    """Reads one failing row with its values, and writes down that somebody looked.
+
+    Raises:
+        ConfigError: No such rule, or no row of that key fails it.
+    """
+    with _memory(settings) as warehouse:
+        found = find_rule(warehouse, rule)
+        _refuse_unknown_key(warehouse, found, record_key)
+        log_access(warehouse, record_key, "triage")
+        rows = warehouse.rows(
+            f"select * from {found.table.sql} where {found.key_sql} = $key limit 1",  # noqa: S608
+            {"key": record_key},
+        )
+    if not rows:
+        raise DoisoatError(
+            f"The row is no longer in {found.table.sql}.",
+            where="the warehouse",
+            remedy="Run doisoat sync, then triage again.",
+        )
+    return rows[0]
+
+
+def acknowledge(settings: Settings, rule: str, reason: str, days: int) -> datetime:
+    """Notes that a failure is known: it alerts nobody until then, and still counts.
+
+    Returns:
+        When the note expires, in UTC.
+    """
+    if not reason.strip():
+        raise ConfigError(
+            "An acknowledgement needs a reason.", remedy="Say --reason 'what is being done'."
+        )
+    now = _now()
+    with _memory(settings) as warehouse:
+        found = find_rule(warehouse, rule)
+        warehouse.connection.execute(
+            "insert into ops.acknowledgements values ($table, $check, $by, $reason, $at, $until)",
+            {
+                "table": found.table.sql,
+                "check": found.name,
+                "by": who_asks(),
+                "reason": reason.strip(),
+                "at": now,
+                "until": now + timedelta(days=days),
+            },
+        )
+    return now + timedelta(days=days)
+
+
+def find_rule(warehouse: Warehouse, rule: str) -> Rule:
+    """Returns a rule by its name.
+
+    Raises:
+        ConfigError: There is none of that name, or several.
+    """
+    found = warehouse.rows(
+        "select table_name, check_name, key_sql from ops.quality_rules "
+        "where $rule in (table_name || '.' || check_name, check_name) order by 1, 2",
+        {"rule": rule},
+    )
+    if len(found) > 1:
+        names = ", ".join(f"{row['table_name']}.{row['check_name']}" for row in found)
+        raise ConfigError(
+            f"Several rules are called {rule}.", remedy=f"Name the table too: {names}."
+        )
+    if not found:
+        raise ConfigError(
+            "There is no rule of that name.",
+            remedy="'doisoat triage' lists the rules that rows fail.",
+        )
+    row = found[0]
+    return Rule(
+        TableName.parse(str(row["table_name"])), str(row["check_name"]), str(row["key_sql"])
+    )
+
+
+def write_out(rows: Sequence[dict[str, Any]], file: Path) -> None:
+    """Writes rows to a CSV file or an Excel workbook, by the file's ending.
+
+    Raises:
+        ConfigError: Another ending, or more rows than a worksheet holds.
+    """
+    if file.suffix == ".csv":
+        with file.open("w", newline="", encoding="utf-8-sig") as out:  # Excel wants the mark
+            writer = csv.DictWriter(out, list(rows[0]) if rows else [])
+            writer.writeheader()
+            writer.writerows(rows)
+    elif file.suffix == ".xlsx":
+        _write_excel(rows, file)
+    else:
+        raise ConfigError(
+            f"{file.name} is neither .csv nor .xlsx.", remedy="Name a file that ends so."
+        )
+
+
+def _write_excel(rows: Sequence[dict[str, Any]], file: Path) -> None:
+    import xlsxwriter
+
+    if len(rows) > EXCEL_ROWS:
+        raise ConfigError(
+            f"A worksheet holds {EXCEL_ROWS:,} rows, and these are {len(rows):,}.",
+            remedy="Write a .csv file, or choose one --province.",
+        )
+    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    with xlsxwriter.Workbook(str(file), options) as book:
+        sheet = book.add_worksheet("triage")
+        for at, row in enumerate([dict.fromkeys(rows[0])] if rows else []):
+            sheet.write_row(at, 0, list(row))
+        for at, row in enumerate(rows, start=1):
+            sheet.write_row(at, 0, ["" if value is None else str(value) for value in row.values()])
+
+
+@contextmanager
+def _memory(settings: Settings) -> Iterator[Warehouse]:
+    if not settings.warehouse_path.exists():
+        raise DoisoatError(
+            "Nothing has been validated yet.",
+            where=str(settings.home),
+            remedy="Run doisoat sync first.",
+        )
+    with warehouse_between_runs(settings) as warehouse:
+        make_memory(warehouse)
+        yield warehouse
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _refuse_unknown_key(warehouse: Warehouse, rule: Rule, record_key: str) -> None:
+    known = rule.key_sql and warehouse.number(
+        "select count(*) from ops.quality_failures "
+        "where table_name = $table and check_name = $check and record_key = $key",
+        {"table": rule.table.sql, "check": rule.name, "key": record_key},
+    )
+    if not known:
+        raise ConfigError(
+            f"No row of that key fails {rule.table.sql}.{rule.name}.",
+            remedy=f"'doisoat triage {rule.table.sql}.{rule.name}' lists the keys.",
+        )
+
+
+def _records(
+    warehouse: Warehouse, rule: Rule, province: str | None, employer: str | None
+) -> list[dict[str, Any]]:
+    """Returns the open failures of a rule, with place and employer where the rows have them."""
+    where = {"table": rule.table.sql, "check": rule.name}
+    if rule.register is None:
+        if province or employer:
+            raise ConfigError(
+                f"The rows of {rule.table.sql} belong to no province and no employer.",
+                remedy="Leave --province and --employer out.",
+            )
+        return warehouse.rows(
+            "select record_key, first_seen, first_run, run_id as last_run "
+            "from ops.quality_failures where table_name = $table and check_name = $check "
+            "and closed_run is null order by first_seen, record_key",
+            where,
+        )
+    column = next(c for c, register in _REGISTERS.items() if register == rule.register)
+    employed = "employer_code" if rule.register == "insurance" else "null::varchar"
+    return warehouse.rows(
+        f"""
+        with rows as (
+            select
+                record_key({column}) as record_key,
+                province_code,
+                {employed} as employer_code
+            from clean.{rule.register}
+        )
+        select
+            failures.record_key,
+            rows.province_code,
+            rows.employer_code,
+            failures.first_seen,
+            failures.first_run,
+            failures.run_id as last_run
+        from ops.quality_failures as failures
+        left join rows on failures.record_key = rows.record_key
+        where
+            failures.table_name = $table
+            and failures.check_name = $check
+            and failures.closed_run is null
+            and ($province::varchar is null or rows.province_code = $province)
+            and ($employer::varchar is null or rows.employer_code = $employer)
+        order by failures.first_seen, failures.record_key
+        """,  # noqa: S608 - our own registers
+        where | {"province": province, "employer": employer},
+    )

@@ -1,0 +1,125 @@
+"""The memory of failing rows: which are new, which still fail, which are mended.
+
+Belongs here: ``ops.quality_rules``, ``ops.quality_results`` and ``ops.quality_failures`` as the
+runner writes them. Does not belong here: judging (``runner.py``) and reading (``etl/triage.py``).
+"""
+
+from __future__ import annotations
+
+from etl.warehouse.engine import Warehouse
+from expectations.rules import Rule, Suite
+
+SAMPLE = 5
+"""How many keys a check shows."""
+
+_NOW_FAILING = """
+create or replace temp table failing_now as
+select
+    {key} as record_key,
+    count(*) as failing_rows
+from (select *, ({failing}) as fails from {table}) as checked
+where fails
+group by all
+"""
+
+_CLOSE = """
+update ops.quality_failures as known
+set closed_run = run.run_id, closed_at = current_timestamp::timestamp
+from ops.parameters as run
+where
+    known.table_name = $table_name and known.check_name = $check_name
+    and known.closed_run is null
+    and known.record_key not in (select record_key from failing_now)
+"""
+
+_STILL = """
+update ops.quality_failures as known
+set run_id = run.run_id
+from ops.parameters as run
+where
+    known.table_name = $table_name and known.check_name = $check_name
+    and known.closed_run is null
+"""
+
+_OPEN = """
+insert into ops.quality_failures by name
+select
+    run.run_id,
+    $table_name as table_name,
+    $check_name as check_name,
+    failing_now.record_key,
+    run.run_id as first_run,
+    current_timestamp::timestamp as first_seen
+from failing_now
+cross join ops.parameters as run
+anti join (
+    select record_key
+    from ops.quality_failures
+    where table_name = $table_name and check_name = $check_name and closed_run is null
+) as known on failing_now.record_key = known.record_key
+"""
+
+
+def keep_failures(warehouse: Warehouse, suite: Suite, rule: Rule) -> tuple[int, tuple[str, ...]]:
+    """Writes down which rows fail a rule now: new ones, those that still do, those mended.
+
+    Args:
+        warehouse: Holds the table and ``ops``.
+        suite: The suite of the table.
+        rule: A rule that tells which rows fail.
+
+    Returns:
+        How many rows fail, and a few of their keys, those that have failed longest first.
+    """
+    connection = warehouse.connection
+    which = {"table_name": suite.table.sql, "check_name": rule.name}
+    connection.execute(
+        _NOW_FAILING.format(key=suite.key, failing=rule.failing, table=suite.table.sql)
+    )
+    for statement in (_CLOSE, _STILL, _OPEN):
+        connection.execute(statement, which)
+    failing = warehouse.number("select sum(failing_rows) from failing_now")
+    sample = warehouse.rows(
+        "select record_key from ops.quality_failures "
+        "where table_name = $table_name and check_name = $check_name and closed_run is null "
+        "order by first_seen, record_key limit $sample",
+        which | {"sample": SAMPLE},
+    )
+    connection.execute("drop table failing_now")
+    return failing, tuple(str(row["record_key"]) for row in sample)
+
+
+def close_failures(warehouse: Warehouse, suite: Suite, rule: Rule) -> None:
+    """Writes down that no row fails a rule any more."""
+    warehouse.connection.execute(
+        "create or replace temp table failing_now as select '' as record_key where false"
+    )
+    warehouse.connection.execute(_CLOSE, {"table_name": suite.table.sql, "check_name": rule.name})
+    warehouse.connection.execute("drop table failing_now")
+
+
+def know_rules(warehouse: Warehouse, suite: Suite) -> None:
+    """Writes the suite's rules down, as triage will word them."""
+    connection = warehouse.connection
+    connection.execute(
+        "delete from ops.quality_rules where table_name = $table", {"table": suite.table.sql}
+    )
+    connection.executemany(
+        "insert into ops.quality_rules values (?, ?, ?, ?, ?, ?, ?)",
+        [
+            [suite.table.sql, rule.name, rule.severity.value, rule.blocking, rule.owner.value,
+             rule.why, suite.key if rule.failing else ""]
+            for rule in suite.rules
+        ],
+    )  # fmt: skip
+
+
+def trend(warehouse: Warehouse, suite: Suite, rule: Rule, runs: int = 5) -> tuple[int, ...]:
+    """Returns how many rows failed in the last runs, this one last."""
+    found = warehouse.rows(
+        "select failed_rows from ops.quality_results "
+        "where table_name = $table_name and check_name = $check_name "
+        "order by checked_at desc limit $runs",
+        {"table_name": suite.table.sql, "check_name": rule.name, "runs": runs},
+    )
+    return tuple(int(str(row["failed_rows"] or 0)) for row in reversed(found))

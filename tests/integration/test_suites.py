@@ -1,0 +1,244 @@
+"""Every rule of the suites can fail: one fault per rule, made on purpose, on real tables.
+
+The list of rules comes from the suites themselves, so a rule without a failing example fails here.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from assets.checks import suite_checks
+from etl.warehouse.engine import Warehouse
+from etl.warehouse.run import Run, release_lock, warehouse_for
+from etl.warehouse.statements import TableName
+from expectations import SUITES, Rule, Suite
+from expectations.rules import AT_MOST, Kind
+from expectations.runner import RuleResult, run_suite
+from expectations.thresholds import thresholds
+from tests.support import Registers, citizen, memory_folder, reconcile, record
+
+CITIZENS = 60
+CASES = [
+    pytest.param(suite, rule, id=f"{suite.table.sql}.{rule.name}")
+    for suite in SUITES
+    for rule in suite.rules
+]
+
+FAULTS = {
+    "clean.names.every_string_is_understood_or_refused": "set reject = null, name_key = null",
+    "clean.births.year_of_birth_or_death_is_possible": "set birth_year = 1066",
+    "clean.numbers.understood_numbers_are_digits": "set number = '12a'",
+    "clean.insurance.numbers_have_their_length": "set insurance_number = '123'",
+    "clean.insurance.scheme_is_known": "set health_insurance = false",
+    "clean.population.personal_number_is_12_digits": "set personal_id = '12345'",
+    "clean.population.deaths_follow_births": "set date_of_death = birth_date - 1",
+    "clean.former_numbers.former_number_is_9_or_12_digits": "set former_number = '1'",
+    "clean.rejects.keys_are_not_in_conflict": "set reason = 'record_id_conflict'",
+    "core.links.every_link_leads_to_a_citizen": "set personal_id = '000000000000'",
+    "core.links.no_link_by_number_alone":
+        "set name_agreement = 'different', birth_agreement = 'one_digit'",
+    "core.links.a_repaired_number_needs_full_agreement":
+        "set match_step = 'repaired_id', birth_agreement = 'one_digit'",
+    "core.candidates.rank_begins_at_one": "set candidate_rank = 0",
+    "core.reconciled.linked_means_verified_or_mismatch": "set status = 'REVIEW'",
+    "core.reconciled.mismatch_says_what_differs": "set status = 'MISMATCH', mismatch_codes = ''",
+    "core.reconciled.nobody_dead_is_active": "set mismatch_codes = 'DECEASED_ACTIVE'",
+    "core.reconciled.numbers_are_not_shared": "set mismatch_codes = 'ID_SHARED'",
+    "core.reconciled.everybody_is_found": "set status = 'NOT_FOUND', personal_id = null",
+    "publish.reconciled.hash_is_complete": "set row_hash = null",
+    "publish.mismatch_counts.provinces_add_up": "set mismatches = mismatches + 1",
+    "publish.mismatch_counts.mismatches_are_within_records": "set mismatches = records + 1",
+    "publish.waterfall.steps_add_up": "set linked = -1",
+    "publish.coverage.statuses_add_up": "set verified = verified + 1",
+    "core.mismatches.one_row_per_record_and_code": "insert into {table} from {table} limit 1",
+    "raw.insurance.has_not_shrunk": "delete from {table} where rowid % 2 = 0",
+    "raw.population.has_not_shrunk": "delete from {table} where rowid % 2 = 0",
+}  # fmt: skip
+"""By table and check, of one row where it begins with set; the other rules by their kind."""
+
+
+@pytest.fixture(scope="module")
+def warehouse() -> Iterator[Warehouse]:
+    """Registers with a little of everything, reconciled and published once."""
+    folder = memory_folder("doisoat-suites-")
+    odd = [
+        record(1, record_id="twin", full_name="Nguyễn Văn Quyền", id_number=None),
+        record(2, record_id="letters", id_number="0O1052000OO2"),
+        record(900, record_id="stranger", id_number=None),
+        record(3, record_id="repeated"),
+        record(3, record_id="repeated", full_name="Ai Đó"),
+        record(4, record_id="half", date_of_birth="1/1/1901"),
+    ]
+    registers = Registers(
+        folder,
+        [record(n, gender="Nam" if n % 9 else "Nữ") for n in range(CITIZENS)] + odd,
+        [citizen(n, former_id_numbers=f"{n:09d}") for n in range(CITIZENS)],
+        *(f"sqlite:///{folder}/{name}.db" for name in ("insurance", "population", "target")),
+    ).write()
+    settings = registers.settings
+    with warehouse_for(settings, Run("suites")) as opened:
+        reconcile(opened, settings)
+        yield opened
+    release_lock(settings)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def kept(warehouse: Warehouse, table: TableName) -> Iterator[None]:
+    """Puts a table back as it was after the block. (Validation reads what is committed.)"""
+    connection = warehouse.connection
+    copy = f"kept_{table.table}"
+    connection.execute(f"create table {copy} as from {table.sql}")
+    if table.schema == "raw":  # a view of a file
+        connection.execute(f"drop view {table.sql}")
+        connection.execute(f"create table {table.sql} as from {copy}")
+    try:
+        yield
+    finally:
+        connection.execute(f"drop table {table.sql}")
+        if table.schema == "raw":
+            warehouse.show(table)
+        else:
+            connection.execute(f"create table {table.sql} as from {copy}")
+        connection.execute(f"drop table {copy}")
+
+
+def _fault(suite: Suite, rule: Rule) -> str:
+    """What breaks a rule, by its kind where it is not in the list."""
+    table = suite.table.sql
+    column = rule.arguments.get("column")
+    one = f"where rowid = (select min(rowid) from {table})"
+    by_kind = {
+        Kind.COLUMNS_MATCH: f"alter table {table} add column surprise varchar",
+        Kind.ROW_COUNT: f"delete from {table}",
+        Kind.UNIQUE: f"insert into {table} from {table} limit 1",
+        Kind.IN_SET: f"update {table} set {column} = 'nonsense' {one}",
+        Kind.NOT_NULL: f"update {table} set {column} = null "
+        + ("" if "mostly" in rule.arguments else one),
+    }
+    if "max_value" in rule.arguments:
+        most = rule.arguments["max_value"]
+        return f"insert into {table} select t.* from {table} as t, range({most} + 1)"
+    if rule.kind in by_kind:
+        return by_kind[rule.kind]
+    assert f"{table}.{rule.name}" in FAULTS, "has no failing example; add one to FAULTS"
+    fault = FAULTS[f"{table}.{rule.name}"].format(table=table)
+    return f"update {table} {fault} {one}" if fault.startswith("set ") else fault
+
+
+def _judge(warehouse: Warehouse, suite: Suite, rule: Rule) -> RuleResult:
+    (result,) = run_suite(warehouse, Suite(suite.table, (rule,), suite.key))
+    return result
+
+
+@pytest.fixture(scope="module")
+def validated(warehouse: Warehouse) -> Warehouse:
+    """The same after a whole validation, so that there is a last good run."""
+    for suite in SUITES:
+        for result in run_suite(warehouse, suite):
+            assert result.passed or not result.rule.blocking, (suite.table.sql, result)
+    warehouse.connection.execute("update ops.parameters set run_id = 'the next run'")
+    return warehouse
+
+
+@pytest.mark.parametrize(("suite", "rule"), CASES)
+def test_a_rule_fails_on_its_fault_and_names_the_rows(
+    validated: Warehouse, suite: Suite, rule: Rule
+) -> None:
+    with kept(validated, suite.table):
+        validated.connection.execute(_fault(suite, rule))
+        result = _judge(validated, suite, rule)
+        remembered = validated.number(
+            "select count(*) from ops.quality_failures where closed_run is null "
+            "and table_name = $table and check_name = $check",
+            {"table": suite.table.sql, "check": rule.name},
+        )
+
+    assert not result.passed
+    assert result.observed != "could not be evaluated"
+    assert result.failed >= 1
+    assert (remembered >= 1) == bool(rule.failing)
+    assert bool(result.sample) == bool(rule.failing)
+
+
+def test_each_rule_is_a_check_that_stops_or_not_as_declared() -> None:
+    shown = {
+        (spec.asset_key.path[-2], spec.asset_key.path[-1], spec.name): spec
+        for checks in suite_checks()
+        for spec in checks.check_specs
+    }
+    for suite in SUITES:
+        for rule in suite.rules:
+            spec = shown[suite.table.schema, suite.table.table, rule.name]
+            assert spec.blocking == rule.blocking
+            assert spec.metadata["severity"] == rule.severity.value
+            assert spec.description == rule.why
+
+
+def test_each_number_has_its_reason_and_its_rule() -> None:
+    rules = {f"{suite.table.sql}.{rule.name}": rule for suite in SUITES for rule in suite.rules}
+    for name, entry in thresholds().items():
+        assert name in rules
+        assert len(entry["why"]) > 20
+    for name, rule in rules.items():
+        numbered = {"mostly", "max_value"} & set(rule.arguments)
+        assert not numbered or name in thresholds()
+        assert AT_MOST not in str(rule.arguments)
+
+
+def test_a_first_run_has_nothing_to_have_shrunk_from(warehouse: Warehouse) -> None:
+    suite = next(s for s in SUITES if s.table.sql == "raw.insurance")
+    rule = next(r for r in suite.rules if r.name == "has_not_shrunk")
+    with kept(warehouse, TableName("ops", "quality_results")):
+        warehouse.connection.execute("delete from ops.quality_results")
+        assert _judge(warehouse, suite, rule).passed
+
+
+# --- the memory of failures -----------------------------------------------------------------------
+
+
+def _sexes(warehouse: Warehouse) -> tuple[Suite, Rule]:
+    suite = next(s for s in SUITES if s.table.sql == "clean.insurance")
+    return suite, next(r for r in suite.rules if r.name == "sexes_are_mostly_readable")
+
+
+def _open_since(warehouse: Warehouse) -> dict[object, object]:
+    return {
+        row["record_key"]: row["first_run"]
+        for row in warehouse.rows(
+            "select record_key, first_run from ops.quality_failures "
+            "where check_name = 'sexes_are_mostly_readable' and closed_run is null"
+        )
+    }
+
+
+def _in_run(warehouse: Warehouse, run: str, rows: str) -> dict[object, object]:
+    """Judges the sexes in a run in which those rows have none."""
+    suite, rule = _sexes(warehouse)
+    warehouse.connection.execute(f"update ops.parameters set run_id = '{run}'")
+    warehouse.connection.execute("update clean.insurance set gender = 'M'")
+    warehouse.connection.execute(
+        f"update clean.insurance set gender = null where record_id in ({rows})"
+    )
+    _judge(warehouse, suite, rule)
+    return _open_since(warehouse)
+
+
+def test_a_failure_keeps_its_age_until_it_is_mended_and_begins_anew_when_it_comes_back(
+    warehouse: Warehouse,
+) -> None:
+    memory = TableName("ops", "quality_failures")
+    with kept(warehouse, TableName("clean", "insurance")), kept(warehouse, memory):
+        warehouse.connection.execute("delete from ops.quality_failures")
+        first = _in_run(warehouse, "one", "'R000001', 'R000002'")
+        second = _in_run(warehouse, "two", "'R000002', 'R000003'")
+        third = _in_run(warehouse, "three", "'R000001'")
+
+    assert sorted(map(str, first.values())) == ["one", "one"]
+    assert sorted(map(str, second.values())) == ["one", "two"]
+    assert list(third.values()) == ["three"]
+    assert set(third) < set(first)

@@ -1,0 +1,147 @@
+"""The list of what failed, worked down: rules, their records, one record, and known failures."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from etl.warehouse.run import Run, release_lock, warehouse_for
+from expectations import SUITES
+from expectations.runner import run_suite
+from tests.support import (
+    Command,
+    Registers,
+    citizen,
+    doisoat,
+    from_warehouse,
+    memory_folder,
+    reconcile,
+    record,
+)
+
+DEAD = "core.reconciled.nobody_dead_is_active"
+
+
+@pytest.fixture(scope="module")
+def registers() -> Iterator[Registers]:
+    """Forty people, two of whom have died; one of their records is of another province."""
+    folder = memory_folder("doisoat-triage-")
+    dead = {"status": "deceased", "date_of_death": "2024-05-01"}
+    made = Registers(
+        folder,
+        [record(n, province_code="79" if n == 7 else "01") for n in range(40)],
+        [citizen(n, **(dead if n in (5, 7) else {})) for n in range(40)],
+        *(f"sqlite:///{folder}/{name}.db" for name in ("insurance", "population", "target")),
+    ).write()
+    with warehouse_for(made.settings, Run("triage")) as warehouse:
+        reconcile(warehouse, made.settings)
+        for suite in SUITES:
+            run_suite(warehouse, suite)
+    release_lock(made.settings)
+    yield made
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+Doisoat = Callable[..., Command]
+Triage = Callable[..., list[dict[str, object]]]
+
+
+@pytest.fixture
+def run(doisoat: Doisoat, registers: Registers) -> Doisoat:
+    """The command with the configuration of these registers."""
+    return lambda *arguments: doisoat("--config", registers.file, *arguments)
+
+
+@pytest.fixture
+def triage(run: Doisoat) -> Triage:
+    """What ``doisoat triage`` says to a machine."""
+
+    def read(*arguments: str) -> list[dict[str, object]]:
+        done = run("triage", *arguments, "--json")
+        assert done.exit_code == 0, done.errors
+        found: list[dict[str, object]] = json.loads(done.output)
+        return found
+
+    return read
+
+
+def test_rules_that_rows_fail_are_listed_with_age_and_owner(triage: Triage) -> None:
+    (rule,) = (rule for rule in triage() if rule["rule"] == DEAD)
+    assert (rule["failed_rows"], rule["severity"], rule["owner"]) == (2, "warning", "insurance")
+    assert rule["first_seen"]
+    assert "stewards" in str(rule["meaning"])
+
+
+def test_a_rules_records_are_keys_by_province(triage: Triage) -> None:
+    everywhere = triage(DEAD)
+    assert len(everywhere) == 2
+    (there,) = triage(DEAD, "--province", "79")
+    assert there in everywhere
+    assert not {"R000005", "R000007"} & set(map(str, there.values()))
+
+
+def test_one_record_is_shown_with_its_values_and_the_look_is_remembered(
+    run: Doisoat, triage: Triage, registers: Registers
+) -> None:
+    (there,) = triage(DEAD, "--province", "79")
+    key = str(there["record_key"])
+    shown = run("triage", DEAD, "--record", key, "--json")
+    assert json.loads(shown.output)["record_id"] == "R000007"
+    looks = from_warehouse(
+        registers.settings, f"select command from ops.access_log where record_key = '{key}'"
+    )
+    assert [look["command"] for look in looks] == ["triage"]
+
+
+def test_a_key_that_fails_nothing_shows_nobody(run: Doisoat) -> None:
+    refused = run("triage", DEAD, "--record", "0123456789abcdef")
+    assert refused.exit_code == 2
+    assert "No row of that key" in refused.errors
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_the_list_leaves_as_a_file(
+    run: Doisoat, triage: Triage, tmp_path: Path, ending: str
+) -> None:
+    file = tmp_path / f"dead.{ending}"
+    done = run("triage", DEAD, "--out", str(file))
+    assert done.exit_code == 0, done.errors
+    keys = [str(row["record_key"]) for row in triage(DEAD)]
+    if ending == "csv":
+        with file.open(encoding="utf-8-sig") as lines:
+            assert [row["record_key"] for row in csv.DictReader(lines)] == keys
+    else:
+        with zipfile.ZipFile(file) as book:
+            sheet = book.read("xl/worksheets/sheet1.xml").decode()
+        assert all(key in sheet for key in keys)
+
+
+def test_a_known_failure_is_marked_and_still_counts(run: Doisoat, triage: Triage) -> None:
+    rule = "core.reconciled.everybody_is_found"
+    refused = run("acknowledge", DEAD, "--reason", "  ")
+    assert refused.exit_code == 2
+    done = run("acknowledge", DEAD, "--reason", "Hà Nội at work",
+        "--days", "3",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.errors
+    (marked,) = (found for found in triage() if found["rule"] == DEAD)
+    assert marked["acknowledged_because"] == "Hà Nội at work"
+    assert marked["failed_rows"] == 2
+    assert rule not in {found["rule"] for found in triage()}
+
+
+def test_a_wrong_name_or_ending_is_explained(run: Doisoat, tmp_path: Path) -> None:
+    unknown = run("triage", "no_such_rule")
+    assert (unknown.exit_code, "no rule of that name" in unknown.errors) == (2, True)
+    twice = run("triage", "is_not_empty")
+    assert "raw.population.is_not_empty" in twice.errors
+    ending = run("triage", DEAD, "--out", str(tmp_path / "dead.pdf"))
+    assert ".csv" in ending.errors
+    nothing = run("triage", "--province", "79")
+    assert nothing.exit_code == 2
