@@ -18,7 +18,6 @@ from tests.support import (
     Command,
     Registers,
     citizen,
-    doisoat,
     from_warehouse,
     memory_folder,
     reconcile,
