@@ -179,10 +179,10 @@ def _mismatches(telling: Telling) -> str:
 
 def _corrections(telling: Telling) -> str:
     rows = [
-        (_both(p.label), escape(p.recorded), f"<b>{escape(p.proposed)}</b>")
+        (_both(p.label), escape(p.recorded), f"<b>{escape(p.proposed)}</b>", _both(p.because))
         for p in telling.corrections
     ]
-    return _section("corrections", _table(("field", "recorded", "proposed"), rows))
+    return _section("corrections", _table(("field", "recorded", "proposed", "because"), rows))
 
 
 # --- the chart ---------------------------------------------------------------------------------
