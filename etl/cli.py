@@ -329,6 +329,30 @@ def train(
 
 
 @app.command()
+def charts(
+    context: typer.Context,
+    output: Annotated[
+        Path | None, typer.Option(help="The page to write; else charts/run.html in the home.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw the last run as one page without personal data: provinces, thresholds, mismatches."""
+    from etl.charts import charts_file, write_charts
+    from etl.warehouse.run import warehouse_between_runs
+
+    settings = _settings(context)
+    file = output or charts_file(settings)
+    if not settings.warehouse_path.exists():
+        raise ConfigError("Nothing has been reconciled yet.", remedy="Run: doisoat sync")
+    with warehouse_between_runs(settings) as warehouse:
+        write_charts(warehouse, file)
+    if as_json:
+        _print_json({"page": str(file)})
+    else:
+        display.console.print(f"Written to {file}: open it in a browser; it needs no network.")
+
+
+@app.command()
 def runs(
     context: typer.Context,
     last: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
