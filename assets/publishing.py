@@ -173,10 +173,7 @@ def _charts_asset() -> dg.AssetsDefinition:
         file = charts_file(doisoat.settings).resolve()
         with doisoat.step(context) as warehouse:
             write_charts(warehouse, file)
-        return dg.MaterializeResult(
-            metadata={"page": dg.MetadataValue.path(str(file)),
-                      "open": dg.MetadataValue.url(file.as_uri())}
-        )  # fmt: skip
+        return dg.MaterializeResult(metadata={"page": dg.MetadataValue.path(str(file))})
 
     return charts
 

@@ -147,13 +147,16 @@ def sync(
     as_json: JsonOption = False,
 ) -> None:
     """Run the main job: read, normalise, reconcile, validate, publish."""
+    from etl.charts import charts_file
+
     settings = _settings(context)
     _start_demo_server(settings)
     code = _sync(settings, mode, as_json)
     if code == 0 and not as_json:
         display.console.print(
             f"Published to [bold]{settings.target.shown}[/]. "
-            "Next: [bold]doisoat ui[/] shows lineage, checks and this run."
+            "Next: [bold]doisoat ui[/] shows lineage, checks and this run.\n"
+            f"Charts of this run, for a browser: {charts_file(settings)}"
         )
     raise typer.Exit(code)
 
@@ -165,6 +168,8 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Show the whole on simulated registers in a real PostgreSQL that this starts itself."""
+    from etl.charts import charts_file
+
     home = demonstration.DEMO_HOME
     with _steps() as progress:
         task = progress.add_task("simulating the registers", total=citizens)
@@ -183,7 +188,8 @@ def demo(
             "Nobody in these figures exists. Next:\n"
             "  [bold]doisoat ui[/]     lineage, checks and this run in the Dagster UI\n"
             "  [bold]doisoat sync[/]   run again: nothing changes, because nothing changed\n"
-            "  docs/configuration.md tells how to point doisoat at real databases."
+            "  docs/configuration.md tells how to point doisoat at real databases.\n"
+            f"Charts of this run, for a browser: {charts_file(settings)}"
         )
     raise typer.Exit(code)
 

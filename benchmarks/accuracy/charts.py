@@ -114,8 +114,8 @@ def _chart(sweep: Sequence[tuple[Any, ...]], links: int, right: int, citizens: i
                   axis=alt.Axis(format=".1%"))  # fmt: skip
         tooltip = [
             alt.Tooltip(f"{measure}:Q", title=_NAMES[measure], format=".3%"),
-            alt.Tooltip("links:Q", title="liên kết · links", format=","),
-            alt.Tooltip("wrong:Q", title="sai · wrong", format=","),
+            alt.Tooltip("links:Q", title="liên kết · links", format=",d"),
+            alt.Tooltip("wrong:Q", title="sai · wrong", format=",d"),
         ]
         x = odds_axis("odds", "ngưỡng · threshold")
         line = (

@@ -130,7 +130,7 @@ def _waterfall_chart(rows: Sequence[Row]) -> Any:
     order = sorted(sizes, key=lambda name: (_is_unknown(name), -sizes[name], name))
     tooltip = [
         alt.Tooltip("province:N", title="Tỉnh"), alt.Tooltip("outcome:N", title="Kết quả"),
-        alt.Tooltip("count:Q", title="Hồ sơ", format=","),
+        alt.Tooltip("count:Q", title="Hồ sơ", format=",d"),
         alt.Tooltip("share:Q", title="Tỷ lệ", format=".2%"),
     ]  # fmt: skip
     colour = _colours([row["code"] for row in rows])
@@ -205,12 +205,12 @@ def _probability_chart(counts: Counts) -> Any:
             x=odds_axis("from", "khả năng là cùng một người · chance of being the same person"),
             x2="to:Q",
             y=alt.Y("records:Q", title="số hồ sơ · records", stack=True,
-                    axis=alt.Axis(format=",", tickMinStep=1)),
+                    axis=alt.Axis(format=",d", tickMinStep=1)),
             color=_colours([row["code"] for row in rows], offset=28),  # the lines' names between
             order=alt.Order("rank:Q"),
             tooltip=[alt.Tooltip("between:N", title="Khả năng"),
                      alt.Tooltip("outcome:N", title="Kết quả"),
-                     alt.Tooltip("records:Q", title="Hồ sơ", format=",")],
+                     alt.Tooltip("records:Q", title="Hồ sơ", format=",d")],
         )
     )  # fmt: skip
     return alt.layer(bars, *threshold_marks(counts.wrong_links_per_million,
@@ -351,7 +351,7 @@ def _mismatch_chart(counts: Counts) -> Any:
                 axis=alt.Axis(orient="top", labelAngle=-55, ticks=False, domain=False)),
         tooltip=[alt.Tooltip("province:N", title="Tỉnh"), alt.Tooltip("code:N", title="Mã"),
                  alt.Tooltip("en:N", title="·"),
-                 alt.Tooltip("count:Q", title="Hồ sơ", format=","),
+                 alt.Tooltip("count:Q", title="Hồ sơ", format=",d"),
                  alt.Tooltip("share:Q", title="Tỷ lệ", format=".2%"),
                  alt.Tooltip("usual:Q", title="Cả nước", format=".2%"),
                  alt.Tooltip("times:Q", title="So với cả nước, lần", format=".2f")],
