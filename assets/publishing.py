@@ -1,7 +1,7 @@
-"""The ledger, and the publish to the target.
+"""The ledger, the publish to the target, and the charts of what was published.
 
-Belongs here: the last two steps as Dagster sees them. Does not belong here: how rows are written
-(``etl/publish``).
+Belongs here: the last steps as Dagster sees them. Does not belong here: how rows are written
+(``etl/publish``) and how charts are drawn (``etl/charts``).
 """
 
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ import dagster as dg
 
 from assets.metadata import GROUPS, OWNER, table_metadata
 from assets.resources import WAREHOUSE_POOL, Doisoat
+from etl.charts import charts_file, write_charts
 from etl.contract import DIFFERENCE_TABLES, HISTORY_TABLES, target_metadata
 from etl.publish import publish
 from etl.publish.ledger import balance
@@ -147,10 +148,40 @@ def _publish_asset(kind: str) -> dg.AssetsDefinition:
     return publish_to_target
 
 
+def _charts_asset() -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["publish", "charts"],
+        deps=[
+            ["publish", "waterfall"],
+            ["publish", "coverage"],
+            ["publish", "mismatch_counts"],
+            ["core", "near_scores"],
+            ["core", "links"],
+            ["core", "candidates"],
+            # Drawn when published: what is shown is what readers of the target have.
+            ["target", "sync_runs"],
+        ],
+        group_name=GROUPS["publish"],
+        description="One page of charts of the last published run, for a browser: records by "
+        "province and step, probabilities and thresholds, mismatches by province. It holds "
+        "counts, no personal data.",
+        owners=[OWNER],
+        kinds={"altair"},
+        pool=WAREHOUSE_POOL,
+    )
+    def charts(context: dg.AssetExecutionContext, doisoat: Doisoat) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        file = charts_file(doisoat.settings).resolve()
+        with doisoat.step(context) as warehouse:
+            write_charts(warehouse, file)
+        return dg.MaterializeResult(metadata={"page": dg.MetadataValue.path(str(file))})
+
+    return charts
+
+
 def publish_assets(kind: str) -> list[dg.AssetsDefinition]:
-    """Returns the ledger and the publish.
+    """Returns the ledger, the publish and the charts.
 
     Args:
         kind: The target's database product, for its icon.
     """
-    return [_ledger_asset(), _publish_asset(kind)]
+    return [_ledger_asset(), _publish_asset(kind), _charts_asset()]

@@ -147,13 +147,16 @@ def sync(
     as_json: JsonOption = False,
 ) -> None:
     """Run the main job: read, normalise, reconcile, validate, publish."""
+    from etl.charts import charts_file
+
     settings = _settings(context)
     _start_demo_server(settings)
     code = _sync(settings, mode, as_json)
     if code == 0 and not as_json:
         display.console.print(
             f"Published to [bold]{settings.target.shown}[/]. "
-            "Next: [bold]doisoat ui[/] shows lineage, checks and this run."
+            "Next: [bold]doisoat ui[/] shows lineage, checks and this run.\n"
+            f"Charts of this run, for a browser: {charts_file(settings)}"
         )
     raise typer.Exit(code)
 
@@ -165,6 +168,8 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Show the whole on simulated registers in a real PostgreSQL that this starts itself."""
+    from etl.charts import charts_file
+
     home = demonstration.DEMO_HOME
     with _steps() as progress:
         task = progress.add_task("simulating the registers", total=citizens)
@@ -183,7 +188,8 @@ def demo(
             "Nobody in these figures exists. Next:\n"
             "  [bold]doisoat ui[/]     lineage, checks and this run in the Dagster UI\n"
             "  [bold]doisoat sync[/]   run again: nothing changes, because nothing changed\n"
-            "  docs/configuration.md tells how to point doisoat at real databases."
+            "  docs/configuration.md tells how to point doisoat at real databases.\n"
+            f"Charts of this run, for a browser: {charts_file(settings)}"
         )
     raise typer.Exit(code)
 
@@ -326,6 +332,30 @@ def train(
         return
     display.show_model(trained.model.version, trained.model.about, trained.model.same_person)
     display.console.print(f"The next run uses it. Its charts are in {folder}.")
+
+
+@app.command()
+def charts(
+    context: typer.Context,
+    output: Annotated[
+        Path | None, typer.Option(help="The page to write; else charts/run.html in the home.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw the last run as one page without personal data: provinces, thresholds, mismatches."""
+    from etl.charts import charts_file, write_charts
+    from etl.warehouse.run import warehouse_between_runs
+
+    settings = _settings(context)
+    file = output or charts_file(settings)
+    if not settings.warehouse_path.exists():
+        raise ConfigError("Nothing has been reconciled yet.", remedy="Run: doisoat sync")
+    with warehouse_between_runs(settings) as warehouse:
+        write_charts(warehouse, file)
+    if as_json:
+        _print_json({"page": str(file)})
+    else:
+        display.console.print(f"Written to {file}: open it in a browser; it needs no network.")
 
 
 @app.command()

@@ -252,12 +252,121 @@ REJECT_LABELS: tuple[Label, ...] = (
 )
 
 
+CORRECTION_LABELS: tuple[Label, ...] = (
+    Label(
+        "register_says",
+        "CSDL dân cư là căn cứ (Nghị định 43/2021, Điều 7)",
+        "The population register is the authority (Decree 43/2021 Art. 7)",
+    ),
+    Label(
+        "number_of_another",
+        "Số đã ghi là của một công dân khác",
+        "The number that is recorded is another citizen's",
+    ),
+    Label(
+        "number_of_nobody",
+        "Nhiều người dùng chung số đã ghi, và số đó không phải của công dân nào",
+        "Several people carry the number that is recorded, and it is no citizen's",
+    ),
+    Label(
+        "deceased",
+        "Người tham gia đã mất theo CSDL dân cư: dừng hồ sơ kể từ ngày mất",
+        "The population register has the participant's death: end the record from that date",
+    ),
+    Label(
+        "deceased_without_date",
+        "Người tham gia đã mất theo CSDL dân cư, chưa ghi ngày mất: xác minh ngày rồi dừng hồ sơ",
+        "The population register has the participant's death without its date: find the date, "
+        "then end the record",
+    ),
+    Label(
+        "keep_active",
+        "hồ sơ được giữ còn hiệu lực",
+        "the record to keep is active",
+    ),
+    Label(
+        "keep_not_ended",
+        "hồ sơ kia đã dừng, hồ sơ được giữ thì không",
+        "the other record has ended and the record to keep has not",
+    ),
+    Label(
+        "keep_compulsory",
+        "hồ sơ được giữ đang tham gia BHXH bắt buộc",
+        "the record to keep is in compulsory social insurance",
+    ),
+    Label(
+        "keep_more_schemes",
+        "hồ sơ được giữ tham gia nhiều loại bảo hiểm hơn",
+        "the record to keep is in more schemes",
+    ),
+    Label(
+        "keep_with_number",
+        "hồ sơ được giữ có mã số BHXH của riêng người này",
+        "the record to keep has an insurance number that is this person's alone",
+    ),
+    Label(
+        "keep_personal_number",
+        "mã số BHXH của hồ sơ được giữ chính là số định danh cá nhân",
+        "the insurance number of the record to keep is the personal number",
+    ),
+    Label(
+        "keep_found_by_number",
+        "hồ sơ được giữ ghi đúng số của công dân, hoặc cán bộ đã xác nhận",
+        "the record to keep carries the citizen's number, or a steward confirmed it",
+    ),
+    Label(
+        "keep_latest",
+        "hồ sơ được giữ được cập nhật gần đây nhất",
+        "the record to keep was changed last",
+    ),
+    Label(
+        "keep_first_id",
+        "các hồ sơ ngang nhau, giữ hồ sơ có khóa đứng trước",
+        "the records are equal, so the one whose id comes first is kept",
+    ),
+    Label(
+        "number_of_kept",
+        "Mỗi người một mã số BHXH: dùng mã số được giữ",
+        "One person has one insurance number: the one that is kept",
+    ),
+    Label(
+        "card_of_another",
+        "Số trên thẻ là mã số BHXH của người khác",
+        "The number on the card is the insurance number of another person",
+    ),
+    Label(
+        "number_of_another_record",
+        "Mã số BHXH đã ghi cũng ở hồ sơ của người khác, số trên thẻ thì không",
+        "Another person's record carries the insurance number, and nobody's that of the card",
+    ),
+    Label(
+        "look_both_elsewhere",
+        "Cần người xem xét: cả số trên thẻ và mã số BHXH đều có ở hồ sơ của người khác",
+        "A person must look: other people's records carry the card's number and this one too",
+    ),
+    Label(
+        "look_at_card",
+        "Cần người xem xét: đối chiếu thẻ với hồ sơ, không có căn cứ để biết số nào đúng",
+        "A person must look at card and file: nothing tells which of the two numbers is right",
+    ),
+    Label(
+        "look_number_of_several",
+        "Cần người xem xét: hồ sơ của nhiều người dùng chung mã số BHXH này",
+        "A person must look: records of different people carry this insurance number",
+    ),
+)
+"""Why a correction is proposed; those that begin with ``look_`` leave the choice to a person."""
+
+
 def labels() -> dict[str, Label]:
     """Returns every labelled code of the system, by code."""
     mismatch = (Label(m.code, m.vi, m.en) for m in MISMATCH_CODES)
     return {
-        entry.code: entry for entry in (*mismatch, *STATUS_LABELS, *STEP_LABELS, *REJECT_LABELS)
-    }
+        entry.code: entry
+        for entry in (
+            *mismatch, *STATUS_LABELS, *STEP_LABELS, *REJECT_LABELS, *CORRECTION_LABELS
+        )
+    }  # fmt: skip
 
 
 NameLevel = Literal[

@@ -96,6 +96,7 @@ PERSONAL_DATA: frozenset[str] = frozenset(
         "population_value",
         "recorded_value",
         "proposed_value",
+        "evidence",
         "raw_value",
     }
 )
@@ -205,8 +206,10 @@ def target_metadata(schema: str | None) -> MetaData:
             Column("field", _CODE, primary_key=True),
             Column("code", _CODE, nullable=False, comment="the mismatch it would settle"),
             Column("recorded_value", _TEXT),
-            Column("proposed_value", _TEXT),
+            Column("proposed_value", _TEXT, comment="what to write; null: a person must look"),
             Column("authority", _CODE, nullable=False, comment="whose value is proposed"),
+            Column("reason", _CODE, nullable=False, comment="why; labels in etl/codes.py"),
+            Column("evidence", _TEXT, comment="what it rests on, such as the date of death"),
         ],
         comment="What to write where, proposed; never written to a source by doisoat",
     )

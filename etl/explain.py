@@ -200,7 +200,7 @@ def _gather(warehouse: Warehouse, verdict: Row) -> Story:
         ),
         corrections=_rows(
             warehouse,
-            "select field, code, recorded_value, proposed_value, authority "
+            "select field, code, recorded_value, proposed_value, authority, reason, evidence "
             "from core.corrections where record_id = $id order by field",
             record_id,
         ),

@@ -79,11 +79,12 @@ class Wrong:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What to write where."""
+    """What to write where, and why; a dash is proposed where a person must look."""
 
     label: Words
     recorded: str
     proposed: str
+    because: Words
 
 
 @dataclass(frozen=True)
@@ -125,14 +126,7 @@ def tell(story: Story) -> Telling:
         steps=tuple(_step(tried, story) for tried in story.steps),
         candidates=tuple(_candidate(person, story) for person in story.people),
         mismatches=tuple(_wrong(row) for row in story.mismatches),
-        corrections=tuple(
-            Proposal(
-                said.FIELDS[row["field"]],
-                text(row["recorded_value"], row["field"]),
-                text(row["proposed_value"], row["field"]),
-            )
-            for row in story.corrections
-        ),
+        corrections=tuple(map(_proposal, story.corrections)),
     )
 
 
@@ -509,4 +503,20 @@ def _wrong(row: Row) -> Wrong:
         said.OWNERS[row["owner"]],
         text(row["insurance_value"], row["field"]),
         text(row["population_value"], row["field"]),
+    )
+
+
+def _proposal(row: Row) -> Proposal:
+    reason = codes.labels()[row["reason"]]
+    because = Words(reason.vi, reason.en)
+    if row["code"] == "DUPLICATE_INSURANCE" and row["field"] == "record_id":
+        because = said.keep(row["recorded_value"], row["proposed_value"], because)
+    elif row["evidence"]:
+        evidence = text(row["evidence"], "date_of_birth")
+        because = Words(f"{because.vi} ({evidence})", f"{because.en} ({evidence})")
+    return Proposal(
+        said.FIELDS[row["field"]],
+        text(row["recorded_value"], row["field"]),
+        text(row["proposed_value"], row["field"]),
+        because,
     )

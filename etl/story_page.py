@@ -15,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from etl.charts.page import POLICY, draw
 from etl.errors import ConfigError
 from etl.explain import COMPARISONS, Person, Story
 from etl.story import Candidate, Telling
@@ -29,10 +30,6 @@ _LEGEND = Words(
     "Each bar is one thing compared. Green makes it more probable that this is the same person, "
     "red less; × 1,000 is 1,000 times more. Other possibilities: citizens who are near, and that "
     "the person is not in the population register.",
-)
-_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
-    "script-src 'unsafe-inline' 'unsafe-eval'"  # vega compiles its expressions
 )
 
 
@@ -67,13 +64,13 @@ def make_page(story: Story, telling: Telling) -> str:
             _people(telling, charts),
             _mismatches(telling),
             _corrections(telling),
-            _drawing(charts),
+            draw({f"chart{rank}": spec for rank, spec in charts.items()}),
         )
     )
     style = files("etl.data").joinpath("story.css").read_text("utf-8")
     return (
         '<!DOCTYPE html>\n<html lang="vi"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>doisoat {escape(story.record_key)}</title><style>{style}</style></head>"
         f"<body><main>{body}</main></body></html>\n"
@@ -179,10 +176,10 @@ def _mismatches(telling: Telling) -> str:
 
 def _corrections(telling: Telling) -> str:
     rows = [
-        (_both(p.label), escape(p.recorded), f"<b>{escape(p.proposed)}</b>")
+        (_both(p.label), escape(p.recorded), f"<b>{escape(p.proposed)}</b>", _both(p.because))
         for p in telling.corrections
     ]
-    return _section("corrections", _table(("field", "recorded", "proposed"), rows))
+    return _section("corrections", _table(("field", "recorded", "proposed", "because"), rows))
 
 
 # --- the chart ---------------------------------------------------------------------------------
@@ -281,23 +278,3 @@ def _axis_labels(low: int, high: int) -> str:
         many = times(abs(power) / math.log10(2)).vi
         words[str(power)] = f"{many} : 1" if power > 0 else f"1 : {many}"
     return f"({json.dumps(words, ensure_ascii=False)})[datum.value]"
-
-
-def _drawing(charts: dict[int, dict[str, Any]]) -> str:
-    """The chart libraries, once, and what draws each chart."""
-    if not charts:
-        return ""
-    from splink.internals import html_utils
-
-    sources = html_utils.load_chart_libraries()  # type: ignore[no-untyped-call]
-    libraries = "".join(f"<script>{source}</script>" for source in sources.values())
-    options = '{"actions": false, "renderer": "svg"}'
-    # So written, a value cannot end the script.
-    specs = {
-        rank: html_utils.json_for_html(spec)  # type: ignore[no-untyped-call]
-        for rank, spec in charts.items()
-    }
-    draws = "".join(
-        f"vegaEmbed('#chart{rank}', {spec}, {options});" for rank, spec in specs.items()
-    )
-    return f"{libraries}<script>{draws}</script>"

@@ -30,6 +30,7 @@ TITLES = {
     "recorded": Words("đã ghi", "recorded"),
     "understood": Words("được hiểu là", "understood as"),
     "proposed": Words("đề nghị", "proposed"),
+    "because": Words("vì sao", "why"),
     "population": Words("CSDL dân cư", "population register"),
     "meaning": Words("ý nghĩa", "meaning"),
     "owner": Words("ai sửa", "who corrects it"),
@@ -130,8 +131,13 @@ def _show_wrong(telling: Telling, say: _Saying) -> None:
         console.print(table)
     if telling.corrections:
         say.title("corrections")
-        table = _table(say, "field", "recorded", "proposed")
+        table = _table(say, "field", "recorded", "proposed", "because")
         for proposal in telling.corrections:
             recorded, proposed = visible(proposal.recorded), visible(proposal.proposed)
-            table.add_row(say(proposal.label), Text(recorded), Text(proposed, "bold green"))
+            table.add_row(
+                say(proposal.label),
+                Text(recorded),
+                Text(proposed, "bold green"),
+                Text(visible(say(proposal.because)), "dim"),
+            )
         console.print(table)

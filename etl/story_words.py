@@ -163,6 +163,19 @@ OWNERS = {
 }
 
 
+def keep(record: str, kept: str, because: Words) -> Words:
+    """Says which of one citizen's records to keep, to whoever looks at one of them."""
+    if record == kept:
+        return Words(
+            f"Giữ hồ sơ này, gộp các hồ sơ khác của công dân vào đây, vì {because.vi}",
+            f"Keep this record and merge the citizen's others into it, because {because.en}",
+        )
+    return Words(
+        f"Giữ hồ sơ {kept} và gộp hồ sơ này vào đó, vì {because.vi}",
+        f"Keep record {kept} and merge this one into it, because {because.en}",
+    )
+
+
 def count(number: int) -> Words:
     """Writes a whole number as each language does."""
     return Words(f"{number:,}".replace(",", "."), f"{number:,}")

@@ -4,7 +4,15 @@ Belongs here: what must be true of links, candidates, mismatches and verdicts be
 published. Does not belong here: the ledger (``assets/checks.py``), which counts across tables.
 """
 
-from etl.codes import BIRTH_LEVELS, MISMATCH_CODES, NAME_LEVELS, MatchStep, Owner, Status
+from etl.codes import (
+    BIRTH_LEVELS,
+    CORRECTION_LABELS,
+    MISMATCH_CODES,
+    NAME_LEVELS,
+    MatchStep,
+    Owner,
+    Status,
+)
 from etl.warehouse.statements import TableName
 from expectations.rules import Suite, is_filled, is_one_of, is_unique, never
 
@@ -83,14 +91,58 @@ MISMATCHES = Suite(
     key=_KEY,
 )
 
+DUPLICATES = Suite(
+    TableName("core", "duplicates"),
+    (
+        is_unique("record_id", "A record belongs to one group of duplicates.", blocking=True),
+        never(
+            "one_record_is_kept_of_each_group",
+            "sum((record_id = kept_record_id)::integer) over (partition by personal_id) <> 1"
+            " or count(distinct kept_record_id) over (partition by personal_id) <> 1",
+            "Of one citizen's records exactly one is kept. Else the ladder of core.duplicates "
+            "leaves two equal.",
+            blocking=True,
+        ),
+    ),
+    key=_KEY,
+)
+
 CORRECTIONS = Suite(
     TableName("core", "corrections"),
     (
-        is_filled("proposed_value", "A correction proposes something.", blocking=True),
+        never(
+            "proposes_something_or_says_who_must_look",
+            "(proposed_value is null) <> starts_with(reason, 'look_')",
+            "A correction proposes a value, or says why a person must look.",
+            blocking=True,
+        ),
+        is_one_of(
+            "reason",
+            tuple(label.code for label in CORRECTION_LABELS),
+            "Each reason has its label in etl/codes.py.",
+            blocking=True,
+        ),
         is_one_of(
             "field",
-            ("id_number", "full_name", "date_of_birth", "gender"),
-            "The population register is the authority on these alone (Decree 43/2021 Art. 7).",
+            (
+                "id_number",
+                "full_name",
+                "date_of_birth",
+                "gender",
+                "status",
+                "record_id",
+                "insurance_number",
+                "health_card_number",
+            ),
+            "Corrections speak of these fields alone; a new one needs its authority.",
+            blocking=True,
+        ),
+        never(
+            "each_field_has_its_authority",
+            "authority = 'insurance'"
+            " and field not in ('record_id', 'insurance_number', 'health_card_number')",
+            "The population register is the authority on name, birth, sex, personal number and "
+            "death (Decree 43/2021 Art. 7); the insurance register on its own numbers (Art. 6).",
             blocking=True,
         ),
     ),
@@ -141,4 +193,4 @@ RECONCILED = Suite(
     key=_KEY,
 )
 
-SUITES = (LINKS, CANDIDATES, MISMATCHES, CORRECTIONS, RECONCILED)
+SUITES = (LINKS, CANDIDATES, MISMATCHES, DUPLICATES, CORRECTIONS, RECONCILED)

@@ -30,6 +30,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--home", type=Path, help="keep registers and warehouses here")
     parser.add_argument("--json", type=Path, help="write the tables as JSON, too")
     parser.add_argument("--markdown", type=Path, help="write the tables as Markdown, too")
+    parser.add_argument("--charts", type=Path, metavar="DIR",
+                        help="simulated, crowded: precision and recall by threshold")  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="crowded and febrl4: only doisoat")
     return parser.parse_args()
 
@@ -38,12 +40,14 @@ def _measure(options: argparse.Namespace, home: Path, what: str) -> Sequence[Sec
     if what == "simulated":
         from benchmarks.accuracy import simulated
 
-        return simulated.run(options.citizens or 1_000_000, options.seeds, home)
+        return simulated.run(options.citizens or 1_000_000, options.seeds, home, options.charts)
     if what == "crowded":
         from benchmarks.accuracy import crowded
 
         citizens = options.citizens or crowded.CITIZENS
-        return crowded.run(citizens, options.seeds, home, alone=options.quick)
+        return crowded.run(
+            citizens, options.seeds, home, alone=options.quick, charts=options.charts
+        )
     from benchmarks.accuracy import febrl4
 
     return febrl4.run(home, alone=options.quick)

@@ -25,7 +25,9 @@ CITIZENS = 270_000
 """3,000 births a day, as in the country."""
 
 
-def run(citizens: int, seeds: Sequence[int], home: Path, *, alone: bool) -> list[Section]:
+def run(
+    citizens: int, seeds: Sequence[int], home: Path, *, alone: bool, charts: Path | None = None
+) -> list[Section]:
     """Measures both; ``alone`` leaves Splink out."""
     datasets = []
     for seed in seeds:
@@ -36,6 +38,8 @@ def run(citizens: int, seeds: Sequence[int], home: Path, *, alone: bool) -> list
         simulated.reconcile(datasets[-1])
     judged = [data.file("judged") for data in datasets]
     title = f"Crowded: {citizens:,} citizens born within {days} days"
+    if charts:
+        simulated.draw(datasets, charts, "crowded", title)
     sections = judge.all_sections(judged, title)
     if not alone:
         sections += _beside_splink(datasets)

@@ -45,6 +45,12 @@ def judge(warehouse: Warehouse, truth: Path, judged: Path, seed: int) -> None:
     )
 
 
+def weigh(warehouse: Warehouse, weighed: Path) -> None:
+    """Writes the records that reach the probabilistic step, once ``judge`` has read the truth."""
+    query = files(__package__).joinpath("weighed.sql").read_text("utf-8")
+    warehouse.connection.execute(f"copy ({query}) to '{weighed}' (format parquet)")
+
+
 def open_judged(judged: list[Path]) -> duckdb.DuckDBPyConnection:
     """Opens the judged records of all seeds as the table ``judged``."""
     connection = duckdb.connect()

@@ -58,17 +58,29 @@ def reconcile(data: Simulated) -> None:
         pipeline.land(warehouse, data.registers)
         pipeline.build_all(warehouse)
         judge.judge(warehouse, data.file("truth"), data.file("judged"), data.spec.seed)
+        judge.weigh(warehouse, data.file("weighed"))
         for table in ("insurance", "population", "former_numbers"):
             warehouse.connection.execute(
                 f"copy clean.{table} to '{data.file(f'clean_{table}')}' (format parquet)"
             )
 
 
-def run(citizens: int, seeds: Sequence[int], home: Path) -> list[Section]:
+def draw(datasets: Sequence[Simulated], folder: Path, name: str, title: str) -> None:
+    """Draws precision and recall against the threshold, over all seeds together."""
+    from benchmarks.accuracy import charts
+
+    page = charts.write(folder, name, title, [data.file("weighed") for data in datasets])
+    console.print(f"Charts: {page}")
+
+
+def run(
+    citizens: int, seeds: Sequence[int], home: Path, charts: Path | None = None
+) -> list[Section]:
     """Measures doisoat on registers that are as crowded as they are large."""
-    judged = []
-    for seed in seeds:
-        data = Simulated.of(SimulationSpec(citizens, seed=seed), home)
+    datasets = [Simulated.of(SimulationSpec(citizens, seed=seed), home) for seed in seeds]
+    for data in datasets:
         reconcile(data)
-        judged.append(data.file("judged"))
-    return judge.all_sections(judged, f"{citizens:,} simulated citizens")
+    title = f"{citizens:,} simulated citizens"
+    if charts:
+        draw(datasets, charts, "simulated", title)
+    return judge.all_sections([data.file("judged") for data in datasets], title)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.support import Command
 
 
 def test_the_demo_reconciles_publishes_and_a_second_sync_changes_nothing(
-    doisoat: Callable[..., Command],
+    doisoat: Callable[..., Command], folder: Path
 ):
     first = doisoat("demo", "--citizens", "3000", "--json")
     assert first.exit_code == 0, first.errors
@@ -20,6 +21,9 @@ def test_the_demo_reconciles_publishes_and_a_second_sync_changes_nothing(
     assert all(equation["holds"] for equation in figures["ledger"])
     assert {row["match_step"] for row in figures["waterfall"]} >= {"personal_id", "demographic"}
     assert not [check for check in result["failed_checks"] if check["severity"] == "error"]
+
+    charts = folder / ".doisoat" / "demo" / "charts" / "run.html"
+    assert "chart-waterfall" in charts.read_text("utf-8")
 
     # Found without naming a configuration: there is none but the demo's.
     second = doisoat("sync", "--mode", "full", "--json")

@@ -116,7 +116,14 @@ def test_a_mismatch_says_what_is_wrong_and_who_writes_what(
     assert "the insurer corrects the record" in shown.output
     _, told, _ = _told(registers, "to_correct")
     proposed = {p["label"]["en"]: p["proposed"] for p in told["corrections"]}  # type: ignore[attr-defined]
-    assert proposed == {"Name": "Nguyễn Hữu Khánh", "Birth date": "05/09/1980"}
+    assert proposed == {
+        "Name": "Nguyễn Hữu Khánh",
+        "Birth date": "05/09/1980",
+        # The other record of this citizen has a number, and this one has none.
+        "Record id": "right",
+        "Insurance number": "7900000501",
+    }
+    assert "Keep record right" in " ".join(shown.output.replace("│", " ").split())
 
 
 def test_a_review_shows_its_candidates_with_the_evidence_in_words(

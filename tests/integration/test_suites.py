@@ -43,6 +43,10 @@ FAULTS = {
         "set name_agreement = 'different', birth_agreement = 'one_digit'",
     "core.links.a_repaired_number_needs_full_agreement":
         "set match_step = 'repaired_id', birth_agreement = 'one_digit'",
+    "core.duplicates.one_record_is_kept_of_each_group": "set kept_record_id = 'R000001'",
+    "core.corrections.proposes_something_or_says_who_must_look": "set reason = 'look_who'",
+    "core.corrections.each_field_has_its_authority":
+        "set field = 'gender', authority = 'insurance'",
     "core.candidates.rank_begins_at_one": "set candidate_rank = 0",
     "core.reconciled.linked_means_verified_or_mismatch": "set status = 'REVIEW'",
     "core.reconciled.mismatch_says_what_differs": "set status = 'MISMATCH', mismatch_codes = ''",
@@ -68,6 +72,7 @@ def warehouse() -> Iterator[Warehouse]:
     odd = [
         record(1, record_id="twin", full_name="Nguyễn Văn Quyền", id_number=None),
         record(2, record_id="letters", id_number="0O1052000OO2"),
+        record(5, record_id="again"),
         record(900, record_id="stranger", id_number=None),
         record(3, record_id="repeated"),
         record(3, record_id="repeated", full_name="Ai Đó"),

@@ -321,7 +321,7 @@ def test_a_code_that_only_informs_leaves_a_record_verified(verdicts: Verdicts):
 def test_corrections_propose_the_population_registers_value(verdicts: Verdicts):
     rows = verdicts.ask(
         "select field, recorded_value, proposed_value from core.corrections "
-        "where record_id = 'no_accents'"
+        "where record_id = 'no_accents' and authority = 'population'"
     )
     assert rows == [
         {"field": "full_name", "recorded_value": "Ly Thi Thuy", "proposed_value": "Lý Thị Thủy"}

@@ -1,12 +1,17 @@
 -- Proposed corrections, as they leave: for a person to accept, never written to a source.
+-- A record is named by its published key, as everywhere in the target.
 with leaving as (
     select
         published_key(record_id) as record_id,
         field,
         code,
-        printable(recorded_value) as recorded_value,
-        printable(proposed_value) as proposed_value,
-        authority
+        if(field = 'record_id', published_key(recorded_value), printable(recorded_value))
+            as recorded_value,
+        if(field = 'record_id', published_key(proposed_value), printable(proposed_value))
+            as proposed_value,
+        authority,
+        reason,
+        evidence
     from core.corrections
 )
 

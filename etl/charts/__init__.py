@@ -1,0 +1,49 @@
+"""The charts of a run: one self-contained page for managers and stewards, without personal data.
+
+Belongs here: what ``doisoat charts`` and the end of each run write. ``counts.py`` reads what is
+drawn, ``drawing.py`` draws it, ``page.py`` lays it out. Does not belong here: the charts of the
+linkage model (``etl/reconcile/training.py``) and of one record (``etl/story_page.py``).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from etl.charts.counts import read_counts
+from etl.charts.drawing import run_charts
+from etl.charts.page import make_page
+from etl.errors import ConfigError
+from etl.settings import Settings
+from etl.story_words import Words
+from etl.warehouse.engine import Warehouse
+
+FILE = "run.html"
+
+
+def charts_file(settings: Settings) -> Path:
+    """Returns where the charts of the last run are, if no other place is named."""
+    return settings.home / "charts" / FILE
+
+
+def write_charts(warehouse: Warehouse, file: Path) -> None:
+    """Draws the run that is in the warehouse, in place of what was drawn before.
+
+    Args:
+        warehouse: Holds ``core`` and ``publish`` of a run.
+        file: The page.
+
+    Raises:
+        ConfigError: Nothing has been reconciled yet, or the file cannot be written.
+    """
+    counts = read_counts(warehouse)
+    title = Words(f"Kết quả đối soát, lần chạy {counts.run_id}", f"Run {counts.run_id} in charts")
+    page = make_page(title, run_charts(counts))
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"The charts could not be written ({type(error).__name__}).",
+            where=str(file),
+            remedy="Name a file that you may write to, with --output.",
+        ) from None

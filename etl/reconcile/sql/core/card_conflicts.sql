@@ -1,0 +1,79 @@
+-- Which of a record's two numbers is wrong where its health card and its insurance number differ.
+-- A card carries its holder's insurance number, so other records decide: the number that another
+-- citizen's record carries is that citizen's. Of a citizen with several records the number that
+-- is kept goes on the card, too. Two records are of different people only where both are linked;
+-- where that does not tell, a person looks at card and file: the value is null then.
+with conflicts as (
+    select
+        insurance.record_id,
+        insurance.insurance_number,
+        insurance.card_insurance_number as card_number,
+        links.personal_id,
+        duplicates.kept_number
+    from core.mismatches as mismatches
+    inner join clean.insurance as insurance on mismatches.record_id = insurance.record_id
+    left join core.links as links on insurance.record_id = links.record_id
+    left join core.duplicates as duplicates on insurance.record_id = duplicates.record_id
+    where mismatches.code = 'CARD_CONFLICT'
+),
+
+in_question as (
+    select card_number as number
+    from conflicts
+    union
+    select insurance_number as number
+    from conflicts
+),
+
+carriers as (
+    select
+        insurance.insurance_number as number,
+        links.personal_id
+    from clean.insurance as insurance
+    semi join in_question on insurance.insurance_number = in_question.number
+    inner join core.links as links on insurance.record_id = links.record_id
+),
+
+weighed as (
+    select
+        conflicts.record_id,
+        any_value(conflicts.insurance_number) as insurance_number,
+        any_value(conflicts.card_number) as card_number,
+        any_value(conflicts.kept_number) as kept_number,
+        coalesce(bool_or(carriers.number = conflicts.card_number), false) as card_is_anothers,
+        coalesce(bool_or(carriers.number = conflicts.insurance_number), false)
+            as number_is_anothers
+    from conflicts
+    left join carriers
+        on
+            carriers.number in (conflicts.card_number, conflicts.insurance_number)
+            and conflicts.personal_id <> carriers.personal_id
+    group by conflicts.record_id
+),
+
+judged as (
+    select
+        *,
+        case
+            when card_is_anothers and number_is_anothers then 'look_both_elsewhere'
+            when kept_number is not null then 'number_of_kept'
+            when card_is_anothers then 'card_of_another'
+            when number_is_anothers then 'number_of_another_record'
+            else 'look_at_card'
+        end as reason
+    from weighed
+)
+
+select
+    record_id,
+    if(reason = 'number_of_another_record', 'insurance_number', 'health_card_number') as field,
+    if(reason = 'number_of_another_record', insurance_number, card_number) as recorded_value,
+    case reason
+        when 'number_of_kept' then kept_number
+        when 'card_of_another' then insurance_number
+        when 'number_of_another_record' then card_number
+    end as proposed_value,
+    reason
+from judged
+-- A card that already carries the number that is kept is right.
+where not (reason = 'number_of_kept' and card_number = kept_number)

@@ -1,0 +1,18 @@
+-- Insurance numbers that records of different people carry: which of them it belongs to, the
+-- registers do not say. Several records of one citizen with one number are no contest.
+-- Whose a record is: its citizen's, or, where it is linked to none, nobody's but its own.
+with carried as (
+    select
+        shared.insurance_value as insurance_number,
+        coalesce(links.personal_id, 'record ' || shared.record_id) as bearer
+    from core.mismatches as shared
+    left join core.links as links on shared.record_id = links.record_id
+    where shared.code = 'INSURANCE_NUMBER_SHARED'
+)
+
+select
+    insurance_number,
+    count(distinct bearer) as bearers
+from carried
+group by insurance_number
+having count(distinct bearer) > 1
