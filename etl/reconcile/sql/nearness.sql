@@ -1,14 +1,15 @@
 -- What the probabilistic step compares beside name, birth and sex, and how it finds pairs.
 -- Levels are those of etl/codes.py.
 
--- An address as its words: small letters without accents, each word once, sorted.
+-- An address in small letters without accents, one space between its words.
+create or replace temp macro plain_address(address) as
+trim(regexp_replace(
+    replace(strip_accents(lower(address)), 'đ', 'd'), '[^a-z0-9]+', ' ', 'g'
+));
+
+-- An address as its words, each once, sorted.
 create or replace temp macro address_words(address) as
-list_sort(list_distinct(string_split(
-    trim(regexp_replace(
-        replace(strip_accents(lower(address)), 'đ', 'd'), '[^a-z0-9]+', ' ', 'g'
-    )),
-    ' '
-)));
+list_sort(list_distinct(string_split(plain_address(address), ' ')));
 
 -- Offices write Phường and P., Tỉnh and nothing: the share of common words says more than order.
 -- (The list of one number keeps DuckDB from counting the common words at every question.)
@@ -71,6 +72,16 @@ create or replace temp macro block_keys(
     name_block('given ' || split_part(name_key, ' ', -1), birth_year, province_code),
     if(address is not null, hash('address', lower(address)), null)
 ];
+
+-- Two neighbouring words of an address, such as a street and its kind: a slip spoils two of these
+-- keys and leaves the others.
+create or replace temp macro address_blocks(address) as
+list_transform(
+    [string_split(plain_address(address), ' ')],
+    lambda words: list_transform(
+        list_zip(words[:-2], words[2:]), lambda pair: hash('words', pair[1], pair[2])
+    )
+)[1];
 
 -- A number one slip away begins or ends as the right one does.
 create or replace temp macro number_blocks(number) as

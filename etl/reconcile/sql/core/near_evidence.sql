@@ -1,12 +1,14 @@
 -- The pairs of which something can come, compared in every respect.
 -- Another name altogether, or another date and no more of the name than one end of it, is another
--- person.
+-- person: a relative, if the address is the same. Where there are no relatives, it may be the
+-- same person with a name past recognition.
 with likely as (
     select *
     from core.near_pairs
     where
         name_agreement not in ('given_shared', 'surname_shared', 'different')
         or (name_agreement <> 'different' and birth_agreement = 'same')
+        or not (select relatives from ops.parameters)
 ),
 
 former as (

@@ -21,6 +21,12 @@ carried as (
         personal_id,
         unnest(number_blocks(former_number)) as key
     from clean.former_numbers
+    union all
+    select
+        personal_id,
+        unnest(address_blocks(address)) as key
+    from clean.population
+    where (select address_keys from ops.parameters)
 ),
 
 met as (
@@ -42,7 +48,8 @@ pairs as (
         on keys.record_id = judged.record_id and met.personal_id = judged.personal_id
 ),
 
--- The cheaper comparison first: where the dates are of two people, the names must be near.
+-- The cheaper comparison first: where the dates are of two people, the names must be near, unless
+-- an address may say more than both.
 dated as (
     select
         pairs.record_id,
@@ -54,7 +61,10 @@ dated as (
     from pairs
     inner join core.near_records as records on pairs.record_id = records.record_id
     inner join clean.population as population on pairs.personal_id = population.personal_id
-    where birth_agreement <> 'different' or levenshtein(records.name_key, population.name_key) <= 4
+    where
+        birth_agreement <> 'different'
+        or levenshtein(records.name_key, population.name_key) <= 4
+        or not (select relatives from ops.parameters)
 )
 
 select
