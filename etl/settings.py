@@ -104,7 +104,7 @@ class Reconcile(_Strict):
         unregistered_share: The share of insured people who are expected to be in the population
             register under no data that come near; it stands against every candidate.
         block_limit: A key that more citizens share than this brings no pairs together.
-        address_keys: Whether two neighbouring words of an address are such keys, too. Of use
+        address_keys: Whether any two words of an address are such a key, too. Of use
             where addresses name street and house.
         relatives: Whether the registers hold people who share name, birth date or address because
             they are kin. Where they do, as in any whole population, the probabilistic step links

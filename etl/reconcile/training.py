@@ -43,7 +43,7 @@ select
     insurance.record_id as unique_id,
     'insurance' as source_dataset,
     recorded_name, full_name, name_key, birth_date, birth_year, birth_month, gender,
-    province_code, address_words(address) as address_words, numbers.numbers
+    province_code, address_parts(address) as address_parts, numbers.numbers
 from clean.insurance as insurance
 left join numbers on insurance.record_id = numbers.record_id
 order by hash(insurance.record_id, $seed)
@@ -61,7 +61,7 @@ select
     population.personal_id as unique_id,
     'population' as source_dataset,
     recorded_name, full_name, name_key, birth_date, birth_year, birth_month, gender,
-    province_code, address_words(address) as address_words,
+    province_code, address_parts(address) as address_parts,
     list_concat([population.personal_id], former.numbers) as numbers
 from clean.population as population
 left join former on population.personal_id = former.personal_id

@@ -7,22 +7,37 @@ trim(regexp_replace(
     replace(strip_accents(lower(address)), 'đ', 'd'), '[^a-z0-9]+', ' ', 'g'
 ));
 
--- An address as its words, each once, sorted.
-create or replace temp macro address_words(address) as
-list_sort(list_distinct(string_split(plain_address(address), ' ')));
+-- An address as its words, each once, sorted; and as every three letters that follow each other,
+-- spaces left out.
+create or replace temp macro address_parts(address) as
+list_transform(
+    [plain_address(address)],
+    lambda plain: {
+        'words': list_sort(list_distinct(string_split(plain, ' '))),
+        'letters': list_distinct(list_transform(
+            range(1, greatest(length(replace(plain, ' ', '')) - 1, 2)),
+            lambda i: replace(plain, ' ', '')[i:i + 2]
+        ))
+    }
+)[1];
+
+-- Of all that two lists hold, the share that both hold.
+create or replace temp macro common_share(a, b) as
+list_transform(
+    [len(list_intersect(a, b))], lambda common: common / greatest(len(a) + len(b) - common, 1)
+)[1];
 
 -- Offices write Phường and P., Tỉnh and nothing: the share of common words says more than order.
--- (The list of one number keeps DuckDB from counting the common words at every question.)
-create or replace temp macro address_agreement(a_words, b_words) as
+-- A slip or a lost space spoils one word or two, and few of the letters: the larger share counts.
+-- (The list of one number keeps DuckDB from counting what is common at every question.)
+create or replace temp macro address_agreement(a, b) as
 case
-    when coalesce(len(a_words), 0) = 0 or coalesce(len(b_words), 0) = 0 then 'missing'
-    when a_words = b_words then 'same'
+    when coalesce(len(a.words), 0) = 0 or coalesce(len(b.words), 0) = 0 then 'missing'
+    when a.words = b.words then 'same'
     else list_transform(
-        [len(list_intersect(a_words, b_words))],
-        lambda common: case
-            when common >= 0.7 * (len(a_words) + len(b_words) - common) then 'near'
-            when common >= 0.4 * (len(a_words) + len(b_words) - common) then 'partly'
-            else 'different'
+        [greatest(common_share(a.words, b.words), common_share(a.letters, b.letters))],
+        lambda share: case
+            when share >= 0.7 then 'near' when share >= 0.4 then 'partly' else 'different'
         end
     )[1]
 end;
@@ -73,14 +88,14 @@ create or replace temp macro block_keys(
     if(address is not null, hash('address', lower(address)), null)
 ];
 
--- Two neighbouring words of an address, such as a street and its kind: a slip spoils two of these
--- keys and leaves the others.
+-- Any two words of an address: slips spoil some of these keys and leave the others.
 create or replace temp macro address_blocks(address) as
 list_transform(
-    [string_split(plain_address(address), ' ')],
-    lambda words: list_transform(
-        list_zip(words[:-2], words[2:]), lambda pair: hash('words', pair[1], pair[2])
-    )
+    [address_parts(address).words],
+    lambda words: flatten(list_transform(
+        words,
+        lambda word, i: list_transform(words[i + 1:], lambda other: hash('words', word, other))
+    ))
 )[1];
 
 -- A number one slip away begins or ends as the right one does.

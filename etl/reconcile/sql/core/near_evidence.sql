@@ -27,7 +27,7 @@ citizens as (
         population.birth_date,
         population.gender,
         population.province_code,
-        address_words(population.address) as address_words,
+        address_parts(population.address) as address_parts,
         list_concat([population.personal_id], former.numbers) as numbers
     from clean.population as population
     semi join likely on population.personal_id = likely.personal_id
@@ -37,7 +37,7 @@ citizens as (
 records as (
     select
         *,
-        address_words(address) as address_words
+        address_parts(address) as address_parts
     from core.near_records
 )
 
@@ -50,7 +50,7 @@ select
     likely.birth_agreement,
     gender_agreement(records.gender, citizens.gender) as gender_agreement,
     place_agreement(records.province_code, citizens.province_code) as place_agreement,
-    address_agreement(records.address_words, citizens.address_words) as address_agreement,
+    address_agreement(records.address_parts, citizens.address_parts) as address_agreement,
     number_agreement(records.numbers, citizens.numbers) as number_agreement
 from likely
 inner join records on likely.record_id = records.record_id
