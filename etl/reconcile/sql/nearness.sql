@@ -7,17 +7,21 @@ trim(regexp_replace(
     replace(strip_accents(lower(address)), 'đ', 'd'), '[^a-z0-9]+', ' ', 'g'
 ));
 
--- An address as its words, each once, sorted; and as every three letters that follow each other,
--- spaces left out.
-create or replace temp macro address_parts(address) as
+-- An address as its words, each once, sorted; and by letters, where addresses name street and house:
+-- as every three that follow each other, spaces left out.
+create or replace temp macro address_parts(address, by_letters) as
 list_transform(
     [plain_address(address)],
     lambda plain: {
         'words': list_sort(list_distinct(string_split(plain, ' '))),
-        'letters': list_distinct(list_transform(
-            range(1, greatest(length(replace(plain, ' ', '')) - 1, 2)),
-            lambda i: replace(plain, ' ', '')[i:i + 2]
-        ))
+        'letters': if(
+            by_letters,
+            list_distinct(list_transform(
+                range(1, greatest(length(replace(plain, ' ', '')) - 1, 2)),
+                lambda i: replace(plain, ' ', '')[i:i + 2]
+            )),
+            null
+        )
     }
 )[1];
 
@@ -28,14 +32,22 @@ list_transform(
 )[1];
 
 -- Offices write Phường and P., Tỉnh and nothing: the share of common words says more than order.
--- A slip or a lost space spoils one word or two, and few of the letters: the larger share counts.
--- (The list of one number keeps DuckDB from counting what is common at every question.)
+-- A slip or a lost space spoils one word or two, and few of the letters: so the letters are asked
+-- where words leave doubt.
+-- (The lists of one number keep DuckDB from counting what is common at every question.)
 create or replace temp macro address_agreement(a, b) as
 case
     when coalesce(len(a.words), 0) = 0 or coalesce(len(b.words), 0) = 0 then 'missing'
     when a.words = b.words then 'same'
     else list_transform(
-        [greatest(common_share(a.words, b.words), common_share(a.letters, b.letters))],
+        list_transform(
+            [common_share(a.words, b.words)],
+            lambda words: case
+                when words > 0 and words < 0.7
+                    then greatest(words, common_share(a.letters, b.letters))
+                else words
+            end
+        ),
         lambda share: case
             when share >= 0.7 then 'near' when share >= 0.4 then 'partly' else 'different'
         end
@@ -91,7 +103,7 @@ create or replace temp macro block_keys(
 -- Any two words of an address: slips spoil some of these keys and leave the others.
 create or replace temp macro address_blocks(address) as
 list_transform(
-    [address_parts(address).words],
+    [address_parts(address, false).words],
     lambda words: flatten(list_transform(
         words,
         lambda word, i: list_transform(words[i + 1:], lambda other: hash('words', word, other))

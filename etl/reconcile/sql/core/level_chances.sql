@@ -13,10 +13,11 @@ with records as (
         birth_month,
         gender,
         province_code,
-        address_parts(address) as address_parts,
+        address_parts(address, street_addresses) as address_parts,
         list_filter([id_number], lambda number: number is not null) as numbers,
         row_number() over (order by hash(record_id)) as place_in_sample
     from clean.insurance
+    cross join ops.parameters
     qualify place_in_sample <= 1000
 ),
 
@@ -30,10 +31,11 @@ citizens as (
         birth_month,
         gender,
         province_code,
-        address_parts(address) as address_parts,
+        address_parts(address, street_addresses) as address_parts,
         [personal_id] as numbers,
         row_number() over (order by hash(personal_id)) as place_in_sample
     from clean.population
+    cross join ops.parameters
     qualify place_in_sample <= 1000
 ),
 

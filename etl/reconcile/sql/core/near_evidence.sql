@@ -27,18 +27,21 @@ citizens as (
         population.birth_date,
         population.gender,
         population.province_code,
-        address_parts(population.address) as address_parts,
+        address_parts(population.address, parameters.street_addresses)
+            as address_parts,
         list_concat([population.personal_id], former.numbers) as numbers
     from clean.population as population
     semi join likely on population.personal_id = likely.personal_id
     left join former on population.personal_id = former.personal_id
+    cross join ops.parameters as parameters
 ),
 
 records as (
     select
-        *,
-        address_parts(address) as address_parts
-    from core.near_records
+        near_records.*,
+        address_parts(near_records.address, parameters.street_addresses) as address_parts
+    from core.near_records as near_records
+    cross join ops.parameters as parameters
 )
 
 select

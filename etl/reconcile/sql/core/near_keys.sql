@@ -13,4 +13,4 @@ select
     record_id,
     unnest(address_blocks(address)) as key
 from core.near_records
-where (select address_keys from ops.parameters)
+where (select street_addresses from ops.parameters)

@@ -26,7 +26,7 @@ carried as (
         personal_id,
         unnest(address_blocks(address)) as key
     from clean.population
-    where (select address_keys from ops.parameters)
+    where (select street_addresses from ops.parameters)
 ),
 
 met as (
