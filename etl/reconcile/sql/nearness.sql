@@ -106,7 +106,10 @@ list_transform(
     [address_parts(address, false).words],
     lambda words: flatten(list_transform(
         words,
-        lambda word, i: list_transform(words[i + 1:], lambda other: hash('words', word, other))
+        lambda word: list_transform(
+            words[list_position(words, word) + 1:],
+            lambda other: hash('words', word, other)
+        )
     ))
 )[1];
 
