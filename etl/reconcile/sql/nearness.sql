@@ -1,11 +1,12 @@
 -- What the probabilistic step compares beside name, birth and sex, and how it finds pairs.
 -- Levels are those of etl/codes.py.
 
--- An address in small letters without accents, one space between its words.
+-- An address in small letters without accents, one space between its words; null where no letter
+-- and no digit is written.
 create or replace temp macro plain_address(address) as
-trim(regexp_replace(
+nullif(trim(regexp_replace(
     replace(strip_accents(lower(address)), 'đ', 'd'), '[^a-z0-9]+', ' ', 'g'
-));
+)), '');
 
 -- An address as its words, each once, sorted; and by letters, where addresses name street and house:
 -- as every three that follow each other, spaces left out.
