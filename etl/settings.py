@@ -104,6 +104,11 @@ class Reconcile(_Strict):
         unregistered_share: The share of insured people who are expected to be in the population
             register under no data that come near; it stands against every candidate.
         block_limit: A key that more citizens share than this brings no pairs together.
+        street_addresses: Whether addresses name street and house. Where they do, any two words
+            of one are such a key, too, and slips in them are weighed letter by letter.
+        relatives: Whether the registers hold people who share name, birth date or address because
+            they are kin. Where they do, as in any whole population, the probabilistic step links
+            only levels that ``agreement_rules.csv`` accepts; where not, its evidence decides alone.
     """
 
     chance_agreement_limit: Annotated[float, Field(gt=0, le=1)] = 0.01
@@ -112,6 +117,8 @@ class Reconcile(_Strict):
     review_probability: Annotated[float, Field(gt=0, lt=1)] = 0.05
     unregistered_share: Annotated[float, Field(gt=0, lt=1)] = 0.01
     block_limit: Annotated[int, Field(ge=1)] = 100
+    street_addresses: bool = False
+    relatives: bool = True
 
 
 class Schedule(_Strict):

@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from etl.clean import dictionaries
 from etl.contract import REGISTERS
-from etl.settings import Engine, Settings, Source, Target
+from etl.settings import Engine, Reconcile, Settings, Source, Target
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.run import Run, release_lock, warehouse_for
 from etl.warehouse.statements import TableName, statements
@@ -45,12 +45,15 @@ class Built:
 
 
 @contextmanager
-def fresh_warehouse(home: Path, engine: Engine | None = None) -> Iterator[Warehouse]:
+def fresh_warehouse(
+    home: Path, engine: Engine | None = None, reconcile: Reconcile | None = None
+) -> Iterator[Warehouse]:
     """Opens an empty warehouse with the project's default settings.
 
     Args:
         home: Its folder; a warehouse that is there is deleted.
         engine: Limits of memory and threads, where they are not the default.
+        reconcile: How much evidence a link needs, the same.
     """
     for leftover in ("warehouse.duckdb", "warehouse.duckdb.wal"):
         (home / leftover).unlink(missing_ok=True)
@@ -62,6 +65,7 @@ def fresh_warehouse(home: Path, engine: Engine | None = None) -> Iterator[Wareho
         population=Source(**nowhere, table="none"),
         target=Target(**nowhere),
         engine=engine or Engine(),
+        reconcile=reconcile or Reconcile(),
     )
     try:
         with warehouse_for(settings, Run("benchmark")) as warehouse:

@@ -66,7 +66,7 @@ COMPARED: tuple[Compared, ...] = (
     Compared("gender", "gender_agreement(gender_l, gender_r)", _each(GENDER_LEVELS)),
     Compared("place", "place_agreement(province_code_l, province_code_r)", _each(PLACE_LEVELS)),
     Compared(
-        "address", "address_agreement(address_words_l, address_words_r)", _each(ADDRESS_LEVELS)
+        "address", "address_agreement(address_parts_l, address_parts_r)", _each(ADDRESS_LEVELS)
     ),
     Compared("number", "number_agreement(numbers_l, numbers_r)", _each(NUMBER_LEVELS)),
 )

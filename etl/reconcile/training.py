@@ -43,9 +43,10 @@ select
     insurance.record_id as unique_id,
     'insurance' as source_dataset,
     recorded_name, full_name, name_key, birth_date, birth_year, birth_month, gender,
-    province_code, address_words(address) as address_words, numbers.numbers
+    province_code, address_parts(address, street_addresses) as address_parts, numbers.numbers
 from clean.insurance as insurance
 left join numbers on insurance.record_id = numbers.record_id
+cross join ops.parameters
 order by hash(insurance.record_id, $seed)
 limit $records
 """
@@ -61,10 +62,11 @@ select
     population.personal_id as unique_id,
     'population' as source_dataset,
     recorded_name, full_name, name_key, birth_date, birth_year, birth_month, gender,
-    province_code, address_words(address) as address_words,
+    province_code, address_parts(address, street_addresses) as address_parts,
     list_concat([population.personal_id], former.numbers) as numbers
 from clean.population as population
 left join former on population.personal_id = former.personal_id
+cross join ops.parameters
 where
     population.personal_id in (select unnest(numbers) from training_records)
     or (name_key, province_code) in (select (name_key, province_code) from training_records)

@@ -194,7 +194,7 @@ def _splink_weights(warehouse: Warehouse) -> dict[tuple[object, object], float]:
 
 _COLUMNS = (
     "recorded_name, full_name, name_key, birth_date, birth_year, birth_month, gender, "
-    "province_code, address_words(address) as address_words"
+    "province_code, address_parts(address, false) as address_parts"
 )
 _INPUTS = f"""
 create or replace temp table judged_records as

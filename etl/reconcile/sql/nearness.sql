@@ -1,27 +1,56 @@
 -- What the probabilistic step compares beside name, birth and sex, and how it finds pairs.
 -- Levels are those of etl/codes.py.
 
--- An address as its words: small letters without accents, each word once, sorted.
-create or replace temp macro address_words(address) as
-list_sort(list_distinct(string_split(
-    trim(regexp_replace(
-        replace(strip_accents(lower(address)), 'đ', 'd'), '[^a-z0-9]+', ' ', 'g'
-    )),
-    ' '
-)));
+-- An address in small letters without accents, one space between its words; null where no letter
+-- and no digit is written.
+create or replace temp macro plain_address(address) as
+nullif(trim(regexp_replace(
+    replace(strip_accents(lower(address)), 'đ', 'd'), '[^a-z0-9]+', ' ', 'g'
+)), '');
+
+-- An address as its words, each once, sorted; and by letters, where addresses name street and house:
+-- as every three that follow each other, spaces left out.
+create or replace temp macro address_parts(address, by_letters) as
+list_transform(
+    [plain_address(address)],
+    lambda plain: {
+        'words': list_sort(list_distinct(string_split(plain, ' '))),
+        'letters': if(
+            by_letters,
+            list_distinct(list_transform(
+                range(1, greatest(length(replace(plain, ' ', '')) - 1, 2)),
+                lambda i: replace(plain, ' ', '')[i:i + 2]
+            )),
+            null
+        )
+    }
+)[1];
+
+-- Of all that two lists hold, the share that both hold.
+create or replace temp macro common_share(a, b) as
+list_transform(
+    [len(list_intersect(a, b))], lambda common: common / greatest(len(a) + len(b) - common, 1)
+)[1];
 
 -- Offices write Phường and P., Tỉnh and nothing: the share of common words says more than order.
--- (The list of one number keeps DuckDB from counting the common words at every question.)
-create or replace temp macro address_agreement(a_words, b_words) as
+-- A slip or a lost space spoils one word or two, and few of the letters: so the letters are asked
+-- where words leave doubt.
+-- (The lists of one number keep DuckDB from counting what is common at every question.)
+create or replace temp macro address_agreement(a, b) as
 case
-    when coalesce(len(a_words), 0) = 0 or coalesce(len(b_words), 0) = 0 then 'missing'
-    when a_words = b_words then 'same'
+    when coalesce(len(a.words), 0) = 0 or coalesce(len(b.words), 0) = 0 then 'missing'
+    when a.words = b.words then 'same'
     else list_transform(
-        [len(list_intersect(a_words, b_words))],
-        lambda common: case
-            when common >= 0.7 * (len(a_words) + len(b_words) - common) then 'near'
-            when common >= 0.4 * (len(a_words) + len(b_words) - common) then 'partly'
-            else 'different'
+        list_transform(
+            [common_share(a.words, b.words)],
+            lambda words: case
+                when words > 0 and words < 0.7
+                    then greatest(words, common_share(a.letters, b.letters))
+                else words
+            end
+        ),
+        lambda share: case
+            when share >= 0.7 then 'near' when share >= 0.4 then 'partly' else 'different'
         end
     )[1]
 end;
@@ -71,6 +100,19 @@ create or replace temp macro block_keys(
     name_block('given ' || split_part(name_key, ' ', -1), birth_year, province_code),
     if(address is not null, hash('address', lower(address)), null)
 ];
+
+-- Any two words of an address: slips spoil some of these keys and leave the others.
+create or replace temp macro address_blocks(address) as
+list_transform(
+    [address_parts(address, false).words],
+    lambda words: flatten(list_transform(
+        words,
+        lambda word: list_transform(
+            words[list_position(words, word) + 1:],
+            lambda other: hash('words', word, other)
+        )
+    ))
+)[1];
 
 -- A number one slip away begins or ends as the right one does.
 create or replace temp macro number_blocks(number) as

@@ -13,10 +13,11 @@ with records as (
         birth_month,
         gender,
         province_code,
-        address_words(address) as address_words,
+        address_parts(address, street_addresses) as address_parts,
         list_filter([id_number], lambda number: number is not null) as numbers,
         row_number() over (order by hash(record_id)) as place_in_sample
     from clean.insurance
+    cross join ops.parameters
     qualify place_in_sample <= 1000
 ),
 
@@ -30,10 +31,11 @@ citizens as (
         birth_month,
         gender,
         province_code,
-        address_words(address) as address_words,
+        address_parts(address, street_addresses) as address_parts,
         [personal_id] as numbers,
         row_number() over (order by hash(personal_id)) as place_in_sample
     from clean.population
+    cross join ops.parameters
     qualify place_in_sample <= 1000
 ),
 
@@ -57,7 +59,7 @@ compared as (
             place_agreement(records.province_code, citizens.province_code),
             if(
                 greatest(records.place_in_sample, citizens.place_in_sample) <= 200,
-                address_agreement(records.address_words, citizens.address_words),
+                address_agreement(records.address_parts, citizens.address_parts),
                 'missing'
             ),
             if(

@@ -1,19 +1,27 @@
 -- What each level says for or against a pair, in bits: log2(m / u). m, how often the same person
 -- agrees at this level, is the model's (doisoat train); u, how often strangers do, is that of the
 -- registers at hand. Relatives are no random strangers: the model gives the least u that a level
--- may have.
+-- may have where there are any.
+with chances as (
+    select
+        model.comparison,
+        model.level,
+        model.same_person,
+        greatest(found.chance, if(parameters.relatives, model.least_chance, 0)) as chance
+    from ref.match_model as model
+    inner join core.level_chances as found
+        on model.comparison = found.comparison and model.level = found.level
+    cross join ops.parameters as parameters
+)
+
 select
-    model.comparison,
-    model.level,
-    model.same_person,
-    greatest(chances.chance, model.least_chance) as chance,
+    comparison,
+    level,
+    same_person,
+    chance,
     case
-        when model.level = 'different'
-            then least(log2(model.same_person / greatest(chances.chance, model.least_chance)), 0)
-        when model.level = 'same'
-            then greatest(log2(model.same_person / greatest(chances.chance, model.least_chance)), 0)
-        else log2(model.same_person / greatest(chances.chance, model.least_chance))
+        when level = 'different' then least(log2(same_person / chance), 0)
+        when level = 'same' then greatest(log2(same_person / chance), 0)
+        else log2(same_person / chance)
     end as weight
-from ref.match_model as model
-inner join core.level_chances as chances
-    on model.comparison = chances.comparison and model.level = chances.level
+from chances

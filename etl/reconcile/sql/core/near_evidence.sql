@@ -1,12 +1,14 @@
 -- The pairs of which something can come, compared in every respect.
 -- Another name altogether, or another date and no more of the name than one end of it, is another
--- person.
+-- person: a relative, if the address is the same. Where there are no relatives, it may be the
+-- same person with a name past recognition.
 with likely as (
     select *
     from core.near_pairs
     where
         name_agreement not in ('given_shared', 'surname_shared', 'different')
         or (name_agreement <> 'different' and birth_agreement = 'same')
+        or not (select relatives from ops.parameters)
 ),
 
 former as (
@@ -25,18 +27,21 @@ citizens as (
         population.birth_date,
         population.gender,
         population.province_code,
-        address_words(population.address) as address_words,
+        address_parts(population.address, parameters.street_addresses)
+            as address_parts,
         list_concat([population.personal_id], former.numbers) as numbers
     from clean.population as population
     semi join likely on population.personal_id = likely.personal_id
     left join former on population.personal_id = former.personal_id
+    cross join ops.parameters as parameters
 ),
 
 records as (
     select
-        *,
-        address_words(address) as address_words
-    from core.near_records
+        near_records.*,
+        address_parts(near_records.address, parameters.street_addresses) as address_parts
+    from core.near_records as near_records
+    cross join ops.parameters as parameters
 )
 
 select
@@ -48,7 +53,7 @@ select
     likely.birth_agreement,
     gender_agreement(records.gender, citizens.gender) as gender_agreement,
     place_agreement(records.province_code, citizens.province_code) as place_agreement,
-    address_agreement(records.address_words, citizens.address_words) as address_agreement,
+    address_agreement(records.address_parts, citizens.address_parts) as address_agreement,
     number_agreement(records.numbers, citizens.numbers) as number_agreement
 from likely
 inner join records on likely.record_id = records.record_id

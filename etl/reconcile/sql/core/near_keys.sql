@@ -8,3 +8,9 @@ select
     record_id,
     unnest(flatten(list_transform(numbers, lambda number: number_blocks(number)))) as key
 from core.near_records
+union
+select
+    record_id,
+    unnest(address_blocks(address)) as key
+from core.near_records
+where (select street_addresses from ops.parameters)

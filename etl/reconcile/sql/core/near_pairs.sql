@@ -21,6 +21,12 @@ carried as (
         personal_id,
         unnest(number_blocks(former_number)) as key
     from clean.former_numbers
+    union all
+    select
+        personal_id,
+        unnest(address_blocks(address)) as key
+    from clean.population
+    where (select street_addresses from ops.parameters)
 ),
 
 met as (
@@ -45,7 +51,8 @@ pairs as (
             and judged.reason <> 'somebody_fits_better'
 ),
 
--- The cheaper comparison first: where the dates are of two people, the names must be near.
+-- The cheaper comparison first: where the dates are of two people, the names must be near, unless
+-- an address may say more than both.
 dated as (
     select
         pairs.record_id,
@@ -57,7 +64,10 @@ dated as (
     from pairs
     inner join core.near_records as records on pairs.record_id = records.record_id
     inner join clean.population as population on pairs.personal_id = population.personal_id
-    where birth_agreement <> 'different' or levenshtein(records.name_key, population.name_key) <= 4
+    where
+        birth_agreement <> 'different'
+        or levenshtein(records.name_key, population.name_key) <= 4
+        or not (select relatives from ops.parameters)
 )
 
 select

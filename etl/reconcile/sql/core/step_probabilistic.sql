@@ -40,6 +40,7 @@ ranked as (
         name_agrees(scores.name_agreement) and scores.birth_agreement = 'same'
         and scores.gender_agreement = 'same' and scores.place_agreement = 'same'
             as all_agrees,
+        parameters.relatives,
         parameters.review_probability,
         max(scores.match_probability) over (partition by scores.record_id) as best,
         count(*) filter (scores.match_probability > 0.01) over (partition by scores.record_id)
@@ -65,7 +66,7 @@ reasoned as (
             when match_probability < needed then 'weak_evidence'
             when taken.personal_id is not null and not all_agrees then 'citizen_already_linked'
             when share_of_citizen < needed and not all_agrees then 'several_records'
-            when rule <> 'link' then 'partial_agreement'
+            when rule <> 'link' and relatives then 'partial_agreement'
             else 'agrees'
         end as reason
     from ranked
