@@ -275,7 +275,10 @@ _NOTHING_TO_LOOK_WITH = {
         "The record has no usable 12-digit number.",
     ),
     "former_id": Words("Hồ sơ không có số nào để tra.", "The record has no number to look up."),
-    "repaired_id": Words("Không có số nào phải sửa mới hiểu được.", "No number needed a repair."),
+    "repaired_id": Words(
+        "Không có số nào cần sửa, hoặc sửa một chữ số thì ra người cùng họ tên, ngày sinh.",
+        "No number needed a repair, or leads to somebody of this name and birth date by one.",
+    ),
 }
 
 _NOTHING_FOUND = {

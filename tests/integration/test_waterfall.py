@@ -59,6 +59,7 @@ PEOPLE = [
     person("001068900116", "Chu Văn An", "21/05/1968"),
     person("001066900117", "Phùng Khắc Khoan", "11/11/1966"),
     person("001093900118", "Vương Đình Huệ", "10/10/1993"),
+    person("001041900126", "Mạc Đĩnh Chi", "07/07/1941"),
     # A family of three.
     person("001070900123", "Bùi Thế Mỹ", "02/09/1970"),
     person("001173900124", "Quách Thị Trang", "19/05/1973", "Nữ"),
@@ -85,6 +86,10 @@ RECORDS = [
     insured("former", "Nguyễn Hữu Khánh", "05/09/1980", id_number="012345678"),
     insured("cancelled", "Nguyễn Hữu Khánh", "05/09/1980", id_number="001080999999"),
     insured("lost_zeros", "Chu Văn An", "21/05/1968", id_number="1068900116"),
+    insured("wrong_digit", "Lưu Trọng Lư", "06/07/1975", id_number="001075900150"),
+    insured("wrong_digit_or_swapped", "Lưu Trọng Lư", "06/07/1975", id_number="001075900190"),
+    insured("swapped_digits", "Mạc Đĩnh Chi", "07/07/1941", id_number="001041900162"),
+    insured("wrong_digit_other_name", "Trương Hán Siêu", "07/07/1941", id_number="001041900162"),
     insured("lost_zeros_and_a_typo", "Chu Văn Am", "21/05/1968", id_number="1068900116"),
     insured("demographic", "Phùng Khắc Khoan", "11/11/1966"),
     insured("homonyms_without_place", "Lưu Trọng Lư", "06/07/1975", province_code=None),
@@ -179,6 +184,8 @@ def test_the_crowd_is_verified_by_its_own_numbers(verdicts: Verdicts):
         ("former", "001080900101", "former_id"),
         ("cancelled", "001080900101", "former_id"),
         ("cmnd_of_two", "001072900108", "former_id"),
+        ("wrong_digit", "001075900110", "repaired_id"),
+        ("swapped_digits", "001041900126", "repaired_id"),
         ("demographic", "001066900117", "demographic"),
     ],
 )
@@ -233,6 +240,17 @@ def test_lost_zeros_are_repaired_only_with_full_agreement(verdicts: Verdicts):
     assert verdicts.of("lost_zeros_and_a_typo")[0] == "REVIEW"
     assert verdicts.candidates("lost_zeros_and_a_typo") == ["001068900116"]
     assert verdicts.of("lost_zeros")[1:] == ("001068900116", "repaired_id")
+
+
+def test_a_wrong_digit_is_repaired_only_where_one_citizen_of_name_and_birth_fits(
+    verdicts: Verdicts,
+):
+    assert verdicts.of("wrong_digit_or_swapped")[0] == "REVIEW"
+    assert set(verdicts.candidates("wrong_digit_or_swapped")) == {"001075900109", "001075900110"}
+    assert verdicts.of("wrong_digit_other_name")[0] == "NOT_FOUND"
+    assert "ID_REPAIRED" in verdicts.codes("swapped_digits")
+    assert "ID_INVALID" not in verdicts.codes("swapped_digits")
+    assert "ID_INVALID" in verdicts.codes("wrong_digit_other_name")
 
 
 def test_homonyms_go_to_a_person_unless_the_place_tells_them_apart(verdicts: Verdicts):

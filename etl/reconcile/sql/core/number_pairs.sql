@@ -1,7 +1,39 @@
 -- Each record beside the citizens that its numbers point to, compared and judged.
 -- A number alone never links: etl/reconcile/agreement_rules.csv says what name, birth and sex
 -- must agree on. The steps personal_id, former_id and repaired_id read their pairs from here.
-with pointed as (
+with known_numbers as (
+    select personal_id as number
+    from clean.population
+    union
+    select former_number
+    from clean.former_numbers
+),
+
+-- A number that is nobody's, one digit wrong or two swapped: looked for among the citizens of that
+-- very name and birth date only.
+mistyped as (
+    select
+        claims.record_id,
+        claims.number,
+        population.personal_id
+    from core.claims as claims
+    anti join known_numbers on claims.number = known_numbers.number
+    inner join clean.insurance as insurance on claims.record_id = insurance.record_id
+    inner join clean.population as population
+        on
+            insurance.name_key = population.name_key
+            and insurance.birth_date = population.birth_date
+    where
+        length(claims.number) = length(population.personal_id)
+        and damerau_levenshtein(claims.number, population.personal_id) = 1
+        and gender_agreement(insurance.gender, population.gender) <> 'different'
+        and name_agrees(name_agreement(
+            insurance.recorded_name, insurance.full_name, insurance.name_key,
+            population.recorded_name, population.full_name, population.name_key
+        ))
+),
+
+pointed as (
     select
         claims.record_id,
         claims.number,
@@ -17,6 +49,13 @@ with pointed as (
         if(claims.is_repaired, 'repaired_id', 'former_id') as match_step
     from core.claims as claims
     inner join clean.former_numbers as former on claims.number = former.former_number
+    union all
+    select
+        record_id,
+        number,
+        personal_id,
+        'repaired_id' as match_step
+    from mistyped
 ),
 
 -- Two numbers of a record may point to one citizen.
