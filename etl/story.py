@@ -276,8 +276,8 @@ _NOTHING_TO_LOOK_WITH = {
     ),
     "former_id": Words("Hồ sơ không có số nào để tra.", "The record has no number to look up."),
     "repaired_id": Words(
-        "Không có số nào cần sửa, hoặc sửa một chữ số thì ra người cùng họ tên, ngày sinh.",
-        "No number needed a repair, or leads to somebody of this name and birth date by one.",
+        "Không có số nào cần sửa, và đổi một chữ số cũng không ra người cùng họ tên, ngày sinh.",
+        "No number needed a repair, nor does one digit lead to somebody of this name and birth.",
     ),
 }
 
