@@ -9,26 +9,41 @@ with known_numbers as (
     from clean.former_numbers
 ),
 
--- A number that is nobody's, one digit wrong or two swapped: looked for among the citizens of that
--- very name and birth date only.
-mistyped as (
+numbers_of_nobody as materialized (
     select
         claims.record_id,
         claims.number,
-        population.personal_id
+        insurance.recorded_name,
+        insurance.full_name,
+        insurance.name_key,
+        insurance.birth_date,
+        insurance.gender
     from core.claims as claims
     anti join known_numbers on claims.number = known_numbers.number
     inner join clean.insurance as insurance on claims.record_id = insurance.record_id
+),
+
+-- A number that is nobody's, one digit wrong or two swapped: looked for among the citizens of that
+-- very name and birth date only. (As if(), or equal lengths would be taken for a key to join by.)
+mistyped as (
+    select
+        typed.record_id,
+        typed.number,
+        population.personal_id
+    from numbers_of_nobody as typed
     inner join clean.population as population
         on
-            insurance.name_key = population.name_key
-            and insurance.birth_date = population.birth_date
+            typed.name_key = population.name_key
+            and typed.birth_date = population.birth_date
     where
-        length(claims.number) = length(population.personal_id)
-        and damerau_levenshtein(claims.number, population.personal_id) = 1
-        and gender_agreement(insurance.gender, population.gender) <> 'different'
+        if(
+            length(typed.number) = length(population.personal_id),
+            damerau_levenshtein(typed.number, population.personal_id) = 1,
+            false
+        )
+        and gender_agreement(typed.gender, population.gender) <> 'different'
         and name_agrees(name_agreement(
-            insurance.recorded_name, insurance.full_name, insurance.name_key,
+            typed.recorded_name, typed.full_name, typed.name_key,
             population.recorded_name, population.full_name, population.name_key
         ))
 ),
