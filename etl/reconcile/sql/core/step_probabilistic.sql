@@ -4,7 +4,8 @@
 -- two who may be meant: both go before a person.
 -- A link needs a probability of being wrong below wrong_links_per_million, levels that
 -- etl/reconcile/agreement_rules.csv would accept beside a number, and a citizen whom no other
--- record claims. A second record of one citizen is a duplicate only where everything agrees.
+-- record claims. A second record of one citizen is a duplicate only where everything agrees and its
+-- number is nobody else's.
 with taken as (
     select personal_id from core.step_steward
     where verdict = 'link'
@@ -30,6 +31,12 @@ outdone as (
     where reason = 'somebody_fits_better'
 ),
 
+with_numbers_of_others as (
+    select distinct record_id
+    from core.number_pairs
+    where reason = 'looks_different'
+),
+
 ranked as (
     select
         scores.*,
@@ -39,6 +46,7 @@ ranked as (
         1 - parameters.wrong_links_per_million / 1e6 as needed,
         name_agrees(scores.name_agreement) and scores.birth_agreement = 'same'
         and scores.gender_agreement = 'same' and scores.place_agreement = 'same'
+        and with_numbers_of_others.record_id is null
             as all_agrees,
         parameters.relatives,
         parameters.review_probability,
@@ -53,6 +61,7 @@ ranked as (
             and scores.gender_agreement = verdicts.gender_agreement
     left join outdone
         on scores.record_id = outdone.record_id and scores.personal_id = outdone.personal_id
+    left join with_numbers_of_others on scores.record_id = with_numbers_of_others.record_id
     cross join ops.parameters as parameters
 ),
 
