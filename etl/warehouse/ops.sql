@@ -53,7 +53,8 @@ alter table ops.quality_failures add column if not exists first_seen timestamp;
 alter table ops.quality_failures add column if not exists closed_run varchar;
 alter table ops.quality_failures add column if not exists closed_at timestamp;
 -- Lines of versions before 0.2 tell nothing of age.
-delete from ops.quality_failures where first_run is null;
+delete from ops.quality_failures
+where first_run is null;
 
 -- Failures that somebody knows of: they alert nobody until expires_at, and still count.
 create table if not exists ops.acknowledgements (
