@@ -30,7 +30,6 @@ OPTIONS = [
 ]
 PAGES = {
     "lineage.png": ("/asset-groups", (1500, 560)),
-    "core.png": ("/locations/doisoat/asset-groups/4_core/lineage", (2600, 1700)),
     "checks.png": (
         "/assets/core/reconciled?view=checks&checkDetail=nobody_dead_is_active",
         (1500, 950),
