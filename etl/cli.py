@@ -426,7 +426,7 @@ def acknowledge(
     reason: Annotated[str, typer.Option(help="What is being done about it.")],
     days: Annotated[int, typer.Option(min=1, max=366, help="For how long.")] = 30,
 ) -> None:
-    """Note that a failure is known: no alerts until the note expires; it still counts."""
+    """Note that a failure is known: triage marks it until the note expires; it still counts."""
     from etl import triage as work
 
     until = work.acknowledge(_settings(context), rule, reason, days)

@@ -185,7 +185,7 @@ def read_row(settings: Settings, rule: str, record_key: str) -> dict[str, Any]:
 
 
 def acknowledge(settings: Settings, rule: str, reason: str, days: int) -> datetime:
-    """Notes that a failure is known: it alerts nobody until then, and still counts.
+    """Notes that a failure is known: it is marked so until then, and still counts.
 
     Returns:
         When the note expires, in UTC.

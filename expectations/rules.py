@@ -89,6 +89,7 @@ def has_columns(*columns: str) -> Rule:
         "different versions: run a full sync.",
         {"column_list": list(columns)},
         blocking=True,
+        limit=f"exactly {len(columns)} columns, in their order",
     )
 
 
@@ -102,6 +103,7 @@ def is_not_empty(what: str, owner: Owner) -> Rule:
         {"min_value": 1},
         blocking=True,
         owner=owner,
+        limit="at least one row",
     )
 
 

@@ -7,10 +7,10 @@ normaliser begins them anew.
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
@@ -165,7 +165,7 @@ def _extend_one(warehouse: Warehouse, name: TableName, dictionary: Dictionary) -
     )
     try:
         total = warehouse.number("select count(*) from unknown_strings")
-        cores = os.cpu_count() or 1
+        cores = warehouse.number("select current_setting('threads')")
         with ThreadPoolExecutor(cores) as pool:
             at_work: deque[Future[None]] = deque()
             for batch in _unknown_batches(warehouse, total):
@@ -189,9 +189,9 @@ def _unknown_batches(warehouse: Warehouse, total: int) -> Iterator[pa.Array]:
 
 
 def _keep(warehouse: Warehouse, name: TableName, dictionary: Dictionary, raw: pa.Array) -> None:
-    """Understands strings and adds them to the dictionary."""
-    warehouse.append(name, _marked(dictionary, raw))
-    warehouse.connection.close()
+    """Understands strings and adds them to the dictionary; closes its connection."""
+    with closing(warehouse.connection):
+        warehouse.append(name, _marked(dictionary, raw))
 
 
 def _unknown(name: TableName, dictionary: Dictionary) -> str:

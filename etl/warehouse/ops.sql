@@ -56,7 +56,7 @@ alter table ops.quality_failures add column if not exists closed_at timestamp;
 delete from ops.quality_failures
 where first_run is null;
 
--- Failures that somebody knows of: they alert nobody until expires_at, and still count.
+-- Failures that somebody knows of: marked so until expires_at; they still count.
 create table if not exists ops.acknowledgements (
     table_name varchar not null,
     check_name varchar not null,

@@ -4,7 +4,7 @@
 with known_numbers as (
     select personal_id as number
     from clean.population
-    union
+    union all
     select former_number
     from clean.former_numbers
 ),
