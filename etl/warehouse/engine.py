@@ -193,7 +193,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection, key: RecordKey, limits: Engi
     connection.execute("set preserve_insertion_order = false")
     connection.execute("set enable_progress_bar = false")
     connection.execute("set autoinstall_known_extensions = false")
-    # Packing text takes a fifth of a run's processor time and saves half of the disk.
+    # Packing text takes a fifth of a run's processor time; without, a million records take 1.2 GB.
     connection.execute("set disabled_compression_methods = 'dictionary,fsst,dict_fsst'")
     if limits.memory:
         connection.execute(f"set memory_limit = '{limits.memory}'")

@@ -52,7 +52,7 @@ alter table ops.quality_failures add column if not exists first_run varchar;
 alter table ops.quality_failures add column if not exists first_seen timestamp;
 alter table ops.quality_failures add column if not exists closed_run varchar;
 alter table ops.quality_failures add column if not exists closed_at timestamp;
--- Lines of versions before 0.2 tell nothing of age.
+-- Lines of earlier versions tell nothing of age.
 delete from ops.quality_failures
 where first_run is null;
 
