@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
@@ -147,19 +146,20 @@ def _discard_other_versions(warehouse: Warehouse, name: TableName) -> None:
         return
     versions = warehouse.rows(f"select distinct normaliser_version as v from {name.sql}")  # noqa: S608
     if any(row["v"] != NORMALISER_VERSION for row in versions):
-        warehouse.connection.execute(f"drop table {name.sql}")
+        warehouse.discard(name)
 
 
 def _discard_future(warehouse: Warehouse, name: TableName) -> None:
     """Forgets dates that lay in the future: the one answer that time changes."""
     if warehouse.exists(name):
-        warehouse.connection.execute(f"delete from {name.sql} where reject = 'birth_in_future'")  # noqa: S608
+        warehouse.keep_rows(name, "reject is distinct from 'birth_in_future'")
 
 
 def _extend_one(warehouse: Warehouse, name: TableName, dictionary: Dictionary) -> int:
     """Adds one field's new strings, a batch at a time, each core with one of its own."""
-    if not warehouse.exists(name):
-        warehouse.load(name, _marked(dictionary, pa.array([], pa.string())))
+    if not warehouse.file(name).is_dir():
+        warehouse.add_part(name, _marked(dictionary, pa.array([], pa.string())))
+        warehouse.show(name)
     warehouse.connection.execute(
         f"create or replace temp table unknown_strings as {_unknown(name, dictionary)}"
     )
@@ -171,9 +171,10 @@ def _extend_one(warehouse: Warehouse, name: TableName, dictionary: Dictionary) -
             for batch in _unknown_batches(warehouse, total):
                 if len(at_work) == cores:
                     at_work.popleft().result()
-                at_work.append(pool.submit(_keep, warehouse.beside(), name, dictionary, batch))
+                at_work.append(pool.submit(_keep, warehouse, name, dictionary, batch))
             for work in at_work:
                 work.result()
+        warehouse.merge_parts(name)
         return total
     finally:
         warehouse.connection.execute("drop table unknown_strings")
@@ -189,9 +190,8 @@ def _unknown_batches(warehouse: Warehouse, total: int) -> Iterator[pa.Array]:
 
 
 def _keep(warehouse: Warehouse, name: TableName, dictionary: Dictionary, raw: pa.Array) -> None:
-    """Understands strings and adds them to the dictionary; closes its connection."""
-    with closing(warehouse.connection):
-        warehouse.append(name, _marked(dictionary, raw))
+    """Understands strings and adds them to the dictionary, in whichever thread."""
+    warehouse.add_part(name, _marked(dictionary, raw))
 
 
 def _unknown(name: TableName, dictionary: Dictionary) -> str:

@@ -16,7 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.normalise.births import parse_birth
-from etl.normalise.columns import COLUMNS, plain_births, plain_kinds, resolve_column
+from etl.normalise.columns import (
+    COLUMNS,
+    number_warnings,
+    plain_births,
+    plain_kinds,
+    repaired_numbers,
+    resolve_column,
+)
 from etl.normalise.numbers import Field, parse_number
 from etl.normalise.values import parse_flag, parse_gender
 
@@ -137,16 +144,23 @@ def normalise_numbers(raw: Column, field: Field = "id") -> pa.Table:
     strings = _strings(raw)
     kinds = plain_kinds(strings, field)
     number = pc.if_else(pc.is_valid(kinds), strings, pa.scalar(None, pa.string()))
+    repairs = pa.repeat("", len(strings))
+    rest = pc.is_null(kinds)
+    repaired = repaired_numbers(strings.filter(rest), field)
+    kinds = pc.replace_with_mask(kinds, rest, repaired.kinds)
+    number = pc.replace_with_mask(number, rest, repaired.numbers)
+    repairs = pc.replace_with_mask(repairs, rest, repaired.repairs)
     rest = pc.is_null(kinds)
     parsed = [parse_number(text, field=field) for text in strings.filter(rest).to_pylist()]
+    warnings = number_warnings(number, kinds)
     empty = pa.repeat("", len(strings))
     nothing = pa.nulls(len(strings), pa.string())
     columns = [
         _filled(kinds, rest, [p.kind for p in parsed]),
         _filled(number, rest, [p.number for p in parsed]),
         _filled(nothing, rest, [p.card_code for p in parsed]),
-        _filled(empty, rest, [";".join(p.repairs) for p in parsed]),
-        _filled(empty, rest, [";".join(p.warnings) for p in parsed]),
+        _filled(repairs, rest, [";".join(p.repairs) for p in parsed]),
+        _filled(warnings, rest, [";".join(p.warnings) for p in parsed]),
         _filled(empty, rest, [";".join(p.candidates) for p in parsed]),
         _filled(nothing, rest, [p.reject for p in parsed]),
     ]

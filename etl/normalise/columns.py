@@ -8,6 +8,7 @@ here: any rule. Rows that need one are handed to ``names``, ``parse_number`` or
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ import pyarrow.compute as pc
 from etl.normalise import names
 from etl.normalise.births import EARLIEST_YEAR, placeholders
 from etl.normalise.notes import NAME_NOTE_BIT, joined
-from etl.normalise.numbers import Field, stand_ins
+from etl.normalise.numbers import Field, ascii_lookalikes, stand_ins
 from etl.normalise.places import places
 
 COLUMNS = ("canonical", "name_key", "surname", "middle", "given", "notes", "reject")
@@ -153,11 +154,13 @@ _KIND_BY_LENGTH: dict[str, dict[int, str]] = {
     "card": {10: "insurance", 12: "personal"},
     "personal": {12: "personal"},
 }
-_PLAIN_CENTURIES = "0123"
+_WARNINGS = pa.array(
+    ["", "unknown_place_code", "century_in_future", "unknown_place_code;century_in_future"]
+)
 
 
 def plain_kinds(raw: Array, field: Field) -> Array:
-    """The kind of each number that is whole as it stands: digits, known place, no stand-in.
+    """The kind of each number that is whole as it stands: so many digits, and no stand-in.
 
     Args:
         raw: A string array; nulls allowed.
@@ -170,19 +173,107 @@ def plain_kinds(raw: Array, field: Field) -> Array:
     repeated = [digit * length for digit in "0123456789" for length in (9, 10, 12)]
     refused = pa.array([*repeated, *stand_ins()], pa.string())
     digits = pc.and_(pc.match_substring_regex(text, "^[0-9]+$"), pc.invert(pc.is_in(text, refused)))
-    place = pc.utf8_slice_codeunits(text, 0, 3)
-    century = pc.utf8_slice_codeunits(text, 3, 4)
-    structured = pc.and_(
-        pc.is_in(place, pa.array(list(places()))),
-        pc.is_in(century, pa.array(list(_PLAIN_CENTURIES))),
-    )
     kinds = pa.nulls(len(raw), pa.string())
     for length, kind in _KIND_BY_LENGTH[field].items():
-        plain = pc.and_(digits, pc.equal(pc.utf8_length(text), length))
-        if kind == "personal":
-            plain = pc.and_(plain, structured)
-        kinds = pc.if_else(plain, kind, kinds)
+        kinds = pc.if_else(pc.and_(digits, pc.equal(pc.utf8_length(text), length)), kind, kinds)
     return kinds
+
+
+def number_warnings(numbers: Array, kinds: Array) -> Array:
+    """What is odd about the structure of each personal number, ``;`` between."""
+    personal = pc.equal(kinds, "personal").fill_null(False)
+    unknown = pc.and_(personal, pc.invert(_known_place(numbers)))
+    future = pc.and_(personal, pc.invert(_known_century(numbers)))
+    bits = unknown.to_numpy(False) + 2 * future.to_numpy(False)
+    return _WARNINGS.take(pa.array(bits, pa.int8()))
+
+
+def _known_place(digits: Array) -> Array:
+    return pc.is_in(pc.utf8_slice_codeunits(digits, 0, 3), pa.array(list(places())))
+
+
+def _known_century(digits: Array) -> Array:
+    return pc.is_in(pc.utf8_slice_codeunits(digits, 3, 4), pa.array(list("0123")))
+
+
+# In the order in which ``parse_number`` makes them.
+_REPAIRS = ("apostrophe", "decimal_point", "separators", "letter_for_digit", "lost_zeros")
+_REPAIR_NOTES = pa.array(
+    [
+        ";".join(repair for bit, repair in enumerate(_REPAIRS) if code >> bit & 1)
+        for code in range(1 << len(_REPAIRS))
+    ]
+)
+# Printable ASCII, and neither an identity card's QR text nor two numbers in one cell.
+_SIMPLE = "^[ -{}~]{1,18}$"
+_FEW_LETTERS = "^(?:[0-9]*[A-Z]){1,3}[0-9]*$"
+_CARD_LETTERS = "^[A-Z]{2}"
+
+
+class RepairedNumbers(NamedTuple):
+    """Numbers after the repairs that leave no choice, and which rows those are.
+
+    Attributes:
+        kinds: Kinds; null where ``parse_number`` must look.
+        numbers: Digits; null there, too.
+        repairs: What was done, ``;`` between.
+    """
+
+    kinds: Array
+    numbers: Array
+    repairs: Array
+
+
+def repaired_numbers(raw: Array, field: Field) -> RepairedNumbers:
+    """Numbers that the commonest slips keep from being plain: see ``_REPAIRS``.
+
+    Args:
+        raw: A string array; nulls allowed.
+        field: As for ``parse_number``.
+    """
+    simple = pc.match_substring_regex(raw, _SIMPLE)
+    text = pc.utf8_trim(pc.if_else(simple, raw, "").fill_null(""), " ")
+    done = np.zeros(len(raw), np.int64)
+    for bit, repaired in enumerate(_REPAIRERS):
+        before, text = text, repaired(text)
+        done |= pc.not_equal(before, text).to_numpy(False).astype(np.int64) << bit
+    kinds = plain_kinds(text, field)
+    return RepairedNumbers(
+        kinds,
+        pc.if_else(pc.is_valid(kinds), text, pa.scalar(None, pa.string())),
+        _REPAIR_NOTES.take(pa.array(done)),
+    )
+
+
+def _letters_read(text: Array) -> Array:
+    """Look-alike letters as the digits that they stand for, where ``parse_number`` would."""
+    read = text = pc.utf8_upper(text)
+    for character, digit in ascii_lookalikes().items():
+        read = pc.replace_substring(read, character, digit)
+    few = pc.and_(
+        pc.match_substring_regex(text, _FEW_LETTERS), pc.match_substring_regex(read, "^[0-9]{8,}$")
+    )
+    card = pc.match_substring_regex(text, _CARD_LETTERS)
+    return pc.if_else(pc.and_(few, pc.invert(card)), read, text)
+
+
+def _zeros_restored(text: Array) -> Array:
+    """Eleven digits that are a personal number whose first zero a spreadsheet dropped."""
+    whole = pc.binary_join_element_wise("0", text, "")
+    repeated = pa.array([digit * 11 for digit in "123456789"])
+    lost = pc.match_substring_regex(text, "^[1-9][0-9]{10}$")
+    lost = pc.and_(lost, pc.invert(pc.is_in(text, repeated)))
+    lost = pc.and_(lost, pc.and_(_known_place(whole), _known_century(whole)))
+    return pc.if_else(lost, whole, text)
+
+
+_REPAIRERS: tuple[Callable[[Array], Array], ...] = (
+    lambda text: pc.utf8_trim(text, "'\"`= "),
+    lambda text: pc.replace_substring_regex(text, "([0-9])[.,]0{1,2}$", r"\1"),
+    lambda text: pc.replace_substring_regex(text, r"[ .\-_/,:]+", ""),
+    _letters_read,
+    _zeros_restored,
+)
 
 
 # --- birth dates ----------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache, lru_cache
-from itertools import chain, pairwise
+from itertools import pairwise
 from math import log
 from typing import NamedTuple
 
@@ -256,27 +256,23 @@ def _has_signs(text: str) -> bool:
     return _SIGN.search(text) is not None
 
 
-def _accepts(text: str, source: _Reading, result: _Reading) -> bool:
-    """Whether a decoding that reads better than the source explains it."""
-    lone = result.words[0] if len(result.words) == 1 else None
-    if lone is not None and len(lone) < _SHORTEST_LONE_WORD:
-        return False
-    return _reads_on_the_whole(text, source, result)
-
-
-def _reads_on_the_whole(text: str, source: _Reading, result: _Reading) -> bool:
-    """Whether enough of the words became readable.
+def _accepts(text: str, source: list[_Word], read: list[_Word]) -> bool:
+    """Whether a decoding that reads better than the source explains it.
 
     A source with signs that no name contains may leave up to half of its words unread, for typing
     errors. One that is all letters must become readable throughout, or in two words more, and one
     of the words that changed must be common in Vietnamese names: Loïc is not Lọc.
     """
-    total = len(result.words)
-    if _has_signs(text):
-        return 2 * result.readable >= total
-    if result.readable < total and result.readable - source.readable < 2:
+    result = [word for part in read for word in part.reading.words]
+    if len(result) == 1 and len(result[0]) < _SHORTEST_LONE_WORD:
         return False
-    changed = set(result.words) - set(source.words)
+    readable = sum([part.reading.readable for part in read])
+    if _has_signs(text):
+        return 2 * readable >= len(result)
+    before = sum([part.reading.readable for part in source])
+    if readable < len(result) and readable - before < 2:
+        return False
+    changed = set(result).difference(*[part.reading.words for part in source])
     return any(name_weights().get(word, 0.0) >= _TELLING_SHARE for word in changed)
 
 
@@ -326,48 +322,49 @@ def _read(text: str, reading: _Reading) -> _Word:
     )
 
 
-def _together(read: list[_Word]) -> _Reading:
-    readings = [word.reading for word in read]
-    return _Reading(
-        sum([reading.readable for reading in readings]),
-        sum([reading.likelihood for reading in readings]),
-        tuple(chain.from_iterable([reading.words for reading in readings])),
-    )
-
-
 def _odd_capitals(text: str, read: list[_Word]) -> int:
     """Words of a decoded text whose capitals no typist would choose: HiỀn, or đào Hoàng."""
     inner = sum([word.inner_capitals for word in read])
     return inner if text.islower() else inner + sum([word.small_initial for word in read])
 
 
-def _candidates(text: str) -> Iterator[tuple[_Reading, Decoding]]:
-    """The readings that are believed, of those that leave the fewest words unread."""
+class _Candidate(NamedTuple):
+    """A decoding that is believed: how each word reads under it."""
+
+    decoder: _Decoder
+    read: list[_Word]
+
+    @property
+    def decoding(self) -> Decoding:
+        """The whole text."""
+        return Decoding(" ".join([word.text for word in self.read]), self.decoder.note)
+
+    @property
+    def odds(self) -> float:
+        """How likely it is beside another, as a logarithm."""
+        likelihood = sum([word.reading.likelihood for word in self.read])
+        odd = _odd_capitals(self.decoding.text, self.read)
+        return likelihood + self.decoder.prior - _ODD_CAPITAL_COST * odd
+
+
+def _candidates(text: str) -> list[_Candidate]:
+    """The decodings that are believed, of those that leave the fewest words unread."""
     source = as_bytes(text)
     if source is None:
-        return
+        return []
     words = [_readings(word) for word in source.split(" ") if word]
     as_stored, *decoded = map(sum, zip(*[word.readable for word in words], strict=True))
-    before, most = None, as_stored + 1
+    found: list[_Candidate] = []
+    most = as_stored + 1
     for index in sorted(range(len(decoded)), key=decoded.__getitem__, reverse=True):
         if decoded[index] < most:
-            return
+            break
         read = [word.words[index + 1] for word in words]
-        if not all([word.clean for word in read]):
-            continue
-        before = before or _together([word.words[0] for word in words])
-        after = _together(read)
-        if _accepts(text, before, after):
+        clean = all([word.clean for word in read])
+        if clean and _accepts(text, [word.words[0] for word in words], read):
             most = decoded[index]
-            yield _with_odds(_DECODERS[index], after, read)
-
-
-def _with_odds(
-    decoder: _Decoder, reading: _Reading, read: list[_Word]
-) -> tuple[_Reading, Decoding]:
-    text = " ".join([word.text for word in read])
-    odds = decoder.prior - _ODD_CAPITAL_COST * _odd_capitals(text, read)
-    return reading._replace(likelihood=reading.likelihood + odds), Decoding(text, decoder.note)
+            found.append(_Candidate(_DECODERS[index], read))
+    return found
 
 
 def undo_utf8(text: str) -> str | None:
@@ -376,6 +373,8 @@ def undo_utf8(text: str) -> str | None:
     Returns:
         The text, or None when the characters are not the bytes of valid UTF-8.
     """
+    if not _may_be_utf8().search(text):
+        return None
     for once in _read_as_utf8(text):
         twice = next(filter(_all_latin, _read_as_utf8(once)), None)
         if twice is not None or _all_latin(once):
@@ -405,7 +404,19 @@ def _is_latin(char: str) -> bool:
     return letter or char in TONE_MARKS[1:] or char == "\u2019"
 
 
-# The first two bytes of any letter beyond ASCII in UTF-8; most mojibake has no such pair.
+@cache
+def _may_be_utf8() -> re.Pattern[str]:
+    """Two characters that may be the first two bytes of a letter beyond ASCII in UTF-8."""
+    encodings = ("latin-1", "cp1252", "cp1258", "mac_roman")
+
+    def characters(first: int, last: int) -> str:
+        some = bytes(range(first, last + 1))
+        return re.escape("".join(sorted({c for e in encodings for c in some.decode(e, "ignore")})))
+
+    return re.compile(f"[{characters(0xC2, 0xF4)}][{characters(0x80, 0xBF)} ]")
+
+
+# The same of the bytes themselves, once an encoding is chosen.
 _LEAD_AND_NEXT = re.compile(b"[\xc2-\xf4][\x80-\xbf]")
 # What a Macintosh shows for the bytes that begin an accented letter in UTF-8.
 _MAC_LEADS = re.compile("[\u221a\u0192\u2206\u00b7]")
@@ -443,13 +454,18 @@ def decode_legacy(text: str) -> Decoding | None:
     repaired = undo_utf8(text)
     if repaired is not None:
         return Decoding(unicodedata.normalize("NFC", repaired), "decoded_double_utf8")
-    readings = sorted(_candidates(text), key=lambda pair: pair[0], reverse=True)
-    if not readings:
+    candidates = _candidates(text)
+    return candidates[0].decoding if len(candidates) == 1 else _likeliest(candidates)
+
+
+def _likeliest(found: list[_Candidate]) -> Decoding | None:
+    """The likeliest of several decodings; None where another text is nearly as likely."""
+    ranked = sorted(found, key=lambda candidate: candidate.odds, reverse=True)
+    if not ranked:
         return None
-    best_reading, best = readings[0]
-    for reading, decoding in readings[1:]:
-        lead = best_reading.likelihood - reading.likelihood
-        rival = reading.readable == best_reading.readable and lead < _CLEAR_LEAD
-        if rival and decoding.text.lower() != best.text.lower():
+    best = ranked[0].decoding
+    for rival in ranked[1:]:
+        near = ranked[0].odds - rival.odds < _CLEAR_LEAD
+        if near and rival.decoding.text.lower() != best.text.lower():
             return None
     return best

@@ -168,7 +168,10 @@ def _beyond_latin1(lower: str) -> bool:
 
 
 class _Lexicon(dict[str, Token]):
-    """Every token seen so far; bounded, for registers hold unbounded nonsense too."""
+    """Every token seen so far; bounded, for registers hold unbounded nonsense too.
+
+    A token that needs no care has a canonical spelling that is its own canonical spelling.
+    """
 
     def __missing__(self, token: str) -> Token:
         if not token:
@@ -176,6 +179,10 @@ class _Lexicon(dict[str, Token]):
         if len(token) > MAX_NAME_LENGTH:
             return Token("", "", CARE)
         entry = analyse(token)
+        if not entry.mask & CARE and entry.canonical != token:
+            again = self[entry.canonical]
+            if again[:2] != entry[:2] or again.mask & CARE:
+                entry = entry._replace(mask=entry.mask | CARE)
         if len(token) <= _MAX_TOKEN_CACHED:
             if len(self) >= _MAX_LEXICON:
                 self.clear()
@@ -321,11 +328,15 @@ def rejected_name(reason: str, mask: int = 0) -> NameRow:
 def _resolve_with_care(raw: str) -> NameRow:
     if not raw or raw.isspace():
         return rejected_name("name_missing")
-    row = _cleaned_once(raw)
+    work = _decoded(raw)
+    plain = _resolve_plain(work.text) if work.mask else None
+    if plain is not None:  # and would stay so
+        return plain._replace(mask=plain.mask | work.mask)
+    row = _cleaned(work)
     for _ in range(_MAX_ROUNDS):
         if row.canonical is None:
             return row
-        again = _resolve_plain(row.canonical) or _cleaned_once(row.canonical)
+        again = _resolve_plain(row.canonical) or _cleaned(_decoded(row.canonical))
         if again.canonical == row.canonical:
             return row._replace(key=again.key)
         # Cleaning uncovered something else to clean.
@@ -333,15 +344,16 @@ def _resolve_with_care(raw: str) -> NameRow:
     return rejected_name("name_junk", row.mask | NAME_NOTE_BIT["junk"])
 
 
-def _cleaned_once(raw: str) -> NameRow:
+def _decoded(raw: str) -> _Work:
     work = _Work(raw)
     work.replace(unicodedata.normalize("NFC", raw), "nfc")
     _take_name_from_qr(work)
     work.replace(INVISIBLE.sub("", work.text), "invisible_characters")
     _decode(work)
-    plain = _resolve_plain(work.text) if work.mask else None
-    if plain is not None:
-        return plain._replace(mask=plain.mask | work.mask)
+    return work
+
+
+def _cleaned(work: _Work) -> NameRow:
     _clean(work)
     return _finish(work)
 

@@ -108,6 +108,12 @@ def _lookalikes() -> dict[int, str]:
 
 
 @cache
+def ascii_lookalikes() -> dict[str, str]:
+    """Capital letters of the keyboard that are read as digits."""
+    return {chr(code): d for code, d in _lookalikes().items() if code < 128 and chr(code).isupper()}
+
+
+@cache
 def stand_ins() -> frozenset[str]:
     """Values that stand where a number is missing, lower case."""
     return frozenset(row["value"] for row in read_rows("number_placeholders.csv"))

@@ -12,6 +12,7 @@ import pytest
 
 from etl.clean import dictionaries
 from etl.normalise import NORMALISER_VERSION
+from etl.warehouse import engine
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.statements import TableName, macros
 from tests.support import INSURANCE_COLUMNS, POPULATION_COLUMNS
@@ -56,7 +57,11 @@ def remembered(warehouse: Warehouse, table: str, column: str) -> dict[object, ob
 
 def mark_all(warehouse: Warehouse, table: str, column: str, answer: str) -> None:
     """Writes another answer into every row, so that a row computed anew would show."""
-    warehouse.connection.execute(f"update clean.{table} set {column} = '{answer}'")
+    name = TableName("clean", table)
+    marked = warehouse.arrow(f"select * replace ({answer} as {column}) from {name.sql}")
+    warehouse.discard(name)
+    warehouse.add_part(name, marked)
+    warehouse.show(name)
 
 
 def test_each_distinct_string_stands_once_though_both_registers_hold_it(warehouse, read):
@@ -71,7 +76,7 @@ def test_each_distinct_string_stands_once_though_both_registers_hold_it(warehous
 def test_a_later_run_adds_what_is_new_and_computes_nothing_again(warehouse, read):
     read(full_name=["NGUYỄN VĂN AN", "Lê Hoà"])
     dictionaries.extend(warehouse, "names")
-    mark_all(warehouse, "names", "canonical", "as it was")
+    mark_all(warehouse, "names", "canonical", "'as it was'")
 
     read(full_name=["Lê Hoà", "Trần Thuý"])
     assert dictionaries.extend(warehouse, "names") == 1
@@ -86,8 +91,8 @@ def test_a_later_run_adds_what_is_new_and_computes_nothing_again(warehouse, read
 def test_another_version_of_the_normaliser_begins_anew(warehouse, read):
     read(full_name=["Lê Hoà"])
     dictionaries.extend(warehouse, "names")
-    mark_all(warehouse, "names", "canonical", "as it was")
-    warehouse.connection.execute("update clean.names set normaliser_version = -1")
+    mark_all(warehouse, "names", "canonical", "'as it was'")
+    mark_all(warehouse, "names", "normaliser_version", "-1")
 
     assert dictionaries.extend(warehouse, "names") == 1
     assert remembered(warehouse, "names", "canonical") == {"Lê Hoà": "Lê Hòa"}
@@ -98,7 +103,7 @@ def test_another_version_of_the_normaliser_begins_anew(warehouse, read):
 def test_one_string_may_be_two_kinds_of_number(warehouse, read):
     read(id_number=["1162000001 "], insurance_number=["1162000001 "])
     dictionaries.extend(warehouse, "numbers")
-    mark_all(warehouse, "numbers", "warnings", "as it was")
+    mark_all(warehouse, "numbers", "warnings", "'as it was'")
     assert dictionaries.extend(warehouse, "numbers") == 0
     rows = warehouse.rows("select field, number, candidates, warnings from clean.numbers")
     assert sorted(rows, key=str) == [
@@ -115,7 +120,7 @@ def test_plain_numbers_never_enter_a_dictionary(warehouse, read):
 def test_births_and_deaths_share_a_dictionary_and_only_the_future_is_read_again(warehouse, read):
     read(date_of_birth=["05/09/1962", "01/01/2999"], date_of_death=["05/09/1962", "07/2020"])
     assert dictionaries.extend(warehouse, "births") == 3
-    mark_all(warehouse, "births", "notes", "as it was")
+    mark_all(warehouse, "births", "notes", "'as it was'")
     assert dictionaries.extend(warehouse, "births") == 1
     assert remembered(warehouse, "births", "notes") == {
         "05/09/1962": "as it was", "07/2020": "as it was", "01/01/2999": "",
@@ -128,3 +133,23 @@ def test_strings_come_in_batches_of_a_bounded_size(warehouse, read, monkeypatch)
     read(full_name=names)
     assert dictionaries.extend(warehouse, "names") == len(names)
     assert set(remembered(warehouse, "names", "canonical")) == set(names)
+
+
+def test_many_small_parts_become_one_and_nothing_is_lost(warehouse, read, monkeypatch):
+    monkeypatch.setattr(engine, "MANY_PARTS", 4)
+    names = [f"Nguyễn Văn {letter}" for letter in "ABCDĐEGHIK"]
+    for known in range(1, len(names) + 1):
+        read(full_name=names[:known])
+        assert dictionaries.extend(warehouse, "names") == 1
+    assert set(remembered(warehouse, "names", "raw")) == set(names)
+    assert len(list(warehouse.file(TableName("clean", "names")).iterdir())) <= 5
+
+
+def test_a_part_that_was_being_written_when_the_process_died_is_not_there(warehouse, read):
+    read(full_name=["Lê Hoà"])
+    dictionaries.extend(warehouse, "names")
+    (warehouse.file(TableName("clean", "names")) / "half.unfinished").write_bytes(b"PAR1")
+
+    read(full_name=["Lê Hoà", "Trần Thuý"])
+    assert dictionaries.extend(warehouse, "names") == 1
+    assert set(remembered(warehouse, "names", "raw")) == {"Lê Hoà", "Trần Thuý"}

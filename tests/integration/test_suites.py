@@ -98,14 +98,15 @@ def kept(warehouse: Warehouse, table: TableName) -> Iterator[None]:
     connection = warehouse.connection
     copy = f"kept_{table.table}"
     connection.execute(f"create table {copy} as from {table.sql}")
-    if table.schema == "raw":  # a view of a file
+    of_files = warehouse.file(table).exists()
+    if of_files:  # a view of them
         connection.execute(f"drop view {table.sql}")
         connection.execute(f"create table {table.sql} as from {copy}")
     try:
         yield
     finally:
         connection.execute(f"drop table {table.sql}")
-        if table.schema == "raw":
+        if of_files:
             warehouse.show(table)
         else:
             connection.execute(f"create table {table.sql} as from {copy}")

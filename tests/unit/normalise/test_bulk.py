@@ -142,7 +142,10 @@ def test_every_day_of_the_calendar_is_read_alike_in_every_form():
         assert normalise_births(values, TODAY).to_pylist() == rows_of_births(values)
 
 
-@pytest.mark.parametrize("field", ["id", "insurance", "card", "personal"])
+FIELDS = ("id", "insurance", "card", "personal")
+
+
+@pytest.mark.parametrize("field", FIELDS)
 def test_a_column_of_numbers_gives_what_each_number_gives(field):
     values = [
         "001062000001", "1162000001", "1.09E+11", "DN4797912345678", "116123456", None, "",
@@ -159,6 +162,30 @@ def test_a_column_of_numbers_gives_what_each_number_gives(field):
         assert row["candidates"] == ";".join(parsed.candidates)
         assert row["repairs"] == ";".join(parsed.repairs)
         assert row["warnings"] == ";".join(parsed.warnings)
+
+
+written_numbers = st.lists(
+    st.one_of(
+        st.sampled_from(["001062000001", "012345678", "7912345678", "1162000001", "000", "GD4"]),
+        st.sampled_from(list("0123456789OoIlLi|SBEe-./ ,:_'\"=`x\u200b\u2019\n")),
+        st.sampled_from([".0", ".00", " ", "'"]),
+    ),
+    max_size=6,
+).map("".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.one_of(written_numbers, st.none()), max_size=40), st.sampled_from(FIELDS))
+def test_a_column_of_written_numbers_gives_what_each_number_gives(values, field):
+    parsed = [parse_number(raw, field=field) for raw in values]
+    assert normalise_numbers(pa.array(values, pa.string()), field).to_pylist() == [
+        {
+            "raw": raw, "kind": p.kind, "number": p.number, "card_code": p.card_code,
+            "repairs": ";".join(p.repairs), "warnings": ";".join(p.warnings),
+            "candidates": ";".join(p.candidates), "reject": p.reject,
+        }
+        for raw, p in zip(values, parsed, strict=True)
+    ]  # fmt: skip
 
 
 def test_columns_of_sex_and_flags():
