@@ -6,7 +6,17 @@ two registers agree (``core.py``).
 
 from etl.codes import Owner
 from etl.warehouse.statements import TableName
-from expectations.rules import Kind, Rule, Suite, is_filled, is_one_of, is_unique, never
+from expectations.rules import (
+    Kind,
+    Rule,
+    Suite,
+    has_fresh_changes,
+    is_between,
+    is_filled,
+    is_one_of,
+    is_unique,
+    never,
+)
 
 NAMES = Suite(
     TableName("clean", "names"),
@@ -56,9 +66,31 @@ NUMBERS = Suite(
     key="record_key(raw)",
 )
 
+GENDERS = Suite(
+    TableName("clean", "genders"),
+    (
+        is_unique("raw", "Each distinct spelling stands once in the dictionary.", blocking=True),
+        is_one_of("value", ("M", "F"), "Only M and F are compared downstream.", blocking=True),
+    ),
+    key="raw",
+)
+
+FLAGS = Suite(
+    TableName("clean", "flags"),
+    (is_unique("raw", "Each distinct spelling stands once in the dictionary.", blocking=True),),
+    key="raw",
+)
+
+REPEATED_KEYS = Suite(
+    TableName("clean", "repeated_keys"),
+    (is_between("copies", 2, None, "A key that stands once repeats nothing.", blocking=True),),
+    key="record_key(row_key)",
+)
+
 INSURANCE = Suite(
     TableName("clean", "insurance"),
     (
+        has_fresh_changes("record", Owner.INSURANCE),
         is_unique(
             "record_id",
             "One row per record, or counts and links double. A repeat here is a fault of "
@@ -115,6 +147,7 @@ INSURANCE = Suite(
 POPULATION = Suite(
     TableName("clean", "population"),
     (
+        has_fresh_changes("citizen", Owner.POPULATION),
         is_unique(
             "personal_id",
             "One row per citizen, or a record finds two. A repeat here is a fault of "
@@ -185,6 +218,7 @@ REJECTS = Suite(
             Kind.ROW_COUNT,
             "So many rejects mean that a column is mapped wrongly. Look at the reasons in the "
             "table rejects of the target.",
+            limit="at most {at_most:,} rows",
         ),
     ),
 )
@@ -203,4 +237,15 @@ FORMER_NUMBERS = Suite(
     key="record_key(personal_id)",
 )
 
-SUITES = (NAMES, BIRTHS, NUMBERS, INSURANCE, POPULATION, FORMER_NUMBERS, REJECTS)
+SUITES = (
+    NAMES,
+    BIRTHS,
+    NUMBERS,
+    GENDERS,
+    FLAGS,
+    REPEATED_KEYS,
+    INSURANCE,
+    POPULATION,
+    FORMER_NUMBERS,
+    REJECTS,
+)

@@ -15,7 +15,7 @@ SAMPLE = 5
 _NOW_FAILING = """
 create or replace temp table failing_now as
 select
-    {key} as record_key,
+    coalesce({key}, 'no key') as record_key,
     count(*) as failing_rows
 from (select *, ({failing}) as fails from {table}) as checked
 where fails

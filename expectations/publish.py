@@ -4,26 +4,154 @@ Belongs here: the last look at counts before they are published. Does not belong
 itself, whose rows are counted inside the publishing transaction.
 """
 
+from etl.codes import CORRECTION_LABELS, MISMATCH_CODES
 from etl.warehouse.statements import TableName
-from expectations.rules import Suite, is_unique, never
+from expectations.rules import (
+    Rule,
+    Suite,
+    holds,
+    is_between,
+    is_filled,
+    is_one_of,
+    is_unique,
+    never,
+)
+
+
+def _hash_is_complete() -> Rule:
+    return never(
+        "hash_is_complete",
+        "row_hash is null or length(row_hash) <> 32",
+        "The hash tells the target which rows changed; without it changes would be missed.",
+        blocking=True,
+    )
+
+
+def _every_record_is_reconciled(table: str) -> Rule:
+    return never(
+        "every_record_is_reconciled",
+        "record_id not in (select record_id from publish.reconciled)",
+        f"A row of {table} about a record that is not published would be an orphan in the target.",
+        blocking=True,
+    )
+
 
 RECONCILED = Suite(
     TableName("publish", "reconciled"),
     (
         is_unique("record_id", "The target's key.", blocking=True),
+        _hash_is_complete(),
         never(
-            "hash_is_complete",
-            "row_hash is null or length(row_hash) <> 32",
-            "The hash tells the target which rows changed; without it changes would be missed.",
+            "every_linked_number_is_a_citizens",
+            "personal_id not in (select personal_id from clean.population)",
+            "The last look before a number leaves: it must be in the population register.",
             blocking=True,
         ),
     ),
     key="record_key(record_id)",
 )
 
+MISMATCHES = Suite(
+    TableName("publish", "mismatches"),
+    (
+        _hash_is_complete(),
+        is_one_of(
+            "code",
+            tuple(code.code for code in MISMATCH_CODES),
+            "Each code has an owner and a label in etl/codes.py.",
+            blocking=True,
+        ),
+        _every_record_is_reconciled("mismatches"),
+    ),
+    key="record_key(record_id)",
+)
+
+CANDIDATES = Suite(
+    TableName("publish", "candidates"),
+    (
+        _hash_is_complete(),
+        _every_record_is_reconciled("candidates"),
+        never(
+            "every_candidate_is_a_citizen",
+            "personal_id not in (select personal_id from clean.population)",
+            "A steward must be able to look a candidate up.",
+            blocking=True,
+        ),
+    ),
+    key="record_key(record_id)",
+)
+
+CORRECTIONS = Suite(
+    TableName("publish", "corrections"),
+    (
+        _hash_is_complete(),
+        _every_record_is_reconciled("corrections"),
+        is_one_of(
+            "reason",
+            tuple(label.code for label in CORRECTION_LABELS),
+            "Each reason has its label in etl/codes.py.",
+            blocking=True,
+        ),
+    ),
+    key="record_key(record_id)",
+)
+
+REJECTS = Suite(
+    TableName("publish", "rejects"),
+    (
+        is_unique("row_key", "The target's key.", blocking=True),
+        _hash_is_complete(),
+        is_filled("reason_vi", "Each reason is said in Vietnamese.", blocking=True),
+        is_filled("reason_en", "Each reason is said in English.", blocking=True),
+    ),
+    key="record_key(coalesce(record_id, row_key))",
+)
+
+EMPLOYER_SIGNALS = Suite(
+    TableName("publish", "employer_signals"),
+    (is_between("suspect_share", 0, 1, "A share of the employer's records.", blocking=True),),
+    key="employer_code",
+)
+
+# Against the usual rate of the last published runs: more than by chance (four standard errors),
+# and by more of itself than thresholds.toml allows.
+_DRIFTS = """
+scheme = 'all' and coalesce((
+    select
+        abs(mismatches / records - usual_rate) > greatest(
+            <at_most> * usual_rate,
+            4 * sqrt(greatest(usual_rate, 1 / records) * (1 - usual_rate) / records)
+        )
+    from ops.usual_rates
+    where usual_code = code and usual_province = province_code and runs >= 3
+), false)
+"""
+
+_VANISHED = """
+select 1
+from ops.usual_rates
+where
+    runs >= 3 and usual_province = 'all' and usual_rate * usual_records > 20
+    and usual_code not in (select code from {batch} where scheme = 'all')
+"""
+
 MISMATCH_COUNTS = Suite(
     TableName("publish", "mismatch_counts"),
     (
+        never(
+            "rates_are_as_usual",
+            _DRIFTS,
+            "In these provinces a mismatch is far more, or far less, frequent than in the last "
+            "published runs: a changed form, a new office, or a change of the mapping. Look at "
+            "the records of that code and province before anybody works on them.",
+        ),
+        holds(
+            "no_code_has_vanished",
+            _VANISHED,
+            "A mismatch that there always was is found no more. Nobody corrects thousands in a "
+            "night: look for a column of the mapping that has become empty, or its own opposite.",
+            limit="every code that was found in the last published runs",
+        ),
         never(
             "provinces_add_up",
             "sum(if(province_code = 'all', -mismatches, mismatches))"
@@ -67,4 +195,14 @@ COVERAGE = Suite(
     key="concat_ws('/', scheme, province_code)",
 )
 
-SUITES = (RECONCILED, MISMATCH_COUNTS, WATERFALL, COVERAGE)
+SUITES = (
+    RECONCILED,
+    MISMATCHES,
+    CANDIDATES,
+    CORRECTIONS,
+    REJECTS,
+    EMPLOYER_SIGNALS,
+    MISMATCH_COUNTS,
+    WATERFALL,
+    COVERAGE,
+)

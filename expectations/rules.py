@@ -41,7 +41,7 @@ class Rule:
         why: Why it matters and what to do when it fails, for the person who sees it red.
         failing: SQL condition that is true of a failing row, over the table's columns; empty for
             rules about the table as a whole.
-        limit: What is expected, in words, where ``thresholds.toml`` says so.
+        limit: What is expected, in words; ``{at_most}`` is the number of ``thresholds.toml``.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Rule:
 
 
 AT_MOST = "<at_most>"
-"""Stands in a query for the number of ``thresholds.toml``."""
+"""Stands in SQL for the number of ``thresholds.toml``."""
 
 
 @dataclass(frozen=True)
@@ -109,17 +109,28 @@ def is_not_empty(what: str, owner: Owner) -> Rule:
 
 def has_not_shrunk(table: TableName, what: str, owner: Owner) -> Rule:
     """The table has not lost more rows than allowed since the last run that was published."""
-    return Rule(
+    return holds(
         "has_not_shrunk",
-        Kind.NO_ROWS,
+        "select 1 from (select count(*) as rows_now from {batch}) "  # noqa: S608
+        f"where rows_now < (1 - <at_most>) * ({_ROWS_OF_LAST_GOOD.format(table=table.sql)})",
         f"Many {what} fewer than in the last published run: a partial load, or a filter of the "
-        "source. If they are really gone, raise at_most in expectations/thresholds.toml for one "
-        "run.",
-        {
-            "unexpected_rows_query": "select 1 from (select count(*) as rows_now from {batch}) "  # noqa: S608
-            f"where rows_now < (1 - {AT_MOST}) * ({_ROWS_OF_LAST_GOOD.format(table=table.sql)})"
-        },
+        "source. If they are really gone, raise at_most for this run (docs/quality.md, Numbers).",
         owner=owner,
+        limit="at most {at_most:.0%} of the rows lost since the last published run",
+    )
+
+
+def has_fresh_changes(what: str, owner: Owner) -> Rule:
+    """The newest change time of the table is not older than allowed; registers may have none."""
+    return holds(
+        "has_fresh_changes",
+        "select 1 from (select max(updated_at) as newest from {batch}) "
+        "where newest < now()::timestamp - to_days(<at_most>)",
+        f"No {what} has changed for so long: the source is a copy that nobody brings up to date, "
+        "or its change time is mapped wrongly. Ask the register's administrator for the date of "
+        "the copy.",
+        owner=owner,
+        limit="a change within {at_most} days",
     )
 
 
@@ -161,6 +172,29 @@ def is_one_of(column: str, values: tuple[str, ...], why: str, **options: Any) ->
         f"{column}_is_known", Kind.IN_SET, why, {"column": column, "value_set": list(values)},
         failing=f"{column} not in ({listed})", **options,
     )  # fmt: skip
+
+
+def is_between(column: str, low: float, high: float | None, why: str, **options: Any) -> Rule:
+    """A column's values lie in a range, its ends included; nulls do not fail."""
+    upper = f" or {column} > {high}" if high is not None else ""
+    bounds = {"min_value": low} | ({"max_value": high} if high is not None else {})
+    return Rule(
+        f"{column}_is_in_range", Kind.BETWEEN, why, {"column": column, **bounds},
+        failing=f"{column} < {low}{upper}", **options,
+        limit=f"{low} to {high}" if high is not None else f"{low} or more",
+    )  # fmt: skip
+
+
+def holds(name: str, broken: str, why: str, **options: Any) -> Rule:
+    """Something is true of a table as a whole.
+
+    Args:
+        name: What is true when the rule holds.
+        broken: SQL that returns a row when it is not; ``{batch}`` is the table.
+        why: Why it matters and what to do.
+        options: Severity, blocking, owner, limit.
+    """
+    return Rule(name, Kind.NO_ROWS, why, {"unexpected_rows_query": broken}, **options)
 
 
 def never(name: str, condition: str, why: str, **options: Any) -> Rule:

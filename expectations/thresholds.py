@@ -42,7 +42,8 @@ def _tuned(rule: Rule, entry: dict[str, Any]) -> Rule:
         arguments=_arguments(rule, entry),
         severity=Severity(entry.get("severity", Severity.ERROR)),
         blocking=bool(entry.get("blocking", False)),
-        limit=_limit(entry),
+        failing=rule.failing.replace(AT_MOST, str(entry.get("at_most", ""))),
+        limit=_limit(rule, entry),
     )
 
 
@@ -58,12 +59,10 @@ def _arguments(rule: Rule, entry: dict[str, Any]) -> dict[str, Any]:
     return arguments
 
 
-def _limit(entry: dict[str, Any]) -> str:
+def _limit(rule: Rule, entry: dict[str, Any]) -> str:
     """Words what is expected, with the reason for the number."""
     if "mostly" in entry:
-        return f"at least {entry['mostly']:.1%} of the rows hold. {entry['why']}"
-    if "at_most" in entry:
-        most = entry["at_most"]
-        return f"at most {most:.0%} lost. {entry['why']}" if most < 1 else (
-            f"at most {most:,} rows. {entry['why']}")  # fmt: skip
-    return f"no row fails. {entry['why']}"
+        expected = f"at least {entry['mostly']:.1%} of the rows hold"
+    else:
+        expected = rule.limit.format(at_most=entry.get("at_most"))
+    return f"{expected}. {entry['why']}"

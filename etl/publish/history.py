@@ -1,6 +1,7 @@
-"""The memory of links: opened and closed, why, and by which run.
+"""What is remembered of a published run: links opened and closed, and how many mismatches.
 
-Belongs here: ``ops.link_history``. Does not belong here: deciding links (``etl/reconcile``).
+Belongs here: ``ops.link_history`` and ``ops.mismatch_history``. Does not belong here: deciding
+links (``etl/reconcile``), and judging the counts (``expectations``).
 """
 
 from __future__ import annotations
@@ -57,12 +58,31 @@ anti join (select * from ops.link_history where closed_run is null) as history
 """
 
 
-def remember_links(warehouse: Warehouse) -> None:
-    """Brings the history to the state of ``core.links``; a second time changes nothing."""
+_FORGET_COUNTS = """
+delete from ops.mismatch_history
+where run_id = (select run_id from ops.parameters)
+"""
+
+_COUNTS = """
+insert into ops.mismatch_history by name
+select
+    run_id,
+    current_timestamp::timestamp as published_at,
+    code,
+    province_code,
+    mismatches,
+    records
+from publish.mismatch_counts
+where scheme = 'all'
+"""
+
+
+def remember_run(warehouse: Warehouse) -> None:
+    """Brings the memory to the state of the run; a second time changes nothing."""
     warehouse.connection.execute("begin")
     try:
-        warehouse.connection.execute(_CLOSE)
-        warehouse.connection.execute(_OPEN)
+        for statement in (_CLOSE, _OPEN, _FORGET_COUNTS, _COUNTS):
+            warehouse.connection.execute(statement)
         warehouse.connection.execute("commit")
     except BaseException:
         warehouse.connection.execute("rollback")

@@ -14,7 +14,7 @@ from sqlalchemy import Table
 from etl.contract import DIFFERENCE_TABLES
 from etl.errors import LedgerError
 from etl.publish.differences import Difference, publish_difference
-from etl.publish.history import remember_links
+from etl.publish.history import remember_run
 from etl.publish.writers import Writer, ensure_tables, metadata_for, transaction
 from etl.settings import Target
 from etl.warehouse.engine import Warehouse
@@ -84,7 +84,7 @@ def publish(warehouse: Warehouse, target: Target) -> PublishedCounts:
         rows = {name: writer.count(tables[name]) for name in DIFFERENCE_TABLES}
         _prove(warehouse, rows)
         rows |= _publish_run(warehouse, writer, tables, run_id, differences["reconciled"])
-    remember_links(warehouse)
+    remember_run(warehouse)
     return PublishedCounts(rows, differences)
 
 

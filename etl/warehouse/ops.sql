@@ -87,6 +87,16 @@ create table if not exists ops.link_history (
     why_closed varchar
 );
 
+-- How many records carried each code in each published run, over all schemes.
+create table if not exists ops.mismatch_history (
+    run_id varchar not null,
+    published_at timestamp not null,
+    code varchar not null,
+    province_code varchar not null,
+    mismatches bigint not null,
+    records bigint not null
+);
+
 -- Every model that was trained here, as its file; the last one is used.
 create table if not exists ops.models (
     version varchar primary key,

@@ -111,6 +111,7 @@ def warehouse_for(settings: Settings, run: Run) -> Iterator[Warehouse]:
         if _current(warehouse) != run.dagster_run_id:
             make_memory(warehouse)
             load_reference(warehouse)
+            warehouse.connection.execute(_sql("ops_views.sql"))
             _begin(warehouse, settings, run)
         yield warehouse
 
@@ -132,7 +133,11 @@ def _current(warehouse: Warehouse) -> str | None:
 
 def make_memory(warehouse: Warehouse) -> None:
     """Makes the tables that outlive a run, those that are missing."""
-    warehouse.connection.execute(files("etl.warehouse").joinpath("ops.sql").read_text("utf-8"))
+    warehouse.connection.execute(_sql("ops.sql"))
+
+
+def _sql(name: str) -> str:
+    return files("etl.warehouse").joinpath(name).read_text("utf-8")
 
 
 def _begin(warehouse: Warehouse, settings: Settings, run: Run) -> None:

@@ -12,9 +12,12 @@ from contextlib import contextmanager
 import pytest
 
 from assets.checks import suite_checks
+from etl.clean import dictionaries
+from etl.codes import MatchStep
+from etl.contract import DIFFERENCE_TABLES
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.run import Run, release_lock, warehouse_for
-from etl.warehouse.statements import TableName
+from etl.warehouse.statements import TableName, statements
 from expectations import SUITES, Rule, Suite
 from expectations.rules import AT_MOST, Kind
 from expectations.runner import RuleResult, run_suite
@@ -28,6 +31,7 @@ CASES = [
     for rule in suite.rules
 ]
 
+_STALE = "update {table} set updated_at = '2001-01-01'"
 FAULTS = {
     "clean.names.every_string_is_understood_or_refused": "set reject = null, name_key = null",
     "clean.births.year_of_birth_or_death_is_possible": "set birth_year = 1066",
@@ -38,6 +42,21 @@ FAULTS = {
     "clean.population.deaths_follow_births": "set date_of_death = birth_date - 1",
     "clean.former_numbers.former_number_is_9_or_12_digits": "set former_number = '1'",
     "clean.rejects.keys_are_not_in_conflict": "set reason = 'record_id_conflict'",
+    "clean.insurance.has_fresh_changes": _STALE,
+    "clean.population.has_fresh_changes": _STALE,
+    "core.claims.claimed_numbers_are_whole": "set number = '12345'",
+    **{
+        f"core.step_{step}.one_citizen_at_most":
+            "insert into {table} (record_id, verdict) values ('R', 'link'), ('R', 'link')"
+        for step in MatchStep
+    },
+    "core.residue.nobody_here_was_linked_by_number":
+        "set record_id = (select min(record_id) from core.step_personal_id where verdict = 'link')",
+    "core.near_keys.keys_are_of_the_records_that_are_weighed": "set record_id = 'nobody'",
+    "core.near_pairs.one_row_per_record_and_citizen":
+        "insert into {table} (record_id, personal_id) values ('R', '1'), ('R', '1')",
+    "core.foreign_numbers.a_foreign_number_is_not_the_citizens_own":
+        "set personal_id = '001090000001', recorded_value = '001090000001'",
     "core.links.every_link_leads_to_a_citizen": "set personal_id = '000000000000'",
     "core.links.no_link_by_number_alone":
         "set name_agreement = 'different', birth_agreement = 'one_digit'",
@@ -53,7 +72,20 @@ FAULTS = {
     "core.reconciled.nobody_dead_is_active": "set mismatch_codes = 'DECEASED_ACTIVE'",
     "core.reconciled.numbers_are_not_shared": "set mismatch_codes = 'ID_SHARED'",
     "core.reconciled.everybody_is_found": "set status = 'NOT_FOUND', personal_id = null",
-    "publish.reconciled.hash_is_complete": "set row_hash = null",
+    **{
+        f"publish.{table}.hash_is_complete": "set row_hash = null"
+        for table in DIFFERENCE_TABLES
+    },
+    **{
+        f"publish.{table}.every_record_is_reconciled": "set record_id = 'nobody'"
+        for table in ("mismatches", "candidates", "corrections")
+    },
+    "publish.reconciled.every_linked_number_is_a_citizens": "set personal_id = '000000000000'",
+    "publish.candidates.every_candidate_is_a_citizen": "set personal_id = '000000000000'",
+    "publish.mismatch_counts.rates_are_as_usual":
+        "update {table} set mismatches = records where scheme = 'all'",
+    "publish.mismatch_counts.no_code_has_vanished":
+        "delete from {table} where code = 'GENDER_DIFFERENT'",
     "publish.mismatch_counts.provinces_add_up": "set mismatches = mismatches + 1",
     "publish.mismatch_counts.mismatches_are_within_records": "set mismatches = records + 1",
     "publish.waterfall.steps_add_up": "set linked = -1",
@@ -123,10 +155,11 @@ def _fault(suite: Suite, rule: Rule) -> str:
         Kind.ROW_COUNT: f"delete from {table}",
         Kind.UNIQUE: f"insert into {table} from {table} limit 1",
         Kind.IN_SET: f"update {table} set {column} = 'nonsense' {one}",
+        Kind.BETWEEN: f"update {table} set {column} = -1 {one}",
         Kind.NOT_NULL: f"update {table} set {column} = null "
         + ("" if "mostly" in rule.arguments else one),
     }
-    if "max_value" in rule.arguments:
+    if rule.kind is Kind.ROW_COUNT and "max_value" in rule.arguments:
         most = rule.arguments["max_value"]
         return f"insert into {table} select t.* from {table} as t, range({most} + 1)"
     if rule.kind in by_kind:
@@ -143,10 +176,16 @@ def _judge(warehouse: Warehouse, suite: Suite, rule: Rule) -> RuleResult:
 
 @pytest.fixture(scope="module")
 def validated(warehouse: Warehouse) -> Warehouse:
-    """The same after a whole validation, so that there is a last good run."""
+    """The same after a whole validation and three published runs of a register thrice as large."""
     for suite in SUITES:
         for result in run_suite(warehouse, suite):
             assert result.passed or not result.rule.blocking, (suite.table.sql, result)
+    warehouse.connection.execute("""
+        insert into ops.mismatch_history
+        select run, current_timestamp::timestamp, code, province_code, 3 * mismatches, 3 * records
+        from publish.mismatch_counts cross join unnest(['a', 'b', 'c']) as runs (run)
+        where scheme = 'all'
+    """)
     warehouse.connection.execute("update ops.parameters set run_id = 'the next run'")
     return warehouse
 
@@ -156,6 +195,8 @@ def test_a_rule_fails_on_its_fault_and_names_the_rows(
     validated: Warehouse, suite: Suite, rule: Rule
 ) -> None:
     with kept(validated, suite.table):
+        if not validated.count(suite.table) and rule.kind is not Kind.ROW_COUNT:
+            validated.connection.execute(f"insert into {suite.table.sql} default values")
         validated.connection.execute(_fault(suite, rule))
         result = _judge(validated, suite, rule)
         remembered = validated.number(
@@ -191,9 +232,36 @@ def test_each_number_has_its_reason_and_its_rule() -> None:
         assert name in rules
         assert len(entry["why"]) > 20
     for name, rule in rules.items():
-        numbered = {"mostly", "max_value"} & set(rule.arguments)
+        numbered = "mostly" in rule.arguments or (
+            rule.kind is Kind.ROW_COUNT and "max_value" in rule.arguments
+        )
         assert not numbered or name in thresholds()
         assert AT_MOST not in str(rule.arguments)
+
+
+def test_every_table_of_the_flow_has_its_suite() -> None:
+    judged = {suite.table for suite in SUITES}
+    registers = {TableName("raw", "insurance"), TableName("raw", "population")}
+    understood = {TableName("clean", table) for table in dictionaries.tables()}
+    assert judged == {*registers, *understood, *statements()}
+
+
+def test_a_code_that_is_rarer_than_chance_explains_is_told_and_a_small_change_is_not(
+    validated: Warehouse,
+) -> None:
+    suite = next(s for s in SUITES if s.table.sql == "publish.mismatch_counts")
+    rule = next(r for r in suite.rules if r.name == "rates_are_as_usual")
+    counts = "update publish.mismatch_counts set records = 100000, mismatches = {} "
+    one = "where scheme = 'all' and province_code = 'all' and code = 'GENDER_DIFFERENT'"
+    usual = validated.value(
+        "select usual_rate from ops.usual_rates "
+        "where usual_code = 'GENDER_DIFFERENT' and usual_province = 'all'"
+    )
+    with kept(validated, suite.table):
+        for share, passes in ((1.0, True), (1.3, True), (1.7, False), (0.3, False)):
+            count = round(100_000 * float(str(usual)) * share)
+            validated.connection.execute(counts.format(count) + one)
+            assert _judge(validated, suite, rule).passed == passes, share
 
 
 def test_a_first_run_has_nothing_to_have_shrunk_from(warehouse: Warehouse) -> None:

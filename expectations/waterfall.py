@@ -1,0 +1,244 @@
+"""Suites of the waterfall's inner tables: did each step do what it says?
+
+Belongs here: what must be true of a step, of what reaches it and of what it weighs, so that a fault
+is seen where it is made. Does not belong here: the result as a whole (``core.py``).
+"""
+
+from etl.codes import (
+    ADDRESS_LEVELS,
+    BIRTH_LEVELS,
+    CORRECTION_LABELS,
+    GENDER_LEVELS,
+    NAME_LEVELS,
+    NUMBER_LEVELS,
+    PLACE_LEVELS,
+    MatchStep,
+)
+from etl.warehouse.statements import TableName
+from expectations.rules import Rule, Suite, is_between, is_filled, is_one_of, is_unique, never
+
+_KEY = "record_key(record_id)"
+_LEVELS = {
+    "name_agreement": NAME_LEVELS,
+    "birth_agreement": BIRTH_LEVELS,
+    "gender_agreement": GENDER_LEVELS,
+    "place_agreement": PLACE_LEVELS,
+    "address_agreement": ADDRESS_LEVELS,
+    "number_agreement": NUMBER_LEVELS,
+}
+_PEOPLE = ("name_agreement", "birth_agreement", "gender_agreement")
+_REASONS = tuple(label.code for label in CORRECTION_LABELS)
+
+
+def _levels_are_known(*columns: str) -> tuple[Rule, ...]:
+    return tuple(
+        is_one_of(
+            column,
+            _LEVELS[column],
+            "Levels are those of etl/codes.py; another would be weighed as nothing.",
+            blocking=True,
+        )
+        for column in columns
+    )
+
+
+def _one_row_per_pair() -> Rule:
+    return never(
+        "one_row_per_record_and_citizen",
+        "count(*) over (partition by record_id, personal_id) > 1",
+        "A record and a citizen are compared once, or a tie with oneself sends links to review.",
+        blocking=True,
+    )
+
+
+def _step(step: MatchStep) -> Suite:
+    """The suite of a step: verdicts known, one citizen at most, nobody linked to nobody."""
+    return Suite(
+        TableName("core", f"step_{step.value}"),
+        (
+            is_one_of(
+                "verdict",
+                ("link", "review", "other"),
+                "A step links, asks a person, or says that the number is somebody else's.",
+                blocking=True,
+            ),
+            never(
+                "one_citizen_at_most",
+                "count(*) filter (verdict = 'link') over (partition by record_id) > 1",
+                "A record has one citizen at most: two links of one step would be published as "
+                "two rows. A fault of the step: report it.",
+                blocking=True,
+            ),
+            *_levels_are_known(*_PEOPLE),
+        ),
+        key=_KEY,
+    )
+
+
+CLAIMS = Suite(
+    TableName("core", "claims"),
+    (
+        is_filled("record_id", "A claim is a record's.", blocking=True),
+        never(
+            "claimed_numbers_are_whole",
+            "length(number) not in (9, 12)",
+            "A claim is a CMND of 9 digits or a personal number of 12; anything else was misread.",
+            blocking=True,
+        ),
+    ),
+    key=_KEY,
+)
+
+NUMBER_PAIRS = Suite(
+    TableName("core", "number_pairs"),
+    (
+        is_filled("personal_id", "A pair is a record and a citizen.", blocking=True),
+        is_one_of(
+            "verdict",
+            ("link", "review", "other"),
+            "ref.verdicts gives every combination of levels a verdict; one without would be lost.",
+            blocking=True,
+        ),
+        *_levels_are_known(*_PEOPLE),
+    ),
+    key=_KEY,
+)
+
+RESIDUE = Suite(
+    TableName("core", "residue"),
+    (
+        is_unique("record_id", "A record is left over once.", blocking=True),
+        never(
+            "nobody_here_was_linked_by_number",
+            "record_id in (select record_id from core.step_personal_id where verdict = 'link')",
+            "A record that a number settled must not be linked again by name. A fault of "
+            "core.residue: report it.",
+            blocking=True,
+        ),
+    ),
+    key=_KEY,
+)
+
+NAME_SHARES = Suite(
+    TableName("core", "name_shares"),
+    (
+        is_between(
+            "share",
+            0,
+            1,
+            "A share of the population; outside these bounds chance agreement is misjudged.",
+            blocking=True,
+        ),
+    ),
+    key="concat_ws('/', gender, part)",
+)
+
+NEAR_RECORDS = Suite(
+    TableName("core", "near_records"),
+    (is_unique("record_id", "A record is weighed once.", blocking=True),),
+    key=_KEY,
+)
+
+NEAR_KEYS = Suite(
+    TableName("core", "near_keys"),
+    (
+        never(
+            "keys_are_of_the_records_that_are_weighed",
+            "record_id not in (select record_id from core.near_records)",
+            "A key of another record would bring pairs together that nobody asked for.",
+            blocking=True,
+        ),
+    ),
+    key=_KEY,
+)
+
+NEAR_PAIRS = Suite(
+    TableName("core", "near_pairs"),
+    (_one_row_per_pair(), *_levels_are_known("name_agreement", "birth_agreement")),
+    key=_KEY,
+)
+
+NEAR_EVIDENCE = Suite(TableName("core", "near_evidence"), _levels_are_known(*_LEVELS), key=_KEY)
+
+_COMPARISON = "concat_ws('/', comparison, level)"
+
+LEVEL_CHANCES = Suite(
+    TableName("core", "level_chances"),
+    (
+        is_between(
+            "chance", 0, 1, "How often strangers agree so: a share of all pairs.", blocking=True
+        ),
+    ),
+    key=_COMPARISON,
+)
+
+LEVEL_WEIGHTS = Suite(
+    TableName("core", "level_weights"),
+    (
+        is_filled(
+            "weight",
+            "Every level of the model has its weight; a null would make a score null. Train the "
+            "model anew (doisoat train), or report it where it is the default model.",
+            blocking=True,
+        ),
+        is_between("same_person", 0, 1, "A share of true pairs.", blocking=True),
+    ),
+    key=_COMPARISON,
+)
+
+NEAR_SCORES = Suite(
+    TableName("core", "near_scores"),
+    (
+        is_filled("match_probability", "Every pair that was weighed has its score.", blocking=True),
+        is_between("match_probability", 0, 1, "A probability.", blocking=True),
+        is_between("share_of_citizen", 0, 1, "A share of the citizen's evidence.", blocking=True),
+    ),
+    key=_KEY,
+)
+
+CONTESTED_NUMBERS = Suite(
+    TableName("core", "contested_numbers"),
+    (
+        is_unique("insurance_number", "A number is contested once.", blocking=True),
+        is_between("bearers", 2, None, "One bearer alone contests nothing.", blocking=True),
+    ),
+    key="record_key(insurance_number)",
+)
+
+FOREIGN_NUMBERS = Suite(
+    TableName("core", "foreign_numbers"),
+    (
+        is_one_of("reason", _REASONS, "Each reason has its label in etl/codes.py.", blocking=True),
+        never(
+            "a_foreign_number_is_not_the_citizens_own",
+            "recorded_value = personal_id",
+            "To propose a number in place of itself would send a steward on an errand for nothing.",
+            blocking=True,
+        ),
+    ),
+    key=_KEY,
+)
+
+CARD_CONFLICTS = Suite(
+    TableName("core", "card_conflicts"),
+    (is_one_of("reason", _REASONS, "Each reason has its label in etl/codes.py.", blocking=True),),
+    key=_KEY,
+)
+
+SUITES = (
+    CLAIMS,
+    NUMBER_PAIRS,
+    *(_step(step) for step in MatchStep),
+    RESIDUE,
+    NAME_SHARES,
+    NEAR_RECORDS,
+    NEAR_KEYS,
+    NEAR_PAIRS,
+    NEAR_EVIDENCE,
+    LEVEL_CHANCES,
+    LEVEL_WEIGHTS,
+    NEAR_SCORES,
+    CONTESTED_NUMBERS,
+    FOREIGN_NUMBERS,
+    CARD_CONFLICTS,
+)
