@@ -138,24 +138,24 @@ case
     when a_date is not null and b_date is not null
         then
             case
-                when
-                    a_year = b_year
-                    and (strftime(a_date, '%m%d') = '0101' or strftime(b_date, '%m%d') = '0101')
+                when a_year = b_year and (dayofyear(a_date) = 1 or dayofyear(b_date) = 1)
                     then 'filler'
                 when
                     a_year = b_year and day(a_date) = month(b_date) and month(a_date) = day(b_date)
                     then 'day_month_swapped'
                 when
-                    abs(a_year - b_year) = 1 and strftime(a_date, '%m%d') = strftime(b_date, '%m%d')
+                    abs(a_year - b_year) = 1 and month(a_date) = month(b_date)
+                    and day(a_date) = day(b_date)
                     then 'year_off_by_one'
-                when
-                    hamming(strftime(a_date, '%Y%m%d'), strftime(b_date, '%Y%m%d')) = 1
-                    then 'one_digit'
-                -- Two of day, month and year are the same: a slip in the third.
+                -- Two of day, month and year are the same: a slip in the third, of a digit or more.
                 when
                     (a_year = b_year)::integer + (month(a_date) = month(b_date))::integer
                     + (day(a_date) = day(b_date))::integer = 2
-                    then 'part_shared'
+                    then
+                        if(
+                            hamming(strftime(a_date, '%Y%m%d'), strftime(b_date, '%Y%m%d')) = 1,
+                            'one_digit', 'part_shared'
+                        )
                 else 'different'
             end
     when a_year = b_year and a_date is null and b_date is null and a_month is not distinct from b_month

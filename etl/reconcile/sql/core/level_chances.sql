@@ -39,45 +39,55 @@ citizens as (
     qualify place_in_sample <= 1000
 ),
 
+-- The combinations of levels, few, before they are taken apart.
 compared as (
+    select
+        if(
+            greatest(records.place_in_sample, citizens.place_in_sample) <= 500,
+            name_agreement(
+                records.recorded_name, records.full_name, records.name_key,
+                citizens.recorded_name, citizens.full_name, citizens.name_key
+            ),
+            'missing'
+        ) as name_level,
+        birth_agreement(
+            records.birth_date, records.birth_year, records.birth_month,
+            citizens.birth_date, citizens.birth_year, citizens.birth_month
+        ) as birth_level,
+        gender_agreement(records.gender, citizens.gender) as gender_level,
+        place_agreement(records.province_code, citizens.province_code) as place_level,
+        if(
+            greatest(records.place_in_sample, citizens.place_in_sample) <= 200,
+            address_agreement(records.address_parts, citizens.address_parts),
+            'missing'
+        ) as address_level,
+        if(
+            greatest(records.place_in_sample, citizens.place_in_sample) <= 200,
+            number_agreement(records.numbers, citizens.numbers),
+            'missing'
+        ) as number_level,
+        count(*) as pairs
+    from records
+    cross join citizens
+    group by all
+),
+
+levels as (
     select
         unnest(['name', 'birth', 'gender', 'place', 'address', 'number']) as comparison,
         unnest([
-            if(
-                greatest(records.place_in_sample, citizens.place_in_sample) <= 500,
-                name_agreement(
-                    records.recorded_name, records.full_name, records.name_key,
-                    citizens.recorded_name, citizens.full_name, citizens.name_key
-                ),
-                'missing'
-            ),
-            birth_agreement(
-                records.birth_date, records.birth_year, records.birth_month,
-                citizens.birth_date, citizens.birth_year, citizens.birth_month
-            ),
-            gender_agreement(records.gender, citizens.gender),
-            place_agreement(records.province_code, citizens.province_code),
-            if(
-                greatest(records.place_in_sample, citizens.place_in_sample) <= 200,
-                address_agreement(records.address_parts, citizens.address_parts),
-                'missing'
-            ),
-            if(
-                greatest(records.place_in_sample, citizens.place_in_sample) <= 200,
-                number_agreement(records.numbers, citizens.numbers),
-                'missing'
-            )
-        ]) as level
-    from records
-    cross join citizens
+            name_level, birth_level, gender_level, place_level, address_level, number_level
+        ]) as level,
+        pairs
+    from compared
 ),
 
 counted as (
     select
         comparison,
         level,
-        count(*) as pairs
-    from compared
+        sum(pairs) as pairs
+    from levels
     where level <> 'missing'
     group by comparison, level
 ),
