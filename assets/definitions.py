@@ -10,7 +10,8 @@ from collections.abc import Mapping
 import dagster as dg
 
 from assets.checks import suite_checks
-from assets.jobs import full_sync, nightly
+from assets.history import prune_job
+from assets.jobs import full_sync, nightly, pruning
 from assets.publishing import publish_assets
 from assets.registers import raw_assets, source_specs
 from assets.resources import Doisoat
@@ -34,7 +35,8 @@ def build_defs(
         name: getattr(settings, name).parsed.get_backend_name() if settings else "database"
         for name in ("insurance", "population", "target")
     }
-    job = full_sync()
+    job, prune = full_sync(), prune_job()
+    schedule = settings.schedule if settings else Schedule()
     config_file = str(settings.file) if settings else ""
     return dg.Definitions(
         assets=[
@@ -44,8 +46,8 @@ def build_defs(
             *publish_assets(kinds["target"]),
         ],
         asset_checks=suite_checks(),
-        jobs=[job],
-        schedules=[nightly(job, settings.schedule if settings else Schedule())],
+        jobs=[job, prune],
+        schedules=[nightly(job, schedule), pruning(prune, schedule)],
         resources={"doisoat": Doisoat(config_file=config_file), **(resources or {})},
         # One process: DuckDB has one writer, and Great Expectations takes seconds to load.
         executor=dg.in_process_executor,

@@ -128,11 +128,13 @@ class Schedule(_Strict):
         enabled: Whether the schedule starts switched on.
         cron: Five-field cron expression.
         timezone: IANA name of the time zone of ``cron``.
+        keep_days: How long Dagster keeps a run: its log, and its place in the history of checks.
     """
 
     enabled: bool = False
     cron: str = "0 1 * * *"
     timezone: str = "Asia/Ho_Chi_Minh"
+    keep_days: Annotated[int, Field(ge=1)] = 90
 
 
 class Engine(_Strict):
