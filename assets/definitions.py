@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from assets.alerts import alert_sensor
 from assets.checks import suite_checks
 from assets.history import prune_job
 from assets.jobs import full_sync, nightly, pruning
@@ -17,7 +18,7 @@ from assets.registers import raw_assets, source_specs
 from assets.resources import Doisoat
 from assets.tables import table_assets
 from etl.errors import ConfigError
-from etl.settings import Schedule, Settings, load_settings
+from etl.settings import Alerts, Schedule, Settings, load_settings
 
 
 def build_defs(
@@ -48,6 +49,7 @@ def build_defs(
         asset_checks=suite_checks(),
         jobs=[job, prune],
         schedules=[nightly(job, schedule), pruning(prune, schedule)],
+        sensors=[alert_sensor(settings.alerts if settings else Alerts())],
         resources={"doisoat": Doisoat(config_file=config_file), **(resources or {})},
         # One process: DuckDB has one writer, and Great Expectations takes seconds to load.
         executor=dg.in_process_executor,

@@ -46,6 +46,16 @@ def note(event: dg.DagsterEvent, outcome: Outcome) -> None:
         outcome.problem = outcome.problem or (event.message or "The run failed.")
 
 
+def stopped_by_check(event: dg.DagsterEvent) -> bool:
+    """Says whether a step failed only because a blocking check did."""
+    data = event.step_failure_data
+    return (
+        data.user_failure_data is None
+        and data.error is not None
+        and data.error.cls_name == "DagsterAssetCheckFailedError"
+    )
+
+
 def _note_check(event: dg.DagsterEvent, outcome: Outcome) -> None:
     check = event.asset_check_evaluation_data
     if not check.passed:
@@ -67,7 +77,7 @@ def _note_failure(event: dg.DagsterEvent, outcome: Outcome) -> None:
         code = failure.metadata.get("exit_code")
         outcome.exit_code = int(code.value) if code is not None else _INTERNAL  # type: ignore[arg-type]
         outcome.problem = failure.description or ""
-    elif data.error and data.error.cls_name == "DagsterAssetCheckFailedError":
+    elif stopped_by_check(event):
         outcome.exit_code = 1
         outcome.problem = (
             "A blocking quality check failed, so nothing was published; the target is as it was."
