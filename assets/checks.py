@@ -21,6 +21,9 @@ _SEVERITY = {
     Severity.INFO: dg.AssetCheckSeverity.WARN,
 }
 
+# Sorted behind the meaning and the next step, which the UI must not fold away.
+SINCE, KNOWN_UNTIL = "since", "until (acknowledged)"
+
 
 def _spec(suite: Suite, rule: Rule) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
@@ -65,6 +68,7 @@ def _shown(suite: Suite, result: RuleResult) -> dg.AssetCheckResult:
             "expected": rule.limit,
             "owner": rule.owner.value,
             **_to_work_on(suite, result),
+            **_standing(result),
             "rows_checked": result.checked,
             "rows_failed": result.failed,
             "share_failed": round(result.failed / result.checked, 6) if result.checked else 0.0,
@@ -81,6 +85,18 @@ def _to_work_on(suite: Suite, result: RuleResult) -> dict[str, str]:
         "next": command if result.sample else "see the meaning: the rule is about the whole table",
         "record_keys": ", ".join(result.sample),
         "trend": " → ".join(f"{failed:,}" for failed in result.trend),
+    }
+
+
+def _standing(result: RuleResult) -> dict[str, dg.MetadataValue]:
+    """Since when a rule fails and until when that is known; the alerts read both from here."""
+    found = result.standing
+    if found is None:
+        return {}
+    known = found.acknowledged_until
+    return {
+        SINCE: dg.MetadataValue.timestamp(found.since),
+        **({KNOWN_UNTIL: dg.MetadataValue.timestamp(known)} if known else {}),
     }
 
 

@@ -9,14 +9,16 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from assets.alerts import alert_sensor
 from assets.checks import suite_checks
-from assets.jobs import full_sync, nightly
+from assets.history import prune_job
+from assets.jobs import full_sync, nightly, pruning
 from assets.publishing import publish_assets
 from assets.registers import raw_assets, source_specs
 from assets.resources import Doisoat
 from assets.tables import table_assets
 from etl.errors import ConfigError
-from etl.settings import Schedule, Settings, load_settings
+from etl.settings import Alerts, Schedule, Settings, load_settings
 
 
 def build_defs(
@@ -34,7 +36,8 @@ def build_defs(
         name: getattr(settings, name).parsed.get_backend_name() if settings else "database"
         for name in ("insurance", "population", "target")
     }
-    job = full_sync()
+    job, prune = full_sync(), prune_job()
+    schedule = settings.schedule if settings else Schedule()
     config_file = str(settings.file) if settings else ""
     return dg.Definitions(
         assets=[
@@ -44,8 +47,9 @@ def build_defs(
             *publish_assets(kinds["target"]),
         ],
         asset_checks=suite_checks(),
-        jobs=[job],
-        schedules=[nightly(job, settings.schedule if settings else Schedule())],
+        jobs=[job, prune],
+        schedules=[nightly(job, schedule), pruning(prune, schedule)],
+        sensors=[alert_sensor(settings.alerts if settings else Alerts())],
         resources={"doisoat": Doisoat(config_file=config_file), **(resources or {})},
         # One process: DuckDB has one writer, and Great Expectations takes seconds to load.
         executor=dg.in_process_executor,

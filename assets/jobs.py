@@ -10,6 +10,7 @@ import dagster as dg
 from etl.settings import Schedule
 
 FULL_SYNC = "full_sync"
+PRUNE_HISTORY = "prune_history"
 JOBS = {"full": FULL_SYNC}
 """The job of each mode of ``doisoat sync``."""
 
@@ -30,11 +31,29 @@ def nightly(job: dg.UnresolvedAssetJobDefinition, schedule: Schedule) -> dg.Sche
         job=job,
         cron_schedule=schedule.cron,
         execution_timezone=schedule.timezone,
-        default_status=(
-            dg.DefaultScheduleStatus.RUNNING
-            if schedule.enabled
-            else dg.DefaultScheduleStatus.STOPPED
-        ),
+        default_status=_status(schedule),
         description="The main job, every night. Switch it on here, or with "
         "[schedule] enabled = true in the configuration.",
     )
+
+
+_AT_NOON = "0 12 * * *"
+"""Far from the night's sync, for which it would have to wait: one run at a time."""
+
+
+def pruning(job: dg.JobDefinition, schedule: Schedule) -> dg.ScheduleDefinition:
+    """The daily pruning of Dagster's history; it is on where the nightly sync is."""
+    return dg.ScheduleDefinition(
+        name="daily_pruning",
+        job=job,
+        cron_schedule=_AT_NOON,
+        execution_timezone=schedule.timezone,
+        default_status=_status(schedule),
+        description=f"Deletes runs older than {schedule.keep_days} days from Dagster's history. "
+        "Switch it on here; [schedule] enabled = true switches it on with the nightly sync.",
+    )
+
+
+def _status(schedule: Schedule) -> dg.DefaultScheduleStatus:
+    on, off = dg.DefaultScheduleStatus.RUNNING, dg.DefaultScheduleStatus.STOPPED
+    return on if schedule.enabled else off

@@ -18,6 +18,10 @@ from etl.warehouse.statements import TableName
 
 LEDGER = TableName("ops", "ledger")
 _BALANCED = "nothing_is_lost"
+_ALL_ROWS = (
+    "Every row read is accounted for. If it fails, rows were lost or made on the way: a fault of "
+    "doisoat, report it with the equation."
+)
 _FEEDS = {
     "sync_runs": ["core", "reconciled"],
     "quality_results": ["ops", "ledger"],
@@ -49,8 +53,7 @@ def _ledger_asset() -> dg.AssetsDefinition:
                 _BALANCED,
                 asset=["ops", "ledger"],
                 blocking=True,
-                description="Every row read is accounted for. If it fails, rows were lost or "
-                "made on the way: a fault of doisoat, report it with the equation.",
+                description=_ALL_ROWS,
             )
         ],
     )
@@ -58,21 +61,29 @@ def _ledger_asset() -> dg.AssetsDefinition:
         with doisoat.step(context) as warehouse:
             equations = balance(warehouse)
             metadata = table_metadata(warehouse, LEDGER)
-        broken = [equation for equation in equations if not equation.holds]
         return dg.MaterializeResult(
             metadata=metadata | {"equations": dg.MetadataValue.md(_as_markdown(equations))},
             check_results=[
                 dg.AssetCheckResult(
-                    passed=not broken,
+                    passed=all(equation.holds for equation in equations),
                     check_name=_BALANCED,
                     severity=dg.AssetCheckSeverity.ERROR,
-                    description="; ".join(str(equation) for equation in broken)
-                    or f"{len(equations)} equations hold",
+                    description=_in_words(equations),
+                    metadata={
+                        "meaning": _ALL_ROWS,
+                        "observed": _in_words(equations),
+                        "expected": "every equation holds",
+                    },
                 )
             ],
         )
 
     return ledger
+
+
+def _in_words(equations: list) -> str:  # type: ignore[type-arg]
+    broken = "; ".join(str(equation) for equation in equations if not equation.holds)
+    return broken or f"{len(equations)} equations hold"
 
 
 def _as_markdown(equations: list) -> str:  # type: ignore[type-arg]

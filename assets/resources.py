@@ -12,6 +12,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import PrivateAttr
 
+from assets.processes import this_process
 from etl.errors import DoisoatError
 from etl.settings import Settings, load_settings
 from etl.warehouse.engine import Warehouse
@@ -32,6 +33,7 @@ class Doisoat(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     config_file: str = ""
     _settings: Settings | None = PrivateAttr(default=None)
+    _named: str = PrivateAttr(default="")
 
     @property
     def settings(self) -> Settings:
@@ -47,6 +49,7 @@ class Doisoat(dg.ConfigurableResource):  # type: ignore[type-arg]
         Raises:
             dg.Failure: What a person can mend, without a stack trace's noise.
         """
+        self._name_process(context)
         try:
             with warehouse_for(self.settings, Run(context.run.run_id)) as warehouse:
                 yield warehouse
@@ -65,6 +68,12 @@ class Doisoat(dg.ConfigurableResource):  # type: ignore[type-arg]
                 "because they may quote personal data.",
                 allow_retries=False,
             ) from None
+
+    def _name_process(self, context: Context) -> None:
+        """Says once which process a run lives in, so that its death is noticed."""
+        if self._named != context.run.run_id:
+            self._named = context.run.run_id
+            context.instance.add_run_tags(context.run.run_id, this_process())
 
 
 def _places(error: BaseException) -> str:

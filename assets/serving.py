@@ -15,7 +15,8 @@ from types import FrameType
 
 import psutil
 
-from assets.running import bury_dead_runs, instance_for, root_file
+from assets.processes import bury_dead_runs
+from assets.running import instance_for, root_file
 from etl.errors import ConfigError
 from etl.settings import Settings
 

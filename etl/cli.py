@@ -104,6 +104,26 @@ def _steps() -> Progress:
     )
 
 
+def _alert(settings: Settings, not_begun: DoisoatError | None = None) -> None:
+    """Tells the receivers what is new; a message that does not arrive fails no run."""
+    if not settings.alerts.urls:
+        return
+    from assets.alerts import tell_news, tell_of_no_run
+    from assets.running import instance_for
+
+    try:
+        instance = instance_for(settings)
+        if not_begun is not None:
+            tell_of_no_run(settings, instance, not_begun)
+        else:
+            tell_news(settings, instance)
+    except DoisoatError as error:
+        display.show_error(error)
+    except Exception as error:
+        # A full disk, say: the run ended as it did.
+        display.show_problem(f"Alerts could not be sent ({type(error).__name__}).")
+
+
 def _sync(settings: Settings, mode: Mode, as_json: bool) -> int:
     """Runs the main job and shows what it found."""
     from assets.running import run_sync
@@ -115,7 +135,12 @@ def _sync(settings: Settings, mode: Mode, as_json: bool) -> int:
         def show(step: str, done: int, total: int) -> None:
             progress.update(task, description=step, completed=done, total=total)
 
-        outcome = run_sync(settings, mode.value, show)
+        try:
+            outcome = run_sync(settings, mode.value, show)
+        except DoisoatError as error:
+            _alert(settings, error)
+            raise
+    _alert(settings)
     figures = read_figures(settings) if outcome.exit_code == 0 else None
     if as_json:
         _print_json(
@@ -431,6 +456,34 @@ def acknowledge(
 
     until = work.acknowledge(_settings(context), rule, reason, days)
     display.console.print(f"{rule} is acknowledged until {until:%Y-%m-%d}; it still counts.")
+
+
+@app.command()
+def alerts(
+    context: typer.Context,
+    test: Annotated[bool, typer.Option("--test", help="Send a test message to everybody.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show who is told when a run fails, and what they know; try it with --test."""
+    from etl.alerts import say_test
+    from etl.alerts.memory import recall
+    from etl.errors import AlertError
+
+    settings = _settings(context)
+    if not test:
+        memory = recall(settings.home)
+        if as_json:
+            _print_json(memory.model_dump(mode="json", include={"checks", "runs", "letters"}))
+        else:
+            display.show_alerts(settings.alerts.receivers, memory)
+        return
+    sent = say_test(settings)
+    if as_json:
+        _print_json({number: asdict(answer) for number, answer in sent.items()})
+    else:
+        display.show_sent(sent)
+    if not all(answer.reached for answer in sent.values()):
+        raise typer.Exit(AlertError.exit_code)
 
 
 @app.command()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +19,8 @@ from etl import codes
 from etl.errors import DoisoatError
 
 if TYPE_CHECKING:
+    from etl.alerts.memory import Memory
+    from etl.alerts.sending import Sent
     from etl.figures import Figures
     from etl.understanding import Understood
 
@@ -132,7 +135,8 @@ def show_error(error: DoisoatError) -> None:
 
 def show_problem(text: str) -> None:
     """Prints a trouble that is already in words."""
-    first, _, rest = text.partition("\n")
+    # A section of the configuration, [alerts], is no markup.
+    first, _, rest = escape(text).partition("\n")
     errors.print(f"[bold red]✗[/] {first}", highlight=False, soft_wrap=True)
     if rest:
         errors.print(f"  {rest.replace(chr(10), chr(10) + '  ')}", highlight=False, soft_wrap=True)
@@ -216,6 +220,38 @@ def _cell(value: object) -> str:
     if value is None:
         return "-"
     return f"{value:%Y-%m-%d %H:%M}" if hasattr(value, "strftime") else str(value)
+
+
+def show_alerts(receivers: Sequence[str], memory: Memory) -> None:
+    """Prints who is told of failures, and which they were told of."""
+    if not receivers:
+        console.print("Nobody is told: [bold]\\[alerts] urls[/] is empty in the configuration.")
+        return
+    kinds = ", ".join(f"{n} {url.split(':')[0]}" for n, url in enumerate(receivers, start=1))
+    console.print(f"Told when a run fails or checks fail anew: {kinds}.")
+    table = _table("They know that these fail", "what", "since", "severity")
+    for job, run in memory.runs.items():
+        table.add_row(f"{job} ({run.cause})", f"{run.since:%Y-%m-%d}", "error")
+    for rule, check in memory.checks.items():
+        table.add_row(rule, f"{check.since:%Y-%m-%d}", "error" if check.error else "warning")
+    if table.rows:
+        console.print(table)
+    for letter in memory.letters:
+        numbers = ", ".join(map(str, letter.to))
+        console.print(f"Waits for number {numbers}: {letter.title} ({letter.written:%Y-%m-%d})")
+    console.print("Next: [bold]doisoat alerts --test[/] sends each of them a test message.")
+
+
+def show_sent(sent: Mapping[int, Sent]) -> None:
+    """Prints how each receiver took a message."""
+    for number, answer in sent.items():
+        if answer.reached:
+            console.print(f"[green]✓[/] number {number} ({answer.service}) took the test message")
+        else:
+            show_problem(
+                f"Number {number} ({answer.service}) did not take it: {answer.reason}\n"
+                "What to do: mend that URL in [alerts] urls, or the way to its server."
+            )
 
 
 def show_row(rule: str, record_key: str, row: Mapping[str, object]) -> None:

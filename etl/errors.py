@@ -66,6 +66,12 @@ class QualityGateError(DoisoatError):
     exit_code = 1
 
 
+class AlertError(DoisoatError):
+    """A receiver of alerts could not be reached, or refused the message."""
+
+    exit_code = 3
+
+
 class PublishError(DoisoatError):
     """The target could not be written; it is as it was before."""
 

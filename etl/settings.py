@@ -13,7 +13,15 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -128,11 +136,47 @@ class Schedule(_Strict):
         enabled: Whether the schedule starts switched on.
         cron: Five-field cron expression.
         timezone: IANA name of the time zone of ``cron``.
+        keep_days: How long Dagster keeps a run: its log, and its place in the history of checks.
     """
 
     enabled: bool = False
     cron: str = "0 1 * * *"
     timezone: str = "Asia/Ho_Chi_Minh"
+    keep_days: Annotated[int, Field(ge=1)] = 90
+
+
+class Alerts(_Strict):
+    """Who is told when a run fails or quality gets worse. Nobody, until somebody is named.
+
+    Attributes:
+        urls: Receivers, as Apprise URLs: mail, Slack, Teams, a webhook, and many others.
+        ui_url: Where people open the Dagster UI; the links of messages begin with it.
+    """
+
+    urls: tuple[SecretStr, ...] = ()
+    ui_url: str = Field(default="http://127.0.0.1:3000", pattern=r"^https?://\S+$")
+
+    @property
+    def receivers(self) -> tuple[str, ...]:
+        """The URLs with their secrets, for sending only."""
+        return tuple(url.get_secret_value() for url in self.urls)
+
+    @field_validator("urls")
+    @classmethod
+    def _urls_are_known(cls, urls: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not urls:
+            return urls
+        from etl.alerts.sending import is_known  # loads Apprise, which takes a moment
+
+        for number, url in enumerate(urls, start=1):
+            if not is_known(url.get_secret_value()):
+                raise ValueError(
+                    f"number {number} is not a URL that Apprise can send to; write it as "
+                    "mailtos://user:password@host?to=…, jsons://host/path or as "
+                    "https://appriseit.com/services tells for your service, and write special "
+                    "characters in a password as %40"
+                )
+        return urls
 
 
 class Engine(_Strict):
@@ -164,6 +208,7 @@ class Settings(_Strict):
     reconcile: Reconcile = Reconcile()
     schedule: Schedule = Schedule()
     engine: Engine = Engine()
+    alerts: Alerts = Alerts()
     file: Path = Field(default=Path(DEFAULT_CONFIG), exclude=True)
 
     @property
@@ -184,6 +229,8 @@ def _expand(value: Any, at: str) -> Any:
     """Replaces ``${NAME}`` by the environment's value, all the way down."""
     if isinstance(value, dict):
         return {k: _expand(v, f"{at}.{k}" if at else k) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_expand(v, f"{at}.{n}") for n, v in enumerate(value, start=1)]
     if not isinstance(value, str):
         return value
 

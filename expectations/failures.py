@@ -6,6 +6,9 @@ runner writes them. Does not belong here: judging (``runner.py``) and reading (`
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
 from etl.warehouse.engine import Warehouse
 from expectations.rules import Rule, Suite
 
@@ -58,6 +61,45 @@ anti join (
     where table_name = $table_name and check_name = $check_name and closed_run is null
 ) as known on failing_now.record_key = known.record_key
 """
+
+# checked_at is in the session's time zone, expires_at in UTC.
+_STANDING = """
+select
+    epoch(min(results.checked_at)::timestamptz) as failing_since,
+    (
+        select epoch(max(expires_at) at time zone 'UTC')
+        from ops.acknowledgements
+        where
+            table_name = $table_name and check_name = $check_name
+            and expires_at > current_timestamp at time zone 'UTC'
+    ) as acknowledged_until
+from ops.quality_results as results
+where
+    results.table_name = $table_name and results.check_name = $check_name
+    and results.checked_at > coalesce(
+        (
+            select max(earlier.checked_at)
+            from ops.quality_results as earlier
+            where
+                earlier.table_name = $table_name and earlier.check_name = $check_name
+                and earlier.passed
+        ),
+        timestamp '1970-01-01'
+    )
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a failure stands.
+
+    Attributes:
+        since: The first of its last unbroken failures.
+        acknowledged_until: When the note that somebody knows of it expires; None without one.
+    """
+
+    since: datetime
+    acknowledged_until: datetime | None
 
 
 def keep_failures(warehouse: Warehouse, suite: Suite, rule: Rule) -> tuple[int, tuple[str, ...]]:
@@ -123,3 +165,19 @@ def trend(warehouse: Warehouse, suite: Suite, rule: Rule, runs: int = 5) -> tupl
         {"table_name": suite.table.sql, "check_name": rule.name, "runs": runs},
     )
     return tuple(int(str(row["failed_rows"] or 0)) for row in reversed(found))
+
+
+def standing(warehouse: Warehouse, suite: Suite, rule: Rule) -> Standing:
+    """Returns since when a rule fails, and whether somebody has said that it is known.
+
+    Args:
+        warehouse: Holds this run's result of the rule already.
+        suite: The suite of the table.
+        rule: A rule that fails now.
+    """
+    (found,) = warehouse.rows(_STANDING, {"table_name": suite.table.sql, "check_name": rule.name})
+    until = found["acknowledged_until"]
+    return Standing(
+        datetime.fromtimestamp(float(str(found["failing_since"])), UTC),
+        datetime.fromtimestamp(float(str(until)), UTC) if until is not None else None,
+    )

@@ -14,8 +14,15 @@ from typing import Any
 from sqlalchemy.dialects import registry
 
 from etl.warehouse.engine import Warehouse
-from expectations.failures import close_failures, keep_failures, know_rules, trend
-from expectations.rules import Rule, Suite
+from expectations.failures import (
+    Standing,
+    close_failures,
+    keep_failures,
+    know_rules,
+    standing,
+    trend,
+)
+from expectations.rules import Kind, Rule, Suite
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
@@ -34,6 +41,7 @@ class RuleResult:
         observed: What was seen, as a word or a count, never a value of a person.
         sample: A few keys of failing rows.
         trend: Rows that failed in the last runs, this one last.
+        standing: Since when it fails and whether that is known; None where it holds.
     """
 
     rule: Rule
@@ -43,6 +51,7 @@ class RuleResult:
     observed: str
     sample: tuple[str, ...] = ()
     trend: tuple[int, ...] = ()
+    standing: Standing | None = None
 
 
 def run_suite(warehouse: Warehouse, suite: Suite) -> list[RuleResult]:
@@ -64,9 +73,17 @@ def run_suite(warehouse: Warehouse, suite: Suite) -> list[RuleResult]:
     for rule in suite.rules:
         passed, observed = found[rule.name]
         failed, sample = _failing_rows(warehouse, suite, rule, passed)
+        if rule.kind is Kind.NO_ROWS and not rule.failing and observed.endswith("rows"):
+            observed = f"{total:,} rows"  # the query's own answer, one row or none, says nothing
         result = RuleResult(rule, passed, total, failed, observed, sample)
         _remember(warehouse, suite, result)
-        results.append(replace(result, trend=trend(warehouse, suite, rule)))
+        results.append(
+            replace(
+                result,
+                trend=trend(warehouse, suite, rule),
+                standing=None if passed else standing(warehouse, suite, rule),
+            )
+        )
     return results
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.receivers import Hook, Mailbox
 from tests.support import Command, Registers, Row, Server, citizen, free_port, memory_folder, record
 
 
@@ -88,6 +89,22 @@ def _wait_until_it_answers(server: Server, process: subprocess.Popen[bytes]) -> 
             return
         time.sleep(0.1)
     raise AssertionError("the database server does not answer")
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    """A mail server of the test's own."""
+    made = Mailbox()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    """A webhook of the test's own."""
+    made = Hook()
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from tests.support import configure, free_port, memory_folder
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-    from assets.running import Outcome
+    from assets.outcomes import Outcome
 
 CHROMIUM_OPTIONS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking",

@@ -16,6 +16,7 @@ import dagster as dg
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
+from tests.receivers import Hook
 from tests.support import Command, Registers, Server, read_sql, record
 
 Doisoat = Callable[..., Command]
@@ -23,10 +24,11 @@ Make = Callable[..., Registers]
 
 
 def test_a_failed_gate_stops_the_publish_and_leaves_the_target(
-    registers: Make, doisoat: Doisoat
+    registers: Make, doisoat: Doisoat, hook: Hook
 ) -> None:
     """An empty register, and one whose names are nearly all missing."""
     pair = registers()
+    pair.options["alerts"] = {"urls": [hook.url]}
     pair.sync()
     before = pair.target_state()
     names = [row["full_name"] for row in pair.population]
@@ -47,6 +49,9 @@ def test_a_failed_gate_stops_the_publish_and_leaves_the_target(
     assert "Traceback" not in ended.errors
     assert not any(str(name) in ended.output + ended.errors for name in names)
     assert pair.target_state() == before
+    (message,) = hook.messages
+    assert f"/runs/{said['run']}" in message.body
+    assert all(f"{table}.{check} (error, stops" in message.body for table, check in blocking)
 
 
 @pytest.fixture

@@ -39,6 +39,18 @@ def test_variables_of_the_environment_are_put_in(load: Callable[[str], Settings]
     assert load(GOOD).insurance.parsed.password == SECRET
 
 
+def test_variables_are_put_into_the_items_of_a_list(
+    load: Callable[[str], Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load(GOOD + '[alerts]\nurls = ["json://duty:${DB_PASSWORD}@host/hook"]\n')
+
+    assert loaded.alerts.receivers == (f"json://duty:{SECRET}@host/hook",)
+    assert SECRET not in repr(loaded) + loaded.model_dump_json()
+    monkeypatch.delenv("DB_PASSWORD")
+    with pytest.raises(ConfigError, match="DB_PASSWORD"):
+        load(GOOD + '[alerts]\nurls = ["json://duty:${DB_PASSWORD}@host/hook"]\n')
+
+
 def test_a_variable_that_is_not_set_is_named_with_its_setting(
     load: Callable[[str], Settings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -100,6 +112,7 @@ def test_no_way_of_showing_the_settings_shows_the_password(
         GOOD.replace('table = "nguoi"', "table = 7"),
         GOOD.replace("postgresql://reader", "reader"),
         GOOD + 'schema = "Not; Allowed"\n',
+        GOOD + '[alerts]\nurls = ["pigeon://user:${DB_PASSWORD}@host"]\n',
     ],
 )
 def test_no_message_shows_the_password(load: Callable[[str], Settings], spoilt: str) -> None:
@@ -124,6 +137,9 @@ def test_no_message_shows_the_password(load: Callable[[str], Settings], spoilt: 
         (GOOD + "[reconcile]\nchance_agreement_limit = 2\n", "reconcile.chance_agreement_limit"),
         (GOOD + '[engine]\nmemory = "much"\n', "engine.memory"),
         (GOOD + "[engine]\nthreads = -1\n", "engine.threads"),
+        (GOOD + '[alerts]\nurls = ["json://host/x", "pigeon://host"]\n', "alerts.urls: number 2"),
+        (GOOD + '[alerts]\nui_url = "host:3000"\n', "alerts.ui_url"),
+        (GOOD + "[schedule]\nkeep_days = 0\n", "schedule.keep_days"),
         ("home = 7\n" + GOOD, "home"),
         ("insurance = 7\n" + GOOD.split("[population]", 1)[1].join(["[population]", ""]),
          "insurance"),

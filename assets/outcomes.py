@@ -1,0 +1,87 @@
+"""How a run ended, read from its events.
+
+Belongs here: what a person wants to know of a run, for the terminal and for alerts. Does not belong
+here: running it (``running.py``) and telling of it (``alerts.py``, ``etl/cli.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+_INTERNAL = 70  # EX_SOFTWARE of sysexits.h: a fault of doisoat itself
+
+
+@dataclass
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        run_id: Dagster's id of the run.
+        exit_code: What the command ends with.
+        problem: Why it failed, for a person; empty where it did not.
+        failed_checks: Table, check, severity and what was observed, of each check that failed.
+        steps: Steps that ended well.
+    """
+
+    run_id: str
+    exit_code: int = 0
+    problem: str = ""
+    failed_checks: list[dict[str, Any]] = field(default_factory=list)
+    steps: int = 0
+
+
+def note(event: dg.DagsterEvent, outcome: Outcome) -> None:
+    """Takes from an event what the person at the terminal will want to know."""
+    if event.event_type == dg.DagsterEventType.STEP_SUCCESS:
+        outcome.steps += 1
+    elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+        _note_check(event, outcome)
+    elif event.event_type == dg.DagsterEventType.STEP_FAILURE:
+        _note_failure(event, outcome)
+    elif event.event_type == dg.DagsterEventType.RUN_FAILURE and not outcome.exit_code:
+        outcome.exit_code = _INTERNAL
+        outcome.problem = outcome.problem or (event.message or "The run failed.")
+
+
+def stopped_by_check(event: dg.DagsterEvent) -> bool:
+    """Says whether a step failed only because a blocking check did."""
+    data = event.step_failure_data
+    return (
+        data.user_failure_data is None
+        and data.error is not None
+        and data.error.cls_name == "DagsterAssetCheckFailedError"
+    )
+
+
+def _note_check(event: dg.DagsterEvent, outcome: Outcome) -> None:
+    check = event.asset_check_evaluation_data
+    if not check.passed:
+        outcome.failed_checks.append(
+            {
+                "table": ".".join(check.asset_key.path),
+                "check": check.check_name,
+                "severity": check.severity.value.lower(),
+                "observed": str(getattr(check.metadata.get("observed"), "value", "")),
+                "blocking": bool(check.blocking),
+            }
+        )
+
+
+def _note_failure(event: dg.DagsterEvent, outcome: Outcome) -> None:
+    data = event.step_failure_data
+    failure = data.user_failure_data
+    if failure is not None:
+        code = failure.metadata.get("exit_code")
+        outcome.exit_code = int(code.value) if code is not None else _INTERNAL  # type: ignore[arg-type]
+        outcome.problem = failure.description or ""
+    elif stopped_by_check(event):
+        outcome.exit_code = 1
+        outcome.problem = (
+            "A blocking quality check failed, so nothing was published; the target is as it was."
+        )
+    else:
+        outcome.exit_code = _INTERNAL
+        outcome.problem = f"The step {event.step_key} failed; its log is in the UI."

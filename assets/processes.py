@@ -1,0 +1,55 @@
+"""Runs whose process died: which process a run is, and runs that only look as if they were at work.
+
+Belongs here: naming a run's process and burying the dead. Does not belong here: running
+(``running.py``).
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+
+import dagster as dg
+import psutil
+
+# The UI hides tags of this prefix: they are for bury_dead_runs, not for people.
+_HOST_TAG, _PROCESS_TAG, _STARTED_TAG = (
+    ".dagster/doisoat_host",
+    ".dagster/doisoat_process",
+    ".dagster/doisoat_began",
+)
+
+
+def this_process() -> dict[str, str]:
+    """Returns the tags that name this process as the one that a run lives in."""
+    me = psutil.Process()
+    return {
+        _HOST_TAG: socket.gethostname(),
+        _PROCESS_TAG: str(me.pid),
+        _STARTED_TAG: f"{me.create_time():.0f}",
+    }
+
+
+def bury_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Marks runs of this machine failed whose process is no more (killed, or a power cut).
+
+    Returns:
+        Their ids.
+    """
+    buried = []
+    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+        if run.tags.get(_HOST_TAG) == socket.gethostname() and not _lives(run.tags):
+            instance.report_run_failed(
+                run, "The process of this run ended before the run did. Run it again: nothing "
+                "half-done was published."
+            )  # fmt: skip
+            buried.append(run.run_id)
+    return buried
+
+
+def _lives(tags: Mapping[str, str]) -> bool:
+    try:
+        process = psutil.Process(int(tags[_PROCESS_TAG]))
+        return f"{process.create_time():.0f}" == tags[_STARTED_TAG]
+    except (KeyError, ValueError, psutil.Error):
+        return False

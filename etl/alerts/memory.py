@@ -1,0 +1,123 @@
+"""What was told already, so that nobody is told twice: by the sensor and the command line alike.
+
+Belongs here: the file, and that one process at a time has it. It is a file of its own because the
+warehouse is closed to others while a run is at work. Does not belong here: what is news
+(``incidents.py``).
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError
+
+from etl.errors import AlertError
+
+
+class OpenCheck(BaseModel):
+    """A check that fails, as it was told.
+
+    Attributes:
+        since: Since when.
+        failed: Rows that failed when it was told, or fewer since.
+        error: Whether it is an error; else a warning.
+    """
+
+    since: datetime
+    failed: int
+    error: bool
+
+
+class OpenRun(BaseModel):
+    """A job whose last run failed, as it was told."""
+
+    cause: str
+    since: datetime
+
+
+class Letter(BaseModel):
+    """A message on its way.
+
+    Attributes:
+        title: Its subject.
+        body: Its text.
+        kind: ``failure``, ``warning``, ``success`` or ``info``.
+        written: When.
+        to: Whom it has yet to reach, by their number in ``urls``, from 1.
+    """
+
+    title: str
+    body: str
+    kind: str
+    written: datetime
+    to: list[int] = Field(default_factory=list)
+
+
+class Memory(BaseModel):
+    """What was told.
+
+    Attributes:
+        began: The end of the first run that was looked at; what ended before is not told.
+        seen: Runs that were looked at lately, and when they ended.
+        told_at: The end of the last run of which anything was told.
+        checks: Rules that fail.
+        runs: Jobs that fail.
+        letters: Messages that have not reached everybody.
+    """
+
+    began: datetime | None = None
+    seen: dict[str, datetime] = Field(default_factory=dict)
+    told_at: datetime | None = None
+    checks: dict[str, OpenCheck] = Field(default_factory=dict)
+    runs: dict[str, OpenRun] = Field(default_factory=dict)
+    letters: list[Letter] = Field(default_factory=list)
+    _file: Path = PrivateAttr(default=Path())
+
+    def save(self) -> None:
+        """Writes it down whole: a process that dies leaves the last state or this one."""
+        draft = self._file.with_suffix(".new")
+        draft.write_text(self.model_dump_json(indent=2), encoding="utf-8")
+        draft.replace(self._file)
+
+
+def memory_file(home: Path) -> Path:
+    """The file of what was told."""
+    return home / "alerts.json"
+
+
+def recall(home: Path) -> Memory:
+    """Reads what was told; nothing yet where there is no file.
+
+    Raises:
+        AlertError: The file cannot be understood.
+    """
+    file = memory_file(home)
+    try:
+        memory = (
+            Memory.model_validate_json(file.read_bytes()) if file.exists() else Memory()
+        )  # fmt: skip
+    except ValidationError:
+        raise AlertError(
+            "The memory of what was told cannot be read.",
+            where=str(file),
+            remedy="Delete the file: what fails now is then told anew.",
+        ) from None
+    memory._file = file
+    return memory
+
+
+@contextmanager
+def remembering(home: Path) -> Iterator[Memory | None]:
+    """Gives the memory to one process at a time; None where another has it."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "alerts.lock").open("a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+            return
+        yield recall(home)

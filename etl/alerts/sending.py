@@ -1,0 +1,123 @@
+"""Sending a message through Apprise, to each receiver by itself.
+
+Belongs here: everything that touches Apprise, which is loaded only here, and keeping secrets out of
+what it says. Does not belong here: what is sent, and what follows from a failure (``telling.py``).
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+TIMEOUT = 20.0
+"""Seconds that a receiver has; all are sent to at once, and a tick of a sensor has 60."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """How one receiver took a message.
+
+    Attributes:
+        service: The kind of receiver, such as ``mailtos``.
+        reached: Whether it took it.
+        reason: Why not, without the secrets of its URL.
+    """
+
+    service: str
+    reached: bool
+    reason: str = ""
+
+
+def is_known(url: str) -> bool:
+    """Says whether Apprise can send to a URL; nothing is sent."""
+    return _service(url) is not None
+
+
+def service_of(url: str) -> str:
+    """Returns the scheme of a URL, the one part of it that may be shown."""
+    return urlsplit(url).scheme
+
+
+def send(urls: Mapping[int, str], title: str, body: str, kind: str) -> dict[int, Sent]:
+    """Sends one message to several receivers at once.
+
+    Args:
+        urls: Receivers by number.
+        title: The subject.
+        body: Plain text.
+        kind: ``failure``, ``warning``, ``success`` or ``info``.
+
+    Returns:
+        How each took it, by number.
+    """
+    if not urls:
+        return {}
+    with ThreadPoolExecutor(len(urls)) as pool:
+        sent = pool.map(lambda url: _send_one(url, title, body, kind), urls.values())
+        return dict(zip(urls, sent, strict=True))
+
+
+def _send_one(url: str, title: str, body: str, kind: str) -> Sent:
+    import apprise
+
+    service = _service(url)
+    if service is None:
+        return Sent(service_of(url), False, "Apprise does not know it any more")
+    box = apprise.Apprise(asset=_asset())
+    box.add(service)
+    result = box.notify(
+        body=body,
+        title=title,
+        notify_type=kind,
+        body_format=apprise.NotifyFormat.TEXT,
+        timeout=TIMEOUT,
+    )
+    if result:
+        return Sent(service_of(url), True)
+    said = "; ".join(entry.message for entry in result.logs()) or "it gave no reason"
+    return Sent(service_of(url), False, _without_secrets(said, url))
+
+
+def _service(url: str) -> Any:
+    import apprise
+
+    return apprise.Apprise.instantiate(url, asset=_asset())
+
+
+@cache
+def _asset() -> Any:
+    """Apprise's ways here: no pictures of its own, nothing kept on disk, nothing logged."""
+    import apprise
+
+    # It logs URLs, and Dagster and a terminal show what is logged.
+    logger = logging.getLogger("apprise")
+    logger.propagate = False
+    logger.addHandler(logging.NullHandler())
+    return apprise.AppriseAsset(
+        app_id="doisoat",
+        app_desc="doisoat",
+        app_url="",
+        image_url_mask="",
+        image_path_mask="",
+        storage_mode=apprise.PersistentStoreMode.MEMORY,
+    )
+
+
+_SHORTEST_SECRET = 4
+
+
+def _without_secrets(text: str, url: str) -> str:
+    """Replaces whatever of a URL is neither scheme nor host: user, password, tokens, path."""
+    split = urlsplit(url)
+    open_parts = {split.scheme, (split.hostname or ""), str(split.port or "")}
+    pieces = set(re.split(r"[/:@?&=,]+", url)) | set(re.split(r"[/:@?&=,]+", unquote(url)))
+    for piece in sorted(pieces - open_parts, key=len, reverse=True):
+        if len(piece) >= _SHORTEST_SECRET:
+            text = text.replace(piece, "…")
+    return " ".join(text.split())

@@ -1,0 +1,137 @@
+"""Pruning of Dagster's history: old runs go with all they hold, the last word on anything stays."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from assets.definitions import build_defs
+from assets.history import prune
+from assets.jobs import PRUNE_HISTORY
+from assets.running import root_file
+from tests.support import Registers
+
+ROWS = "x" * 200_000
+
+
+@dg.asset
+def rare() -> None:
+    """Built once, long ago."""
+
+
+@dg.asset(check_specs=[dg.AssetCheckSpec("holds", asset="nightly")])
+def nightly() -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Built every night; its metadata makes a run's log weigh something."""
+    return dg.MaterializeResult(
+        metadata={"weight": ROWS}, check_results=[dg.AssetCheckResult(passed=True)]
+    )
+
+
+CHECK = dg.AssetCheckKey(dg.AssetKey("nightly"), "holds")
+
+
+@pytest.fixture
+def instance(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    monkeypatch.setenv("DAGSTER_HOME", str(folder))
+    shutil.copyfile(root_file("dagster.yaml"), folder / "dagster.yaml")
+    with dg.DagsterInstance.from_config(str(folder)) as made:
+        yield made
+
+
+def _night(instance: dg.DagsterInstance, *assets: dg.AssetsDefinition) -> str:
+    done = dg.materialize(list(assets), instance=instance, tags={"night": "1"})
+    return done.run_id
+
+
+def _disk(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def test_old_runs_go_with_their_space_and_the_last_word_on_everything_stays(
+    instance: dg.DagsterInstance, folder: Path
+) -> None:
+    rarely = _night(instance, rare)
+    old = [_night(instance, nightly) for _ in range(6)]
+    waiting = instance.create_run_for_job(
+        dg.define_asset_job("waits").resolve(
+            asset_graph=dg.Definitions([rare]).resolve_asset_graph()
+        )
+    )
+    time.sleep(1.1)
+    middle = time.time()
+    new = _night(instance, nightly)
+    before = _disk(folder)
+
+    pruned = prune(instance, timedelta(seconds=time.time() - middle))
+
+    assert {run.run_id for run in instance.get_runs()} == {rarely, waiting.run_id, new}
+    assert (pruned.deleted, pruned.kept) == (len(old), 1)
+    assert pruned.freed > 0.9 * (before - _disk(folder)) > len(old) * len(ROWS)
+    left = [str(file) for file in folder.rglob("*") if any(run in file.name for run in old)]
+    assert left == []
+    for key, run_id in (("rare", rarely), ("nightly", new)):
+        event = instance.get_latest_materialization_event(dg.AssetKey(key))
+        assert event is not None
+        assert event.run_id == run_id
+    checks = instance.event_log_storage
+    assert checks.get_latest_asset_check_execution_by_key([CHECK])[CHECK].run_id == new
+    history = checks.get_asset_check_execution_history(CHECK, limit=100)
+    assert [record.run_id for record in history] == [new]
+    assert _orphans(folder) == 0
+
+
+def _orphans(folder: Path) -> int:
+    """Tags of runs that are no more."""
+    with closing(sqlite3.connect(folder / "history" / "runs.db")) as runs:
+        query = "select count(*) from run_tags where run_id not in (select run_id from runs)"
+        return int(runs.execute(query).fetchone()[0])
+
+
+def test_the_last_good_run_of_a_job_stays_however_old(instance: dg.DagsterInstance) -> None:
+    good = _night(instance, nightly)
+
+    assert prune(instance, timedelta(0)).deleted == 0
+
+    assert [run.run_id for run in instance.get_runs()] == [good]
+    assert prune(instance, timedelta(0)).kept == 1
+
+
+def test_the_job_prunes_by_the_setting(
+    registers: Callable[..., Registers],
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pair = registers()
+    pair.options["schedule"] = {"keep_days": 5, "enabled": True}
+    old = [_night(instance, nightly) for _ in range(2)]
+    _backdate(Path(os.environ["DAGSTER_HOME"]), days=6)
+    new = _night(instance, nightly)
+    whole = build_defs(pair.settings)
+
+    done = whole.resolve_job_def(PRUNE_HISTORY).execute_in_process(instance=instance)
+
+    assert done.success
+    assert not {run.run_id for run in instance.get_runs()} & set(old)
+    assert instance.get_run_by_id(new) is not None
+    schedule = whole.get_repository_def().get_schedule_def("daily_pruning")
+    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+
+
+def _backdate(home: Path, days: int) -> None:
+    """Makes the runs so far as old as that."""
+    with closing(sqlite3.connect(home / "history" / "runs.db")) as runs:
+        runs.execute(
+            "update runs set create_timestamp = datetime(create_timestamp, ?), "
+            "end_time = end_time - ?",
+            (f"-{days} days", days * 86_400),
+        )
+        runs.commit()
