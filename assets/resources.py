@@ -55,7 +55,7 @@ class Doisoat(dg.ConfigurableResource):  # type: ignore[type-arg]
             raise dg.Failure(
                 description=str(error),
                 metadata={"exit_code": error.exit_code},
-                allow_retries=error.exit_code == 3,
+                allow_retries=error.may_pass,
             ) from None
         except Exception as error:
             # Errors of databases love to quote values, and Dagster keeps what it is given.
