@@ -38,6 +38,10 @@ FAULTS = {
     "clean.population.deaths_follow_births": "set date_of_death = birth_date - 1",
     "clean.former_numbers.former_number_is_9_or_12_digits": "set former_number = '1'",
     "clean.rejects.keys_are_not_in_conflict": "set reason = 'record_id_conflict'",
+    "clean.rejects.rows_have_their_key": "set reason = 'record_id_missing'",
+    "clean.rejects.rows_come_once": "set reason = 'row_repeated'",
+    "clean.rejects.records_have_something_to_compare": "set reason = 'nothing_to_compare'",
+    "clean.rejects.personal_numbers_are_understood": "set reason = 'personal_id_invalid'",
     "core.links.every_link_leads_to_a_citizen": "set personal_id = '000000000000'",
     "core.links.no_link_by_number_alone":
         "set name_agreement = 'different', birth_agreement = 'one_digit'",
