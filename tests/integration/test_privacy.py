@@ -341,10 +341,12 @@ def campaigns(
         lambda: _killed_and_crashed(make),
         lambda: _broken_off(make, postgresql),
     ]
-    with ThreadPoolExecutor(2) as pool:
-        done = [work.result() for work in [pool.submit(plan) for plan in plans]]
-    yield {campaign.folder.name: campaign for campaign in done}
-    shutil.rmtree(root, ignore_errors=True)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            done = [work.result() for work in [pool.submit(plan) for plan in plans]]
+        yield {campaign.folder.name: campaign for campaign in done}
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
 
 
 _TARGETS = [dg.AssetKey(["target", name]) for name in (*DIFFERENCE_TABLES, *HISTORY_TABLES)]
