@@ -4,16 +4,15 @@ Belongs here: how a step gets at its settings and its tables. Does not belong he
 with them.
 """
 
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import dagster as dg
 from pydantic import PrivateAttr
 
 from assets.processes import this_process
 from etl.errors import DoisoatError
+from etl.privacy import WITHHELD, places
 from etl.settings import Settings, load_settings
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.run import Run, warehouse_for
@@ -59,13 +58,12 @@ class Doisoat(dg.ConfigurableResource):  # type: ignore[type-arg]
             raise dg.Failure(
                 description=str(error),
                 metadata={"exit_code": error.exit_code},
-                allow_retries=error.exit_code == 3,
+                allow_retries=error.may_pass,
             ) from None
         except Exception as error:
             # Errors of databases love to quote values, and Dagster keeps what it is given.
             raise dg.Failure(
-                description=f"{type(error).__name__} at {_places(error)}. Its words are withheld, "
-                "because they may quote personal data.",
+                description=f"{type(error).__name__} at {places(error)}; {WITHHELD}.",
                 allow_retries=False,
             ) from None
 
@@ -74,9 +72,3 @@ class Doisoat(dg.ConfigurableResource):  # type: ignore[type-arg]
         if self._named != context.run.run_id:
             self._named = context.run.run_id
             context.instance.add_run_tags(context.run.run_id, this_process())
-
-
-def _places(error: BaseException) -> str:
-    """Returns where an error came from, innermost last, without any value."""
-    frames = traceback.extract_tb(error.__traceback__)[-4:]
-    return " > ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames)

@@ -43,7 +43,7 @@ def root_file(name: str) -> Path:
 def instance_for(settings: Settings) -> dg.DagsterInstance:
     """Returns the Dagster instance of a configuration, making it where it is missing."""
     home = settings.dagster_home
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
         shutil.copyfile(root_file("dagster.yaml"), home / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(home)
@@ -77,7 +77,7 @@ def run_sync(
         ConnectionFailedError: The target cannot be reached or refuses; nothing was run.
     """
     # The target of an example lives in the home, as a SQLite file.
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     # A target that refuses is better known now than after hours of work.
     try_tables(settings.target)
     instance = instance_for(settings)

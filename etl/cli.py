@@ -23,6 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from etl import demo as demonstration
 from etl import display
 from etl.errors import ConfigError, DoisoatError
+from etl.privacy import mute_uncaught_errors, stack_trace
 from etl.settings import CONFIG_VARIABLE, DEFAULT_CONFIG, Database, Settings, load_settings
 
 app = typer.Typer(
@@ -65,7 +66,7 @@ def _common(
         typer.Option(help="Configuration file; default: $DOISOAT_CONFIG, doisoat.toml, the demo."),
     ] = None,
     debug: Annotated[
-        bool, typer.Option(help="Show stack traces; they may quote personal data.")
+        bool, typer.Option(help="Show stack traces; they quote no personal data.")
     ] = False,
 ) -> None:
     context.obj = _Common(config, debug)
@@ -598,8 +599,7 @@ def _guarded(run: Callable[[], Any], debug: bool) -> int:
     try:
         return int(run() or 0)
     except DoisoatError as error:
-        if debug:
-            raise
+        _trace(error, debug)
         display.show_error(error)
         return error.exit_code
     except typer.Abort:
@@ -608,17 +608,22 @@ def _guarded(run: Callable[[], Any], debug: bool) -> int:
         display.show_problem("Stopped. Nothing half-done was published; run again to finish.")
         return 130
     except Exception as error:
-        if debug:
-            raise
+        _trace(error, debug)
         display.show_problem(
             f"doisoat itself failed ({type(error).__name__}).\n"
-            "What to do: run again with --debug for the stack trace (it may quote personal data), "
+            "What to do: run again with --debug for the stack trace (it quotes no personal data), "
             "and report it."
         )
         return 70
 
 
+def _trace(error: Exception, debug: bool) -> None:
+    if debug:
+        sys.stderr.write(stack_trace(error) + "\n")
+
+
 def main() -> None:
     """Runs the command line."""
+    mute_uncaught_errors()
     debug = "--debug" in sys.argv
     sys.exit(_guarded(lambda: app(standalone_mode=True), debug))

@@ -16,9 +16,11 @@ class DoisoatError(Exception):
         where: The file, setting, table or server it happened at.
         remedy: What to do next, one sentence.
         exit_code: What the command line ends with.
+        may_pass: Whether it may pass by itself, so that another try is worth its time.
     """
 
     exit_code = 2
+    may_pass = False
 
     def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
         self.what = what
@@ -48,6 +50,12 @@ class ConnectionFailedError(DoisoatError):
     """A source or the target could not be reached, or refused."""
 
     exit_code = 3
+
+
+class ServerAwayError(ConnectionFailedError):
+    """A server that is away, busy or full now, and may not be in a minute."""
+
+    may_pass = True
 
 
 class WarehouseBusyError(DoisoatError):

@@ -1,7 +1,8 @@
 """Pseudonyms: how a record is named where its data may not appear.
 
-Belongs here: the record key, its secret, and how to keep values out of messages. Does not belong
-here: who may see what (``etl/cli.py`` asks) and encryption of the warehouse file.
+Belongs here: the record key, its secret, how to keep values out of messages, and other users out
+of files. Does not belong here: who may see what (``etl/cli.py`` asks) and encryption of the
+warehouse file.
 """
 
 from __future__ import annotations
@@ -12,16 +13,25 @@ import os
 import re
 import secrets
 import stat
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from etl.errors import ConfigError
+from etl.errors import ConfigError, DoisoatError
 
 KEY_VARIABLE = "DOISOAT_KEY"
 """The environment variable that holds the secret of the record keys, 64 hex digits."""
 
 _BLOCK = 64  # HMAC's block size for SHA-256, RFC 2104
 _SHOWN = 16  # hex digits of a record key: 64 bits, no chance collision among 100 million
+_FINGERPRINT = 32  # hex digits of a fingerprint: no chance collision among any number of rows
+
+WITHHELD = "its words are withheld, because they may quote personal data"
+"""What is said in place of an error's own words."""
 
 
 @dataclass(frozen=True)
@@ -46,16 +56,23 @@ class RecordKey:
     def macro_sql(self) -> str:
         """The same function as a DuckDB macro that lives in memory only.
 
-        It computes HMAC from its definition, sha256(outer || sha256(inner || message)), because
-        DuckDB has no HMAC.
+        Beside it stands ``fingerprint(content)``, which names a row by what is in it, for the
+        target: whoever has a plain hash of a number finds the number by trying all of them.
+
+        HMAC is computed from its definition, sha256(outer || sha256(inner || message)), because
+        DuckDB has none.
         """
         padded = self.secret.ljust(_BLOCK, b"\0")
         inner = bytes(byte ^ 0x36 for byte in padded).hex()
         outer = bytes(byte ^ 0x5C for byte in padded).hex()
         return (
+            "create or replace temp macro keyed_hash(message) as "
+            f"sha256(unhex('{outer}') || unhex(sha256(unhex('{inner}') || encode(message))));\n"
             "create or replace temp macro record_key(record_id) as "
-            f"substr(sha256(unhex('{outer}') || "
-            f"unhex(sha256(unhex('{inner}') || encode(record_id)))), 1, {_SHOWN})"
+            f"left(keyed_hash(record_id), {_SHOWN});\n"
+            # Another message than the key's, so that the target tells nobody a log's record keys.
+            "create or replace temp macro fingerprint(content) as "
+            f"left(keyed_hash('content:' || content), {_FINGERPRINT})"
         )
 
 
@@ -70,7 +87,7 @@ def load_record_key(home: Path) -> RecordKey:
         return RecordKey(_parse(given, KEY_VARIABLE))
     file = home / "record_key"
     if not file.exists():
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as out:
             out.write(secrets.token_hex(32))
@@ -91,3 +108,67 @@ def _parse(text: str, where: str) -> bytes:
             remedy="Make one with: openssl rand -hex 32",
         )
     return bytes.fromhex(text)
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def owner_only() -> Iterator[None]:
+    """Whatever this process writes meanwhile, its own user alone may read.
+
+    Engines make files when they need them (a log, what does not fit in memory), so that none of
+    them can be made safe one by one.
+    """
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def shut(path: Path) -> None:
+    """Takes a file or folder from other users, where an earlier version left it open to them."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        path.chmod(mode & 0o700)
+
+
+# --- messages -----------------------------------------------------------------------------------
+
+
+def places(error: BaseException) -> str:
+    """Returns where an error came from, innermost last, without any value."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    return " > ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames)
+
+
+def stack_trace(error: BaseException) -> str:
+    """Returns an error's stack and those of its causes, as Python prints them but for the words.
+
+    The words of ``DoisoatError`` are our own and kept; those of any other error may be a
+    database's, and databases love to quote values.
+    """
+    told: list[str] = []
+    chain: BaseException | None = error
+    while chain is not None:
+        words = str(chain) if isinstance(chain, DoisoatError) else WITHHELD
+        stack = "".join(traceback.format_tb(chain.__traceback__))
+        told.append(f"{stack}{type(chain).__module__}.{type(chain).__qualname__}: {words}")
+        chain = chain.__cause__ or chain.__context__
+    return "\n\nwhich led to:\n\n".join(reversed(told))
+
+
+def mute_uncaught_errors() -> None:
+    """Lets errors that nobody catches, in a thread or while cleaning up, tell kind and place only.
+
+    Python would print their words to the terminal, and so into the log of a nightly job.
+    """
+
+    def say(error: BaseException | None) -> None:
+        if error is not None and not isinstance(error, SystemExit):
+            sys.stderr.write(f"{type(error).__name__} at {places(error)}; {WITHHELD}.\n")
+
+    sys.excepthook = lambda _kind, error, _stack: say(error)
+    threading.excepthook = lambda uncaught: say(uncaught.exc_value)
+    sys.unraisablehook = lambda uncaught: say(uncaught.exc_value)

@@ -112,6 +112,9 @@ order by
 _REGISTERS = {"record_id": "insurance", "personal_id": "population"}
 """The register that a key's column belongs to."""
 
+REJECTS = TableName("clean", "rejects")
+"""Rows of both registers that no clean table has: it says itself where they belong."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -309,7 +312,7 @@ def _records(
 ) -> list[dict[str, Any]]:
     """Returns the open failures of a rule, with place and employer where the rows have them."""
     where = {"table": rule.table.sql, "check": rule.name}
-    if rule.register is None:
+    if rule.register is None and rule.table != REJECTS:
         if province or employer:
             raise ConfigError(
                 f"The rows of {rule.table.sql} belong to no province and no employer.",
@@ -321,21 +324,12 @@ def _records(
             "and closed_run is null order by first_seen, record_key",
             where,
         )
-    column = next(c for c, register in _REGISTERS.items() if register == rule.register)
-    employed = "employer_code" if rule.register == "insurance" else "null::varchar"
     return warehouse.rows(
         f"""
-        with rows as (
-            select
-                record_key({column}) as record_key,
-                province_code,
-                {employed} as employer_code
-            from clean.{rule.register}
-        )
+        with rows as ({_rows_of(rule)})
         select
             failures.record_key,
-            rows.province_code,
-            rows.employer_code,
+            rows.* exclude (record_key),
             failures.first_seen,
             failures.first_run,
             failures.run_id as last_run
@@ -348,6 +342,27 @@ def _records(
             and ($province::varchar is null or rows.province_code = $province)
             and ($employer::varchar is null or rows.employer_code = $employer)
         order by failures.first_seen, failures.record_key
-        """,  # noqa: S608 - our own registers
+        """,  # noqa: S608 - our own tables
         where | {"province": province, "employer": employer},
     )
+
+
+def _rows_of(rule: Rule) -> str:
+    """Returns the SELECT of place and employer by record key: where a rule's rows belong."""
+    if rule.table == REJECTS:
+        # Several versions of a record share its key.
+        return """
+            select
+                record_key,
+                any_value(register) as register,
+                any_value(province_code) as province_code,
+                any_value(employer_code) as employer_code
+            from clean.rejects
+            group by record_key
+        """
+    column = next(c for c, register in _REGISTERS.items() if register == rule.register)
+    employed = "employer_code" if rule.register == "insurance" else "null::varchar"
+    return f"""
+        select record_key({column}) as record_key, province_code, {employed} as employer_code
+        from clean.{rule.register}
+    """  # noqa: S608 - our own registers

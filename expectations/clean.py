@@ -213,6 +213,31 @@ REJECTS = Suite(
             "Different rows share one key, so none of them could be used. Ask the register's "
             "administrator which is right.",
         ),
+        never(
+            "rows_have_their_key",
+            "reason = 'record_id_missing'",
+            "Without its key a row can be neither used nor corrected. Ask the register's "
+            "administrator how it came about.",
+        ),
+        never(
+            "rows_come_once",
+            "reason = 'row_repeated'",
+            "The same row stands in the register several times; one copy is used. Delete the "
+            "others at the source.",
+        ),
+        never(
+            "records_have_something_to_compare",
+            "reason = 'nothing_to_compare'",
+            "Neither a number nor a name with a birth date or an address can be read, so nobody "
+            "can be found. Complete the record at the source; the next run takes it.",
+        ),
+        never(
+            "personal_numbers_are_understood",
+            "reason = 'personal_id_invalid'",
+            "A citizen without a 12-digit number can verify nobody. Correct the number in the "
+            "population register; the next run takes the citizen.",
+            owner=Owner.POPULATION,
+        ),
         Rule(
             "rejects_are_few",
             Kind.ROW_COUNT,

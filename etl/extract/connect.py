@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from etl.errors import ConfigError, ConnectionFailedError
+from etl.errors import ConfigError, ConnectionFailedError, ServerAwayError
 from etl.settings import Database
 
 SUPPORTED = ("postgresql", "sqlite", "mysql", "mariadb", "mssql", "oracle")
@@ -109,6 +109,10 @@ def _sqlite_engine(url: URL, read_only: bool) -> Engine:
             where=str(file),
             remedy="Check the path; relative paths start at the configuration file's folder.",
         )
+    if not read_only and not file.exists():
+        # A target is full of personal data. Where no file can be made, SQLite says why.
+        with suppress(OSError):
+            file.touch(mode=0o600)
     mode = "ro" if read_only else "rwc"
 
     def connect() -> sqlite3.Connection:
@@ -227,7 +231,8 @@ _REMEDIES = (
      "Check the table and the columns (for a register, those of its mapping); 'doisoat check' "
      "lists what there is."),
     (("42601", "42883", "42804", "42846", "22P02"),
-     ("syntax error", "near \"", "no such function", "error in your sql syntax", "ora-00936"),
+     ("syntax error", "invalid input syntax", "near \"", "no such function",
+      "error in your sql syntax", "ora-00936"),
      "The database does not understand an SQL expression of the mapping.",
      "Try each expression under [insurance.columns] or [population.columns], and 'query', by "
      "hand in the database."),
@@ -263,6 +268,9 @@ _REMEDIES = (
      "Check that its folder is there and that this user may write in it."),
 )  # fmt: skip
 
+# A wrong password is not tried again: three times locks the account.
+_PASSING = frozenset({"08", "57P", "55P03", "53"})
+
 
 def explained(database: Database, what: str, error: BaseException) -> ConnectionFailedError:
     """Words a driver's error for a person, by the signs of its kind, quoting nothing."""
@@ -270,10 +278,11 @@ def explained(database: Database, what: str, error: BaseException) -> Connection
     coded = f"{state}:{error.args[0]}" if state and error.args else state
     by_state = (kind for kind in _REMEDIES if kind[0] and coded.startswith(kind[0]))
     by_words = (kind for kind in _REMEDIES if any(sign in words for sign in kind[1]))
-    for _, _, happened, remedy in chain(by_state, by_words):
-        return ConnectionFailedError(f"{what}: {happened}", where=database.shown, remedy=remedy)
+    for states, _, happened, remedy in chain(by_state, by_words):
+        kind = ConnectionFailedError if _PASSING.isdisjoint(states) else ServerAwayError
+        return kind(f"{what}: {happened}", where=database.shown, remedy=remedy)
     shown = f" (SQLSTATE {state})" if state else ""
-    return ConnectionFailedError(
+    return ServerAwayError(
         f"{what}: the database reported {type(error).__name__}"
         f"{shown}; its words are withheld because they may quote personal data.",
         where=database.shown,

@@ -24,6 +24,8 @@ from etl.settings import Source
 ROWS_PER_BATCH = 50_000
 _BATCHES_AHEAD = 8
 _END = object()
+# What the driver raises when asked; and while rows arrive, when Arrow stands between.
+_OF_THE_SERVER = (adbc_driver_manager.Error, pa.ArrowException, OSError)
 # The driver takes the text as it is: a percent sign must not be doubled.
 _POSTGRESQL = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 
@@ -118,7 +120,7 @@ def _ahead(
     thread.start()
     try:
         while (item := ahead.get()) is not _END:
-            if isinstance(item, adbc_driver_manager.Error):
+            if isinstance(item, _OF_THE_SERVER):
                 raise explained(source, what, item) from None
             if isinstance(item, BaseException):
                 raise item

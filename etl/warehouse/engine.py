@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.errors import WarehouseBusyError
-from etl.privacy import RecordKey
+from etl.privacy import RecordKey, owner_only, shut
 from etl.settings import Engine
 from etl.warehouse.statements import Statement, TableName, macros
 
@@ -227,7 +227,19 @@ def open_warehouse(
     Raises:
         WarehouseBusyError: Another process holds the file.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with owner_only():
+        connection = _connect(path)
+        try:
+            _prepare(connection, key, limits or Engine())
+            warehouse = Warehouse(connection, path.with_suffix(".files"))
+            warehouse.show_files()
+            yield warehouse
+        finally:
+            connection.close()
+
+
+def _connect(path: Path) -> duckdb.DuckDBPyConnection:
     try:
         connection = duckdb.connect(str(path))
     except duckdb.IOException as error:
@@ -238,13 +250,8 @@ def open_warehouse(
             where=str(path),
             remedy="Wait for the other run to end ('doisoat runs' lists it), or stop it.",
         ) from None
-    try:
-        _prepare(connection, key, limits or Engine())
-        warehouse = Warehouse(connection, path.with_suffix(".files"))
-        warehouse.show_files()
-        yield warehouse
-    finally:
-        connection.close()
+    shut(path)
+    return connection
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection, key: RecordKey, limits: Engine) -> None:

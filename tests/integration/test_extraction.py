@@ -404,6 +404,21 @@ def test_an_expression_that_the_database_does_not_understand_is_explained(
         _raw(folder, _source(url, columns={"gender": "case when full_name"}))
 
 
+def test_a_row_that_breaks_an_expression_is_explained_and_not_quoted(
+    folder: Path, postgresql: Server
+) -> None:
+    """PostgreSQL counts such rows, and fails when they are read."""
+    url = postgresql.database()
+    fill(url, "insurance", INSURANCE_COLUMNS, [record(1), record(2, full_name="Quềnh Khuỷu")])
+    source = _source(url, columns={"employer_code": "cast(full_name as integer)"})
+
+    with pytest.raises(ConnectionFailedError, match="does not understand an SQL") as caught:
+        _raw(folder, source)
+
+    assert "Khuỷu" not in str(caught.value)
+    assert not caught.value.may_pass
+
+
 def test_an_empty_register_is_read_as_no_rows(
     folder: Path, new_database: Callable[[], str]
 ) -> None:
@@ -420,8 +435,10 @@ def test_a_server_that_dies_while_it_is_read_is_a_failed_connection(
     fill(url, "insurance", INSURANCE_COLUMNS, [record(n) for n in range(10)])
     source = _source(url, columns={"address": "(select pg_terminate_backend(pg_backend_pid()))"})
 
-    with pytest.raises(ConnectionFailedError):
+    with pytest.raises(ConnectionFailedError) as caught:
         _raw(folder, source)
+
+    assert caught.value.may_pass
 
 
 def test_more_rows_than_one_batch_arrive_whole(

@@ -57,6 +57,10 @@ FAULTS = {
         "insert into {table} (record_id, personal_id) values ('R', '1'), ('R', '1')",
     "core.foreign_numbers.a_foreign_number_is_not_the_citizens_own":
         "set personal_id = '001090000001', recorded_value = '001090000001'",
+    "clean.rejects.rows_have_their_key": "set reason = 'record_id_missing'",
+    "clean.rejects.rows_come_once": "set reason = 'row_repeated'",
+    "clean.rejects.records_have_something_to_compare": "set reason = 'nothing_to_compare'",
+    "clean.rejects.personal_numbers_are_understood": "set reason = 'personal_id_invalid'",
     "core.links.every_link_leads_to_a_citizen": "set personal_id = '000000000000'",
     "core.links.no_link_by_number_alone":
         "set name_agreement = 'different', birth_agreement = 'one_digit'",

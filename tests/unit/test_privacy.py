@@ -1,10 +1,14 @@
-"""Record keys: one function in Python and in SQL, and a secret that only its owner reads."""
+"""Record keys, a secret that only its owner reads, and errors that are told without their words."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import stat
+import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -12,19 +16,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from etl.cli import _guarded
 from etl.errors import ConfigError
-from etl.privacy import KEY_VARIABLE, RecordKey, load_record_key
+from etl.privacy import (
+    KEY_VARIABLE,
+    RecordKey,
+    load_record_key,
+    mute_uncaught_errors,
+    owner_only,
+    shut,
+    stack_trace,
+)
 
 SECRET = bytes(range(32))
+CANARY = "Trịnh Quềnh Khuỷu"
 
 
-def _in_sql(key: RecordKey, record_ids: list[str]) -> list[str]:
+def _in_sql(key: RecordKey, texts: list[str], macro: str = "record_key") -> list[str]:
     with duckdb.connect() as connection:
         connection.execute(key.macro_sql)
-        return [
-            connection.execute("select record_key(?)", [record_id]).fetchall()[0][0]
-            for record_id in record_ids
-        ]
+        return [connection.execute(f"select {macro}(?)", [text]).fetchall()[0][0] for text in texts]
 
 
 def test_a_record_key_is_the_beginning_of_the_hmac() -> None:
@@ -47,6 +58,19 @@ def test_the_macro_is_the_same_function_for_any_text(record_ids: list[str]) -> N
     key = RecordKey(SECRET)
 
     assert _in_sql(key, record_ids) == [key.of(record_id) for record_id in record_ids]
+
+
+def test_a_fingerprint_is_keyed_too_and_tells_no_record_key() -> None:
+    texts = ["R0001", "", "Đỗ Văn Bảo", "x" * 5_000]
+    ours = _in_sql(RecordKey(SECRET), texts, "fingerprint")
+
+    assert ours == [
+        hmac.new(SECRET, f"content:{text}".encode(), hashlib.sha256).hexdigest()[:32]
+        for text in texts
+    ]
+    assert not set(ours) & set(_in_sql(RecordKey(SECRET[::-1]), texts, "fingerprint"))
+    for text, fingerprint in zip(texts, ours, strict=True):
+        assert not fingerprint.startswith(RecordKey(SECRET).of(text))
 
 
 def test_other_secrets_give_other_keys() -> None:
@@ -111,3 +135,117 @@ def test_a_secret_of_another_form_is_refused_and_not_shown(
 
     assert KEY_VARIABLE in caught.value.where
     assert not wrong or wrong.strip() not in str(caught.value)
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+def test_files_are_their_owners_only_for_as_long_as_it_is_said(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        with owner_only():
+            (tmp_path / "within").touch()
+            (tmp_path / "folder").mkdir()
+        (tmp_path / "after").touch()
+    finally:
+        os.umask(before)
+
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+    assert modes == {"within": 0o600, "folder": 0o700, "after": 0o644}
+
+
+@pytest.mark.parametrize(("was", "becomes"), [(0o644, 0o600), (0o600, 0o600), (0o755, 0o700)])
+def test_what_is_open_to_others_is_shut(tmp_path: Path, was: int, becomes: int) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    file.chmod(was)
+
+    shut(file)
+
+    assert stat.S_IMODE(file.stat().st_mode) == becomes
+
+
+# --- messages -----------------------------------------------------------------------------------
+
+
+def _quoting_error() -> None:
+    """A real error of a database that quotes a value, and one that came of it."""
+    with duckdb.connect() as connection:
+        try:
+            connection.execute("select cast(? as integer)", [CANARY])
+        except duckdb.Error as error:
+            raise RuntimeError(f"while reading {CANARY}: {error}") from error
+
+
+def test_a_stack_trace_has_every_place_and_no_words() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        _quoting_error()
+
+    told = stack_trace(caught.value)
+
+    assert CANARY not in told
+    assert "in _quoting_error" in told
+    assert told.index("ConversionException: its words are withheld") < told.index("RuntimeError: ")
+
+
+def test_a_stack_trace_keeps_our_own_words() -> None:
+    assert "What to do: Mend it." in stack_trace(ConfigError("It is torn.", remedy="Mend it."))
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_command_that_fails_quotes_nothing(
+    capsys: pytest.CaptureFixture[str], debug: bool
+) -> None:
+    code = _guarded(_quoting_error, debug)
+
+    shown = "".join(capsys.readouterr())
+    assert code == 70
+    assert "RuntimeError" in shown
+    assert CANARY not in shown
+    assert ("in _quoting_error" in shown) == debug
+
+
+@pytest.fixture
+def muted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hooks of a command, taken back after the test."""
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    mute_uncaught_errors()
+
+
+class _BadEnd:
+    def __del__(self) -> None:
+        _quoting_error()
+
+
+def _uncaught_in_a_thread() -> None:
+    thread = threading.Thread(target=_quoting_error)
+    thread.start()
+    thread.join()
+
+
+def _uncaught_while_cleaning_up() -> None:
+    _BadEnd()
+
+
+def _uncaught_at_last() -> None:
+    try:
+        _quoting_error()
+    except RuntimeError as error:
+        sys.excepthook(RuntimeError, error, error.__traceback__)
+
+
+@pytest.mark.usefixtures("muted")
+@pytest.mark.parametrize(
+    "fail", [_uncaught_in_a_thread, _uncaught_while_cleaning_up, _uncaught_at_last]
+)
+def test_errors_that_nobody_catches_tell_kind_and_place_only(
+    capsys: pytest.CaptureFixture[str], fail: Callable[[], None]
+) -> None:
+    fail()
+
+    shown = "".join(capsys.readouterr())
+    assert shown.startswith("RuntimeError at ")
+    assert "_quoting_error; its words are withheld" in shown
+    assert CANARY not in shown

@@ -53,6 +53,6 @@ def test_a_known_trouble_keeps_its_remedy_and_exit_code(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("error", [RuntimeError("x")])
 def test_the_test_would_see_a_leak(tmp_path, monkeypatch, error):
-    monkeypatch.setattr("assets.resources._places", lambda _: CANARY)
+    monkeypatch.setattr("assets.resources.places", lambda _: CANARY)
     kept, _ = run_failing(error, tmp_path, monkeypatch)
     assert CANARY in kept

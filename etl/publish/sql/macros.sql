@@ -9,7 +9,7 @@ replace(value, chr(0), '␀');
 create or replace temp macro published_key(value) as
 if(
     length(value) <= 191, printable(value),
-    left(printable(value), 158) || '~' || md5(value)
+    left(printable(value), 158) || '~' || fingerprint(value)
 );
 
 -- The schemes of a record, with the total that every record belongs to.

@@ -1,5 +1,6 @@
 -- Every source row that could not be used, with the reason: what raw has and clean has not.
--- Kept apart by content, so that a row that comes again tomorrow is the same reject.
+-- Kept apart by content, so that a row that comes again tomorrow is the same reject. The content
+-- is named by a keyed hash: more stands in it than leaves, and a plain one can be tried out.
 with used as (
     select record_id
     from clean.insurance
@@ -15,7 +16,9 @@ insurance_rows as (
             ' | ', recorded.full_name, recorded.date_of_birth, recorded.id_number,
             recorded.insurance_number
         ) as content,
-        md5(to_json(recorded)::varchar) as content_hash
+        recorded.province_code,
+        nullif(trim(recorded.employer_code), '') as employer_code,
+        fingerprint(to_json(recorded)::varchar) as content_hash
     from (select * exclude (run_id, read_at) from raw.insurance) as recorded
     left join clean.repeated_keys as repeated
         on repeated.register = 'insurance' and recorded.record_id = repeated.row_key
@@ -47,7 +50,9 @@ insurance_rejects as (
                 then 'record_id'
             else 'full_name;date_of_birth;id_number'
         end as column_name,
-        content as raw_value
+        content as raw_value,
+        insurance_copies.province_code,
+        insurance_copies.employer_code
     from insurance_copies
     left join clean.insurance as kept on insurance_copies.record_id = kept.record_id
     -- Of identical rows, the first copy is the one that clean.insurance kept, if it kept one.
@@ -60,7 +65,8 @@ population_rows as (
     select
         recorded.personal_id,
         repeated.versions,
-        md5(to_json(recorded)::varchar) as content_hash
+        recorded.province_code,
+        fingerprint(to_json(recorded)::varchar) as content_hash
     from (select * exclude (run_id, read_at) from raw.population) as recorded
     left join clean.repeated_keys as repeated
         on repeated.register = 'population' and recorded.personal_id = repeated.row_key
@@ -96,7 +102,9 @@ population_rejects as (
             else 'personal_id_invalid'
         end as reason,
         'personal_id' as column_name,
-        population_copies.personal_id as raw_value
+        population_copies.personal_id as raw_value,
+        population_copies.province_code,
+        null as employer_code
     from population_copies
     left join clean.population as kept
         on population_copies.personal_id = kept.recorded_personal_id
@@ -117,11 +125,16 @@ select
     set_aside.register,
     set_aside.content_hash || '-' || set_aside.copy_number as row_key,
     set_aside.record_id,
-    record_key(coalesce(set_aside.record_id, set_aside.content_hash)) as record_key,
+    record_key(coalesce(nullif(trim(set_aside.record_id), ''), set_aside.content_hash))
+        as record_key,
     set_aside.reason,
     set_aside.column_name,
     left(set_aside.raw_value, 500) as raw_value,
     labels.vi as reason_vi,
-    labels.en as reason_en
+    labels.en as reason_en,
+    provinces.code_2025 as province_code,
+    set_aside.employer_code
 from set_aside
 left join ref.labels as labels on set_aside.reason = labels.code
+left join ref.provinces as provinces
+    on lpad(trim(set_aside.province_code), 3, '0') = provinces.cccd_code

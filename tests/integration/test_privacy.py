@@ -1,0 +1,536 @@
+"""Whole runs on registers full of canaries: whatever they leave or print holds none of them.
+
+Belongs here: what may hold personal data, and the proof that nothing else does, however a run
+ends. Does not belong here: the record key itself (``tests/unit/test_privacy.py``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import shutil
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+import unicodedata
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+import dagster as dg
+import pytest
+
+from assets.definitions import build_defs
+from assets.jobs import JOBS
+from assets.running import instance_for
+from etl.clean import dictionaries
+from etl.contract import DIFFERENCE_TABLES, HISTORY_TABLES
+from etl.normalise.syllables import unaccent
+from etl.warehouse.run import release_lock, warehouse_between_runs
+from tests.support import (
+    Registers,
+    Server,
+    citizen,
+    from_warehouse,
+    memory_folder,
+    record,
+    run_sql,
+)
+
+# --- the canaries -------------------------------------------------------------------------------
+# Each syllable, number and date stands in no other text of doisoat or of a library.
+
+PASSWORD = "right-password"  # of the tests' server; in no log either
+NAMES = ("Trịnh Quềnh Khuỷu", "Mạc Xoẹt Nguệch", "Khổng Ngoằn Quẹo", "Nhữ Toòng Huỵch",
+         "Giả Chuếnh Loạng", "Ngụy Xuềnh Xoàng")  # fmt: skip
+UNREADABLE = "Qu#@nh~Kh^yuw"
+ADDRESS = "77/9 ngõ Lắt Léo Khúc Khuỷu"
+PERSONAL = ("001037654987", "001046731298", "001058246713", "001061937482", "001072618394",
+            "001083746195")  # fmt: skip
+FORMER = "731946285"
+INSURANCE = ("7965412398", "7965423187")
+CARDS = ("DN4797965412398", "GD4797965423187")
+NO_NUMBER = ("00104673129Q", "0790456XKCD")
+NUMBERS = (*PERSONAL, FORMER, *INSURANCE, *CARDS, *NO_NUMBER)
+DATES = ("1937-02-23", "1946-10-29", "1958-07-30", "1961-11-27", "1972-05-31", "1983-12-28")
+IMPOSSIBLE_DATE = "31/02/1949"
+RECORD_IDS = ("HSQX7701", "HSQX7702", "HSQX7703", "HSQX7704", "HSQX7705", "HSQX7706", "HSQX7707",
+              "HSQX7708", "HSQX7709")  # fmt: skip
+
+
+def _people() -> list[dict[str, object]]:
+    """Citizens: those that records find, one that died, one whose number is none."""
+
+    def of(n: int, **more: object) -> dict[str, object]:
+        return citizen(n + 900, full_name=NAMES[n], date_of_birth=DATES[n],
+                       personal_id=PERSONAL[n], gender="Nam", address=ADDRESS) | more  # fmt: skip
+
+    return [
+        of(0, former_id_numbers=FORMER),
+        of(1),
+        of(2, status="deceased", date_of_death="2024-05-01"),
+        of(3),
+        of(4, personal_id=NO_NUMBER[1]),
+    ]
+
+
+def _records() -> list[dict[str, object]]:
+    """A record for each way that data can go."""
+
+    def of(n: int, record_id: str, **more: object) -> dict[str, object]:
+        return record(n + 900, record_id=record_id, full_name=NAMES[n], date_of_birth=DATES[n],
+                      id_number=PERSONAL[n], gender="Nam", address=ADDRESS) | more  # fmt: skip
+
+    spaced = f"{PERSONAL[0][:3]} {PERSONAL[0][3:6]} {PERSONAL[0][6:]}"
+    links = of(0, RECORD_IDS[0], date_of_birth="23/02/1937", id_number=spaced,
+               insurance_number=INSURANCE[0], health_card_number=CARDS[0])  # fmt: skip
+    return [
+        links,
+        # The same citizen again: a duplicate, found by the former number.
+        of(0, RECORD_IDS[1], id_number=FORMER, insurance_number=INSURANCE[1]),
+        # A mismatch, and values in forms that no cast understands.
+        of(1, RECORD_IDS[2], date_of_birth="29.10.1946", gender=UNREADABLE,
+           updated_at=f"{DATES[1]}T99:{NAMES[1]}", health_card_number=CARDS[1],
+           health_insurance=NAMES[1], province_code=NAMES[1]),
+        # A dead citizen's active record, which breaks a rule.
+        of(2, RECORD_IDS[3]),
+        # Verified; the same with another's number, for a person to decide; and nobody's name.
+        of(3, RECORD_IDS[7]),
+        of(3, RECORD_IDS[4], id_number=PERSONAL[1], insurance_number=None),
+        of(5, RECORD_IDS[8], id_number=PERSONAL[2]),
+        # Rejected: nothing to compare, and two versions under one key.
+        of(4, RECORD_IDS[5], date_of_birth=None, id_number=None, insurance_number=None,
+           address=None),
+        of(4, RECORD_IDS[6], full_name=UNREADABLE, date_of_birth=IMPOSSIBLE_DATE),
+        of(5, RECORD_IDS[6], date_of_birth=IMPOSSIBLE_DATE, id_number=NO_NUMBER[0]),
+    ]  # fmt: skip
+
+
+def _spellings(canary: str) -> set[str]:
+    """A value in every form that the normaliser, a log or a driver could give it."""
+    plain = {canary, unaccent(canary)}
+    if canary in DATES:
+        year, month, day = canary.split("-")
+        marks = {f"{day}{mark}{month}{mark}{year}" for mark in "/-."}
+        plain |= marks | {f"{year}{month}{day}", f"{day}{month}{year}",
+                          f"{year}, {int(month)}, {int(day)}"}  # fmt: skip
+    if canary in NUMBERS:
+        plain |= {mark.join((canary[:3], canary[3:6], canary[6:])) for mark in " .-"}
+    cased = {form for text in plain for form in (text, text.upper(), text.lower(), text.title())}
+    return cased | {unicodedata.normalize("NFD", text) for text in cased}
+
+
+def _needles() -> dict[bytes, str]:
+    """What is looked for, as bytes in lower-case ASCII, each with the canary that it is of."""
+    syllables = {word for name in NAMES for word in name.split()[1:]}
+    canaries = {*syllables, *NAMES, ADDRESS, UNREADABLE, *NUMBERS, *DATES, IMPOSSIBLE_DATE,
+                *RECORD_IDS, PASSWORD}  # fmt: skip
+    found: dict[bytes, str] = {}
+    for canary in canaries:
+        for text in _spellings(canary):
+            escaped = json.dumps(text)[1:-1]
+            forms = {text, escaped, json.dumps(escaped)[1:-1], quote(text), quote(text, safe="")}
+            for form in forms:
+                found[form.encode("utf-8").lower()] = canary
+            for encoding in ("utf-16-le", "utf-16-be"):
+                found[text.encode(encoding).lower()] = canary
+    kept: dict[bytes, str] = {}
+    for needle in sorted(found, key=len):
+        # Four letters stand in anything; what a shorter needle finds need not be looked for.
+        if len(needle) >= 5 and not any(shorter in needle for shorter in kept):
+            kept[needle] = found[needle]
+    return kept
+
+
+NEEDLES = _needles()
+
+
+def _leaks(where: str, content: bytes) -> list[str]:
+    lowered = content.lower()
+    return sorted({f"{where}: {canary}" for needle, canary in NEEDLES.items() if needle in lowered})
+
+
+# --- where they are looked for ------------------------------------------------------------------
+
+MAY_HOLD_THEM = {
+    ".doisoat/warehouse.duckdb": "the warehouse",
+    ".doisoat/warehouse.duckdb.wal": "its log",
+    ".doisoat/warehouse.duckdb.tmp": "what did not fit into memory",
+    ".doisoat/warehouse.files": "the registers as they were read",
+    "sources": "the registers themselves, and the target",
+    "doisoat.toml": "the configuration, which names the password",
+}
+"""The only places of a run that may hold personal data or a secret, and why."""
+
+
+@dataclass
+class Campaign:
+    """Commands on one pair of registers, with all that they print and leave.
+
+    Attributes:
+        folder: Holds the home, the user's own folder and that of temporary files.
+        printed: Whatever the commands said, by command.
+    """
+
+    folder: Path
+    pair: Registers
+    environment: Mapping[str, str]
+    printed: dict[str, str] = field(default_factory=dict)
+    exit_codes: dict[str, int] = field(default_factory=dict)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [str(Path(sys.executable).with_name("doisoat")), "--config", str(self.pair.file),
+             *arguments],
+            cwd=self.folder,
+            env={**self.environment, "HOME": str(self.folder / "user"),
+                 "TMPDIR": str(self.folder / "temporary")},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, umask=0o022,
+        )  # fmt: skip
+
+    def run(self, *arguments: str) -> int:
+        """Runs the real command in a process of its own, as a user whose files are open to all."""
+        process = self.start(*arguments)
+        output, errors = process.communicate(timeout=240)
+        self.note(" ".join(arguments), output + errors, process.returncode)
+        return process.returncode
+
+    def call(self, *arguments: str) -> str:
+        """Runs a command in this process, which is quicker."""
+        from etl.cli import app
+
+        with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(out):
+            try:
+                code = app(["--config", str(self.pair.file), *arguments], standalone_mode=False)
+            except Exception as error:
+                code, text = 2, str(error)
+                out.write(text)
+        self.note(" ".join(arguments), out.getvalue(), int(code or 0))
+        return out.getvalue()
+
+    def note(self, command: str, said: str, code: int) -> None:
+        self.printed[command] = self.printed.get(command, "") + said
+        self.exit_codes[command] = code
+
+    def leaks(self) -> list[str]:
+        """Every canary in what was printed and in the files that may hold none."""
+        found = [leak for command, said in self.printed.items()
+                 for leak in _leaks(f"printed by {command}", said.encode())]  # fmt: skip
+        for file in self.files():
+            for name, content in _contents(file):
+                found += _leaks(f"{file.relative_to(self.folder)}{name}", content)
+            found += _leaks("a file's name", str(file).encode())
+        return found
+
+    def files(self) -> Iterator[Path]:
+        """The files that may hold no personal data."""
+        for file in sorted(self.folder.rglob("*")):
+            place = file.relative_to(self.folder)
+            kept = {str(place), *map(str, place.parents)}
+            if file.is_file() and not kept & MAY_HOLD_THEM.keys():
+                yield file
+
+
+def _contents(file: Path) -> Iterator[tuple[str, bytes]]:
+    """A file's bytes, and what is in it where it packs or splits what it holds."""
+    yield "", file.read_bytes()
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as packed:
+            yield from ((f"/{name}", packed.read(name)) for name in packed.namelist())
+    elif file.suffix == ".db":
+        yield "/cells", "\n".join(_cells(file)).encode("utf-8", "replace")
+
+
+def _cells(file: Path) -> Iterator[str]:
+    with closing(sqlite3.connect(file)) as opened:
+        opened.text_factory = lambda content: content.decode("utf-8", "replace")
+        for (table,) in opened.execute("select name from sqlite_master where type = 'table'"):
+            for row in opened.execute(f'select * from "{table}"'):
+                yield from (str(value) for value in row if value is not None)
+
+
+# --- the campaigns ------------------------------------------------------------------------------
+
+Make = Callable[..., Campaign]
+
+
+def _good(make: Make, postgresql: Server) -> Campaign:
+    """A run that ends well, and every command whose output is meant for others."""
+    done = make("good", source=postgresql.database, target=postgresql.database)
+    for register in ("insurance", "population"):
+        url = getattr(done.pair, f"{register}_url")
+        run_sql(url, f"grant select on {register} to guarded")
+        name = url.rpartition("/")[2].partition("?")[0]
+        setattr(done.pair, f"{register}_url", postgresql.url_of(name, "guarded", PASSWORD))
+    done.run("sync", "--json")
+    return done
+
+
+def _killed_and_crashed(make: Make) -> Campaign:
+    """A killed run; then one that crashes in SQL, at a dictionary of another form."""
+    done = make("crashed")
+    process = done.start("sync")
+    read = done.folder / ".doisoat" / "warehouse.files" / "raw.population.parquet"
+    for _ in range(600):
+        if read.exists() or process.poll() is not None:
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    output, errors = process.communicate(timeout=30)
+    done.note("the killed sync", output + errors, process.returncode)
+    with warehouse_between_runs(done.pair.settings) as warehouse:
+        dictionaries.extend(warehouse, "names")
+        warehouse.connection.execute(
+            "create or replace table clean.names as "
+            "select * replace (null::integer as canonical) from clean.names limit 0"
+        )
+    done.run("--debug", "sync")
+    return done
+
+
+def _broken_off(make: Make, postgresql: Server) -> Campaign:
+    """A register that fails in the middle of its SELECT, which quotes the value; and a gate."""
+    done = make("broken_off", source=postgresql.database)
+    done.pair.options["insurance.columns"] = {
+        "employer_code": f"case when record_id = '{RECORD_IDS[0]}' "
+        "then cast(full_name as integer) end"
+    }
+    for row in done.pair.population[:20]:
+        row["full_name"] = None
+    done.pair.write()
+    done.run("--debug", "sync", "--json")
+    return done
+
+
+@pytest.fixture(scope="module")
+def campaigns(
+    postgresql: Server, command_environment: dict[str, str]
+) -> Iterator[dict[str, Campaign]]:
+    """All of them, two at a time."""
+    root = memory_folder("doisoat-privacy-")
+
+    def make(
+        name: str,
+        source: Callable[[], str] | None = None,
+        target: Callable[[], str] | None = None,
+    ) -> Campaign:
+        folder = root / name
+        for part in ("sources", "temporary", "user"):
+            (folder / part).mkdir(parents=True)
+        sqlite = iter(f"sqlite:///{folder}/sources/{part}.db" for part in "ipt")
+        urls = [(source or sqlite.__next__)(), (source or sqlite.__next__)(),
+                (target or sqlite.__next__)()]  # fmt: skip
+        pair = Registers(
+            folder,
+            [record(n) for n in range(1, 31)] + _records(),
+            [citizen(n) for n in range(1, 31)] + _people(),
+            *urls,
+        ).write()
+        return Campaign(folder, pair, command_environment)
+
+    plans: list[Callable[[], Campaign]] = [
+        lambda: _good(make, postgresql),
+        lambda: _killed_and_crashed(make),
+        lambda: _broken_off(make, postgresql),
+    ]
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            done = [work.result() for work in [pool.submit(plan) for plan in plans]]
+        yield {campaign.folder.name: campaign for campaign in done}
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+_TARGETS = [dg.AssetKey(["target", name]) for name in (*DIFFERENCE_TABLES, *HISTORY_TABLES)]
+
+
+# --- the claims ---------------------------------------------------------------------------------
+
+
+def test_the_canaries_went_every_way(campaigns: dict[str, Campaign]) -> None:
+    """Else nothing would be proved."""
+    good = campaigns["good"]
+    rows = good.pair.published("select record_id, status from {reconciled}")
+    statuses = {row["status"] for row in rows if row["record_id"] in RECORD_IDS}
+    rejects = good.pair.published("select register, reason from {rejects}")
+    failing = from_warehouse(
+        good.pair.settings,
+        "select distinct check_name from ops.quality_failures where closed_run is null",
+    )
+
+    assert statuses == {"VERIFIED", "MISMATCH", "REVIEW", "NOT_FOUND", "REJECTED"}
+    assert {(row["register"], row["reason"]) for row in rejects} == {
+        ("insurance", "nothing_to_compare"),
+        ("insurance", "record_id_conflict"),
+        ("population", "personal_id_invalid"),
+    }
+    assert "nobody_dead_is_active" in {row["check_name"] for row in failing}
+
+
+def test_each_run_ended_as_it_was_meant_to(campaigns: dict[str, Campaign]) -> None:
+    broken_off = campaigns["broken_off"]
+    events = b"".join(file.read_bytes() for file in broken_off.files() if file.suffix == ".db")
+
+    assert campaigns["good"].exit_codes == {"sync --json": 0}
+    assert campaigns["crashed"].exit_codes == {
+        "the killed sync": -signal.SIGKILL,
+        "--debug sync": 70,
+    }
+    assert "ConversionException at" in campaigns["crashed"].printed["--debug sync"]
+    assert broken_off.exit_codes == {"--debug sync --json": 1}
+    assert "full_name_is_mostly_filled" in broken_off.printed["--debug sync --json"]
+    assert b"Reading the insurance register: The database does not understand an SQL" in events
+
+
+@pytest.mark.parametrize("name", ["good", "crashed", "broken_off"])
+def test_nothing_that_a_run_leaves_or_prints_holds_a_person(
+    campaigns: dict[str, Campaign], name: str
+) -> None:
+    campaign = campaigns[name]
+    looked_at = [str(file.relative_to(campaign.folder)) for file in campaign.files()]
+
+    assert campaign.leaks() == []
+    # Dagster's runs and its logs of what steps printed were there to be looked at.
+    assert any(file.startswith(".doisoat/dagster/history/runs") for file in looked_at)
+    assert any("compute_logs" in file for file in looked_at)
+    assert (".doisoat/charts/run.html" in looked_at) == (name == "good")
+    assert list((campaign.folder / "temporary").iterdir()) == []
+
+
+def test_what_is_meant_to_be_shared_holds_nobody(campaigns: dict[str, Campaign]) -> None:
+    """The lists of triage in every form, runs, charts, and a search for nobody."""
+    good = campaigns["good"]
+    failing = json.loads(good.call("triage", "--json"))
+    for rule in (rule["rule"] for rule in failing):
+        for form in ((), ("--json",), ("--out", str(good.folder / f"{rule}.csv"))):
+            good.call("triage", rule, *form)
+    good.call("triage", failing[0]["rule"], "--out", str(good.folder / "list.xlsx"))
+    good.call("triage", failing[0]["rule"], "--record", NUMBERS[0])
+    for command in (("triage",), ("runs",), ("runs", "--json"), ("check",), ("check", "--json"),
+                    ("charts", "--output", str(good.folder / "page.html")),
+                    ("explain", NUMBERS[0]), ("explain", "--record-key", NAMES[0])):  # fmt: skip
+        good.call(*command)
+
+    assert len(failing) > 3
+    assert (good.folder / "list.xlsx").stat().st_size > 0
+    assert "knows no such record" in good.printed[f"explain {NUMBERS[0]}"]
+    good.printed = {command.partition(" ")[0]: said for command, said in good.printed.items()}
+    assert good.leaks() == []
+
+
+def test_a_target_that_quotes_the_row_it_refuses(
+    campaigns: dict[str, Campaign],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """The publish alone, again: PostgreSQL says which row fails, with all its values."""
+    good = campaigns["good"]
+    run_sql(
+        good.pair.target_url,
+        f"delete from doisoat.mismatches where record_id = '{RECORD_IDS[2]}'",
+        f"alter table doisoat.mismatches add check (record_id <> '{RECORD_IDS[2]}')",
+    )
+    for name in ("DAGSTER_HOME", "DOISOAT_CONFIG"):
+        monkeypatch.setenv(name, "")
+    instance = instance_for(good.pair.settings)
+    try:
+        ended = (
+            build_defs(good.pair.settings)
+            .resolve_job_def(JOBS["full"])
+            .execute_in_process(
+                instance=instance,
+                asset_selection=_TARGETS,
+                raise_on_error=False,
+            )
+        )
+    finally:
+        instance.dispose()
+        release_lock(good.pair.settings)
+    (failure,) = [event for event in ended.all_events if event.is_step_failure]
+    good.note("the refused publish", "".join(capfd.readouterr()), 3)
+
+    told = failure.step_failure_data.user_failure_data.description
+    assert "refused a row (SQLSTATE 23514)" in told
+    assert "RUN_START" in good.printed["the refused publish"]
+    assert good.leaks() == []
+
+
+def test_one_records_values_are_shown_only_where_they_are_asked_for(
+    campaigns: dict[str, Campaign],
+) -> None:
+    good = campaigns["good"]
+    shown = good.call("explain", RECORD_IDS[0], "--json")
+    (look,) = from_warehouse(
+        good.pair.settings, "select record_key, command from ops.access_log limit 1"
+    )
+    del good.printed[f"explain {RECORD_IDS[0]} --json"]
+
+    assert NAMES[0] in shown
+    assert look["command"] == "explain --json"
+    assert _leaks("the access log", str(look["record_key"]).encode()) == []
+
+
+@pytest.mark.parametrize(
+    "hide",
+    [
+        lambda name: name.encode(),
+        lambda name: name.upper().encode("utf-16"),
+        lambda name: json.dumps({"message": json.dumps(name)}).encode(),
+        lambda name: quote(unaccent(name)).encode(),
+        lambda name: unicodedata.normalize("NFD", name).encode(),
+    ],
+)
+def test_the_search_would_find_a_name(tmp_path: Path, hide: Callable[[str], bytes]) -> None:
+    hidden = b"\x00\x01" + hide(f"could not convert '{NAMES[2]}'") + b"\xff"
+    packed, database = tmp_path / "list.xlsx", tmp_path / "log.db"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("sheet", hidden)
+    with closing(sqlite3.connect(database)) as opened:
+        opened.execute("create table event (body blob)")
+        opened.execute("insert into event values (?)", [hidden])
+        opened.commit()
+
+    assert _leaks("", hidden)
+    for file in (packed, database):
+        assert any(_leaks(name, content) for name, content in _contents(file))
+
+
+def test_only_their_owner_reads_the_files_that_hold_persons(
+    campaigns: dict[str, Campaign],
+) -> None:
+    for campaign in campaigns.values():
+        home = campaign.folder / ".doisoat"
+        kept = [home / "record_key", *home.glob("warehouse.*"), *home.glob("warehouse.*/*"),
+                *(campaign.folder / "sources").glob("t.db")]  # fmt: skip
+
+        assert stat.S_IMODE(home.stat().st_mode) == 0o700
+        assert len(kept) >= 4
+        open_to_others = [file.name for file in kept if file.stat().st_mode & 0o077]
+        assert open_to_others == []
+
+
+def test_a_warehouse_that_was_open_to_others_is_shut(registers: Callable[..., Registers]) -> None:
+    pair = registers()
+    pair.sync()
+    pair.settings.warehouse_path.chmod(0o644)
+
+    pair.sync()
+
+    assert stat.S_IMODE(pair.settings.warehouse_path.stat().st_mode) == 0o600
+
+
+def test_the_record_key_is_made_once(campaigns: dict[str, Campaign]) -> None:
+    """A killed run and a crashed one later, the names in the logs are the same."""
+    crashed = campaigns["crashed"].folder / ".doisoat"
+    made = (crashed / "record_key").stat()
+
+    assert made.st_mtime < (crashed / "warehouse.duckdb").stat().st_mtime
+    assert len((crashed / "record_key").read_text()) == 64
