@@ -31,6 +31,8 @@ def _spec(suite: Suite, rule: Rule) -> dg.AssetCheckSpec:
         asset=key_of(suite.table),
         description=rule.why,
         blocking=rule.blocking,
+        # A rule that looks at other tables waits for them.
+        additional_deps=[key_of(table) for table in sorted(rule.reads - {suite.table})],
         metadata={"severity": rule.severity.value, "owner": rule.owner.value},
     )
 

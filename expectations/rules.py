@@ -7,6 +7,7 @@ themselves (one module per table) and running them (``runner.py``).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -25,6 +26,9 @@ class Kind(StrEnum):
     IN_SET = "ExpectColumnValuesToBeInSet"
     BETWEEN = "ExpectColumnValuesToBeBetween"
     NO_ROWS = "UnexpectedRowsExpectation"
+
+
+_TABLE_OF_THE_FLOW = re.compile(r"(?<!')\b(raw|clean|core|publish)\.([a-z_]+)")
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,12 @@ class Rule:
     owner: Owner = Owner.INSURANCE
     failing: str = ""
     limit: str = "no row fails"
+
+    @property
+    def reads(self) -> frozenset[TableName]:
+        """The tables of the flow that its SQL names."""
+        sql = f"{self.failing} {self.arguments.get('unexpected_rows_query', '')}"
+        return frozenset(TableName(*found) for found in _TABLE_OF_THE_FLOW.findall(sql))
 
 
 AT_MOST = "<at_most>"

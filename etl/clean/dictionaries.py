@@ -142,7 +142,7 @@ def extend(warehouse: Warehouse, table: str) -> int:
 
 
 def _discard_other_versions(warehouse: Warehouse, name: TableName) -> None:
-    if not warehouse.exists(name):
+    if not warehouse.file(name).exists():
         return
     versions = warehouse.rows(f"select distinct normaliser_version as v from {name.sql}")  # noqa: S608
     if any(row["v"] != NORMALISER_VERSION for row in versions):
@@ -151,13 +151,13 @@ def _discard_other_versions(warehouse: Warehouse, name: TableName) -> None:
 
 def _discard_future(warehouse: Warehouse, name: TableName) -> None:
     """Forgets dates that lay in the future: the one answer that time changes."""
-    if warehouse.exists(name):
+    if warehouse.file(name).exists():
         warehouse.keep_rows(name, "reject is distinct from 'birth_in_future'")
 
 
 def _extend_one(warehouse: Warehouse, name: TableName, dictionary: Dictionary) -> int:
     """Adds one field's new strings, a batch at a time, each core with one of its own."""
-    if not warehouse.file(name).is_dir():
+    if not warehouse.file(name).exists():
         warehouse.add_part(name, _marked(dictionary, pa.array([], pa.string())))
         warehouse.show(name)
     warehouse.connection.execute(

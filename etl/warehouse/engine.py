@@ -112,18 +112,22 @@ class Warehouse:
 
     def show(self, table: TableName) -> None:
         """Makes a table's Parquet readable under the table's name."""
-        kind = self.value(
-            "select table_type from information_schema.tables "
-            "where table_schema = $schema and table_name = $table",
-            {"schema": table.schema, "table": table.table},
-        )
-        if kind == "BASE TABLE":  # as versions before this one kept it
-            self.connection.execute(f"drop table {table.sql}")
+        self._drop_old_table(table)
         pattern = self._pattern(table).replace("'", "''")
         self.connection.execute(
             f"create or replace view {table.sql} as "  # noqa: S608 - our own folder
             f"select * from read_parquet('{pattern}')"
         )
+
+    def _drop_old_table(self, table: TableName) -> None:
+        """Versions before this one kept as a table of the database what is Parquet now."""
+        kind = self.value(
+            "select table_type from information_schema.tables "
+            "where table_schema = $schema and table_name = $table",
+            {"schema": table.schema, "table": table.table},
+        )
+        if kind == "BASE TABLE":
+            self.connection.execute(f"drop table {table.sql}")
 
     def _pattern(self, table: TableName) -> str:
         file = self.file(table).resolve()
@@ -180,6 +184,7 @@ class Warehouse:
 
     def discard(self, table: TableName) -> None:
         """Removes a table that is kept as Parquet."""
+        self._drop_old_table(table)
         self.connection.execute(f"drop view if exists {table.sql}")
         shutil.rmtree(self.file(table), ignore_errors=True)
 
