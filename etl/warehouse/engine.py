@@ -113,10 +113,9 @@ class Warehouse:
     def show(self, table: TableName) -> None:
         """Makes a table's Parquet readable under the table's name."""
         self._drop_old_table(table)
-        pattern = self._pattern(table).replace("'", "''")
         self.connection.execute(
             f"create or replace view {table.sql} as "  # noqa: S608 - our own folder
-            f"select * from read_parquet('{pattern}')"
+            f"select * from read_parquet({self._quoted_pattern(table)})"
         )
 
     def _drop_old_table(self, table: TableName) -> None:
@@ -129,15 +128,27 @@ class Warehouse:
         if kind == "BASE TABLE":
             self.connection.execute(f"drop table {table.sql}")
 
+    def _quoted_pattern(self, table: TableName) -> str:
+        return "'" + self._pattern(table).replace("'", "''") + "'"
+
     def _pattern(self, table: TableName) -> str:
         file = self.file(table).resolve()
         return escape(str(file)) + ("/*.parquet" if file.is_dir() else "")
 
     def show_files(self) -> None:
         """Makes every Parquet table readable; the folder may have been moved since."""
+        shown = {
+            str(row["name"]): str(row["sql"])
+            for row in self.rows(
+                "select schema_name || '.' || view_name as name, sql "
+                "from duckdb_views() where not internal"
+            )
+        }
         for file in sorted(self.files.glob("*.parquet")):
             schema, table, _ = file.name.split(".")
-            self.show(TableName(schema, table))
+            name = TableName(schema, table)
+            if self._quoted_pattern(name) not in shown.get(f"{schema}.{table}", ""):
+                self.show(name)
 
     def add_part(self, table: TableName, data: pa.Table) -> None:
         """Adds rows to a table that is kept as a folder of parts.
