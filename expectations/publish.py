@@ -128,7 +128,6 @@ scheme = 'all' and coalesce((
 """
 
 _VANISHED = """
-select 1
 from ops.usual_rates
 where
     runs >= 3 and usual_province = 'all' and usual_rate * usual_records > 20
@@ -147,10 +146,12 @@ MISMATCH_COUNTS = Suite(
         ),
         holds(
             "no_code_has_vanished",
-            _VANISHED,
+            f"select 1 {_VANISHED}",
             "A mismatch that there always was is found no more. Nobody corrects thousands in a "
             "night: look for a column of the mapping that has become empty, or its own opposite.",
             limit="every code that was found in the last published runs",
+            seen="select coalesce(string_agg(usual_code, ', '), 'none') || ' vanished' "
+            + _VANISHED,
         ),
         never(
             "provinces_add_up",

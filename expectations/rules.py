@@ -46,6 +46,8 @@ class Rule:
         failing: SQL condition that is true of a failing row, over the table's columns; empty for
             rules about the table as a whole.
         limit: What is expected, in words; ``{at_most}`` is the number of ``thresholds.toml``.
+        seen: SQL that puts into words what was observed, where a count of rows says nothing;
+            ``{batch}`` is the table. No value of a person.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Rule:
     owner: Owner = Owner.INSURANCE
     failing: str = ""
     limit: str = "no row fails"
+    seen: str = ""
 
     @property
     def reads(self) -> frozenset[TableName]:
@@ -127,6 +130,9 @@ def has_not_shrunk(table: TableName, what: str, owner: Owner) -> Rule:
         "source. If they are really gone, raise at_most for this run (docs/quality.md, Numbers).",
         owner=owner,
         limit="at most {at_most:.0%} of the rows lost since the last published run",
+        seen="select format('{:,} rows; ', count(*)) || coalesce("  # noqa: S608
+        f"format('{{:,}}', ({_ROWS_OF_LAST_GOOD.format(table=table.sql)})), 'none') "
+        "|| ' in the last published run' from {batch}",
     )
 
 
@@ -141,6 +147,9 @@ def has_fresh_changes(what: str, owner: Owner) -> Rule:
         "the copy.",
         owner=owner,
         limit="a change within {at_most} days",
+        seen="select coalesce('the newest change is of ' || max(updated_at)::date || ', ' "
+        "|| date_diff('day', max(updated_at), now()::timestamp) || ' days ago', "
+        "'no row has a change time') from {batch}",
     )
 
 

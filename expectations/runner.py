@@ -22,11 +22,12 @@ from expectations.failures import (
     standing,
     trend,
 )
-from expectations.rules import Kind, Rule, Suite
+from expectations.rules import Rule, Suite
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
 _DIALECT = "doisoatduckdb"
+_NOT_EVALUATED = "could not be evaluated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,9 @@ def run_suite(warehouse: Warehouse, suite: Suite) -> list[RuleResult]:
     results = []
     for rule in suite.rules:
         passed, observed = found[rule.name]
+        if rule.seen and observed != _NOT_EVALUATED:
+            observed = str(warehouse.value(rule.seen.replace("{batch}", suite.table.sql)))
         failed, sample = _failing_rows(warehouse, suite, rule, passed)
-        if rule.kind is Kind.NO_ROWS and not rule.failing and observed.endswith("rows"):
-            observed = f"{total:,} rows"  # the query's own answer, one row or none, says nothing
         result = RuleResult(rule, passed, total, failed, observed, sample)
         _remember(warehouse, suite, result)
         results.append(
@@ -135,7 +136,7 @@ def _expectation(rule: Rule) -> Any:
 def _observed(result: Any) -> str:
     """Words what was seen, from counts alone: samples of values are left where they are."""
     if (result.exception_info or {}).get("raised_exception"):
-        return "could not be evaluated"
+        return _NOT_EVALUATED
     details = result.result or {}
     if "unexpected_count" in details:
         return f"{details['unexpected_count']} of {details['element_count']} rows fail"

@@ -5,6 +5,7 @@ The list of rules comes from the suites themselves, so a rule without a failing 
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -320,3 +321,18 @@ def test_a_failure_keeps_its_age_until_it_is_mended_and_begins_anew_when_it_come
     assert sorted(map(str, second.values())) == ["one", "two"]
     assert list(third.values()) == ["three"]
     assert set(third) < set(first)
+
+
+def test_a_rule_about_a_whole_table_says_what_was_seen(validated: Warehouse) -> None:
+    wanted = {
+        "has_not_shrunk": r"[\d,]+ rows; [\d,]+ in the last published run",
+        "has_fresh_changes": r"the newest change is of 2001-01-01, \d+ days ago",
+        "no_code_has_vanished": "GENDER_DIFFERENT vanished",
+    }
+    for suite in SUITES:
+        for rule in suite.rules:
+            if rule.name in wanted:
+                with kept(validated, suite.table):
+                    validated.connection.execute(_fault(suite, rule))
+                    seen = _judge(validated, suite, rule).observed
+                assert re.fullmatch(wanted[rule.name], seen), (suite.table.sql, rule.name, seen)
