@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from glob import escape
 from pathlib import Path
 from uuid import uuid4
@@ -41,6 +41,10 @@ class Warehouse:
     def __init__(self, connection: duckdb.DuckDBPyConnection, files: Path) -> None:
         self.connection = connection
         self.files = files
+
+    def close(self) -> None:
+        """Writes what is in the engine's log to the file, and lets go of it."""
+        self.connection.close()
 
     def build(self, statement: Statement) -> int:
         """Replaces a table by the result of its statement.
@@ -233,6 +237,12 @@ def _unfinished(data: pa.Table, file: Path) -> Path:
 def open_warehouse(
     path: Path, *, key: RecordKey, limits: Engine | None = None
 ) -> Iterator[Warehouse]:
+    """``connect``, and closed in the end; what is written meanwhile is its owner's."""
+    with owner_only(), closing(connect(path, key=key, limits=limits)) as warehouse:
+        yield warehouse
+
+
+def connect(path: Path, *, key: RecordKey, limits: Engine | None = None) -> Warehouse:
     """Opens the warehouse file for writing, making it where it is missing.
 
     Args:
@@ -244,15 +254,15 @@ def open_warehouse(
         WarehouseBusyError: Another process holds the file.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with owner_only():
-        connection = _connect(path)
-        try:
-            _prepare(connection, key, limits or Engine())
-            warehouse = Warehouse(connection, path.with_suffix(".files"))
-            warehouse.show_files()
-            yield warehouse
-        finally:
-            connection.close()
+    connection = _connect(path)
+    try:
+        _prepare(connection, key, limits or Engine())
+        warehouse = Warehouse(connection, path.with_suffix(".files"))
+        warehouse.show_files()
+    except BaseException:
+        connection.close()
+        raise
+    return warehouse
 
 
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:

@@ -19,9 +19,9 @@ from typing import IO
 import pyarrow as pa
 
 from etl.errors import WarehouseBusyError
-from etl.privacy import load_record_key
+from etl.privacy import load_record_key, owner_only
 from etl.settings import Settings
-from etl.warehouse.engine import Warehouse, open_warehouse
+from etl.warehouse.engine import Warehouse, connect, open_warehouse
 from etl.warehouse.reference import load_reference
 from etl.warehouse.statements import TableName
 
@@ -42,6 +42,25 @@ class Run:
     mode: str = "full"
 
 
+@dataclass
+class _Held:
+    """What a run holds from its first step to its end: the lock, and the open warehouse.
+
+    Opening takes as long as many a step; and what one step read, the next finds in memory.
+    """
+
+    run_id: str
+    lock: IO[str]
+    warehouse: Warehouse | None = None
+
+    def close(self) -> None:
+        """Closes the warehouse; the next step opens it again."""
+        if self.warehouse is not None:
+            with owner_only():
+                self.warehouse.close()
+            self.warehouse = None
+
+
 class _Lock:
     """The process-wide lock of one warehouse: held by a run until the process or the run ends.
 
@@ -49,14 +68,14 @@ class _Lock:
     blocks nobody.
     """
 
-    _held: dict[Path, tuple[str, IO[str]]] = {}  # noqa: RUF012 - one per process, on purpose
+    _held: dict[Path, _Held] = {}  # noqa: RUF012 - one per process, on purpose
 
     @classmethod
-    def take(cls, file: Path, run_id: str) -> None:
-        """Takes the lock for a run; does nothing if the run has it."""
+    def take(cls, file: Path, run_id: str) -> _Held:
+        """Takes the lock for a run, if the run has it not."""
         held = cls._held.get(file)
-        if held and held[0] == run_id:
-            return
+        if held and held.run_id == run_id:
+            return held
         cls.release(file)
         file.parent.mkdir(parents=True, exist_ok=True)
         handle = file.open("a+")
@@ -74,15 +93,16 @@ class _Lock:
         handle.truncate(0)
         handle.write(f"run {run_id}, process {os.getpid()}")
         handle.flush()
-        cls._held[file] = (run_id, handle)
+        return cls._held.setdefault(file, _Held(run_id, handle))
 
     @classmethod
     def release(cls, file: Path) -> None:
         """Gives the lock back, if this process has it."""
         held = cls._held.pop(file, None)
         if held:
-            held[1].truncate(0)
-            held[1].close()
+            held.close()
+            held.lock.truncate(0)
+            held.lock.close()
 
 
 def lock_file(settings: Settings) -> Path:
@@ -97,23 +117,35 @@ def release_lock(settings: Settings) -> None:
 
 @contextmanager
 def warehouse_for(settings: Settings, run: Run) -> Iterator[Warehouse]:
-    """Opens the warehouse for one step of a run.
+    """Lends the warehouse to one step of a run.
 
-    The first step of a run takes the lock, loads the reference tables and writes the run's
-    parameters, which every statement reads; later steps find them there.
+    The first step of a run takes the lock, opens the warehouse for the whole run, loads the
+    reference tables and writes the run's parameters, which every statement reads; later steps
+    find them there.
 
     Raises:
         WarehouseBusyError: Another run or process is writing.
     """
-    _Lock.take(lock_file(settings), run.dagster_run_id)
+    held = _Lock.take(lock_file(settings), run.dagster_run_id)
+    with owner_only():
+        try:
+            if held.warehouse is None:
+                held.warehouse = _opened(settings, run)
+            yield held.warehouse
+        except BaseException:
+            held.close()  # nothing of a step that broke off is left to the next
+            raise
+
+
+def _opened(settings: Settings, run: Run) -> Warehouse:
     key = load_record_key(settings.home)
-    with open_warehouse(settings.warehouse_path, key=key, limits=settings.engine) as warehouse:
-        if _current(warehouse) != run.dagster_run_id:
-            make_memory(warehouse)
-            load_reference(warehouse)
-            warehouse.connection.execute(_sql("ops_views.sql"))
-            _begin(warehouse, settings, run)
-        yield warehouse
+    warehouse = connect(settings.warehouse_path, key=key, limits=settings.engine)
+    if _current(warehouse) != run.dagster_run_id:
+        make_memory(warehouse)
+        load_reference(warehouse)
+        warehouse.connection.execute(_sql("ops_views.sql"))
+        _begin(warehouse, settings, run)
+    return warehouse
 
 
 @contextmanager
