@@ -6,12 +6,15 @@ that is declared and not emitted would let downstream assets run. Does not belon
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import dagster as dg
 
 from assets.metadata import key_of
 from assets.resources import WAREHOUSE_POOL, Doisoat
 from etl.codes import Severity
+from etl.settings import Settings
+from etl.warehouse.engine import Warehouse
 from expectations import SUITES, Rule, Suite
 from expectations.runner import RuleResult, run_suite
 
@@ -48,13 +51,35 @@ def _checks_of(suite: Suite) -> dg.AssetChecksDefinition:
     ) -> Iterator[dg.AssetCheckResult]:
         with doisoat.step(context) as warehouse:
             results = run_suite(warehouse, suite)
+            page = _documented(context, warehouse, doisoat.settings, suite, results)
         for result in results:
-            yield _shown(suite, result)
+            yield _shown(suite, result, page)
 
     return validate
 
 
-def _shown(suite: Suite, result: RuleResult) -> dg.AssetCheckResult:
+def _documented(
+    context: dg.AssetCheckExecutionContext,
+    warehouse: Warehouse,
+    settings: Settings,
+    suite: Suite,
+    results: list[RuleResult],
+) -> Path | None:
+    """Writes the table's page of the Data Docs; a full disk costs the page, not the publish."""
+    from expectations.docs import docs_folder, write_docs
+
+    folder = docs_folder(settings).resolve()
+    try:
+        return write_docs(warehouse, suite, results, folder)
+    except OSError as error:
+        context.log.warning(
+            f"The Data Docs of {suite.table.sql} were not written ({type(error).__name__}): "
+            f"{folder} must be a folder that you may write to, on a disk with room."
+        )
+        return None
+
+
+def _shown(suite: Suite, result: RuleResult, page: Path | None) -> dg.AssetCheckResult:
     """A rule's result as the UI shows it: counts and keys, never a value."""
     rule = result.rule
     return dg.AssetCheckResult(
@@ -71,6 +96,8 @@ def _shown(suite: Suite, result: RuleResult) -> dg.AssetCheckResult:
             "owner": rule.owner.value,
             **_to_work_on(suite, result),
             **_standing(result),
+            # A browser opens no file from a page of a server: this one is copied by a click.
+            **({"page": dg.MetadataValue.path(str(page))} if page else {}),
             "rows_checked": result.checked,
             "rows_failed": result.failed,
             "share_failed": round(result.failed / result.checked, 6) if result.checked else 0.0,
