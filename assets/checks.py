@@ -5,7 +5,7 @@ that is declared and not emitted would let downstream assets run. Does not belon
 (``expectations``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -15,7 +15,7 @@ from assets.resources import WAREHOUSE_POOL, Doisoat
 from etl.codes import Severity
 from etl.settings import Settings
 from etl.warehouse.engine import Warehouse
-from expectations import SUITES, Rule, Suite
+from expectations import SUITES, Rule, Suite, suites
 from expectations.runner import RuleResult, run_suite
 
 _SEVERITY = {
@@ -129,6 +129,20 @@ def _standing(result: RuleResult) -> dict[str, dg.MetadataValue]:
     }
 
 
-def suite_checks() -> list[dg.AssetChecksDefinition]:
-    """Returns the checks of every suite."""
-    return [_checks_of(suite) for suite in SUITES]
+def try_thresholds(file: Path) -> str:
+    """Says what a file of thresholds changes, for ``doisoat check``.
+
+    Raises:
+        ConfigError: It cannot be used.
+    """
+    changed = sum(suite != shipped for suite, shipped in zip(suites(file), SUITES, strict=True))
+    return f"{file.name} can be used; it differs from what ships in {changed} tables"
+
+
+def suite_checks(judged: Iterable[Suite] = SUITES) -> list[dg.AssetChecksDefinition]:
+    """Returns the checks of every suite.
+
+    Args:
+        judged: The suites with the numbers of a configuration; else as they ship.
+    """
+    return [_checks_of(suite) for suite in judged]

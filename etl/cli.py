@@ -317,12 +317,16 @@ def simulate(
 
 @app.command()
 def check(context: typer.Context, as_json: JsonOption = False) -> None:
-    """Try the configuration: reach all three databases and the columns, and move nothing."""
-    from etl.extract.probe import probe
+    """Try the configuration: databases, columns, thresholds; nothing is moved."""
+    from etl.extract.probe import probe, tried
 
     settings = _settings(context)
     _start_demo_server(settings)
     findings = probe(settings)
+    if file := settings.quality.thresholds:
+        from assets.checks import try_thresholds
+
+        findings.append(tried("thresholds", lambda: try_thresholds(file)))
     if as_json:
         _print_json([asdict(finding) for finding in findings])
     else:
