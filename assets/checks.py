@@ -106,13 +106,13 @@ def _shown(suite: Suite, result: RuleResult, page: Path | None) -> dg.AssetCheck
 
 
 def _to_work_on(suite: Suite, result: RuleResult) -> dict[str, str]:
-    """What a person does next about the rows that fail; nothing where none does."""
+    """What a person does next about a failure; nothing where nothing fails."""
     if not result.failed:
         return {}
-    command = f"doisoat triage {suite.table.sql}.{result.rule.name}"
+    keys = {"record_keys": ", ".join(result.sample)} if result.sample else {}
     return {
-        "next": command if result.sample else "see the meaning: the rule is about the whole table",
-        "record_keys": ", ".join(result.sample),
+        "next": f"doisoat triage {suite.table.sql}.{result.rule.name}",
+        **keys,
         "trend": " → ".join(f"{failed:,}" for failed in result.trend),
     }
 
