@@ -405,6 +405,7 @@ def test_nothing_that_a_run_leaves_or_prints_holds_a_person(
     assert any(file.startswith(".doisoat/dagster/history/runs") for file in looked_at)
     assert any("compute_logs" in file for file in looked_at)
     assert (".doisoat/charts/run.html" in looked_at) == (name == "good")
+    assert (".doisoat/data_docs/publish.reconciled.html" in looked_at) == (name == "good")
     assert list((campaign.folder / "temporary").iterdir()) == []
 
 
