@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy.dialects import registry
 
+from etl.privacy import WITHHELD
 from etl.warehouse.engine import Warehouse
 from expectations.failures import (
     Standing,
@@ -138,7 +139,6 @@ _COUNTS = {
     "unexpected_percent_nonmissing",
     "unexpected_percent_total",
 }
-_WITHHELD = "Its words are withheld, because they may quote personal data."
 
 
 def _without_values(result: Any) -> Any:
@@ -157,8 +157,8 @@ def _without_values(result: Any) -> Any:
         result=kept,
         exception_info={
             "raised_exception": _raised(result.exception_info or {}),
-            "exception_message": _WITHHELD,
-            "exception_traceback": _WITHHELD,
+            "exception_message": WITHHELD,
+            "exception_traceback": WITHHELD,
         },
     )
 
