@@ -13,6 +13,7 @@ import dagster as dg
 from assets.metadata import key_of
 from assets.resources import WAREHOUSE_POOL, Doisoat
 from etl.codes import Severity
+from etl.privacy import places
 from etl.settings import Settings
 from etl.warehouse.engine import Warehouse
 from expectations import SUITES, Rule, Suite, suites
@@ -65,16 +66,17 @@ def _documented(
     suite: Suite,
     results: list[RuleResult],
 ) -> Path | None:
-    """Writes the table's page of the Data Docs; a full disk costs the page, not the publish."""
+    """Writes the table's page of the Data Docs; whatever befalls it, what was judged stands."""
     from expectations.docs import docs_folder, write_docs
 
     folder = docs_folder(settings).resolve()
     try:
         return write_docs(warehouse, suite, results, folder)
-    except OSError as error:
+    except Exception as error:
         context.log.warning(
-            f"The Data Docs of {suite.table.sql} were not written ({type(error).__name__}): "
-            f"{folder} must be a folder that you may write to, on a disk with room."
+            f"The Data Docs of {suite.table.sql} were not written: {type(error).__name__} at "
+            f"{places(error)}. {folder} must be a folder that you may write to, on a disk with "
+            "room; if it is, report this."
         )
         return None
 

@@ -98,9 +98,13 @@ def write_docs(
     return page
 
 
+_OURS = (".html", ".new")
+"""Pages, and drafts of a process that died."""
+
+
 def _put(file: Path, text: str) -> None:
     """Writes a file whole, readable by its owner only: a reader has the last one or this one."""
-    draft = file.with_suffix(".new")
+    draft = file.with_name(f"{file.name}.new")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as out:
@@ -109,8 +113,8 @@ def _put(file: Path, text: str) -> None:
 
 
 def _forget(folder: Path, kept: set[str]) -> None:
-    for file in folder.glob("*.html"):
-        if file.name not in kept:
+    for file in folder.iterdir():
+        if file.suffix in _OURS and file.name not in kept:
             file.unlink()
 
 
