@@ -149,7 +149,8 @@ def _page(suite: Suite, results: list[RuleResult], run_id: str) -> str:
 def _for_page(result: RuleResult) -> ExpectationValidationResult:
     """Returns a rule's result with what our rules know beside it."""
     evidence, rule = result.evidence, result.rule
-    share = f" ({result.failed / result.checked:.2%})" if result.failed else ""
+    counted = result.failed and result.checked  # an empty table may fail as a whole
+    share = f" ({result.failed / result.checked:.2%})" if counted else ""
     return ExpectationValidationResult(
         success=evidence.success,
         result=evidence.result,

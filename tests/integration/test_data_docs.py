@@ -15,12 +15,13 @@ import pytest
 
 from assets.checks import suite_checks
 from assets.resources import Doisoat
+from etl.codes import Owner
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.run import Run, release_lock, warehouse_for
 from etl.warehouse.statements import TableName
 from expectations import SUITES, Suite
 from expectations.docs import INDEX, docs_folder, page_file, write_docs
-from expectations.rules import never
+from expectations.rules import is_not_empty, never
 from expectations.runner import run_suite
 from tests.support import Registers, citizen, memory_folder, reconcile, record
 
@@ -122,6 +123,14 @@ def test_an_error_that_quotes_a_value_is_told_without_its_words(site: Site) -> N
     assert "numbers_convert" in page
     assert "withheld" in page
     assert CANARY not in page
+
+
+def test_an_empty_table_that_fails_as_a_whole_has_its_page(site: Site) -> None:
+    table = TableName("core", "card_conflicts")
+    assert not site.warehouse.count(table)
+    page = site.judge(Suite(table, (is_not_empty("rows", Owner.INSURANCE),)))
+    assert "1 of 1 expectations does not hold: is_not_empty" in page.read_text("utf-8")
+    site.judge(next(suite for suite in SUITES if suite.table == table))
 
 
 def test_the_pages_fetch_nothing_and_every_link_leads_somewhere(site: Site) -> None:

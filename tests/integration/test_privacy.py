@@ -279,9 +279,10 @@ def _killed_and_crashed(make: Make) -> Campaign:
     """A killed run; then one that crashes in SQL, at a dictionary of another form."""
     done = make("crashed")
     process = done.start("sync")
-    read = done.folder / ".doisoat" / "warehouse.files" / "raw.population.parquet"
+    files = done.folder / ".doisoat" / "warehouse.files"
+    read = [files / f"raw.{register}.parquet" for register in ("insurance", "population")]
     for _ in range(600):
-        if read.exists() or process.poll() is not None:
+        if all(file.exists() for file in read) or process.poll() is not None:
             break
         time.sleep(0.1)
     process.send_signal(signal.SIGKILL)
