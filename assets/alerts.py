@@ -186,7 +186,7 @@ def _check(check: dg.AssetCheckEvaluation) -> CheckReport:
         share=float(found.get("share_failed") or 0.0) if of_rows else 0.0,
         owner=str(found.get("owner") or ""),
         meaning=str(found.get("meaning") or ""),
-        next=str(found.get("next") or "") if of_rows else "",
+        next=str(found.get("next") or ""),
         since=_when(found.get(SINCE)),
         acknowledged_until=_when(found.get(KNOWN_UNTIL)),
     )

@@ -5,14 +5,18 @@ that is declared and not emitted would let downstream assets run. Does not belon
 (``expectations``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import dagster as dg
 
 from assets.metadata import key_of
 from assets.resources import WAREHOUSE_POOL, Doisoat
 from etl.codes import Severity
-from expectations import SUITES, Rule, Suite
+from etl.privacy import places
+from etl.settings import Settings
+from etl.warehouse.engine import Warehouse
+from expectations import SUITES, Rule, Suite, suites
 from expectations.runner import RuleResult, run_suite
 
 _SEVERITY = {
@@ -48,13 +52,36 @@ def _checks_of(suite: Suite) -> dg.AssetChecksDefinition:
     ) -> Iterator[dg.AssetCheckResult]:
         with doisoat.step(context) as warehouse:
             results = run_suite(warehouse, suite)
+            page = _documented(context, warehouse, doisoat.settings, suite, results)
         for result in results:
-            yield _shown(suite, result)
+            yield _shown(suite, result, page)
 
     return validate
 
 
-def _shown(suite: Suite, result: RuleResult) -> dg.AssetCheckResult:
+def _documented(
+    context: dg.AssetCheckExecutionContext,
+    warehouse: Warehouse,
+    settings: Settings,
+    suite: Suite,
+    results: list[RuleResult],
+) -> Path | None:
+    """Writes the table's page of the Data Docs; whatever befalls it, what was judged stands."""
+    from expectations.docs import docs_folder, write_docs
+
+    folder = docs_folder(settings).resolve()
+    try:
+        return write_docs(warehouse, suite, results, folder)
+    except Exception as error:
+        context.log.warning(
+            f"The Data Docs of {suite.table.sql} were not written: {type(error).__name__} at "
+            f"{places(error)}. {folder} must be a folder that you may write to, on a disk with "
+            "room; if it is, report this."
+        )
+        return None
+
+
+def _shown(suite: Suite, result: RuleResult, page: Path | None) -> dg.AssetCheckResult:
     """A rule's result as the UI shows it: counts and keys, never a value."""
     rule = result.rule
     return dg.AssetCheckResult(
@@ -71,6 +98,8 @@ def _shown(suite: Suite, result: RuleResult) -> dg.AssetCheckResult:
             "owner": rule.owner.value,
             **_to_work_on(suite, result),
             **_standing(result),
+            # A browser opens no file from a page of a server: this one is copied by a click.
+            **({"page": dg.MetadataValue.path(str(page))} if page else {}),
             "rows_checked": result.checked,
             "rows_failed": result.failed,
             "share_failed": round(result.failed / result.checked, 6) if result.checked else 0.0,
@@ -79,13 +108,13 @@ def _shown(suite: Suite, result: RuleResult) -> dg.AssetCheckResult:
 
 
 def _to_work_on(suite: Suite, result: RuleResult) -> dict[str, str]:
-    """What a person does next about the rows that fail; nothing where none does."""
+    """What a person does next about a failure; nothing where nothing fails."""
     if not result.failed:
         return {}
-    command = f"doisoat triage {suite.table.sql}.{result.rule.name}"
+    keys = {"record_keys": ", ".join(result.sample)} if result.sample else {}
     return {
-        "next": command if result.sample else "see the meaning: the rule is about the whole table",
-        "record_keys": ", ".join(result.sample),
+        "next": f"doisoat triage {suite.table.sql}.{result.rule.name}",
+        **keys,
         "trend": " → ".join(f"{failed:,}" for failed in result.trend),
     }
 
@@ -102,6 +131,20 @@ def _standing(result: RuleResult) -> dict[str, dg.MetadataValue]:
     }
 
 
-def suite_checks() -> list[dg.AssetChecksDefinition]:
-    """Returns the checks of every suite."""
-    return [_checks_of(suite) for suite in SUITES]
+def try_thresholds(file: Path) -> str:
+    """Says what a file of thresholds changes, for ``doisoat check``.
+
+    Raises:
+        ConfigError: It cannot be used.
+    """
+    changed = sum(suite != shipped for suite, shipped in zip(suites(file), SUITES, strict=True))
+    return f"{file.name} can be used; it differs from what ships in {changed} tables"
+
+
+def suite_checks(judged: Iterable[Suite] = SUITES) -> list[dg.AssetChecksDefinition]:
+    """Returns the checks of every suite.
+
+    Args:
+        judged: The suites with the numbers of a configuration; else as they ship.
+    """
+    return [_checks_of(suite) for suite in judged]

@@ -19,6 +19,7 @@ from assets.resources import Doisoat
 from assets.tables import table_assets
 from etl.errors import ConfigError
 from etl.settings import Alerts, Schedule, Settings, load_settings
+from expectations import SUITES, Suite, suites
 
 
 def build_defs(
@@ -46,7 +47,7 @@ def build_defs(
             *table_assets(),
             *publish_assets(kinds["target"]),
         ],
-        asset_checks=suite_checks(),
+        asset_checks=suite_checks(_readable_suites(settings)),
         jobs=[job, prune],
         schedules=[nightly(job, schedule), pruning(prune, schedule)],
         sensors=[alert_sensor(settings.alerts if settings else Alerts())],
@@ -61,6 +62,14 @@ def _readable_settings() -> Settings | None:
         return load_settings()
     except ConfigError:
         return None
+
+
+def _readable_suites(settings: Settings | None) -> tuple[Suite, ...]:
+    """The suites with the configured numbers, or as they ship where those cannot be read."""
+    try:
+        return suites(settings.quality.thresholds if settings else None)
+    except ConfigError:
+        return SUITES
 
 
 defs = build_defs()

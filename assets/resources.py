@@ -16,6 +16,7 @@ from etl.privacy import WITHHELD, places
 from etl.settings import Settings, load_settings
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.run import Run, warehouse_for
+from expectations import suites
 
 WAREHOUSE_POOL = "warehouse"
 """DuckDB has one writer: every step that writes takes this pool's one slot."""
@@ -36,9 +37,15 @@ class Doisoat(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @property
     def settings(self) -> Settings:
-        """The settings, read when first needed: a broken file must not hide the graph."""
+        """The settings, read when first needed: a broken file must not hide the graph.
+
+        Raises:
+            ConfigError: They cannot be read, or the thresholds that they name.
+        """
         if self._settings is None:
-            self._settings = load_settings(self.config_file or None)
+            found = load_settings(self.config_file or None)
+            suites(found.quality.thresholds)  # the graph shows those that ship where these fail
+            self._settings = found
         return self._settings
 
     @contextmanager

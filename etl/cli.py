@@ -317,12 +317,16 @@ def simulate(
 
 @app.command()
 def check(context: typer.Context, as_json: JsonOption = False) -> None:
-    """Try the configuration: reach all three databases and the columns, and move nothing."""
-    from etl.extract.probe import probe
+    """Try the configuration: databases, columns, thresholds; nothing is moved."""
+    from etl.extract.probe import probe, tried
 
     settings = _settings(context)
     _start_demo_server(settings)
     findings = probe(settings)
+    if file := settings.quality.thresholds:
+        from assets.checks import try_thresholds
+
+        findings.append(tried("thresholds", lambda: try_thresholds(file)))
     if as_json:
         _print_json([asdict(finding) for finding in findings])
     else:
@@ -416,7 +420,7 @@ def triage(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Work down what failed: the rules by severity and age, a rule's records, one record."""
+    """Work down what failed: the rules by severity and age, one rule and its rows, one row."""
     from etl import triage as work
 
     settings = _settings(context)
@@ -429,20 +433,24 @@ def triage(
         row = work.read_row(settings, rule, record)
         _print_json(row) if as_json else display.show_row(rule, record, row)
         return
-    found = (
-        work.read_rules(settings)
-        if rule is None
-        else work.read_records(settings, rule, province=province, employer=employer)
-    )
+    standing = work.read_rule(settings, rule) if rule else None
+    if rule is None:
+        found = work.read_rules(settings)
+    elif standing and not (standing["about_rows"] or province or employer):
+        found = [standing]
+    else:
+        found = work.read_records(settings, rule, province=province, employer=employer)
     if out is not None:
         work.write_out(found, out)
         display.console.print(f"{len(found):,} lines written to {out}.")
     elif as_json:
         _print_json(found)
-    elif rule is None:
+    elif standing is None:
         display.show_failing_rules(found)
     else:
-        display.show_failing_records(rule, found)
+        display.show_rule(standing)
+        if standing["about_rows"]:
+            display.show_failing_records(standing, found)
 
 
 @app.command()

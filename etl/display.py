@@ -182,7 +182,7 @@ def show_failing_rules(rules: Sequence[Mapping[str, object]]) -> None:
         )
         table.add_row(*(cells[i] for i in shown))
     console.print(table)
-    console.print("Next: [bold]doisoat triage RULE[/] lists a rule's records.")
+    console.print("Next: [bold]doisoat triage RULE[/] tells more of a rule, and lists its rows.")
 
 
 def _state(rule: Mapping[str, object]) -> str:
@@ -196,23 +196,64 @@ def _state(rule: Mapping[str, object]) -> str:
 _RECORDS_SHOWN = 50
 
 
-def show_failing_records(rule: str, records: Sequence[Mapping[str, object]]) -> None:
-    """Prints the records that fail a rule, by key."""
+def show_rule(rule: Mapping[str, object]) -> None:
+    """Prints how one rule stands: what was seen, what is expected, since when, what to do."""
+    table = Table(
+        title=str(rule["rule"]), title_justify="left", title_style="bold", box=None,
+        show_header=False,
+    )  # fmt: skip
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    weight = f"{rule['severity']}{', stops the publish' if rule['blocking'] else ''}"
+    lines = {
+        "severity": weight,
+        "state": "holds" if rule["passed"] and not rule["failed_rows"] else _state(rule),
+        "observed": rule["observed"],
+        "expected": rule["expected"],
+        "since": rule["first_seen"] and f"{rule['first_seen']:%Y-%m-%d %H:%M}",
+        "known": _known(rule),
+        "owner": rule["owner"],
+        "meaning": rule["meaning"],
+    }
+    for name, text in lines.items():
+        if text:
+            table.add_row(name, Text(str(text)))
+    console.print(table)
+    if not rule["about_rows"] and not rule["passed"]:
+        console.print(
+            "The rule is about the table as a whole. Next: do what its meaning says; "
+            f"[bold]doisoat acknowledge {rule['rule']} --reason TEXT[/] notes that it is known."
+        )
+
+
+def _known(rule: Mapping[str, object]) -> str:
+    """Says who acknowledged a failure, and why; empty where nobody did."""
+    if not rule["acknowledged_until"]:
+        return ""
+    return f"by {rule['acknowledged_by']}: {visible(str(rule['acknowledged_because']))}"
+
+
+def show_failing_records(
+    rule: Mapping[str, object], records: Sequence[Mapping[str, object]]
+) -> None:
+    """Prints the rows that fail a rule, by key."""
+    name = rule["rule"]
     if not records:
-        console.print(f"[green]No row fails {rule}[/] (or none of that province or employer).")
+        console.print(f"[green]No row fails {name}[/] (or none of that province or employer).")
         return
-    columns = [name for name in records[0] if name not in ("first_run", "last_run")]
-    table = _table(f"{len(records):,} rows fail {rule}", *columns)
+    columns = [column for column in records[0] if column not in ("first_run", "last_run")]
+    table = _table(f"{len(records):,} rows fail {name}", *columns)
     for record in records[:_RECORDS_SHOWN]:
-        table.add_row(*(_cell(record[name]) for name in columns))
+        table.add_row(*(_cell(record[column]) for column in columns))
     console.print(table)
     if len(records) > _RECORDS_SHOWN:
         console.print(
             f"{len(records) - _RECORDS_SHOWN:,} more: --out FILE.csv (or .xlsx) writes them all."
         )
+    story = ", [bold]doisoat explain --record-key KEY[/] a record's whole story"
     console.print(
-        f"Next: [bold]doisoat triage {rule} --record KEY[/] shows one row's values, "
-        "[bold]doisoat explain --record-key KEY[/] a record's whole story."
+        f"Next: [bold]doisoat triage {name} --record KEY[/] shows one row's values"
+        f"{story if rule['explained'] else ''}."
     )
 
 

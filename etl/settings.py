@@ -179,6 +179,17 @@ class Alerts(_Strict):
         return urls
 
 
+class Quality(_Strict):
+    """Numbers of the quality rules that are not those which ship.
+
+    Attributes:
+        thresholds: A file of the form of ``expectations/thresholds.toml``, with the entries that
+            differ; what stands in it is checked by ``expectations/thresholds.py``.
+    """
+
+    thresholds: Path | None = None
+
+
 class Engine(_Strict):
     """Limits of the embedded engine.
 
@@ -209,6 +220,7 @@ class Settings(_Strict):
     schedule: Schedule = Schedule()
     engine: Engine = Engine()
     alerts: Alerts = Alerts()
+    quality: Quality = Quality()
     file: Path = Field(default=Path(DEFAULT_CONFIG), exclude=True)
 
     @property
@@ -264,6 +276,9 @@ def _anchor(data: dict[str, Any], base: Path) -> dict[str, Any]:
     """Makes the paths of the file relative to the file, not to where the command was typed."""
     home = data.get("home", ".doisoat")
     data["home"] = base / home if isinstance(home, str) else home
+    quality = data.get("quality")
+    if isinstance(quality, dict) and isinstance(quality.get("thresholds"), str):
+        quality["thresholds"] = base / quality["thresholds"]
     for section in ("insurance", "population", "target"):
         part = data.get(section)
         if isinstance(part, dict) and isinstance(part.get("url"), str):

@@ -44,41 +44,6 @@ last_results as (
     select *
     from ops.quality_results
     qualify row_number() over (partition by table_name, check_name order by checked_at desc) = 1
-),
-
--- A rule about a whole table has no rows: it fails since the first of its last unbroken failures.
-whole as (
-    select
-        results.table_name,
-        results.check_name,
-        min(results.checked_at) as since
-    from ops.quality_results as results
-    where
-        not results.passed
-        and results.checked_at > coalesce(
-            (
-                select max(earlier.checked_at)
-                from ops.quality_results as earlier
-                where
-                    earlier.table_name = results.table_name
-                    and earlier.check_name = results.check_name
-                    and earlier.passed
-            ),
-            timestamp '1970-01-01'
-        )
-    group by results.table_name, results.check_name
-),
-
-acknowledged as (
-    select
-        table_name,
-        check_name,
-        max(expires_at) as acknowledged_until,
-        arg_max(acknowledged_by, acknowledged_at) as acknowledged_by,
-        arg_max(reason, acknowledged_at) as acknowledged_because
-    from ops.acknowledgements
-    where expires_at > $now
-    group by table_name, check_name
 )
 
 select
@@ -90,17 +55,22 @@ select
     last_results.failed_rows,
     last_results.checked_rows,
     coalesce(failing.newly, 0) as new_since_last_run,
-    coalesce(failing.since, whole.since) as first_seen,
-    acknowledged.acknowledged_until,
-    acknowledged.acknowledged_by,
-    acknowledged.acknowledged_because,
-    rules.meaning
+    -- A rule that holds within its tolerance has no failures of its own, only rows.
+    if(last_results.passed, failing.since, standings.failing_since) as first_seen,
+    standings.acknowledged_until,
+    standings.acknowledged_by,
+    standings.acknowledged_because,
+    rules.meaning,
+    last_results.observed,
+    rules.expected,
+    rules.key_sql <> '' as about_rows,
+    -- Records of the raw register may be missing from the tables that tell their story.
+    rules.key_sql = 'record_key(record_id)' as explained
 from ops.quality_rules as rules
 inner join last_results using (table_name, check_name)
 left join failing using (table_name, check_name)
-left join whole using (table_name, check_name)
-left join acknowledged using (table_name, check_name)
-where last_results.failed_rows > 0 or not last_results.passed
+left join ops.standings as standings using (table_name, check_name)
+where {which}
 order by
     last_results.passed,
     rules.severity = 'error' desc,
@@ -108,6 +78,8 @@ order by
     first_seen nulls last,
     rule
 """
+_FAILING = "last_results.failed_rows > 0 or not last_results.passed"
+_ONE = "rules.table_name = $table and rules.check_name = $check"
 
 _REGISTERS = {"record_id": "insurance", "personal_id": "population"}
 """The register that a key's column belongs to."""
@@ -131,6 +103,11 @@ class Rule:
     key_sql: str
 
     @property
+    def full_name(self) -> str:
+        """``schema.table.check``."""
+        return f"{self.table.sql}.{self.name}"
+
+    @property
     def register(self) -> str | None:
         """The register whose rows fail, None where they are of no register."""
         for column, register in _REGISTERS.items():
@@ -142,7 +119,27 @@ class Rule:
 def read_rules(settings: Settings) -> list[dict[str, Any]]:
     """Reads every rule that rows fail: broken ones first, then by severity and age."""
     with _memory(settings) as warehouse:
-        return warehouse.rows(_RULES, {"now": _now()})
+        return warehouse.rows(_RULES.format(which=_FAILING))
+
+
+def read_rule(settings: Settings, rule: str) -> dict[str, Any]:
+    """Reads how one rule stands: what was observed and expected, since when, who knows of it.
+
+    Args:
+        settings: Of the warehouse.
+        rule: ``schema.table.check``, or the check alone where it is the only one of its name.
+
+    Raises:
+        ConfigError: No such rule, or it has not been judged yet.
+    """
+    with _memory(settings) as warehouse:
+        found = find_rule(warehouse, rule)
+        rows = warehouse.rows(
+            _RULES.format(which=_ONE), {"table": found.table.sql, "check": found.name}
+        )
+    if not rows:
+        raise ConfigError(f"{found.full_name} has not been judged yet.", remedy="Run: doisoat sync")
+    return rows[0]
 
 
 def read_records(
@@ -295,15 +292,20 @@ def _now() -> datetime:
 
 
 def _refuse_unknown_key(warehouse: Warehouse, rule: Rule, record_key: str) -> None:
-    known = rule.key_sql and warehouse.number(
+    if not rule.key_sql:
+        raise ConfigError(
+            f"{rule.full_name} is about the table as a whole: no single row fails it.",
+            remedy=f"'doisoat triage {rule.full_name}' tells what was observed.",
+        )
+    known = warehouse.number(
         "select count(*) from ops.quality_failures "
         "where table_name = $table and check_name = $check and record_key = $key",
         {"table": rule.table.sql, "check": rule.name, "key": record_key},
     )
     if not known:
         raise ConfigError(
-            f"No row of that key fails {rule.table.sql}.{rule.name}.",
-            remedy=f"'doisoat triage {rule.table.sql}.{rule.name}' lists the keys.",
+            f"No row of that key fails {rule.full_name}.",
+            remedy=f"'doisoat triage {rule.full_name}' lists the keys.",
         )
 
 

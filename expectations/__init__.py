@@ -4,19 +4,34 @@ Belongs here: what must be true of the tables. Does not belong here: Dagster, wh
 as a check (``assets/checks.py``).
 """
 
+from pathlib import Path
+
 from expectations import clean, core, publish, raw, waterfall
 from expectations.rules import Rule, Suite
-from expectations.thresholds import tuned
+from expectations.thresholds import read_overlay, tuned
 
-SUITES: tuple[Suite, ...] = tuple(
-    tuned(suite)
-    for suite in (
-        *raw.SUITES,
-        *clean.SUITES,
-        *waterfall.SUITES,
-        *core.SUITES,
-        *publish.SUITES,
-    )
+_WRITTEN: tuple[Suite, ...] = (
+    *raw.SUITES,
+    *clean.SUITES,
+    *waterfall.SUITES,
+    *core.SUITES,
+    *publish.SUITES,
 )
 
-__all__ = ["SUITES", "Rule", "Suite"]
+SUITES = tuned(_WRITTEN)
+"""The suites with the numbers that ship."""
+
+
+def suites(thresholds: Path | None) -> tuple[Suite, ...]:
+    """Returns the suites with the numbers of a configuration in place of those that ship.
+
+    Args:
+        thresholds: The file that ``[quality] thresholds`` names; None where it names none.
+
+    Raises:
+        ConfigError: The file cannot be read, or says something that cannot be.
+    """
+    return tuned(_WRITTEN, read_overlay(thresholds, _WRITTEN)) if thresholds else SUITES
+
+
+__all__ = ["SUITES", "Rule", "Suite", "suites"]

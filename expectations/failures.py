@@ -62,30 +62,12 @@ anti join (
 ) as known on failing_now.record_key = known.record_key
 """
 
-# checked_at is in the session's time zone, expires_at in UTC.
 _STANDING = """
 select
-    epoch(min(results.checked_at)::timestamptz) as failing_since,
-    (
-        select epoch(max(expires_at) at time zone 'UTC')
-        from ops.acknowledgements
-        where
-            table_name = $table_name and check_name = $check_name
-            and expires_at > current_timestamp at time zone 'UTC'
-    ) as acknowledged_until
-from ops.quality_results as results
-where
-    results.table_name = $table_name and results.check_name = $check_name
-    and results.checked_at > coalesce(
-        (
-            select max(earlier.checked_at)
-            from ops.quality_results as earlier
-            where
-                earlier.table_name = $table_name and earlier.check_name = $check_name
-                and earlier.passed
-        ),
-        timestamp '1970-01-01'
-    )
+    epoch(failing_since::timestamptz) as failing_since,
+    epoch(acknowledged_until at time zone 'UTC') as acknowledged_until
+from ops.standings
+where table_name = $table_name and check_name = $check_name
 """
 
 
@@ -147,10 +129,10 @@ def know_rules(warehouse: Warehouse, suite: Suite) -> None:
         "delete from ops.quality_rules where table_name = $table", {"table": suite.table.sql}
     )
     connection.executemany(
-        "insert into ops.quality_rules values (?, ?, ?, ?, ?, ?, ?)",
+        "insert into ops.quality_rules values (?, ?, ?, ?, ?, ?, ?, ?)",
         [
             [suite.table.sql, rule.name, rule.severity.value, rule.blocking, rule.owner.value,
-             rule.why, suite.key if rule.failing else ""]
+             rule.why, suite.key if rule.failing else "", rule.limit]
             for rule in suite.rules
         ],
     )  # fmt: skip

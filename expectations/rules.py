@@ -127,7 +127,8 @@ def has_not_shrunk(table: TableName, what: str, owner: Owner) -> Rule:
         "select 1 from (select count(*) as rows_now from {batch}) "  # noqa: S608
         f"where rows_now < (1 - <at_most>) * ({_ROWS_OF_LAST_GOOD.format(table=table.sql)})",
         f"Many {what} fewer than in the last published run: a partial load, or a filter of the "
-        "source. If they are really gone, raise at_most for this run (docs/quality.md, Numbers).",
+        "source. If they are really gone, raise at_most of this rule for one run, in the file that "
+        "[quality] thresholds names (docs/quality.md, Numbers).",
         owner=owner,
         limit="at most {at_most:.0%} of the rows lost since the last published run",
         seen="select format('{:,} rows; ', count(*)) || coalesce("  # noqa: S608

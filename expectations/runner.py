@@ -1,7 +1,8 @@
 """The one runner: a suite against its table, inside DuckDB, through Great Expectations.
 
-Belongs here: everything that touches Great Expectations, which is loaded only here because it
-takes seconds. Does not belong here: rules, and what a failure leads to.
+Belongs here: letting Great Expectations judge. It is loaded only when it is needed, because that
+takes seconds, and no value that it sampled leaves this module. Does not belong here: rules, what a
+failure leads to, and the pages of what was judged (``docs.py``).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from sqlalchemy.dialects import registry
 
+from etl.privacy import WITHHELD
 from etl.warehouse.engine import Warehouse
 from expectations.failures import (
     Standing,
@@ -43,6 +45,7 @@ class RuleResult:
         sample: A few keys of failing rows.
         trend: Rows that failed in the last runs, this one last.
         standing: Since when it fails and whether that is known; None where it holds.
+        evidence: Great Expectations' own result, its counts only; the Data Docs are drawn from it.
     """
 
     rule: Rule
@@ -53,6 +56,7 @@ class RuleResult:
     sample: tuple[str, ...] = ()
     trend: tuple[int, ...] = ()
     standing: Standing | None = None
+    evidence: Any = None
 
 
 def run_suite(warehouse: Warehouse, suite: Suite) -> list[RuleResult]:
@@ -72,11 +76,12 @@ def run_suite(warehouse: Warehouse, suite: Suite) -> list[RuleResult]:
     know_rules(warehouse, suite)
     results = []
     for rule in suite.rules:
-        passed, observed = found[rule.name]
+        evidence = found[rule.name]
+        passed, observed = bool(evidence.success), _observed(evidence)
         if rule.seen and observed != _NOT_EVALUATED:
             observed = str(warehouse.value(rule.seen.replace("{batch}", suite.table.sql)))
         failed, sample = _failing_rows(warehouse, suite, rule, passed)
-        result = RuleResult(rule, passed, total, failed, observed, sample)
+        result = RuleResult(rule, passed, total, failed, observed, sample, evidence=evidence)
         _remember(warehouse, suite, result)
         results.append(
             replace(
@@ -88,8 +93,8 @@ def run_suite(warehouse: Warehouse, suite: Suite) -> list[RuleResult]:
     return results
 
 
-def _validate(warehouse: Warehouse, suite: Suite) -> dict[str, tuple[bool, str]]:
-    """Lets Great Expectations judge each rule: name -> holds or not, and what was observed."""
+def _validate(warehouse: Warehouse, suite: Suite) -> dict[str, Any]:
+    """Lets Great Expectations judge each rule: name -> its result without values."""
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
@@ -115,16 +120,54 @@ def _validate(warehouse: Warehouse, suite: Suite) -> dict[str, tuple[bool, str]]
         context.validation_definitions.add(validation)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            # BOOLEAN_ONLY would hide counts; the values that SUMMARY samples are not read here.
+            # BOOLEAN_ONLY would hide counts; the values that SUMMARY samples are left behind here.
             outcome = validation.run(result_format={"result_format": "SUMMARY"})
         source.get_engine().dispose()
-    return {
-        _rule_name(result): (bool(result.success), _observed(result)) for result in outcome.results
-    }
+    return {_rule_name(result): _without_values(result) for result in outcome.results}
 
 
 def _rule_name(result: Any) -> str:
     return str(result.expectation_config.meta["rule"])
+
+
+_COUNTS = {
+    "element_count",
+    "missing_count",
+    "missing_percent",
+    "unexpected_count",
+    "unexpected_percent",
+    "unexpected_percent_nonmissing",
+    "unexpected_percent_total",
+}
+
+
+def _without_values(result: Any) -> Any:
+    """Copies a result by what is known to be harmless: counts, and names of columns."""
+    from great_expectations.core import ExpectationValidationResult
+
+    details = result.result or {}
+    kept = {name: details[name] for name in _COUNTS & set(details)}
+    observed = details.get("observed_value")
+    of_columns = result.expectation_config.type == "expect_table_columns_to_match_ordered_list"
+    if isinstance(observed, int) or of_columns:
+        kept["observed_value"] = observed
+    return ExpectationValidationResult(
+        success=bool(result.success),
+        expectation_config=result.expectation_config,
+        result=kept,
+        exception_info={
+            "raised_exception": _raised(result.exception_info or {}),
+            "exception_message": WITHHELD,
+            "exception_traceback": WITHHELD,
+        },
+    )
+
+
+def _raised(info: dict[str, Any]) -> bool:
+    """Says whether a rule could not be evaluated: as itself, or one of the metrics it asks for."""
+    if "raised_exception" in info:
+        return bool(info["raised_exception"])
+    return any(metric["raised_exception"] for metric in info.values())
 
 
 def _expectation(rule: Rule) -> Any:
@@ -135,9 +178,9 @@ def _expectation(rule: Rule) -> Any:
 
 def _observed(result: Any) -> str:
     """Words what was seen, from counts alone: samples of values are left where they are."""
-    if (result.exception_info or {}).get("raised_exception"):
+    if result.exception_info["raised_exception"]:
         return _NOT_EVALUATED
-    details = result.result or {}
+    details = result.result
     if "unexpected_count" in details:
         return f"{details['unexpected_count']} of {details['element_count']} rows fail"
     observed = details.get("observed_value")

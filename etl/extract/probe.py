@@ -5,6 +5,7 @@ Belongs here: ``doisoat check``. Does not belong here: reading rows (``load.py``
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -18,10 +19,10 @@ from etl.settings import Settings, Source, Target
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found of one database.
+    """What was found of one database, or of a file that the configuration names.
 
     Attributes:
-        name: ``insurance``, ``population`` or ``target``.
+        name: ``insurance``, ``population``, ``target`` or ``thresholds``.
         detail: What is well.
         error: What is not, for a person; None where all is well.
         exit_code: 0, or that of the error.
@@ -36,13 +37,19 @@ class Finding:
 def probe(settings: Settings) -> list[Finding]:
     """Tries both registers and the target, all three whatever the first ones say."""
     return [
-        _tried("insurance", lambda: _register("insurance", settings.insurance)),
-        _tried("population", lambda: _register("population", settings.population)),
-        _tried("target", lambda: _target(settings.target)),
+        tried("insurance", lambda: _register("insurance", settings.insurance)),
+        tried("population", lambda: _register("population", settings.population)),
+        tried("target", lambda: _target(settings.target)),
     ]
 
 
-def _tried(name: str, look) -> Finding:  # type: ignore[no-untyped-def]
+def tried(name: str, look: Callable[[], str]) -> Finding:
+    """Looks at one thing and words what was found.
+
+    Args:
+        name: What is looked at.
+        look: Says what is well, or raises what is not.
+    """
     try:
         return Finding(name, look())
     except DoisoatError as error:

@@ -40,6 +40,8 @@ create table if not exists ops.quality_rules (
     key_sql varchar not null
 );
 
+alter table ops.quality_rules add column if not exists expected varchar;
+
 -- Failing rows, by key only: one line for as long as a row fails without a break. run_id is the
 -- last run that saw it fail; closed_run the first that saw it no more.
 create table if not exists ops.quality_failures (
@@ -65,6 +67,54 @@ create table if not exists ops.acknowledgements (
     acknowledged_at timestamp not null,
     expires_at timestamp not null
 );
+
+-- How each failure stands, for checks, alerts and triage alike: the first of the rule's last
+-- unbroken failures, and of the notes that somebody knows of it the one that lasts longest.
+-- failing_since is in the session's time zone, acknowledged_until in UTC.
+create or replace view ops.standings as
+with held as (
+    select
+        table_name,
+        check_name,
+        max(checked_at) as last_held
+    from ops.quality_results
+    where passed
+    group by table_name, check_name
+),
+
+failing as (
+    select
+        results.table_name,
+        results.check_name,
+        min(results.checked_at) as failing_since
+    from ops.quality_results as results
+    left join held
+        on results.table_name = held.table_name and results.check_name = held.check_name
+    where results.checked_at > coalesce(held.last_held, timestamp '1970-01-01')
+    group by results.table_name, results.check_name
+),
+
+notes as (
+    select
+        table_name,
+        check_name,
+        max(expires_at) as acknowledged_until,
+        arg_max(acknowledged_by, expires_at) as acknowledged_by,
+        arg_max(reason, expires_at) as acknowledged_because
+    from ops.acknowledgements
+    where expires_at > current_timestamp at time zone 'UTC'
+    group by table_name, check_name
+)
+
+select
+    table_name,
+    check_name,
+    failing.failing_since,
+    notes.acknowledged_until,
+    notes.acknowledged_by,
+    notes.acknowledged_because
+from failing
+full join notes using (table_name, check_name);
 
 -- What stewards decided. personal_id is null where the record is no citizen's.
 create table if not exists ops.decisions (

@@ -279,9 +279,10 @@ def _killed_and_crashed(make: Make) -> Campaign:
     """A killed run; then one that crashes in SQL, at a dictionary of another form."""
     done = make("crashed")
     process = done.start("sync")
-    read = done.folder / ".doisoat" / "warehouse.files" / "raw.population.parquet"
+    files = done.folder / ".doisoat" / "warehouse.files"
+    read = [files / f"raw.{register}.parquet" for register in ("insurance", "population")]
     for _ in range(600):
-        if read.exists() or process.poll() is not None:
+        if all(file.exists() for file in read) or process.poll() is not None:
             break
         time.sleep(0.1)
     process.send_signal(signal.SIGKILL)
@@ -405,6 +406,7 @@ def test_nothing_that_a_run_leaves_or_prints_holds_a_person(
     assert any(file.startswith(".doisoat/dagster/history/runs") for file in looked_at)
     assert any("compute_logs" in file for file in looked_at)
     assert (".doisoat/charts/run.html" in looked_at) == (name == "good")
+    assert (".doisoat/data_docs/publish.reconciled.html" in looked_at) == (name == "good")
     assert list((campaign.folder / "temporary").iterdir()) == []
 
 

@@ -25,17 +25,28 @@ from tests.support import (
 )
 
 DEAD = "core.reconciled.nobody_dead_is_active"
+STALE = "clean.insurance.has_fresh_changes"
+UNREAD = "clean.population.names_are_mostly_readable"
 
 
 @pytest.fixture(scope="module")
 def registers() -> Iterator[Registers]:
-    """Forty people, two of whom have died; one of their records is of another province."""
+    """Forty people, two of whom have died; one of their records is of another province.
+
+    Nothing has changed for years, and a citizen without a record has no name.
+    """
     folder = memory_folder("doisoat-triage-")
     dead = {"status": "deceased", "date_of_death": "2024-05-01"}
     made = Registers(
         folder,
-        [record(n, province_code="79" if n == 7 else "01") for n in range(40)],
-        [citizen(n, **(dead if n in (5, 7) else {})) for n in range(40)],
+        [
+            record(n, province_code="79" if n == 7 else "01", updated_at="2001-01-01")
+            for n in range(40)
+        ],
+        [
+            *(citizen(n, **(dead if n in (5, 7) else {})) for n in range(40)),
+            citizen(90, full_name=None),
+        ],
         *(f"sqlite:///{folder}/{name}.db" for name in ("insurance", "population", "target")),
     ).write()
     with warehouse_for(made.settings, Run("triage")) as warehouse:
@@ -83,6 +94,34 @@ def test_a_rules_records_are_keys_by_province(triage: Triage) -> None:
     (there,) = triage(DEAD, "--province", "79")
     assert there in everywhere
     assert not {"R000005", "R000007"} & set(map(str, there.values()))
+
+
+def test_a_rule_about_the_whole_table_says_what_was_seen_and_expected_and_what_to_do(
+    run: Doisoat, triage: Triage
+) -> None:
+    (rule,) = triage(STALE)
+    assert str(rule["observed"]).startswith("the newest change is of 2001-01-01, ")
+    assert str(rule["expected"]).startswith("a change within 30 days. ")
+    assert "Ask the register's administrator" in str(rule["meaning"])
+    assert rule["first_seen"]
+    assert not rule["about_rows"]
+
+    shown = run("triage", STALE).output
+    for said in ("a change within 30 days", "warning", "since", "Ask the register's administrator",
+                 f"doisoat acknowledge {STALE}"):  # fmt: skip
+        assert said in " ".join(shown.split())
+    assert "No row fails" not in shown
+    assert "--record KEY" not in shown
+    refused = run("triage", STALE, "--record", "0123456789abcdef")
+    assert "about the table as a whole" in refused.errors
+
+
+def test_only_an_insurance_records_story_is_offered(run: Doisoat) -> None:
+    assert "doisoat explain --record-key" in run("triage", DEAD).output
+    citizens = run("triage", UNREAD).output
+    assert "1 rows fail" in citizens
+    assert f"doisoat triage {UNREAD} --record KEY" in " ".join(citizens.split())
+    assert "explain" not in citizens
 
 
 def test_one_record_is_shown_with_its_values_and_the_look_is_remembered(
@@ -133,6 +172,29 @@ def test_a_known_failure_is_marked_and_still_counts(run: Doisoat, triage: Triage
     assert marked["acknowledged_because"] == "Hà Nội at work"
     assert marked["failed_rows"] == 2
     assert rule not in {found["rule"] for found in triage()}
+    shown = run("triage", DEAD).output
+    assert f"acknowledged until {str(marked['acknowledged_until'])[:10]}" in shown
+    assert "Hà Nội at work" in shown
+
+
+def test_a_check_and_triage_say_the_same_of_a_failure(
+    run: Doisoat, triage: Triage, registers: Registers
+) -> None:
+    for reason, days in (("long", "90"), ("short, but later", "5")):
+        done = run("acknowledge", STALE, "--reason", reason, "--days", days)
+        assert done.exit_code == 0, done.errors
+    suite = next(s for s in SUITES if s.table.sql == "clean.insurance")
+    with warehouse_for(registers.settings, Run("triage")) as warehouse:
+        (shown,) = (r for r in run_suite(warehouse, suite) if r.rule.name == "has_fresh_changes")
+    release_lock(registers.settings)
+    (told,) = triage(STALE)
+
+    assert shown.standing is not None
+    assert shown.standing.acknowledged_until is not None
+    assert told["acknowledged_because"] == "long"  # the note that lasts longest counts in both
+    until = f"{shown.standing.acknowledged_until:%Y-%m-%d %H:%M}"
+    assert str(told["acknowledged_until"]).startswith(until)
+    assert str(told["first_seen"])[:16] == f"{shown.standing.since.astimezone():%Y-%m-%d %H:%M}"
 
 
 def test_a_wrong_name_or_ending_is_explained(run: Doisoat, tmp_path: Path) -> None:
