@@ -29,8 +29,8 @@ demo: install ## run the main job on simulated registers in a real PostgreSQL
 ui: install ## open the Dagster UI on 127.0.0.1:3000
 	$(RUN)/doisoat ui
 
-test: install ## run the tests
-	$(RUN)/pytest -m "not long"
+test: install ## run the tests, a file to each of two processes at a time
+	$(RUN)/pytest -m "not long" -n 2 --dist loadfile
 
 test-long: install ## run the long campaigns
 	$(RUN)/pytest -m long --timeout 7200
