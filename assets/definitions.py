@@ -72,4 +72,7 @@ def _readable_suites(settings: Settings | None) -> tuple[Suite, ...]:
         return SUITES
 
 
-defs = build_defs()
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What the UI and the daemon load, and only they: a command composes its own."""
+    return build_defs()
