@@ -72,13 +72,13 @@ GENDERS = Suite(
         is_unique("raw", "Each distinct spelling stands once in the dictionary.", blocking=True),
         is_one_of("value", ("M", "F"), "Only M and F are compared downstream.", blocking=True),
     ),
-    key="raw",
+    key="record_key(raw)",
 )
 
 FLAGS = Suite(
     TableName("clean", "flags"),
     (is_unique("raw", "Each distinct spelling stands once in the dictionary.", blocking=True),),
-    key="raw",
+    key="record_key(raw)",
 )
 
 REPEATED_KEYS = Suite(

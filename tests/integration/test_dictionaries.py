@@ -145,6 +145,17 @@ def test_many_small_parts_become_one_and_nothing_is_lost(warehouse, read, monkey
     assert len(list(warehouse.file(TableName("clean", "names")).iterdir())) <= 5
 
 
+def test_many_large_parts_are_left_alone(warehouse, read, monkeypatch):
+    monkeypatch.setattr(engine, "MANY_PARTS", 2)
+    monkeypatch.setattr(engine, "_LARGE_PART", 0)
+    names = ["Lê Hoà", "Trần Thuý", "Nguyễn Văn An", "Phạm Thị Lan"]
+    for known in range(1, len(names) + 1):
+        read(full_name=names[:known])
+        assert dictionaries.extend(warehouse, "names") == 1
+    assert dictionaries.extend(warehouse, "names") == 0
+    assert set(remembered(warehouse, "names", "raw")) == set(names)
+
+
 def test_a_part_that_was_being_written_when_the_process_died_is_not_there(warehouse, read):
     read(full_name=["Lê Hoà"])
     dictionaries.extend(warehouse, "names")

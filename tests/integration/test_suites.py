@@ -323,6 +323,14 @@ def test_a_failure_keeps_its_age_until_it_is_mended_and_begins_anew_when_it_come
     assert set(third) < set(first)
 
 
+def test_a_column_mapped_wrongly_does_not_put_a_name_into_the_keys(validated: Warehouse) -> None:
+    suite = next(s for s in SUITES if s.table.sql == "clean.genders")
+    rule = next(r for r in suite.rules if r.name == "value_is_known")
+    with kept(validated, suite.table):
+        validated.connection.execute("update clean.genders set raw = 'Trần Thị Kín', value = 'X'")
+        assert "Kín" not in str(_judge(validated, suite, rule).sample)
+
+
 def test_a_rule_about_a_whole_table_says_what_was_seen(validated: Warehouse) -> None:
     wanted = {
         "has_not_shrunk": r"[\d,]+ rows; [\d,]+ in the last published run",
