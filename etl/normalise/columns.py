@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from etl.normalise import names
 from etl.normalise.births import EARLIEST_YEAR, placeholders
+from etl.normalise.legacy_columns import decode_names
 from etl.normalise.notes import NAME_NOTE_BIT, joined
 from etl.normalise.numbers import Field, ascii_lookalikes, stand_ins
 from etl.normalise.places import places
@@ -27,14 +28,45 @@ _INVISIBLE_BIT = NAME_NOTE_BIT["invisible_characters"]
 _SPACES_BIT = NAME_NOTE_BIT["spaces"]
 
 Array = Any  # pyarrow ships no types
+Integers = np.ndarray[Any, np.dtype[np.int64]]
+Booleans = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 class _Rows(NamedTuple):
-    """Columns of names, with the note bits as numbers, and which rows still need care."""
+    """Rows of the dictionary, some of them not settled yet.
+
+    Attributes:
+        columns: Canonical, key, surname, middle, given, reject.
+        mask: The bits of the notes, and of the care that a row still needs.
+    """
 
     columns: list[Array]
-    mask: np.ndarray[Any, np.dtype[np.int64]]
-    care: np.ndarray[Any, np.dtype[np.bool_]]
+    mask: Integers
+
+    @property
+    def unsettled(self) -> Booleans:
+        """The rows that still need care."""
+        found: Booleans = (self.mask & names.CARE) != 0
+        return found
+
+    def taken(self, where: Integers) -> _Rows:
+        """Some of the rows."""
+        indices = pa.array(where)
+        return _Rows([column.take(indices) for column in self.columns], self.mask[where])
+
+    def replaced(self, where: Integers, others: _Rows) -> _Rows:
+        """These rows, with others in some of the places."""
+        if not len(where):
+            return self
+        mask = self.mask.copy()
+        mask[where] = others.mask
+        chosen = np.zeros(len(mask), np.bool_)
+        chosen[where] = True
+        columns = [
+            pc.replace_with_mask(column, pa.array(chosen), other)
+            for column, other in zip(self.columns, others.columns, strict=True)
+        ]
+        return _Rows(columns, mask)
 
 
 def resolve_column(raw: Array) -> list[Array]:
@@ -49,12 +81,14 @@ def resolve_column(raw: Array) -> list[Array]:
     if not len(raw):
         return [pa.array([], pa.string()) for _ in COLUMNS]
     rows = _looked_up(raw)
-    rows = _after_tidying(raw, rows)
-    return _after_care(raw, rows)
+    where = np.flatnonzero(rows.unsettled)
+    rows = rows.replaced(where, _settled(raw.take(pa.array(where)), rows.taken(where)))
+    *columns, reject = rows.columns
+    return [*columns, _notes(rows.mask), reject]
 
 
 def _looked_up(raw: Array) -> _Rows:
-    """Every row as if all its tokens were plain; ``care`` marks those where one is not."""
+    """Every row as if all its words were plain; the mask tells where one is not."""
     text = raw.fill_null("")
     lists = pc.split_pattern(text, " ")
     offsets = lists.offsets.to_numpy()
@@ -69,9 +103,9 @@ def _looked_up(raw: Array) -> _Rows:
     surname_bare = np.array([names.is_bare_surname(token.key) for token in tokens])
     bare = surname_bare[codes[offsets[:-1]]] & pc.string_is_ascii(text).to_numpy(False)
     mask[bare] |= names.UNACCENTED
-    care = (mask & names.CARE) != 0
-    care |= pc.greater(pc.utf8_length(text), names.MAX_NAME_LENGTH).to_numpy(False)
-    return _Rows(_assembled(canonical, keys, offsets), mask & names.NOTE_MASK, care)
+    long = pc.greater(pc.utf8_length(text), names.MAX_NAME_LENGTH).to_numpy(False)
+    mask[long] |= names.CLEANING
+    return _Rows([*_assembled(canonical, keys, offsets), pa.nulls(len(raw), pa.string())], mask)
 
 
 def _assembled(canonical: Array, keys: Array, offsets: np.ndarray[Any, Any]) -> list[Array]:
@@ -95,55 +129,57 @@ def _joined(tokens: Array, offsets: np.ndarray[Any, Any]) -> Array:
     return pc.binary_join(lists, " ")
 
 
+def _settled(raw: Array, rows: _Rows) -> _Rows:
+    """The rows that looking up their words left open: by the column, and the last one by one."""
+    for step in (_after_tidying, _after_decoding, _after_care):
+        where = np.flatnonzero(rows.unsettled)
+        if not len(where):
+            break
+        rows = rows.replaced(where, step(raw.take(pa.array(where)), rows.taken(where)))
+    return rows
+
+
 def _after_tidying(raw: Array, rows: _Rows) -> _Rows:
-    """Rows that only have stray spaces or invisible characters, looked up again without them."""
-    lengths = pc.utf8_length(raw).fill_null(0).to_numpy(False)
-    where = np.flatnonzero(rows.care & (lengths <= names.MAX_PADDED_LENGTH))
-    if not len(where):
-        return rows
-    text = raw.take(pa.array(where)).fill_null("")
+    """Rows looked up again without stray spaces and invisible characters."""
+    short = pc.less_equal(pc.utf8_length(raw), names.MAX_PADDED_LENGTH)
+    text = pc.if_else(short, raw, "").fill_null("")
     visible = pc.replace_substring_regex(text, names.INVISIBLE.pattern, "")
     tidy = pc.replace_substring_regex(visible, names.ODD_SPACES.pattern, " ")
     tidy = pc.utf8_trim(pc.replace_substring_regex(tidy, "  +", " "), " ")
     again = _looked_up(tidy)
     extra = np.where(pc.not_equal(visible, text).to_numpy(False), _INVISIBLE_BIT, 0)
     extra |= np.where(pc.not_equal(tidy, visible).to_numpy(False), _SPACES_BIT, 0)
-    return _merged(rows, where, again._replace(mask=again.mask | extra))
+    return again._replace(mask=again.mask | extra)
 
 
-def _merged(rows: _Rows, where: np.ndarray[Any, Any], again: _Rows) -> _Rows:
-    replaced = np.zeros(len(rows.mask), np.bool_)
-    replaced[where] = True
-    chosen = pa.array(replaced)
-    columns = [
-        pc.replace_with_mask(column, chosen, new)
-        for column, new in zip(rows.columns, again.columns, strict=True)
-    ]
-    mask, care = rows.mask.copy(), rows.care.copy()
-    mask[where], care[where] = again.mask, again.care
-    return _Rows(columns, mask, care)
+def _after_decoding(raw: Array, rows: _Rows) -> _Rows:
+    """Rows that are plain once they are decoded, or stand as they should and are no mojibake."""
+    text = raw.fill_null("")
+    decoded = decode_names(text)
+    again = _looked_up(decoded.texts)
+    plain = np.flatnonzero(~again.unsettled)
+    unchanged = pc.equal(rows.columns[0], text).to_numpy(False)
+    as_stored = decoded.readable_as_stored & unchanged & (rows.mask & names.CLEANING == 0)
+    rows.mask[as_stored] &= names.NOTE_MASK
+    again = again._replace(mask=again.mask | decoded.notes)
+    return rows.replaced(plain, again.taken(plain))
 
 
-def _after_care(raw: Array, rows: _Rows) -> list[Array]:
-    """The rest, one by one, and the notes as text."""
-    where = np.flatnonzero(rows.care)
-    texts = raw.take(pa.array(where)).to_pylist()
+def _after_care(raw: Array, rows: _Rows) -> _Rows:
+    """Rows understood one by one."""
     resolved = [
         names.resolve_unsettled(text) if text is not None else names.rejected_name("name_missing")
-        for text in texts
+        for text in raw.to_pylist()
     ]
-    chosen = pa.array(rows.care)
-    columns = [
-        pc.replace_with_mask(column, chosen, pa.array([row[i] for row in resolved], pa.string()))
-        for i, column in enumerate(rows.columns)
-    ]
-    mask = rows.mask
-    mask[where] = [row.mask for row in resolved]
+    columns = zip(*[(*row[:5], row.reject) for row in resolved], strict=True)
+    mask = np.array([row.mask for row in resolved], np.int64)
+    return _Rows([pa.array(column, pa.string()) for column in columns], mask)
+
+
+def _notes(mask: Integers) -> Array:
+    """The notes as text."""
     distinct, inverse = np.unique(mask, return_inverse=True)
-    notes = pa.array([joined(int(m)) for m in distinct], pa.string()).take(pa.array(inverse))
-    nothing = pa.nulls(len(mask), pa.string())
-    reasons = pa.array([row.reject for row in resolved], pa.string())
-    return [*columns, notes, pc.replace_with_mask(nothing, chosen, reasons)]
+    return pa.array([joined(int(m)) for m in distinct], pa.string()).take(pa.array(inverse))
 
 
 # --- numbers --------------------------------------------------------------------------------------

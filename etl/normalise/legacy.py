@@ -90,6 +90,12 @@ _CP1252 = {
 }
 
 
+# Every character that a byte from 80 up is shown as, but the no-break space, which ends a word.
+ONE_BYTE_LETTERS = re.escape(
+    "".join(map(chr, (*range(0x80, 0xA0), *range(0xA1, 0x100), *_CP1252)))
+)
+
+
 def as_bytes(text: str) -> str | None:
     """The string with each character replaced by the Latin-1 character of its byte.
 
@@ -142,7 +148,7 @@ class _Decoder(NamedTuple):
     prior: float
 
 
-_DECODERS = (
+DECODERS = (
     _Decoder("decoded_tcvn3", _decode_tcvn3, 4.0),
     _Decoder("decoded_vni", _decode_vni, 4.0),
     _Decoder("decoded_cp1258", _decode_cp1258, 1.0),
@@ -272,7 +278,12 @@ def _accepts(text: str, source: list[_Word], read: list[_Word]) -> bool:
     before = sum([part.reading.readable for part in source])
     if readable < len(result) and readable - before < 2:
         return False
-    changed = set(result).difference(*[part.reading.words for part in source])
+    return any(map(_is_telling, source, read))
+
+
+def _is_telling(source: _Word, read: _Word) -> bool:
+    """Whether decoding changes a word into one that is common in Vietnamese names."""
+    changed = set(read.reading.words).difference(source.reading.words)
     return any(name_weights().get(word, 0.0) >= _TELLING_SHARE for word in changed)
 
 
@@ -296,7 +307,7 @@ class _Word(NamedTuple):
 
 
 class _Readings(NamedTuple):
-    """One word as it stands and, from index 1 on, under each of ``_DECODERS``."""
+    """One word as it stands and, from index 1 on, under each of ``DECODERS``."""
 
     words: tuple[_Word, ...]
     readable: tuple[int, ...]
@@ -306,10 +317,49 @@ class _Readings(NamedTuple):
 def _readings(word: str) -> _Readings:
     """All readings of a word; names are made of few words, so most are looked up."""
     read = [_read(word, _judge(word))]
-    for decoder in _DECODERS:
+    for decoder in DECODERS:
         text = unicodedata.normalize("NFC", decoder.decode(word))
         read.append(_read(text, _judge(text.lower())))
     return _Readings(tuple(read), tuple(word.reading.readable for word in read))
+
+
+class Evidence(NamedTuple):
+    """What one word says of each decoder; of a text, the sums of its words decide.
+
+    Attributes:
+        signs: Whether it contains what no name does.
+        readable: Vietnamese syllables in it, as it stands and then by decoder.
+        lengths: Words in it, as it stands and then by decoder.
+        telling: By decoder, whether it becomes a word that is common in names.
+        odd: By decoder, whether it becomes what no name contains.
+        texts: The word by decoder.
+    """
+
+    signs: bool
+    readable: tuple[int, ...]
+    lengths: tuple[int, ...]
+    telling: tuple[int, ...]
+    odd: tuple[int, ...]
+    texts: tuple[str, ...]
+
+
+@lru_cache(maxsize=1 << 16)
+def evidence(word: str) -> Evidence:
+    """What one word of a text says of each of ``DECODERS``.
+
+    Args:
+        word: Without spaces, of characters of one byte.
+    """
+    readings = _readings(as_bytes(word) or word)
+    source, *decoded = readings.words
+    return Evidence(
+        _has_signs(word),
+        readings.readable,
+        tuple(len(read.reading.words) for read in readings.words),
+        tuple(int(_is_telling(source, read)) for read in decoded),
+        tuple(int(not read.clean) for read in decoded),
+        tuple(read.text for read in decoded),
+    )
 
 
 def _read(text: str, reading: _Reading) -> _Word:
@@ -363,7 +413,7 @@ def _candidates(text: str) -> list[_Candidate]:
         clean = all([word.clean for word in read])
         if clean and _accepts(text, [word.words[0] for word in words], read):
             most = decoded[index]
-            found.append(_Candidate(_DECODERS[index], read))
+            found.append(_Candidate(DECODERS[index], read))
     return found
 
 
@@ -373,7 +423,7 @@ def undo_utf8(text: str) -> str | None:
     Returns:
         The text, or None when the characters are not the bytes of valid UTF-8.
     """
-    if not _may_be_utf8().search(text):
+    if not may_be_utf8().match(text):
         return None
     for once in _read_as_utf8(text):
         twice = next(filter(_all_latin, _read_as_utf8(once)), None)
@@ -404,16 +454,30 @@ def _is_latin(char: str) -> bool:
     return letter or char in TONE_MARKS[1:] or char == "\u2019"
 
 
-@cache
-def _may_be_utf8() -> re.Pattern[str]:
-    """Two characters that may be the first two bytes of a letter beyond ASCII in UTF-8."""
+def _shown_as(first: int, last: int) -> str:
+    """The characters that some encoding shows a range of bytes as, for a class of a pattern."""
     encodings = ("latin-1", "cp1252", "cp1258", "mac_roman")
+    some = bytes(range(first, last + 1))
+    return re.escape("".join(sorted({c for e in encodings for c in some.decode(e, "ignore")})))
 
-    def characters(first: int, last: int) -> str:
-        some = bytes(range(first, last + 1))
-        return re.escape("".join(sorted({c for e in encodings for c in some.decode(e, "ignore")})))
 
-    return re.compile(f"[{characters(0xC2, 0xF4)}][{characters(0x80, 0xBF)} ]")
+@cache
+def may_be_utf8() -> re.Pattern[str]:
+    """A text whose characters may each be a byte of UTF-8, not all of them ASCII."""
+    following = f"[{_shown_as(0x80, 0xBF)}]"
+    letters = (
+        f"[{_shown_as(0xC2, 0xDF)}]{following}",
+        f"[{_shown_as(0xE0, 0xEF)}]{following}{{2}}",
+        f"[{_shown_as(0xF0, 0xF4)}]{following}{{3}}",
+        "\u00c3 ",  # à, whose no-break space was cleaned
+    )
+    return re.compile(f"^[\x00-\x7f]*(?:(?:{'|'.join(letters)})[\x00-\x7f]*)+$")
+
+
+@cache
+def beyond_bytes() -> re.Pattern[str]:
+    """A character that is no byte in any encoding: the text is Unicode."""
+    return re.compile(f"[^\x00-\x7f\x80-\xff{_shown_as(0x80, 0xFF)}]")
 
 
 # The same of the bytes themselves, once an encoding is chosen.

@@ -46,9 +46,11 @@ UNACCENTED = NAME_NOTE_BIT["unaccented"]
 _ABBREVIATED = NAME_NOTE_BIT["abbreviated"]
 # H and K are prefixes of Ê-đê and K'ho names.
 _INITIALS = frozenset("bcdđfgjlmnpqrstvwxz")
-# Above the notes: the name needs the cleaning steps.
-CARE = 1 << len(NAME_NOTES)
-NOTE_MASK = CARE - 1
+# Above the notes: what a name needs that its words alone do not settle.
+DECODING = 1 << len(NAME_NOTES)
+CLEANING = DECODING << 1
+CARE = DECODING | CLEANING
+NOTE_MASK = DECODING - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +134,10 @@ def analyse(token: str) -> Token:
     if standard != restored:
         mask |= _TONE
     canonical = standard[0].upper() + standard[1:]
-    if restored in _careful_words() or _INNER_CAPITAL.search(composed):
-        mask |= CARE
+    if restored in _careful_words():
+        mask |= CLEANING
+    if _INNER_CAPITAL.search(composed):
+        mask |= DECODING
     return Token(canonical, _token_key(standard), mask | _case_note(composed, canonical))
 
 
@@ -154,12 +158,18 @@ def _foreign(composed: str, lower: str, mask: int) -> Token:
         mask |= _CASE
     if lower.isascii() and key in syllable_keys():
         mask |= UNACCENTED
-    safe = lower.isalpha() and (lower.isascii() or _beyond_latin1(lower))
-    if not safe or lower in _careful_words() or (len(lower) > 1 and len(set(lower)) == 1):
-        mask |= CARE
+    if not _LATIN_LETTERS.fullmatch(lower) or lower in _careful_words():
+        mask |= CLEANING
+    elif len(lower) > 1 and len(set(lower)) == 1:
+        mask |= CLEANING
+    elif not (lower.isascii() or _beyond_latin1(lower)):
+        mask |= DECODING
     if lower in _INITIALS:
         mask |= _ABBREVIATED
     return Token(canonical, key, mask)
+
+
+_LATIN_LETTERS = re.compile("[a-z\u00df-\u00f6\u00f8-\u024f\u1e00-\u1eff]+")
 
 
 def _beyond_latin1(lower: str) -> bool:
@@ -175,9 +185,9 @@ class _Lexicon(dict[str, Token]):
 
     def __missing__(self, token: str) -> Token:
         if not token:
-            return Token("", "", _SPACES | CARE)
+            return Token("", "", _SPACES | CLEANING)
         if len(token) > MAX_NAME_LENGTH:
-            return Token("", "", CARE)
+            return Token("", "", CLEANING)
         entry = analyse(token)
         if not entry.mask & CARE and entry.canonical != token:
             again = self[entry.canonical]
@@ -239,15 +249,21 @@ def resolve_unsettled(raw: str) -> NameRow:
     return resolve(raw) if len(raw) > _MAX_RAW_LENGTH else _resolve_with_care(raw)
 
 
-def _resolve_plain(raw: str) -> NameRow | None:
-    """The name, if each of its words is plain letters."""
+def _resolve_as_stored(raw: str) -> NameRow | None:
+    """The name that no encoding explains better, if it is letters that stand as they should."""
+    row = _resolve_plain(raw, care=CLEANING)
+    return row if row is not None and row.canonical == raw else None
+
+
+def _resolve_plain(raw: str, care: int = CARE) -> NameRow | None:
+    """The name, if none of its words needs care."""
     if len(raw) > MAX_NAME_LENGTH:
         return None
     entries = [_LEXICON[token] for token in raw.split(" ")]
     mask = 0
     for entry in entries:
         mask |= entry[2]
-    if mask & CARE:
+    if mask & care:
         return None
     if raw.isascii() and is_bare_surname(entries[0][1]):
         mask |= UNACCENTED
@@ -329,9 +345,9 @@ def _resolve_with_care(raw: str) -> NameRow:
     if not raw or raw.isspace():
         return rejected_name("name_missing")
     work = _decoded(raw)
-    plain = _resolve_plain(work.text) if work.mask else None
-    if plain is not None:  # and would stay so
-        return plain._replace(mask=plain.mask | work.mask)
+    settled = _resolve_plain(work.text) if work.mask else _resolve_as_stored(raw)
+    if settled is not None:  # and would stay so
+        return settled._replace(mask=settled.mask | work.mask)
     row = _cleaned(work)
     for _ in range(_MAX_ROUNDS):
         if row.canonical is None:
