@@ -65,13 +65,14 @@ def _documented(
     settings: Settings,
     suite: Suite,
     results: list[RuleResult],
-) -> Path | None:
-    """Writes the table's page of the Data Docs; whatever befalls it, what was judged stands."""
-    from expectations.docs import docs_folder, write_docs
+) -> str | None:
+    """Writes the table's page of the Data Docs and says where it opens; whatever befalls it, what was judged stands."""
+    from expectations.docs import write_docs
 
-    folder = docs_folder(settings).resolve()
+    folder = settings.data_docs.resolve()
     try:
-        return write_docs(warehouse, suite, results, folder)
+        write_docs(warehouse, suite, results, folder)
+        return settings.quality.page(suite.table.sql)
     except Exception as error:
         context.log.warning(
             f"The Data Docs of {suite.table.sql} were not written: {type(error).__name__} at "
@@ -81,7 +82,7 @@ def _documented(
         return None
 
 
-def _shown(suite: Suite, result: RuleResult, page: Path | None) -> dg.AssetCheckResult:
+def _shown(suite: Suite, result: RuleResult, page: str | None) -> dg.AssetCheckResult:
     """A rule's result as the UI shows it: counts and keys, never a value."""
     rule = result.rule
     return dg.AssetCheckResult(
@@ -98,8 +99,7 @@ def _shown(suite: Suite, result: RuleResult, page: Path | None) -> dg.AssetCheck
             "owner": rule.owner.value,
             **_to_work_on(suite, result),
             **_standing(result),
-            # A browser opens no file from a page of a server: this one is copied by a click.
-            **({"page": dg.MetadataValue.path(str(page))} if page else {}),
+            **({"page": dg.MetadataValue.url(page)} if page else {}),
             "rows_checked": result.checked,
             "rows_failed": result.failed,
             "share_failed": round(result.failed / result.checked, 6) if result.checked else 0.0,

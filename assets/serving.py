@@ -15,6 +15,7 @@ from types import FrameType
 
 import psutil
 
+from assets.pages import pages_served
 from assets.processes import bury_dead_runs
 from assets.running import instance_for, root_file
 from etl.errors import ConfigError
@@ -28,7 +29,7 @@ _QUIET = "ignore:Function `dev_command` is superseded"
 
 
 def serve(settings: Settings, port: int) -> int:
-    """Serves the UI until somebody ends it.
+    """Serves the UI, and the Data Docs beside it, until somebody ends it.
 
     Args:
         settings: The configuration whose runs it shows.
@@ -54,20 +55,21 @@ def serve(settings: Settings, port: int) -> int:
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _stop)
-    child = subprocess.Popen(
-        command,
-        env={**os.environ, "PYTHONWARNINGS": warnings},
-        # Dagster takes a dagster.yaml in the current folder for a mistake.
-        cwd=settings.dagster_home,
-        # Ctrl+C reaches this process alone, which then ends the others in their order.
-        start_new_session=True,
-    )
-    try:
-        return child.wait()
-    except KeyboardInterrupt:
-        return 0
-    finally:
-        _end(child)
+    with pages_served(settings):
+        child = subprocess.Popen(
+            command,
+            env={**os.environ, "PYTHONWARNINGS": warnings},
+            # Dagster takes a dagster.yaml in the current folder for a mistake.
+            cwd=settings.dagster_home,
+            # Ctrl+C reaches this process alone, which then ends the others in their order.
+            start_new_session=True,
+        )
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            _end(child)
 
 
 def _refuse_taken(port: int) -> None:

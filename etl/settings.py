@@ -12,6 +12,7 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -180,14 +181,33 @@ class Alerts(_Strict):
 
 
 class Quality(_Strict):
-    """Numbers of the quality rules that are not those which ship.
+    """Numbers of the quality rules that are not those which ship, and where results are read.
 
     Attributes:
         thresholds: A file of the form of ``expectations/thresholds.toml``, with the entries that
             differ; what stands in it is checked by ``expectations/thresholds.py``.
+        pages_url: Where people open the Data Docs; the checks' links begin with it.
     """
 
     thresholds: Path | None = None
+    pages_url: str = Field(default="http://127.0.0.1:3001", pattern=r"^https?://\S+$")
+
+    def page(self, table: str) -> str:
+        """Where the Data Docs of a table open."""
+        return f"{self.pages_url.rstrip('/')}/{table}.html"
+
+    @field_validator("pages_url")
+    @classmethod
+    def _port_exists(cls, url: str) -> str:
+        _ = urlsplit(url).port  # refuses one beyond 65535
+        return url
+
+    @property
+    def local_pages_port(self) -> int | None:
+        """The port where ``doisoat ui`` serves the Data Docs; None where others serve them."""
+        url = urlsplit(self.pages_url)
+        ours = url.scheme == "http" and url.hostname in ("127.0.0.1", "localhost")
+        return (url.port or 80) if ours and url.path in ("", "/") else None
 
 
 class Engine(_Strict):
@@ -232,6 +252,11 @@ class Settings(_Strict):
     def dagster_home(self) -> Path:
         """Where Dagster keeps runs and events."""
         return self.home / "dagster"
+
+    @property
+    def data_docs(self) -> Path:
+        """Where the Data Docs of the last run are."""
+        return self.home / "data_docs"
 
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")

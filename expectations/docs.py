@@ -24,7 +24,6 @@ from great_expectations.render.renderer.page_renderer import ValidationResultsPa
 from great_expectations.render.view.view import DefaultJinjaPageView
 
 from etl.codes import Severity
-from etl.settings import Settings
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.statements import TableName
 from expectations.rules import Suite
@@ -57,11 +56,6 @@ from judged
 group by table_name
 order by stopped desc, errors > 0 desc, warnings > 0 desc, min(checked_at), table_name
 """
-
-
-def docs_folder(settings: Settings) -> Path:
-    """Returns where the Data Docs of the last run are."""
-    return settings.home / "data_docs"
 
 
 def page_file(folder: Path, table: TableName) -> Path:

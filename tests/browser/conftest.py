@@ -89,6 +89,7 @@ def site(
         population={"url": places["population"], "table": "population"},
         target={"url": places["target"]},
         engine={"threads": 1},
+        quality={"pages_url": f"http://127.0.0.1:{free_port()}"},
     )
     settings = load_settings(file)
     before = dict(os.environ)

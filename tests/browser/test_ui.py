@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -133,22 +134,25 @@ def test_a_failed_check_is_three_clicks_from_the_front_page(page: Page, site: Si
 
 
 def test_a_checks_page_of_the_data_docs_opens_without_a_network(page: Page, site: Site) -> None:
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(f"/assets/{OF_TABLE}?view=checks&checkDetail={FAILED_CHECK}")
-    page.get_by_text("data_docs/raw.population.html").first.click()
-    page.wait_for_function("navigator.clipboard.readText().then(text => text.endsWith('.html'))")
-    copied = page.evaluate("navigator.clipboard.readText()")
-    fetched: list[str] = []
-    docs = page.context.new_page()
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name=re.compile("raw[.]population[.]html$")).first.click()
+    docs = opened.value
+    fetched = [docs.url]
     docs.on("request", lambda request: fetched.append(request.url))
-    docs.goto(f"file://{copied}")
+    docs.reload()
     expect(docs.get_by_text(f"1 of 5 expectations does not hold: {FAILED_CHECK}")).to_be_visible()
     expect(docs.get_by_text(why())).to_be_visible()
     remember(site, docs)
     docs.get_by_role("link", name="Data Docs").click()
     expect(docs.get_by_role("row", name="raw.population")).to_contain_text("stops the publish")
     remember(site, docs)
-    assert {url.split(":", 1)[0] for url in fetched} == {"file"}
+    assert {urlsplit(url).netloc for url in fetched} == {urlsplit(docs.url).netloc}
+    missing = page.request.get(docs.url.replace("index.html", "core.reconciled.html"))
+    assert missing.status == 404
+    assert "has not judged this table" in missing.text()
+    for elsewhere in ("../doisoat.toml", "%2e%2e/doisoat.toml", "../key.html", "draft.new"):
+        assert page.request.get(urljoin(docs.url, elsewhere)).status == 404
 
 
 def test_an_asset_tells_what_it_is(page: Page, site: Site) -> None:
