@@ -74,7 +74,7 @@ def _server(settings: Settings) -> ThreadingHTTPServer | None:
     except OSError:
         display.errors.print(
             f"[yellow]The pages behind the checks do not open:[/] port {port} cannot be had. "
-            "Give them another, as \\[quality] pages_url = \"http://127.0.0.1:3002\"; the links of "
+            'Give them another, as \\[quality] pages_url = "http://127.0.0.1:3002"; the links of '
             "the next run lead there."
         )
         return None

@@ -91,9 +91,7 @@ _CP1252 = {
 
 
 # Every character that a byte from 80 up is shown as, but the no-break space, which ends a word.
-ONE_BYTE_LETTERS = re.escape(
-    "".join(map(chr, (*range(0x80, 0xA0), *range(0xA1, 0x100), *_CP1252)))
-)
+ONE_BYTE_LETTERS = re.escape("".join(map(chr, (*range(0x80, 0xA0), *range(0xA1, 0x100), *_CP1252))))
 
 
 def as_bytes(text: str) -> str | None:

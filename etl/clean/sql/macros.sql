@@ -15,4 +15,4 @@ raw glob ('[A-Z][A-Z][1-5]' || repeat('[0-9]', 12));
 
 -- Several former numbers stand in one cell.
 create or replace temp macro split_numbers(numbers) as
-string_split(translate(numbers, ',|', ';;'), ';');
+string_split(replace(replace(numbers, ',', ';'), '|', ';'), ';');

@@ -9,7 +9,7 @@ create or replace temp macro is_unaccented(canonical) as
 length(canonical) = strlen(canonical);
 
 create or replace temp macro without_marks(canonical) as
-translate(lower(canonical), ' ''-', '');
+replace(replace(replace(lower(canonical), ' ', ''), '''', ''), '-', '');
 
 -- The keys are equal, so the same words stand in the same order. Accents still count: Hoa and
 -- Hòa are two names.
@@ -59,31 +59,38 @@ split_part(a, ' ', 1) = split_part(b, ' ', 1);
 create or replace temp macro same_last_word(a, b) as
 split_part(a, ' ', -1) = split_part(b, ' ', -1);
 
--- Letters added, dropped, changed, or swapped with the next: one, or two.
-create or replace temp macro letters_agreement(a_bytes, b_bytes) as
+create or replace temp macro ends_are_near(a, b) as
+is_near_word(split_part(a, ' ', 1), split_part(b, ' ', 1))
+and is_near_word(split_part(a, ' ', -1), split_part(b, ' ', -1));
+
+create or replace temp macro letters_apart(a, b) as
+damerau_levenshtein(letter_bytes(a), letter_bytes(b));
+
+-- Letters added, dropped, changed, or swapped with the next: one, or two; null where more.
+-- (Two such edits are at most four without swaps, and no more without accents: quickly counted.)
+create or replace temp macro letters_agreement(a, b, a_key, b_key) as
 case
-    when damerau_levenshtein(a_bytes, b_bytes) = 1 then 'one_edit'
-    when
-        damerau_levenshtein(a_bytes, b_bytes) = 2
-        and least(strlen(a_bytes), strlen(b_bytes)) >= 8
-        and is_near_word(split_part(a_bytes, ' ', 1), split_part(b_bytes, ' ', 1))
-        and is_near_word(split_part(a_bytes, ' ', -1), split_part(b_bytes, ' ', -1))
-        then 'similar'
-    when same_last_word(a_bytes, b_bytes) then 'given_shared'
-    else 'surname_shared'
+    when abs(length(a) - length(b)) > 2 then null
+    when levenshtein(a_key, b_key) > 4 then null
+    when letters_apart(a, b) = 1 then 'one_edit'
+    when length(a) < 8 or length(b) < 8 then null
+    when letters_apart(a, b) <> 2 then null
+    when ends_are_near(letter_bytes(a), letter_bytes(b)) then 'similar'
 end;
 
--- Two edits, swaps among them, are at most four without swaps, which are much quicker counted,
--- and no more without accents, which are quicker still.
-create or replace temp macro may_be_near(a, b, a_key, b_key) as
-case
-    when abs(length(a) - length(b)) > 2 then false
-    when levenshtein(a_key, b_key) > 4 then false
-    else levenshtein(letter_bytes(a), letter_bytes(b)) <= 4
-end;
+create or replace temp macro has_word(text, word) as
+contains(' ' || text || ' ', ' ' || word || ' ');
 
+-- (Sorting lists costs as much for a few pairs as for many, so it is asked of the very few whose
+-- first and last words both have.)
 create or replace temp macro same_words(a, b) as
-if(length(a) = length(b), list_sort(string_split(a, ' ')) = list_sort(string_split(b, ' ')), false);
+if(
+    length(a) = length(b)
+    and has_word(a, split_part(b, ' ', 1)) and has_word(a, split_part(b, ' ', -1))
+    and has_word(b, split_part(a, ' ', 1)) and has_word(b, split_part(a, ' ', -1)),
+    list_sort(string_split(a, ' ')) = list_sort(string_split(b, ' ')),
+    false
+);
 
 -- The keys differ, so more than the writing does.
 -- (CASE and if() ask the next question only of the pairs that are left; AND asks all of them.)
@@ -102,9 +109,11 @@ case
     when same_words(a, b) then 'reordered'
     -- Slips of the keyboard leave one end of a name alone.
     when not same_first_word(a, b) and not same_last_word(a, b) then 'different'
-    when may_be_near(a, b, a_key, b_key) then letters_agreement(letter_bytes(a), letter_bytes(b))
-    when same_last_word(a, b) then 'given_shared'
-    else 'surname_shared'
+    else
+        coalesce(
+            letters_agreement(a, b, a_key, b_key),
+            if(same_last_word(a, b), 'given_shared', 'surname_shared')
+        )
 end;
 
 -- The cheaper questions first. Accents count unless one side has none.

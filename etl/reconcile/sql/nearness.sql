@@ -72,13 +72,13 @@ case
     else 'different'
 end;
 
-create or replace temp macro birth_key(birth_date, beside) as
-if(birth_date is not null and beside is not null, hash('birth', birth_date, beside), null);
+create or replace temp macro birth_key(kind, birth_date, beside) as
+if(birth_date is not null and beside is not null, hash(kind, birth_date, beside), null);
 
-create or replace temp macro name_block(name, birth_year, province_code) as
+create or replace temp macro name_block(kind, name, birth_year, province_code) as
 if(
     name is not null and birth_year is not null and province_code is not null,
-    hash('name', name, birth_year, province_code),
+    hash(kind, name, birth_year, province_code),
     null
 );
 
@@ -89,15 +89,15 @@ create or replace temp macro block_keys(
     name_key, birth_date, birth_year, province_code, address
 ) as
 [
-    birth_key(birth_date, ''),
-    birth_key(birth_date, 'given ' || split_part(name_key, ' ', -1)),
-    birth_key(birth_date, 'surname ' || split_part(name_key, ' ', 1)),
-    birth_key(birth_date, 'place ' || province_code),
-    name_block(name_key, 0, ''),
-    name_block(name_key, birth_year, ''),
-    name_block(name_key, 0, province_code),
-    name_block(name_key, birth_year, province_code),
-    name_block('given ' || split_part(name_key, ' ', -1), birth_year, province_code),
+    birth_key('birth', birth_date, ''),
+    birth_key('birth, given', birth_date, split_part(name_key, ' ', -1)),
+    birth_key('birth, surname', birth_date, split_part(name_key, ' ', 1)),
+    birth_key('birth, place', birth_date, province_code),
+    name_block('name', name_key, 0, ''),
+    name_block('name, year', name_key, birth_year, ''),
+    name_block('name, place', name_key, 0, province_code),
+    name_block('name, year, place', name_key, birth_year, province_code),
+    name_block('given, year, place', split_part(name_key, ' ', -1), birth_year, province_code),
     if(address is not null, hash('address', lower(address)), null)
 ];
 

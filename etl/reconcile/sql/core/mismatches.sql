@@ -3,7 +3,23 @@
 -- somebody else, that person's data is not shown.
 with pairs as (
     select
-        insurance.*,
+        insurance.record_id,
+        insurance.recorded_name,
+        insurance.birth_date,
+        insurance.birth_year,
+        insurance.birth_month,
+        insurance.gender,
+        insurance.id_kind,
+        insurance.id_number,
+        insurance.id_repairs,
+        insurance.id_candidates,
+        insurance.id_reject,
+        insurance.insurance_number,
+        insurance.insurance_personal_id,
+        insurance.insurance_number_reject,
+        insurance.card_insurance_number,
+        insurance.status,
+        insurance.province_code,
         links.personal_id,
         links.match_step,
         links.name_agreement,
@@ -71,7 +87,7 @@ shared_numbers as (
     select number
     from carried_numbers
     group by number
-    having count(distinct bearer) > 1
+    having min(bearer) <> max(bearer)
 ),
 
 sharing_records as (

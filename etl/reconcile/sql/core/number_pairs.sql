@@ -156,13 +156,15 @@ judged as (
             and compared.gender_agreement = verdicts.gender_agreement
 ),
 
-tallied as (
+-- Few records have more than one citizen to choose from.
+crowded as (
     select
         record_id,
         match_step,
         count(*) filter (verdict = 'link') as linkable
     from judged
     group by record_id, match_step
+    having count(*) > 1
 )
 
 -- One citizen passes: a link. Several pass: a person chooses among them. None passes but some
@@ -173,12 +175,12 @@ select
     judged.match_step,
     judged.number,
     case
-        when judged.verdict = 'link' and tallied.linkable > 1 then 'review'
-        when judged.verdict = 'review' and tallied.linkable > 0 then 'other'
+        when judged.verdict = 'link' and crowded.linkable > 1 then 'review'
+        when judged.verdict = 'review' and crowded.linkable > 0 then 'other'
         else judged.verdict
     end as verdict,
     case
-        when judged.verdict = 'link' and tallied.linkable > 1 then 'several_citizens'
+        when judged.verdict = 'link' and crowded.linkable > 1 then 'several_citizens'
         when judged.verdict = 'link' then 'agrees'
         when judged.verdict = 'review' then 'partial_agreement'
         when judged.may_be_meant then 'somebody_fits_better'
@@ -188,5 +190,5 @@ select
     judged.birth_agreement,
     judged.gender_agreement
 from judged
-inner join tallied
-    on judged.record_id = tallied.record_id and judged.match_step = tallied.match_step
+left join crowded
+    on judged.record_id = crowded.record_id and judged.match_step = crowded.match_step
