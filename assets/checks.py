@@ -16,6 +16,7 @@ from etl.codes import Severity
 from etl.privacy import places
 from etl.settings import Settings
 from etl.warehouse.engine import Warehouse
+from etl.warehouse.run import last_published
 from expectations import SUITES, Rule, Suite, suites
 from expectations.runner import RuleResult, run_suite
 
@@ -53,8 +54,9 @@ def _checks_of(suite: Suite) -> dg.AssetChecksDefinition:
         with doisoat.step(context) as warehouse:
             results = run_suite(warehouse, suite)
             page = _documented(context, warehouse, doisoat.settings, suite, results)
+            published = last_published(warehouse)
         for result in results:
-            yield _shown(suite, result, page)
+            yield _shown(suite, result, page, published)
 
     return validate
 
@@ -66,7 +68,10 @@ def _documented(
     suite: Suite,
     results: list[RuleResult],
 ) -> str | None:
-    """Writes the table's page of the Data Docs and says where it opens; whatever befalls it, what was judged stands."""
+    """Writes the table's page of the Data Docs and says where it opens.
+
+    Whatever befalls the page, what was judged stands.
+    """
     from expectations.docs import write_docs
 
     folder = settings.data_docs.resolve()
@@ -82,7 +87,9 @@ def _documented(
         return None
 
 
-def _shown(suite: Suite, result: RuleResult, page: str | None) -> dg.AssetCheckResult:
+def _shown(
+    suite: Suite, result: RuleResult, page: str | None, published: str | None
+) -> dg.AssetCheckResult:
     """A rule's result as the UI shows it: counts and keys, never a value."""
     rule = result.rule
     return dg.AssetCheckResult(
@@ -96,8 +103,8 @@ def _shown(suite: Suite, result: RuleResult, page: str | None) -> dg.AssetCheckR
             "meaning": rule.why,
             "observed": result.observed,
             "expected": rule.limit,
-            "owner": rule.owner.value,
-            **_to_work_on(suite, result),
+            "owner": rule.owner.words,
+            **_to_work_on(suite, result, published),
             **_standing(result),
             **({"page": dg.MetadataValue.url(page)} if page else {}),
             "rows_checked": result.checked,
@@ -107,16 +114,35 @@ def _shown(suite: Suite, result: RuleResult, page: str | None) -> dg.AssetCheckR
     )
 
 
-def _to_work_on(suite: Suite, result: RuleResult) -> dict[str, str]:
+def _to_work_on(suite: Suite, result: RuleResult, published: str | None) -> dict[str, str]:
     """What a person does next about a failure; nothing where nothing fails."""
     if not result.failed:
         return {}
-    keys = {"record_keys": ", ".join(result.sample)} if result.sample else {}
+    command = f"doisoat triage {suite.table.sql}.{result.rule.name}"
+    rows = {}
+    if result.sample:
+        shown = f"{len(result.sample)} of {result.failed:,}: " if result.failed > 1 else ""
+        rows = {
+            "next (one row)": f"{command} --record {result.sample[0]}",
+            "record_keys": shown + ", ".join(result.sample),
+        }
+    stopped = {} if result.passed else {"publish": _publish(result.rule, published)}
     return {
-        "next": f"doisoat triage {suite.table.sql}.{result.rule.name}",
-        **keys,
+        "next": command,
+        **rows,
+        **stopped,
         "trend": " → ".join(f"{failed:,}" for failed in result.trend),
     }
+
+
+def _publish(rule: Rule, published: str | None) -> str:
+    """What a rule that does not hold means for what leaves tonight."""
+    if not rule.blocking:
+        return "goes on: this check does not stop it"
+    kept = (
+        f"the target is as it was: run {published}" if published else "the target holds no run yet"
+    )
+    return f"stopped by this check, nothing of this run leaves; {kept}"
 
 
 def _standing(result: RuleResult) -> dict[str, dg.MetadataValue]:

@@ -34,7 +34,7 @@ class _Handler(SimpleHTTPRequestHandler):
             return None
         return super().send_head()
 
-    def list_directory(self, path: object) -> None:
+    def list_directory(self, _path: object) -> None:
         """Instead of a listing, where no run has left an index yet."""
         self.send_error(HTTPStatus.NOT_FOUND)
 
@@ -42,7 +42,7 @@ class _Handler(SimpleHTTPRequestHandler):
         self.send_header("Cache-Control", "no-store")  # each run writes the pages anew
         super().end_headers()
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its own name
+    def log_message(self, format: str, *args: object) -> None:
         """Says nothing: the terminal belongs to Dagster's messages."""
 
 

@@ -420,7 +420,7 @@ def triage(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Work down what failed: the rules by severity and age, one rule and its rows, one row."""
+    """Work down what failed: the rules, broken ones first, then one rule's rows, then one row."""
     from etl import triage as work
 
     settings = _settings(context)
@@ -460,11 +460,14 @@ def acknowledge(
     reason: Annotated[str, typer.Option(help="What is being done about it.")],
     days: Annotated[int, typer.Option(min=1, max=366, help="For how long.")] = 30,
 ) -> None:
-    """Note that a failure is known: triage marks it until the note expires; it still counts."""
+    """Note that a failure is known: triage marks it, alerts keep quiet until the note expires."""
     from etl import triage as work
 
     until = work.acknowledge(_settings(context), rule, reason, days)
-    display.console.print(f"{rule} is acknowledged until {until:%Y-%m-%d}; it still counts.")
+    display.console.print(
+        f"{rule} is acknowledged until {until:%Y-%m-%d}: no alert tells of it until then. It "
+        "fails as before, and what it stops stays stopped."
+    )
 
 
 @app.command()
@@ -549,10 +552,7 @@ def ui(
 
     settings = _settings(context)
     _start_demo_server(settings)
-    display.console.print(
-        f"Dagster opens on [bold]http://127.0.0.1:{port}[/] (Ctrl+C ends it). "
-        "Begin with Lineage, or with Runs."
-    )
+    display.show_ui(settings, port)
     raise typer.Exit(serve(settings, port))
 
 

@@ -46,11 +46,25 @@ class Severity(StrEnum):
 
 
 class Owner(StrEnum):
-    """Who can put a mismatch right."""
+    """Who can put a mismatch, or a failed quality rule, right."""
 
     INSURANCE = "insurance"
     POPULATION = "population"
     CITIZEN = "citizen"
+    ENGINEERING = "engineering"
+
+    @property
+    def words(self) -> str:
+        """Who that is, for a person who knows no codes."""
+        return _OWNERS[self]
+
+
+_OWNERS = {
+    Owner.INSURANCE: "the insurance register's office",
+    Owner.POPULATION: "the population register's office (police)",
+    Owner.CITIZEN: "the citizen, asked by the insurance office",
+    Owner.ENGINEERING: "whoever runs doisoat",
+}
 
 
 class Scheme(StrEnum):

@@ -16,12 +16,14 @@ from rich.table import Table
 from rich.text import Text
 
 from etl import codes
+from etl.codes import Owner
 from etl.errors import DoisoatError
 
 if TYPE_CHECKING:
     from etl.alerts.memory import Memory
     from etl.alerts.sending import Sent
     from etl.figures import Figures
+    from etl.settings import Settings
     from etl.understanding import Understood
 
 console = Console()
@@ -147,15 +149,31 @@ def show_runs(runs: Sequence[dict[str, object]]) -> None:
     if not runs:
         console.print("No run yet. Next: [bold]doisoat sync[/], or [bold]doisoat demo[/].")
         return
-    table = _table("Runs", "run", "mode", "started (UTC)", ">checks", ">errors", ">warnings")
+    table = _table("Runs", "run", "started (UTC)", "published", ">checks", ">errors", ">warnings")
+    table.columns[0].no_wrap = True
     for run in runs:
         table.add_row(
             str(run["run_id"]),
-            str(run["mode"]),
-            f"{run['started_at']:%Y-%m-%d %H:%M:%S}",
+            f"{run['started_at']:%Y-%m-%d %H:%M}",
+            "yes" if run["published_at"] else "[red]no[/]",
             *(str(run[name]) for name in ("checks", "errors", "warnings")),
         )
     console.print(table)
+
+
+def show_ui(settings: Settings, port: int) -> None:
+    """Prints where the UI opens, and what of it is switched off."""
+    console.print(
+        f"Dagster opens on [bold]http://127.0.0.1:{port}[/] (Ctrl+C ends it). Begin with Runs; "
+        "Lineage shows what is made of what."
+    )
+    console.print(f"The pages behind its checks: {settings.quality.pages_url}", style="dim")
+    if not settings.schedule.enabled:
+        console.print("No nightly run: [schedule] enabled is false.", style="dim", markup=False)
+    if not settings.alerts.urls:
+        console.print(
+            "Nobody is told of failures: [alerts] names no urls.", style="dim", markup=False
+        )
 
 
 def show_failing_rules(rules: Sequence[Mapping[str, object]]) -> None:
@@ -165,7 +183,7 @@ def show_failing_rules(rules: Sequence[Mapping[str, object]]) -> None:
         return
     roomy = console.width >= _ROOMY
     columns = ("rule", "severity", ">rows", ">new", "since", "owner", "state")
-    shown = range(len(columns)) if roomy else (0, 1, 2, 4)
+    shown = range(len(columns)) if roomy else (0, 2, 4, 6)
     table = _table("What fails", *(columns[i] for i in shown))
     table.columns[0].overflow = "fold"
     table.columns[0].min_width = max(len(str(rule["rule"])) for rule in rules)
@@ -178,7 +196,7 @@ def show_failing_rules(rules: Sequence[Mapping[str, object]]) -> None:
             f"{rule['new_since_last_run']:,}",
             f"{rule['first_seen']:%Y-%m-%d}" if rule["first_seen"] else "-",
             str(rule["owner"]),
-            _state(rule),
+            f"[{style}]{_state(rule)}[/]",
         )
         table.add_row(*(cells[i] for i in shown))
     console.print(table)
@@ -186,11 +204,13 @@ def show_failing_rules(rules: Sequence[Mapping[str, object]]) -> None:
 
 
 def _state(rule: Mapping[str, object]) -> str:
-    if rule["acknowledged_until"]:
-        return f"acknowledged until {rule['acknowledged_until']:%Y-%m-%d}"
     if rule["passed"]:
-        return "within tolerance"
-    return "stops the publish" if rule["blocking"] else "to be corrected"
+        state = "within tolerance" if rule["failed_rows"] else "holds"
+    else:
+        state = "stops the publish" if rule["blocking"] else "to be corrected"
+    if rule["acknowledged_until"]:
+        state += f", known until {rule['acknowledged_until']:%Y-%m-%d}"
+    return state if rule["of_last_run"] else f"{state}, not judged by the last run"
 
 
 _RECORDS_SHOWN = 50
@@ -207,12 +227,12 @@ def show_rule(rule: Mapping[str, object]) -> None:
     weight = f"{rule['severity']}{', stops the publish' if rule['blocking'] else ''}"
     lines = {
         "severity": weight,
-        "state": "holds" if rule["passed"] and not rule["failed_rows"] else _state(rule),
+        "state": _state(rule),
         "observed": rule["observed"],
         "expected": rule["expected"],
-        "since": rule["first_seen"] and f"{rule['first_seen']:%Y-%m-%d %H:%M}",
+        "since": rule["first_seen"] and f"{rule['first_seen']:%Y-%m-%d %H:%M} UTC",
         "known": _known(rule),
-        "owner": rule["owner"],
+        "owner": Owner(str(rule["owner"])).words,
         "meaning": rule["meaning"],
     }
     for name, text in lines.items():
@@ -301,6 +321,7 @@ def show_row(rule: str, record_key: str, row: Mapping[str, object]) -> None:
     for name, value in row.items():
         table.add_row(name, Text("-", "dim") if value is None else Text(visible(str(value))))
     console.print(table)
+    console.print("That you looked is written to ops.access_log, with this key.", style="dim")
 
 
 def show_model(

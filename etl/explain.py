@@ -162,9 +162,10 @@ def _find(warehouse: Warehouse, record_id: str | None, record_key: str | None) -
     )
     if not found:
         raise ConfigError(
-            "The last run knows no such record.",
+            "The last finished run knows no such insurance record.",
             remedy="Give the record id exactly as in the insurance register, or --record-key with "
-            "a key from a log or a check; a new record is known after: doisoat sync",
+            "a key from a check of insurance records (a row of another table is shown by doisoat "
+            "triage RULE --record KEY). A new record is known after: doisoat sync",
         )
     return found[0]
 

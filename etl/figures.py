@@ -87,6 +87,7 @@ def read_runs(settings: Settings, last: int = 20) -> list[dict[str, Any]]:
                 runs.run_id,
                 runs.mode,
                 runs.started_at,
+                runs.published_at,
                 runs.dagster_run_id,
                 count(results.check_name) as checks,
                 count(*) filter (not results.passed and results.severity = 'error') as errors,

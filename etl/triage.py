@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from etl.errors import ConfigError, DoisoatError
+from etl.privacy import owner_only
 from etl.settings import Settings
 from etl.warehouse.access import log_access, who_asks
 from etl.warehouse.engine import Warehouse
@@ -62,6 +63,8 @@ select
     standings.acknowledged_because,
     rules.meaning,
     last_results.observed,
+    -- A run that stopped early has not judged what comes later.
+    last_results.run_id = (select max_by(run_id, started_at) from ops.runs) as of_last_run,
     rules.expected,
     rules.key_sql <> '' as about_rows,
     -- Records of the raw register may be missing from the tables that tell their story.
@@ -239,22 +242,28 @@ def find_rule(warehouse: Warehouse, rule: str) -> Rule:
 
 
 def write_out(rows: Sequence[dict[str, Any]], file: Path) -> None:
-    """Writes rows to a CSV file or an Excel workbook, by the file's ending.
+    """Writes rows to a CSV file or an Excel workbook, by the file's ending; its owner's only.
 
     Raises:
         ConfigError: Another ending, or more rows than a worksheet holds.
     """
-    if file.suffix == ".csv":
-        with file.open("w", newline="", encoding="utf-8-sig") as out:  # Excel wants the mark
-            writer = csv.DictWriter(out, list(rows[0]) if rows else [])
-            writer.writeheader()
-            writer.writerows(rows)
-    elif file.suffix == ".xlsx":
-        _write_excel(rows, file)
-    else:
+    if file.suffix not in (".csv", ".xlsx"):
         raise ConfigError(
             f"{file.name} is neither .csv nor .xlsx.", remedy="Name a file that ends so."
         )
+    with owner_only():
+        file.unlink(missing_ok=True)  # or it would keep its mode
+        if file.suffix == ".xlsx":
+            _write_excel(rows, file)
+        else:
+            _write_csv(rows, file)
+
+
+def _write_csv(rows: Sequence[dict[str, Any]], file: Path) -> None:
+    with file.open("w", newline="", encoding="utf-8-sig") as out:  # Excel wants the mark
+        writer = csv.DictWriter(out, list(rows[0]) if rows else [])
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def _write_excel(rows: Sequence[dict[str, Any]], file: Path) -> None:

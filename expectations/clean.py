@@ -102,22 +102,26 @@ INSURANCE = Suite(
             "A record whose name cannot be read can be found by number only. Correct the names "
             "listed at the source.",
             name="names_are_mostly_readable",
+            owner=Owner.INSURANCE,
         ),
         is_filled(
             "birth_year",
             "A record without a birth date can hardly be verified. Correct the dates listed at "
             "the source.",
             name="birth_dates_are_mostly_readable",
+            owner=Owner.INSURANCE,
         ),
         is_filled(
             "gender",
             "Sex is compared with the population register. Complete it at the source.",
             name="sexes_are_mostly_readable",
+            owner=Owner.INSURANCE,
         ),
         is_filled(
             "province_code",
             "Counts are by province; a code that no table knows is counted as unknown.",
             name="provinces_are_mostly_known",
+            owner=Owner.INSURANCE,
         ),
         is_one_of("gender", ("M", "F"), "Only M and F are compared downstream.", blocking=True),
         is_one_of(
@@ -139,6 +143,7 @@ INSURANCE = Suite(
             "not (compulsory_si or voluntary_si or unemployment_insurance or health_insurance)",
             "A record in no scheme is counted only in the totals. Check the flag columns of the "
             "mapping if there are many.",
+            owner=Owner.INSURANCE,
         ),
     ),
     key="record_key(record_id)",
@@ -153,7 +158,6 @@ POPULATION = Suite(
             "One row per citizen, or a record finds two. A repeat here is a fault of "
             "clean.population: report it.",
             blocking=True,
-            owner=Owner.POPULATION,
         ),
         is_filled(
             "name_key",
@@ -212,24 +216,28 @@ REJECTS = Suite(
             "reason in ('record_id_conflict', 'personal_id_conflict')",
             "Different rows share one key, so none of them could be used. Ask the register's "
             "administrator which is right.",
+            owner=Owner.INSURANCE,
         ),
         never(
             "rows_have_their_key",
             "reason = 'record_id_missing'",
             "Without its key a row can be neither used nor corrected. Ask the register's "
             "administrator how it came about.",
+            owner=Owner.INSURANCE,
         ),
         never(
             "rows_come_once",
             "reason = 'row_repeated'",
             "The same row stands in the register several times; one copy is used. Delete the "
             "others at the source.",
+            owner=Owner.INSURANCE,
         ),
         never(
             "records_have_something_to_compare",
             "reason = 'nothing_to_compare'",
             "Neither a number nor a name with a birth date or an address can be read, so nobody "
             "can be found. Complete the record at the source; the next run takes it.",
+            owner=Owner.INSURANCE,
         ),
         never(
             "personal_numbers_are_understood",

@@ -175,12 +175,14 @@ RECONCILED = Suite(
             "contains(mismatch_codes, 'DECEASED_ACTIVE')",
             "The population register knows them as deceased, yet their record is active. "
             "Provincial stewards end the record or report the death notice as wrong.",
+            owner=Owner.INSURANCE,
         ),
         never(
             "numbers_are_not_shared",
             "contains(mismatch_codes, 'ID_SHARED')",
             "Several differently named people carry one number. Provincial stewards find out "
             "whose it is.",
+            owner=Owner.INSURANCE,
         ),
         never(
             "everybody_is_found",

@@ -4,7 +4,7 @@ Belongs here: the last look at counts before they are published. Does not belong
 itself, whose rows are counted inside the publishing transaction.
 """
 
-from etl.codes import CORRECTION_LABELS, MISMATCH_CODES
+from etl.codes import CORRECTION_LABELS, MISMATCH_CODES, Owner
 from etl.warehouse.statements import TableName
 from expectations.rules import (
     Rule,
@@ -143,6 +143,7 @@ MISMATCH_COUNTS = Suite(
             "In these provinces a mismatch is far more, or far less, frequent than in the last "
             "published runs: a changed form, a new office, or a change of the mapping. Look at "
             "the records of that code and province before anybody works on them.",
+            owner=Owner.INSURANCE,
         ),
         holds(
             "no_code_has_vanished",

@@ -41,7 +41,8 @@ class Rule:
         arguments: Its arguments.
         severity: ``error`` marks the check failed, ``warning`` warns.
         blocking: Whether a failure stops what is downstream, and so the publish.
-        owner: Who can put it right.
+        owner: Who can put it right. Of most rules that are whoever runs doisoat: they hold unless
+            doisoat or its configuration is at fault.
         why: Why it matters and what to do when it fails, for the person who sees it red.
         failing: SQL condition that is true of a failing row, over the table's columns; empty for
             rules about the table as a whole.
@@ -56,7 +57,7 @@ class Rule:
     arguments: dict[str, Any] = field(default_factory=dict)
     severity: Severity = Severity.ERROR
     blocking: bool = False
-    owner: Owner = Owner.INSURANCE
+    owner: Owner = Owner.ENGINEERING
     failing: str = ""
     limit: str = "no row fails"
     seen: str = ""
@@ -154,18 +155,12 @@ def has_fresh_changes(what: str, owner: Owner) -> Rule:
     )
 
 
-# A run whose last suite ran and whose blocking rules all held was published.
 _ROWS_OF_LAST_GOOD = """
     select max_by(checked_rows, checked_at)
     from ops.quality_results
     where
         table_name = '{table}'
-        and run_id in (
-            select run_id
-            from ops.quality_results
-            group by run_id
-            having bool_and(passed or not blocking) and bool_or(table_name = 'publish.coverage')
-        )
+        and run_id in (select run_id from ops.runs where published_at is not null)
 """
 
 

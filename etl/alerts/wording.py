@@ -22,12 +22,6 @@ LISTED = 10
 _RECENT = timedelta(days=1)
 _PUBLISHING = "full_sync"
 
-_OWNERS = {
-    "insurance": "the insurance register's office",
-    "population": "the population register's office",
-    "citizen": "the citizen",
-}
-
 
 def letter(settings: Settings, news: News) -> Letter:
     """Words what people are to be told of one run."""
@@ -142,7 +136,7 @@ def _in_full(settings: Settings, check: CheckReport, ended: datetime) -> str:
         f"  Expected: {check.expected}",
         f"  Since: {_day(settings, check.since) if old else ''}",
         f"  Meaning: {check.meaning}",
-        f"  Owner: {_OWNERS.get(check.owner, check.owner)}",
+        f"  Owner: {check.owner}",
         f"  Next: {check.next}",
     ]
     return "\n".join(line for line in lines if not line.endswith(": "))

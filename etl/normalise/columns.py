@@ -131,15 +131,20 @@ def _joined(tokens: Array, offsets: np.ndarray[Any, Any]) -> Array:
 
 def _settled(raw: Array, rows: _Rows) -> _Rows:
     """The rows that looking up their words left open: by the column, and the last one by one."""
-    for step in (_after_tidying, _after_decoding, _after_care):
-        where = np.flatnonzero(rows.unsettled)
-        if not len(where):
-            break
-        rows = rows.replaced(where, step(raw.take(pa.array(where)), rows.taken(where)))
-    return rows
+    rows = _improved(raw, rows, lambda text, _: _after_tidying(text))
+    rows = _improved(raw, rows, _after_decoding)
+    return _improved(raw, rows, lambda text, _: _after_care(text))
 
 
-def _after_tidying(raw: Array, rows: _Rows) -> _Rows:
+def _improved(raw: Array, rows: _Rows, step: Callable[[Array, _Rows], _Rows]) -> _Rows:
+    """The rows, with what a step makes of those that are still open."""
+    where = np.flatnonzero(rows.unsettled)
+    if not len(where):
+        return rows
+    return rows.replaced(where, step(raw.take(pa.array(where)), rows.taken(where)))
+
+
+def _after_tidying(raw: Array) -> _Rows:
     """Rows looked up again without stray spaces and invisible characters."""
     short = pc.less_equal(pc.utf8_length(raw), names.MAX_PADDED_LENGTH)
     text = pc.if_else(short, raw, "").fill_null("")
@@ -165,7 +170,7 @@ def _after_decoding(raw: Array, rows: _Rows) -> _Rows:
     return rows.replaced(plain, again.taken(plain))
 
 
-def _after_care(raw: Array, rows: _Rows) -> _Rows:
+def _after_care(raw: Array) -> _Rows:
     """Rows understood one by one."""
     resolved = [
         names.resolve_unsettled(text) if text is not None else names.rejected_name("name_missing")

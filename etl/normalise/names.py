@@ -158,9 +158,8 @@ def _foreign(composed: str, lower: str, mask: int) -> Token:
         mask |= _CASE
     if lower.isascii() and key in syllable_keys():
         mask |= UNACCENTED
-    if not _LATIN_LETTERS.fullmatch(lower) or lower in _careful_words():
-        mask |= CLEANING
-    elif len(lower) > 1 and len(set(lower)) == 1:
+    one_letter = len(lower) > 1 and len(set(lower)) == 1
+    if one_letter or not _LATIN_LETTERS.fullmatch(lower) or lower in _careful_words():
         mask |= CLEANING
     elif not (lower.isascii() or _beyond_latin1(lower)):
         mask |= DECODING

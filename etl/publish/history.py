@@ -76,12 +76,18 @@ from publish.mismatch_counts
 where scheme = 'all'
 """
 
+_PUBLISHED = """
+update ops.runs
+set published_at = current_timestamp::timestamp
+where run_id = (select run_id from ops.parameters)
+"""
+
 
 def remember_run(warehouse: Warehouse) -> None:
     """Brings the memory to the state of the run; a second time changes nothing."""
     warehouse.connection.execute("begin")
     try:
-        for statement in (_CLOSE, _OPEN, _FORGET_COUNTS, _COUNTS):
+        for statement in (_CLOSE, _OPEN, _FORGET_COUNTS, _COUNTS, _PUBLISHED):
             warehouse.connection.execute(statement)
         warehouse.connection.execute("commit")
     except BaseException:

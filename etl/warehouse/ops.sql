@@ -6,6 +6,7 @@ create table if not exists ops.runs (
     mode varchar not null,
     started_at timestamp not null
 );
+alter table ops.runs add column if not exists published_at timestamp;
 
 -- Every run proves that nothing was lost; left_side and right_side are row counts.
 create table if not exists ops.ledger (

@@ -131,6 +131,9 @@ def test_a_failed_check_is_three_clicks_from_the_front_page(page: Page, site: Si
     expect(page.get_by_text("Execution history")).to_be_visible()
     expect(page.get_by_text("This is a blocking asset check.")).to_be_visible()
     expect(page.get_by_text(why()).first).to_be_visible()
+    kept = f"the target is as it was: run {site.good.figures.run_id}, published"
+    expect(page.get_by_text(f"nothing of this run leaves; {kept}").first).to_be_visible()
+    expect(page.get_by_text(re.compile("^5 of 1,?[0-9]+: [0-9a-f]{16}, ")).first).to_be_visible()
 
 
 def test_a_checks_page_of_the_data_docs_opens_without_a_network(page: Page, site: Site) -> None:

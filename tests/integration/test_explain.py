@@ -183,7 +183,7 @@ def test_an_unknown_record_is_refused_without_repeating_what_was_typed(
     for arguments in (["Nguyễn Thị Bí Ẩn"], ["--record-key", "0123456789abcdef"]):
         shown = explain(*arguments)
         assert shown.exit_code == 2
-        assert "knows no such record" in shown.errors
+        assert "knows no such insurance record" in shown.errors
         assert arguments[-1] not in shown.output + shown.errors
 
 

@@ -173,7 +173,8 @@ def test_a_known_failure_is_marked_and_still_counts(run: Doisoat, triage: Triage
     assert marked["failed_rows"] == 2
     assert rule not in {found["rule"] for found in triage()}
     shown = run("triage", DEAD).output
-    assert f"acknowledged until {str(marked['acknowledged_until'])[:10]}" in shown
+    assert f"to be corrected, known until {str(marked['acknowledged_until'])[:10]}" in shown
+    assert f"known until {str(marked['acknowledged_until'])[:10]}" in run("triage").output
     assert "Hà Nội at work" in shown
 
 
