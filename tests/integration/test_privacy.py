@@ -36,6 +36,7 @@ from etl.contract import DIFFERENCE_TABLES, HISTORY_TABLES
 from etl.normalise.syllables import unaccent
 from etl.warehouse.run import release_lock, warehouse_between_runs
 from etl.warehouse.statements import TableName
+from tests.receivers import Hook
 from tests.support import (
     Registers,
     Server,
@@ -178,14 +179,20 @@ class Campaign:
 
     Attributes:
         folder: Holds the home, the user's own folder and that of temporary files.
+        hook: Where its alerts go.
         printed: Whatever the commands said, by command.
     """
 
     folder: Path
     pair: Registers
     environment: Mapping[str, str]
+    hook: Hook = field(default_factory=Hook)
     printed: dict[str, str] = field(default_factory=dict)
     exit_codes: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.pair.options["alerts"] = {"urls": [self.hook.url]}
+        self.pair.write()
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -222,7 +229,9 @@ class Campaign:
         self.exit_codes[command] = code
 
     def leaks(self) -> list[str]:
-        """Every canary in what was printed and in the files that may hold none."""
+        """Every canary in what was printed or sent, and in the files that may hold none."""
+        for message in self.hook.messages:
+            self.note("alerts", f"{message.title}\n{message.body}", 0)
         found = [leak for command, said in self.printed.items()
                  for leak in _leaks(f"printed by {command}", said.encode())]  # fmt: skip
         for file in self.files():
@@ -280,9 +289,9 @@ def _killed_and_crashed(make: Make) -> Campaign:
     done = make("crashed")
     process = done.start("sync")
     files = done.folder / ".doisoat" / "warehouse.files"
-    read = [files / f"raw.{register}.parquet" for register in ("insurance", "population")]
-    for _ in range(600):
-        if all(file.exists() for file in read) or process.poll() is not None:
+    # Both registers are read and seen by then.
+    for _ in range(2_000):
+        if any(files.glob("clean.*")) or process.poll() is not None:
             break
         time.sleep(0.1)
     process.send_signal(signal.SIGKILL)
@@ -337,7 +346,7 @@ def campaigns(
             [record(n) for n in range(1, 31)] + _records(),
             [citizen(n) for n in range(1, 31)] + _people(),
             *urls,
-        ).write()
+        )
         return Campaign(folder, pair, command_environment)
 
     plans: list[Callable[[], Campaign]] = [
@@ -349,6 +358,8 @@ def campaigns(
         with ThreadPoolExecutor(2) as pool:
             done = [work.result() for work in [pool.submit(plan) for plan in plans]]
         yield {campaign.folder.name: campaign for campaign in done}
+        for campaign in done:
+            campaign.hook.close()
     finally:
         shutil.rmtree(root, ignore_errors=True)
 
@@ -408,6 +419,10 @@ def test_nothing_that_a_run_leaves_or_prints_holds_a_person(
     assert (".doisoat/charts/run.html" in looked_at) == (name == "good")
     assert (".doisoat/data_docs/publish.reconciled.html" in looked_at) == (name == "good")
     assert list((campaign.folder / "temporary").iterdir()) == []
+    # Who is told, was told.
+    assert ("population.full_name_is_mostly_filled" in campaign.printed.get("alerts", "")) == (
+        name == "broken_off"
+    )
 
 
 def test_what_is_meant_to_be_shared_holds_nobody(campaigns: dict[str, Campaign]) -> None:
@@ -426,7 +441,7 @@ def test_what_is_meant_to_be_shared_holds_nobody(campaigns: dict[str, Campaign])
 
     assert len(failing) > 3
     assert (good.folder / "list.xlsx").stat().st_size > 0
-    assert "knows no such record" in good.printed[f"explain {NUMBERS[0]}"]
+    assert "knows no such insurance record" in good.printed[f"explain {NUMBERS[0]}"]
     good.printed = {command.partition(" ")[0]: said for command, said in good.printed.items()}
     assert good.leaks() == []
 
