@@ -71,7 +71,7 @@ def _documented(
 
     folder = settings.data_docs.resolve()
     try:
-        write_docs(warehouse, suite, results, folder)
+        write_docs(warehouse, suite, results, folder, settings.schedule.timezone)
         return settings.quality.page(suite.table.sql)
     except Exception as error:
         context.log.warning(
