@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import stat
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from html import unescape
@@ -14,8 +15,10 @@ import dagster as dg
 import pytest
 
 from assets.checks import suite_checks
+from assets.pages import pages_served
 from assets.resources import Doisoat
 from etl.codes import Owner, Severity
+from etl.settings import Quality
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.run import Run, release_lock, warehouse_for
 from etl.warehouse.statements import TableName
@@ -23,7 +26,7 @@ from expectations import SUITES, Suite
 from expectations.docs import INDEX, page_file, write_docs
 from expectations.rules import Rule, has_columns, is_filled, is_not_empty, is_one_of, never
 from expectations.runner import RuleResult, run_suite
-from tests.support import Registers, citizen, memory_folder, reconcile, record
+from tests.support import Registers, citizen, free_port, memory_folder, reconcile, record
 
 CANARY = "Canaria"
 RECORDS = 40
@@ -214,6 +217,20 @@ def test_each_page_says_of_which_run_it_is(site: Site) -> None:
         assert f"Of run {run_id} , which began {began} +07." in seen(page)[:200]
 
 
+def test_a_check_of_an_earlier_run_is_not_led_to_the_page_of_a_later_one(site: Site) -> None:
+    pages = Quality(pages_url=f"http://127.0.0.1:{free_port()}")
+    settings = site.registers.settings.model_copy(update={"quality": pages})
+    today = site.warehouse.value("select run_id from ops.parameters")
+    with pages_served(settings):
+        own, later = (
+            urllib.request.urlopen(pages.page("core.links", run), timeout=9).read().decode()  # noqa: S310
+            for run in (str(today), "20200101T000000-earlier")
+        )
+    assert "every_link_leads_to_a_citizen" in own
+    assert "These pages are of a later run" in later
+    assert f"by the run {today}, so" in later
+
+
 def test_no_file_holds_a_value_of_a_row(site: Site) -> None:
     told = {file.name: file.read_text("utf-8") for file in site.folder.iterdir()}
     people = {str(row["full_name"]) for row in site.registers.population}
@@ -296,9 +313,11 @@ def test_each_check_tells_its_page_and_a_page_that_cannot_be_written_stops_nothi
     made = registers()
     made.sync()
     folder = made.settings.data_docs.resolve()
-    for found in _evaluated(made).values():
-        assert found.metadata["page"].value == "http://127.0.0.1:3001/clean.genders.html"
-    assert (folder / "clean.genders.html").is_file()
+    links = {str(found.metadata["page"].value) for found in _evaluated(made).values()}
+    (run_id,) = re.findall(
+        r'name="run" content="(.+)"', (folder / "clean.genders.html").read_text()
+    )
+    assert links == {f"http://127.0.0.1:3001/clean.genders.html?run={run_id}"}
     shutil.rmtree(folder)
     folder.write_text("in the way")
     for found in _evaluated(made).values():
