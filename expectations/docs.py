@@ -222,6 +222,7 @@ def _card(suite: Suite, result: RuleResult, run: _RunShown) -> dict[str, Any]:
     """What a person reads of one expectation: its meaning, how it stands, what to do next."""
     look, group, outcome = _GROUPS[_group(result)]
     rule = result.rule
+    open_matter = result.failed or not result.passed
     return {
         "look": look,
         "group": group,
@@ -236,7 +237,7 @@ def _card(suite: Suite, result: RuleResult, run: _RunShown) -> dict[str, Any]:
             "Owner": _OWNERS[rule.owner],
             **_standing(result, run),
         },
-        "command": f"doisoat triage {suite.table.sql}.{rule.name}" if result.failed else "",
+        "command": f"doisoat triage {suite.table.sql}.{rule.name}" if open_matter else "",
     }
 
 
@@ -245,7 +246,7 @@ def _observed(result: RuleResult) -> str:
     evidence, rule = result.evidence, result.rule
     if evidence.exception_info["raised_exception"] or rule.seen:
         return result.observed
-    if rule.failing:
+    if rule.failing and (result.failed or result.passed):
         return _rows_that_fail(result)
     if "unexpected_rows_query" in rule.arguments:  # its count says nothing: of the table as a whole
         return "holds" if result.passed else "does not hold"
