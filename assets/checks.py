@@ -76,8 +76,8 @@ def _documented(
 
     folder = settings.data_docs.resolve()
     try:
-        write_docs(warehouse, suite, results, folder)
-        return settings.quality.page(suite.table.sql)
+        run_id = write_docs(warehouse, suite, results, folder, settings.schedule.timezone)
+        return settings.quality.page(suite.table.sql, run_id)
     except Exception as error:
         context.log.warning(
             f"The Data Docs of {suite.table.sql} were not written: {type(error).__name__} at "

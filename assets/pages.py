@@ -1,22 +1,51 @@
 """The Data Docs over HTTP, beside the UI: a browser opens no file from a page of a server.
 
-Belongs here: handing out the pages as they are, on the loopback address. Does not belong here:
-what they say (``expectations/docs.py``).
+Belongs here: handing out the pages as they are, on the loopback address, and saying so where a
+check of an earlier run asks for its own. Does not belong here: what they say
+(``expectations/docs.py``, which is not imported: it loads Great Expectations).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from html import escape, unescape
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
+from pathlib import Path
 from threading import Thread
 from typing import BinaryIO
+from urllib.parse import parse_qs, quote
 
 from etl import display
 from etl.settings import Settings
+
+_RUN = re.compile(r'<meta name="run" content="([^"]*)">')
+"""Where a page says which run it is of."""
+
+_HEAD = 2_000
+"""Characters of a page within which it does."""
+
+_OF_A_LATER_RUN = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width">
+<title>{page}: of a later run</title>
+<style>
+body {{ max-width: 40rem; margin: 2rem auto; padding: 0 1rem; font: 15px/1.5 system-ui, sans-serif;
+overflow-wrap: anywhere; }}
+</style>
+<h1>These pages are of a later run</h1>
+<p>The check that led here is of the run {asked}. The page of its table has been written anew since,
+by the run {there}, so it may say otherwise.</p>
+<p>What the check saw stands in the check itself.</p>
+<p><a href="{link}">Open {page} as it is today</a></p>
+</html>
+"""
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -28,11 +57,27 @@ class _Handler(SimpleHTTPRequestHandler):
     )
 
     def send_head(self) -> BytesIO | BinaryIO | None:
-        name = self.path.partition("?")[0]
+        name, _, query = self.path.partition("?")
         if name != "/" and not name.endswith(".html"):
             self.send_error(HTTPStatus.NOT_FOUND)
             return None
-        return super().send_head()
+        page = Path(self.translate_path(self.path))
+        of_run = parse_qs(query).get("run", [])
+        there = _run_of(page) if of_run else None
+        if there is None or there == of_run[0]:
+            return super().send_head()
+        return self._of_a_later_run(page.name, of_run[0], there)
+
+    def _of_a_later_run(self, page: str, asked: str, there: str) -> BytesIO:
+        """Says that the page is not what the check saw; a link of the check led here."""
+        known = {"page": page, "asked": asked, "there": there, "link": f"./{quote(page)}"}
+        text = _OF_A_LATER_RUN.format_map({name: escape(value) for name, value in known.items()})
+        body = text.encode("utf-8", "replace")
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        return BytesIO(body)
 
     def list_directory(self, _path: object) -> None:
         """Instead of a listing, where no run has left an index yet."""
@@ -44,6 +89,16 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Says nothing: the terminal belongs to Dagster's messages."""
+
+
+def _run_of(page: Path) -> str | None:
+    """The run that a page is of: empty where it does not say, None where there is no page."""
+    try:
+        with page.open(encoding="utf-8") as text:
+            found = _RUN.search(text.read(_HEAD))
+    except OSError:
+        return None
+    return unescape(found.group(1)) if found else ""
 
 
 @contextmanager

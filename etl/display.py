@@ -261,19 +261,18 @@ def show_failing_records(
     if not records:
         console.print(f"[green]No row fails {name}[/] (or none of that province or employer).")
         return
-    columns = [column for column in records[0] if column not in ("first_run", "last_run")]
+    told = {column for record in records for column, value in record.items() if value is not None}
+    columns = [c for c in records[0] if c in told and c not in ("first_run", "last_run")]
     table = _table(f"{len(records):,} rows fail {name}", *columns)
     for record in records[:_RECORDS_SHOWN]:
         table.add_row(*(_cell(record[column]) for column in columns))
     console.print(table)
     if len(records) > _RECORDS_SHOWN:
-        console.print(
-            f"{len(records) - _RECORDS_SHOWN:,} more: --out FILE.csv (or .xlsx) writes them all."
-        )
+        console.print(f"{len(records) - _RECORDS_SHOWN:,} more.")
     story = ", [bold]doisoat explain --record-key KEY[/] a record's whole story"
     console.print(
         f"Next: [bold]doisoat triage {name} --record KEY[/] shows one row's values"
-        f"{story if rule['explained'] else ''}."
+        f"{story if rule['explained'] else ''}; [bold]--out FILE.csv[/] or .xlsx writes the list."
     )
 
 

@@ -12,7 +12,7 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from pydantic import (
     BaseModel,
@@ -192,9 +192,9 @@ class Quality(_Strict):
     thresholds: Path | None = None
     pages_url: str = Field(default="http://127.0.0.1:3001", pattern=r"^https?://\S+$")
 
-    def page(self, table: str) -> str:
-        """Where the Data Docs of a table open."""
-        return f"{self.pages_url.rstrip('/')}/{table}.html"
+    def page(self, table: str, run_id: str) -> str:
+        """Where the Data Docs of a table open; the run tells a page that is of a later one."""
+        return f"{self.pages_url.rstrip('/')}/{table}.html?{urlencode({'run': run_id})}"
 
     @field_validator("pages_url")
     @classmethod

@@ -1,32 +1,37 @@
 """Data Docs of the last run: an index and one page per table, for a browser, without any value.
 
-Belongs here: laying out what was judged. Great Expectations' own renderers make the tables of a
-page; the frame is ours, because theirs fetches styles, scripts and pictures from the internet, and
-these pages must open on a machine that has none. Great Expectations is loaded with this module, so
-import it where a page is written. Does not belong here: judging (``runner.py``), which lets nothing
-of a row come this far.
+Belongs here: laying out what was judged, for a person who mends it: what fails first, its meaning
+before its SQL. Great Expectations' own words stand below each expectation, folded; the frame is
+ours, because theirs fetches styles, scripts and pictures from the internet, and these pages must
+open on a machine that has none. Great Expectations is loaded with this module, so import it where
+a page is written. Does not belong here: judging (``runner.py``), which lets nothing of a row come
+this far, and handing out the pages (``assets/pages.py``).
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
-from great_expectations.render.components import RenderedDocumentContent
-from great_expectations.render.renderer.content_block import validation_results_table_content_block
-from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
+from great_expectations.core import ExpectationValidationResult
+from great_expectations.render.components import RenderedDocumentContent, RenderedSectionContent
+from great_expectations.render.renderer.content_block.validation_results_table_content_block import (  # noqa: E501
+    ValidationResultsTableContentBlockRenderer,
+)
 from great_expectations.render.view.view import DefaultJinjaPageView
 
 from etl.codes import Severity
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.statements import TableName
-from expectations.rules import Suite
+from expectations.rules import Rule, Suite
 from expectations.runner import RuleResult
 
 INDEX = "index.html"
@@ -35,6 +40,8 @@ _TEMPLATES = files(__package__).joinpath("templates")
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """The Content-Security-Policy of the pages: no script, nothing fetched."""
+
+_RUN = "select run_id, started_at from ops.parameters"
 
 # A step that was tried again has judged its table twice.
 _TABLES_OF_RUN = """
@@ -58,14 +65,32 @@ order by stopped desc, errors > 0 desc, warnings > 0 desc, min(checked_at), tabl
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _RunShown:
+    """The run that a page is of, as its first lines name it."""
+
+    run_id: str
+    started: datetime
+    zone: ZoneInfo
+
+    @property
+    def began(self) -> str:
+        """When it began, for people."""
+        return self.at(self.started)
+
+    def at(self, moment: datetime) -> str:
+        """Writes a time as those who read the page count it."""
+        return f"{moment.astimezone(self.zone):%Y-%m-%d %H:%M %Z}"
+
+
 def page_file(folder: Path, table: TableName) -> Path:
     """Returns the page of a table."""
     return folder / f"{table.sql}.html"
 
 
 def write_docs(
-    warehouse: Warehouse, suite: Suite, results: Iterable[RuleResult], folder: Path
-) -> Path:
+    warehouse: Warehouse, suite: Suite, results: Iterable[RuleResult], folder: Path, timezone: str
+) -> str:
     """Writes the page of a table and brings the index up to date.
 
     Pages of tables that this run has not judged are deleted: what is there is one run's.
@@ -75,21 +100,27 @@ def write_docs(
         suite: The suite of the table.
         results: What came of it.
         folder: Where the pages are.
+        timezone: IANA name of the time zone of those who read them.
 
     Returns:
-        The table's page.
+        The run that the pages now are of; links name it, because the next run overwrites them.
 
     Raises:
         OSError: A page cannot be written.
     """
-    run_id = str(warehouse.value("select run_id from ops.parameters"))
+    run = _shown_run(warehouse, ZoneInfo(timezone))
     tables = warehouse.rows(_TABLES_OF_RUN, {"error": Severity.ERROR.value})
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    page = page_file(folder, suite.table)
-    _put(page, _page(suite, list(results), run_id))
-    _put(folder / INDEX, _index(tables, run_id))
+    _put(page_file(folder, suite.table), _page(suite, list(results), run))
+    _put(folder / INDEX, _index(tables, run))
     _forget(folder, {INDEX, *(f"{row['table']}.html" for row in tables)})
-    return page
+    return run.run_id
+
+
+def _shown_run(warehouse: Warehouse, zone: ZoneInfo) -> _RunShown:
+    rows: list[dict[str, Any]] = warehouse.rows(_RUN)
+    (run,) = rows
+    return _RunShown(run["run_id"], run["started_at"].replace(tzinfo=UTC), zone)
 
 
 _OURS = (".html", ".new")
@@ -112,83 +143,180 @@ def _forget(folder: Path, kept: set[str]) -> None:
             file.unlink()
 
 
-def _page(suite: Suite, results: list[RuleResult], run_id: str) -> str:
-    """Renders a table's page: its statistics, then each expectation by column."""
-    held = sum(result.passed for result in results)
-    outcome = ExpectationSuiteValidationResult(
-        success=held == len(results),
-        results=[_for_page(result) for result in results],
-        suite_name=suite.table.sql,
-        statistics={
-            "evaluated_expectations": len(results),
-            "successful_expectations": held,
-            "unsuccessful_expectations": len(results) - held,
-            "success_percent": 100 * held / len(results) if results else None,
-        },
-    )
-    document = ValidationResultsPageRenderer(_SECTIONS).render(outcome)
-    # Of the overview only the statistics: its head links to a page that is not made here.
-    document.sections[0].content_blocks = document.sections[0].content_blocks[1:2]
+# --- the page of a table --------------------------------------------------------------------------
+
+_ERROR, _WARNING, _TOLERATED, _HOLDS = range(4)
+
+_GROUPS = {
+    _ERROR: ("failed", "Errors", "fails"),
+    _WARNING: ("warned", "Warnings", "warns"),
+    _TOLERATED: ("tolerated", "Within tolerance", "holds within its tolerance"),
+    _HOLDS: ("held", "What holds", "holds"),
+}
+"""Look, heading, and outcome of each group of expectations, in the order of a page."""
+
+_LISTS = {"column_list": "Columns", "value_set": "Allowed words"}
+"""Arguments of rules that are lists: of columns, or of a vocabulary of ``etl/codes.py``."""
+
+
+def _page(suite: Suite, results: list[RuleResult], run: _RunShown) -> str:
+    """Renders a table's page: what fails, what nearly does, what holds."""
+    ordered = sorted(results, key=lambda result: (_group(result), not result.rule.blocking))
+    groups = [_group(result) for result in results]
+    stopped = any(result.rule.blocking and not result.passed for result in results)
     return _framed(
-        document,
+        RenderedDocumentContent(sections=[_own_words(result.evidence) for result in ordered]),
         "doisoat_page.j2",
         title=suite.table.sql,
-        run_id=run_id,
-        rows=max((result.checked for result in results), default=0),
-        rules=len(results),
-        failing=[result.rule.name for result in results if not result.passed],
+        run=run,
+        cards=[_card(suite, result, run) for result in ordered],
+        summary=_summary(results, groups, stopped),
+        **_verdict(stopped, groups.count(_ERROR), groups.count(_WARNING)),
     )
 
 
-def _for_page(result: RuleResult) -> ExpectationValidationResult:
-    """Returns a rule's result with what our rules know beside it."""
+def _group(result: RuleResult) -> int:
+    if not result.passed:
+        return _ERROR if result.rule.severity is Severity.ERROR else _WARNING
+    return _TOLERATED if result.failed else _HOLDS
+
+
+def _verdict(stopped: bool, errors: int, warnings: int) -> dict[str, str]:
+    """The headline of a page: its look, and the same in words."""
+    if stopped:
+        return {"look": "failed", "words": "The publish was stopped"}
+    if errors:
+        return {"look": "failed", "words": "Errors, which do not stop the publish"}
+    if warnings:
+        return {"look": "warned", "words": "Warnings, which do not stop the publish"}
+    return {"look": "held", "words": "Every expectation holds"}
+
+
+def _summary(results: list[RuleResult], groups: list[int], stopped: bool) -> str:
+    rows = max((result.checked for result in results), default=0)
+    fail, warn, tolerated = map(groups.count, (_ERROR, _WARNING, _TOLERATED))
+    within = f" ({tolerated} within tolerance)" if tolerated else ""
+    return (
+        f"{_many(rows, 'row was', 'rows were')} checked; of "
+        f"{_many(len(results), 'expectation', 'expectations')} "
+        f"{_do(len(results) - fail - warn, 'hold')}{within}, {_do(fail, 'fail')} and "
+        f"{_do(warn, 'warn')}; this table {'stopped' if stopped else 'did not stop'} the publish."
+    )
+
+
+def _many(count: int, one: str, more: str) -> str:
+    return f"{count:,} {one if count == 1 else more}"
+
+
+def _do(count: int, verb: str) -> str:
+    return f"{count or 'none'} {verb}{'s' if count < 2 else ''}"
+
+
+def _card(suite: Suite, result: RuleResult, run: _RunShown) -> dict[str, Any]:
+    """What a person reads of one expectation: its meaning, how it stands, what to do next."""
+    look, group, outcome = _GROUPS[_group(result)]
+    rule = result.rule
+    open_matter = result.failed or not result.passed
+    return {
+        "look": look,
+        "group": group,
+        "outcome": outcome,
+        "name": rule.name,
+        "meaning": rule.why,
+        "facts": {
+            "Observed": _observed(result),
+            "Expected": rule.limit,
+            **_listed(rule),
+            "Severity": _weight(rule),
+            "Owner": rule.owner.words,
+            **_standing(result, run),
+        },
+        "command": f"doisoat triage {suite.table.sql}.{rule.name}" if open_matter else "",
+    }
+
+
+def _observed(result: RuleResult) -> str:
+    """Words what was seen: rows that fail where the rule is about rows."""
     evidence, rule = result.evidence, result.rule
-    counted = result.failed and result.checked  # an empty table may fail as a whole
-    share = f" ({result.failed / result.checked:.2%})" if counted else ""
-    return ExpectationValidationResult(
+    if evidence.exception_info["raised_exception"] or rule.seen:
+        return result.observed
+    if rule.failing and (result.failed or result.passed):
+        return _rows_that_fail(result)
+    if "unexpected_rows_query" in rule.arguments:  # its count says nothing: of the table as a whole
+        return "holds" if result.passed else "does not hold"
+    seen = evidence.result.get("observed_value")
+    if isinstance(seen, int):
+        return _many(seen, "row", "rows")
+    if isinstance(seen, list) and not result.passed:
+        return f"{result.observed}: {', '.join(map(str, seen))}"
+    return result.observed
+
+
+def _rows_that_fail(result: RuleResult) -> str:
+    if not result.failed:
+        return "no row fails"
+    share = f" ({result.failed / result.checked:.2%})" if result.checked else ""
+    return f"{result.failed:,} of {_many(result.checked, 'row', 'rows')} fail{share}"
+
+
+def _listed(rule: Rule) -> dict[str, str]:
+    return {
+        term: ", ".join(map(str, rule.arguments[name]))
+        for name, term in _LISTS.items()
+        if name in rule.arguments
+    }
+
+
+def _weight(rule: Rule) -> str:
+    stops = "stops" if rule.blocking else "does not stop"
+    return f"{rule.severity.value}; a failure {stops} the publish"
+
+
+def _standing(result: RuleResult, run: _RunShown) -> dict[str, str]:
+    found = result.standing
+    if found is None:
+        return {}
+    known = found.acknowledged_until
+    return {
+        "Failing since": run.at(found.since),
+        **({"Acknowledged until": run.at(known)} if known else {}),
+    }
+
+
+def _own_words(evidence: ExpectationValidationResult) -> RenderedSectionContent:
+    """Great Expectations' own rendering of one expectation."""
+    result = dict(evidence.result)
+    if isinstance(result.get("observed_value"), list):
+        # Theirs would be a list as Python writes it, and unescaped.
+        result["observed_value"] = escape(", ".join(map(str, result["observed_value"])))
+    told = ExpectationValidationResult(
         success=evidence.success,
-        result=evidence.result,
+        result=result,
         exception_info=evidence.exception_info,
         expectation_config=evidence.expectation_config,
-        meta={
-            "Rows that fail": f"{result.failed:,}{share}" if rule.failing else "not about rows",
-            "Check": rule.name,
-            "Severity": f"{rule.severity.value}{', stops the publish' if rule.blocking else ''}",
-            "Expected": rule.limit,
-            "Meaning": rule.why,
-        },
     )
+    table = ValidationResultsTableContentBlockRenderer.render([told])
+    return RenderedSectionContent(content_blocks=[table])
 
 
-class Expectations(
-    validation_results_table_content_block.ValidationResultsTableContentBlockRenderer
-):
-    """Great Expectations' table of expectations, with a column for each thing in their meta."""
-
-    @classmethod
-    def _process_content_block(
-        cls, content_block: Any, has_failed_evr: bool | None, render_object: Any = None
-    ) -> None:
-        super()._process_content_block(content_block, has_failed_evr, render_object)
-        content_block.header_row += list(render_object[0].meta)
-        for row, result in zip(content_block.table, render_object, strict=True):
-            row += [escape(text) for text in result.meta.values()]  # the templates do not
+# --- the index ------------------------------------------------------------------------------------
 
 
-_SECTIONS = {
-    "class_name": "ValidationResultsColumnSectionRenderer",
-    "table_renderer": {"module_name": __name__, "class_name": Expectations.__name__},
-}
-"""Which classes lay out a page's sections, as Great Expectations is told."""
-
-
-def _index(tables: list[dict[str, Any]], run_id: str) -> str:
+def _index(tables: list[dict[str, Any]], run: _RunShown) -> str:
+    failing = sum(bool(row["errors"] or row["warnings"]) for row in tables)
+    judged = _many(len(tables), "table was", "tables were")
     return _framed(
         RenderedDocumentContent(sections=[]),
         "doisoat_index.j2",
+        title="Data Docs of the last run",
+        run=run,
         tables=tables,
-        run_id=run_id,
-        failing=sum(bool(row["errors"] or row["warnings"]) for row in tables),
+        summary=f"{judged} judged; in {failing or 'none'} of them something does not hold.",
+        **_verdict(
+            any(row["stopped"] for row in tables),
+            sum(row["errors"] for row in tables),
+            sum(row["warnings"] for row in tables),
+        ),
     )
 
 

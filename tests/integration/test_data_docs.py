@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import stat
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from html import unescape
@@ -14,16 +15,18 @@ import dagster as dg
 import pytest
 
 from assets.checks import suite_checks
+from assets.pages import pages_served
 from assets.resources import Doisoat
-from etl.codes import Owner
+from etl.codes import Owner, Severity
+from etl.settings import Quality
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.run import Run, release_lock, warehouse_for
 from etl.warehouse.statements import TableName
 from expectations import SUITES, Suite
 from expectations.docs import INDEX, page_file, write_docs
-from expectations.rules import is_not_empty, never
-from expectations.runner import run_suite
-from tests.support import Registers, citizen, memory_folder, reconcile, record
+from expectations.rules import Rule, has_columns, is_filled, is_not_empty, is_one_of, never
+from expectations.runner import RuleResult, run_suite
+from tests.support import Registers, citizen, free_port, memory_folder, reconcile, record
 
 CANARY = "Canaria"
 RECORDS = 40
@@ -37,6 +40,17 @@ insert into core.mismatches (record_id, code) values ('{CANARY}', '{CANARY} code
 """
 """Values in rows that fail rules of several kinds: uniqueness, vocabularies, queries."""
 
+TIMEZONE = "Asia/Ho_Chi_Minh"
+FOLDED = re.compile(r"<details>.*?</details>", re.DOTALL)
+
+# Rules that come out in each way, on a table that has rows.
+STOPS = never("nobody_is_there", "true", "Nobody <b> may be there.", blocking=True)
+FAILS = never("nobody_is_here", "record_id is not null", "Nobody may be here.")
+WARNS = never("nobody_waits", "record_id is not null", "Who waits?", severity=Severity.WARNING)
+HOLDS = is_filled("record_id", "A record has its key.")
+_KNOWN = is_one_of("status", ("MISMATCH", "NOT_FOUND", "VERIFIED"), "Statuses are three.")
+TOLERATES = replace(_KNOWN, arguments=_KNOWN.arguments | {"mostly": 0.5})
+
 
 @dataclass
 class Site:
@@ -47,14 +61,29 @@ class Site:
     folder: Path
 
     def judge(self, suite: Suite) -> Path:
-        results = run_suite(self.warehouse, suite)
-        return write_docs(self.warehouse, suite, results, self.folder)
+        return self.write(suite, run_suite(self.warehouse, suite))
+
+    def write(self, suite: Suite, results: list[RuleResult]) -> Path:
+        write_docs(self.warehouse, suite, results, self.folder, TIMEZONE)
+        return page_file(self.folder, suite.table)
+
+    def judge_by(self, *rules: Rule, table: str = "core.reconciled") -> str:
+        """Judges a table by other rules than its own, and returns its page."""
+        own = next(suite for suite in SUITES if suite.table.sql == table)
+        try:
+            return self.judge(replace(own, rules=rules)).read_text("utf-8")
+        finally:
+            self.judge(own)
 
     def text(self, table: str) -> str:
         """What a reader sees of a page."""
-        page = page_file(self.folder, TableName.parse(table)).read_text("utf-8")
-        body = page.split("</head>", 1)[1]
-        return " ".join(unescape(re.sub(r"<[^>]*>", " ", body)).split())
+        return seen(page_file(self.folder, TableName.parse(table)).read_text("utf-8"))
+
+
+def seen(page: str) -> str:
+    """What a reader sees of a page before anything is unfolded."""
+    body = FOLDED.sub("", page.split("</head>", 1)[1])
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", body)).split())
 
 
 @pytest.fixture(scope="module")
@@ -88,17 +117,118 @@ def test_the_index_lists_every_table_and_leads_to_its_page(site: Site) -> None:
     assert "core.links" in index.split("holds</span>", 1)[0]  # what fails leads
 
 
-def test_a_page_says_how_many_rows_fail_and_which_check_that_is(site: Site) -> None:
+def test_a_page_says_how_many_rows_fail_and_what_to_type(site: Site) -> None:
     verdicts, links = site.text("core.reconciled"), site.text("core.links")
 
-    assert re.search(r"2 \(5\.00%\) record_id_is_unique error, stops the publish", verdicts)
-    assert f"2 unexpected values found. 5% of {RECORDS} total rows." in verdicts
-    assert "1 (2.50%) status_is_known" in verdicts
-    assert "2 (5.00%) match_step_is_known" in links
-    assert "1 (2.50%) every_link_leads_to_a_citizen" in links
-    assert "select personal_id from clean.population" in links
-    assert "3 of 7 expectations do not hold" in verdicts
-    assert f"{RECORDS} (100.00%) hash_is_complete" in site.text("publish.reconciled")
+    assert re.search(
+        r"fails record_id_is_unique .*? Observed 2 of 40 rows fail \(5\.00%\) Expected no row "
+        r"fails Severity error; a failure stops the publish Owner whoever runs doisoat "
+        r"Failing since \d{4}-\d\d-\d\d \d\d:\d\d \+07 "
+        r"Next doisoat triage core\.reconciled\.record_id_is_unique ",
+        verdicts,
+    )
+    assert "Observed 1 of 40 rows fail (2.50%)" in verdicts
+    assert "Next doisoat triage core.links.every_link_leads_to_a_citizen" in links
+    assert f"Observed {RECORDS} of {RECORDS} rows fail (100.00%)" in site.text("publish.reconciled")
+    assert "Next" not in site.text("clean.genders")
+
+
+def test_an_expectation_leads_with_its_meaning_and_folds_its_sql_away(site: Site) -> None:
+    for suite in SUITES:
+        page = page_file(site.folder, suite.table).read_text("utf-8")
+        text = seen(page)
+        for rule in suite.rules:
+            assert f"{rule.name} {rule.why} Observed" in text
+        assert not re.search(r"select |unexpected rows|[\[(]'|\{batch\}", text, re.IGNORECASE), text
+        assert page.count("<details>") == page.count("<details") == len(suite.rules)
+    links = page_file(site.folder, TableName("core", "links")).read_text("utf-8")
+    folded = " ".join(FOLDED.findall(links))
+    assert "select personal_id from clean.population" in folded
+
+
+def test_what_fails_stands_first(site: Site) -> None:
+    text = seen(site.judge_by(HOLDS, TOLERATES, WARNS, FAILS, STOPS))
+
+    rules = (STOPS, FAILS, WARNS, TOLERATES, HOLDS)
+    assert sorted((rule.name for rule in rules), key=text.index) == [rule.name for rule in rules]
+    assert re.search(r"Errors fails .* fails .* Warnings warns .* Within tolerance holds", text)
+    assert "What holds holds record_id_is_filled A record has its key. Observed no row" in text
+
+
+@pytest.mark.parametrize(
+    ("rules", "look", "words", "summary"),
+    [
+        (
+            (HOLDS, STOPS, WARNS),
+            "failed",
+            "The publish was stopped",
+            "of 3 expectations 1 holds, 1 fails and 1 warns; this table stopped the publish.",
+        ),
+        (
+            (HOLDS, FAILS),
+            "failed",
+            "Errors, which do not stop the publish",
+            "of 2 expectations 1 holds, 1 fails and none warns; this table did not stop the",
+        ),
+        (
+            (HOLDS, TOLERATES, WARNS),
+            "warned",
+            "Warnings, which do not stop the publish",
+            "of 3 expectations 2 hold (1 within tolerance), none fails and 1 warns; this table did",
+        ),
+        ((HOLDS,), "held", "Every expectation holds", "of 1 expectation 1 holds, none fails and"),
+    ],
+)
+def test_a_page_says_in_words_and_by_its_look_how_grave_it_is(
+    site: Site, rules: tuple[Rule, ...], look: str, words: str, summary: str
+) -> None:
+    page = site.judge_by(*rules)
+    assert re.findall(r'class="verdict (\w+)"', page) == [look]
+    assert f"{words} {RECORDS} rows were checked; {summary}" in seen(page)
+
+
+def test_lists_are_words_with_commas_between(site: Site) -> None:
+    agreed = is_one_of("status", ("one", "two"), "Statuses are two.")
+    text = seen(site.judge_by(has_columns("record_id", "stat<us"), agreed))
+
+    assert "Columns record_id, stat<us " in text
+    assert "Allowed words one, two " in text
+    assert re.search(r"Observed \d+ columns: record_id, [a-z_]+, ", text)
+
+
+def test_a_page_tells_that_a_failure_is_known_and_until_when(site: Site) -> None:
+    connection = site.warehouse.connection
+    connection.execute(
+        "insert into ops.acknowledgements values ('core.reconciled', $name, 'lan', 'asked', "
+        "'2026-01-01', '2999-12-30 20:00')",
+        {"name": WARNS.name},
+    )
+    text = seen(site.judge_by(WARNS))
+    connection.execute("delete from ops.acknowledgements")
+    assert "Acknowledged until 2999-12-31 03:00 +07" in text  # kept in UTC
+
+
+def test_each_page_says_of_which_run_it_is(site: Site) -> None:
+    run = "select run_id, strftime(started_at + interval 7 hours, '%Y-%m-%d %H:%M') from "
+    run_id, began = site.warehouse.connection.execute(f"{run} ops.parameters").fetchone() or ()
+    for file in site.folder.iterdir():
+        page = file.read_text("utf-8")
+        assert f'<meta name="run" content="{run_id}">' in page
+        assert f"Of run {run_id} , which began {began} +07." in seen(page)[:200]
+
+
+def test_a_check_of_an_earlier_run_is_not_led_to_the_page_of_a_later_one(site: Site) -> None:
+    pages = Quality(pages_url=f"http://127.0.0.1:{free_port()}")
+    settings = site.registers.settings.model_copy(update={"quality": pages})
+    today = site.warehouse.value("select run_id from ops.parameters")
+    with pages_served(settings):
+        own, later = (
+            urllib.request.urlopen(pages.page("core.links", run), timeout=9).read().decode()  # noqa: S310
+            for run in (str(today), "20200101T000000-earlier")
+        )
+    assert "every_link_leads_to_a_citizen" in own
+    assert "These pages are of a later run" in later
+    assert f"by the run {today}, so" in later
 
 
 def test_no_file_holds_a_value_of_a_row(site: Site) -> None:
@@ -116,10 +246,11 @@ def test_an_error_that_quotes_a_value_is_told_without_its_words(site: Site) -> N
     suite = Suite(TableName("core", "mismatches"), (replace(quoting, failing=""),))
     (result,) = run_suite(site.warehouse, suite)
 
-    page = write_docs(site.warehouse, suite, [result], site.folder).read_text("utf-8")
+    page = site.write(suite, [result]).read_text("utf-8")
     site.judge(next(s for s in SUITES if s.table == suite.table))
 
     assert result.observed == "could not be evaluated"
+    assert "Observed could not be evaluated" in seen(page)
     assert "numbers_convert" in page
     assert "withheld" in page
     assert CANARY not in page
@@ -128,9 +259,10 @@ def test_an_error_that_quotes_a_value_is_told_without_its_words(site: Site) -> N
 def test_an_empty_table_that_fails_as_a_whole_has_its_page(site: Site) -> None:
     table = TableName("core", "card_conflicts")
     assert not site.warehouse.count(table)
-    page = site.judge(Suite(table, (is_not_empty("rows", Owner.INSURANCE),)))
-    assert "1 of 1 expectations does not hold: is_not_empty" in page.read_text("utf-8")
-    site.judge(next(suite for suite in SUITES if suite.table == table))
+    text = seen(site.judge_by(is_not_empty("rows", Owner.INSURANCE), table=table.sql))
+    assert "0 rows were checked; of 1 expectation none holds, 1 fails and none warns" in text
+    assert "Observed 0 rows Expected at least one row" in text
+    assert "Next doisoat triage core.card_conflicts.is_not_empty" in text
 
 
 def test_the_pages_fetch_nothing_and_every_link_leads_somewhere(site: Site) -> None:
@@ -157,7 +289,7 @@ def test_another_run_leaves_nothing_of_the_last_one(site: Site) -> None:
 
     left = {file.name for file in site.folder.iterdir()}
     assert left == {INDEX, *(f"{suite.table.sql}.html" for suite in raw)}
-    assert "Run another" in (site.folder / INDEX).read_text("utf-8")
+    assert "Of run another ," in seen((site.folder / INDEX).read_text("utf-8"))
 
 
 # --- in the UI ------------------------------------------------------------------------------------
@@ -181,9 +313,11 @@ def test_each_check_tells_its_page_and_a_page_that_cannot_be_written_stops_nothi
     made = registers()
     made.sync()
     folder = made.settings.data_docs.resolve()
-    for found in _evaluated(made).values():
-        assert found.metadata["page"].value == "http://127.0.0.1:3001/clean.genders.html"
-    assert (folder / "clean.genders.html").is_file()
+    links = {str(found.metadata["page"].value) for found in _evaluated(made).values()}
+    (run_id,) = re.findall(
+        r'name="run" content="(.+)"', (folder / "clean.genders.html").read_text()
+    )
+    assert links == {f"http://127.0.0.1:3001/clean.genders.html?run={run_id}"}
     shutil.rmtree(folder)
     folder.write_text("in the way")
     for found in _evaluated(made).values():
