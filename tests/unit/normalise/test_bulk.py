@@ -61,6 +61,24 @@ def test_any_column_of_strings_gives_what_each_string_gives(values):
     assert normalise_names(pa.array(values, pa.string())).to_pylist() == rows_one_by_one(values)
 
 
+# Words as several encodings leave them, whole ones, and what is neither.
+WORDS = [
+    "Nguyễn", "Thị", "Hòa", "Đặng", "Quốc", "Đức", "Nguyê", "José", "Müller", "NguyÔn", "ThÞ", "Hßa",
+    "Ph\xad¬ng", "TrÇn", "Hïng", "NguyÔ", "Nguyeãn", "Thò", "Hoaøng", "Phöông", "PhÕm", "Tr¥n", "Sß½ng",
+    "H°ng", "Nguyá»…n", "Thá»‹", "HoÃ", "Tra^`n", "Nguye^~n", "®Æng", "TH\xd0", "\x16", "\xad", "µ", "ÿ",
+    "Ã", "H", "Ng.", "ABC", "an", "ş",
+]  # fmt: skip
+MIXED = st.lists(st.sampled_from(WORDS), min_size=1, max_size=5).flatmap(
+    lambda words: st.sampled_from([" ", " ", " ", "  ", "\u00a0"]).map(lambda gap: gap.join(words))
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(MIXED, min_size=1, max_size=20))
+def test_a_column_in_many_encodings_gives_what_each_name_gives(values):
+    assert normalise_names(pa.array(values)).to_pylist() == rows_one_by_one(values)
+
+
 def test_threads_do_not_change_the_rows(monkeypatch):
     monkeypatch.setattr(bulk, "_CHUNK", 100)
     many = pa.array([name for name in corpus() if name is not None] * 3)
