@@ -117,13 +117,16 @@ def show_checks(failed: Sequence[dict[str, object]]) -> None:
     if not failed:
         console.print("[green]All quality checks passed.[/]")
         return
-    table = _table("Quality checks that did not pass", "table", "check", "severity", "observed")
+    roomy = console.width >= _ROOMY
+    severity = ("severity",) if roomy else ()  # elsewhere its colour tells
+    table = _table("Quality checks that did not pass", "check", *severity, "observed")
+    table.columns[0].min_width = max(len(f"{c['table']}.{c['check']}") for c in failed)
+    table.columns[-1].no_wrap = False
     for check in sorted(failed, key=lambda c: (c["severity"] != "error", str(c["table"]))):
         colour = "red" if check["severity"] == "error" else "yellow"
         table.add_row(
-            str(check["table"]),
-            str(check["check"]),
-            f"[{colour}]{check['severity']}[/]",
+            f"[{colour}]{check['table']}.{check['check']}[/]",
+            *([str(check["severity"])] if roomy else []),
             str(check["observed"]),
         )
     console.print(table)
