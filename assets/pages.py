@@ -58,7 +58,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def send_head(self) -> BytesIO | BinaryIO | None:
         name, _, query = self.path.partition("?")
-        if name != "/" and not name.endswith(".html"):
+        if "%00" in name or (name != "/" and not name.endswith(".html")):
             self.send_error(HTTPStatus.NOT_FOUND)
             return None
         page = Path(self.translate_path(self.path))

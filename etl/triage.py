@@ -251,6 +251,11 @@ def write_out(rows: Sequence[dict[str, Any]], file: Path) -> None:
         raise ConfigError(
             f"{file.name} is neither .csv nor .xlsx.", remedy="Name a file that ends so."
         )
+    if file.suffix == ".xlsx" and len(rows) > EXCEL_ROWS:
+        raise ConfigError(
+            f"A worksheet holds {EXCEL_ROWS:,} rows, and these are {len(rows):,}.",
+            remedy="Write a .csv file, or choose one --province.",
+        )
     with owner_only():
         file.unlink(missing_ok=True)  # or it would keep its mode
         if file.suffix == ".xlsx":
@@ -269,11 +274,6 @@ def _write_csv(rows: Sequence[dict[str, Any]], file: Path) -> None:
 def _write_excel(rows: Sequence[dict[str, Any]], file: Path) -> None:
     import xlsxwriter
 
-    if len(rows) > EXCEL_ROWS:
-        raise ConfigError(
-            f"A worksheet holds {EXCEL_ROWS:,} rows, and these are {len(rows):,}.",
-            remedy="Write a .csv file, or choose one --province.",
-        )
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(str(file), options) as book:
         sheet = book.add_worksheet("triage")

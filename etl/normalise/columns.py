@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from etl.normalise import names
 from etl.normalise.births import EARLIEST_YEAR, placeholders
-from etl.normalise.legacy_columns import decode_names
+from etl.normalise.legacy_columns import Array, Booleans, Integers, decode_names
 from etl.normalise.notes import NAME_NOTE_BIT, joined
 from etl.normalise.numbers import Field, ascii_lookalikes, stand_ins
 from etl.normalise.places import places
@@ -26,10 +26,6 @@ from etl.normalise.places import places
 COLUMNS = ("canonical", "name_key", "surname", "middle", "given", "notes", "reject")
 _INVISIBLE_BIT = NAME_NOTE_BIT["invisible_characters"]
 _SPACES_BIT = NAME_NOTE_BIT["spaces"]
-
-Array = Any  # pyarrow ships no types
-Integers = np.ndarray[Any, np.dtype[np.int64]]
-Booleans = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 class _Rows(NamedTuple):
