@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from etl import triage as work
+from etl.errors import ConfigError
 from etl.warehouse.run import Run, release_lock, warehouse_for
 from expectations import SUITES
 from expectations.runner import run_suite
@@ -207,3 +209,21 @@ def test_a_wrong_name_or_ending_is_explained(run: Doisoat, tmp_path: Path) -> No
     assert ".csv" in ending.errors
     nothing = run("triage", "--province", "79")
     assert nothing.exit_code == 2
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_a_list_is_its_owners_only_and_one_that_is_refused_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    file = tmp_path / f"list.{ending}"
+    file.write_text("of yesterday")
+    file.chmod(0o644)
+    rows = [{"record_key": "0123456789abcdef"}] * 3
+    monkeypatch.setattr(work, "EXCEL_ROWS", 2)
+    if ending == "xlsx":
+        with pytest.raises(ConfigError, match="A worksheet holds 2 rows"):
+            work.write_out(rows, file)
+        assert file.read_text() == "of yesterday"
+    work.write_out(rows[:2], file)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.read_bytes() != b"of yesterday"

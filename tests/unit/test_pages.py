@@ -70,7 +70,13 @@ def test_what_is_asked_for_is_escaped(quality: Quality) -> None:
 
 
 def test_a_page_that_is_not_there_is_not_there_for_any_run(quality: Quality) -> None:
-    for path in ("core.none.html?run=today", "?run=today", "doisoat.toml?run=1", "../x.html?run=1"):
+    for path in (
+        "core.none.html?run=today",
+        "?run=today",
+        "doisoat.toml?run=1",
+        "../x.html?run=1",
+        "%00.html?run=1",
+    ):
         with pytest.raises(urllib.error.HTTPError, match="404") as refused:
             read(f"{quality.pages_url}/{path}")
         refused.value.close()
