@@ -152,6 +152,19 @@ NEAR_KEYS = Suite(
     key=_KEY,
 )
 
+NEAR_CITIZENS = Suite(
+    TableName("core", "near_citizens"),
+    (
+        never(
+            "records_are_those_that_are_weighed",
+            "record_id not in (select record_id from core.near_records)",
+            "A record that an earlier step linked has its citizen, and would find another.",
+            blocking=True,
+        ),
+    ),
+    key=_KEY,
+)
+
 NEAR_PAIRS = Suite(
     TableName("core", "near_pairs"),
     (_one_row_per_pair(), *_levels_are_known("name_agreement", "birth_agreement")),
@@ -233,6 +246,7 @@ SUITES = (
     NAME_SHARES,
     NEAR_RECORDS,
     NEAR_KEYS,
+    NEAR_CITIZENS,
     NEAR_PAIRS,
     NEAR_EVIDENCE,
     LEVEL_CHANCES,

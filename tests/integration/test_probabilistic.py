@@ -102,7 +102,7 @@ def test_a_citizen_whom_a_number_brought_and_who_looked_different_does_not_come_
     warehouse: Warehouse,
 ) -> None:
     back = warehouse.number(
-        "select count(*) from core.near_pairs semi join "
+        "select count(*) from core.near_citizens semi join "
         "(from core.number_pairs where reason = 'looks_different') using (record_id, personal_id)"
     )
     assert back == 0
@@ -137,7 +137,7 @@ def test_a_crowded_key_brings_nobody_together(warehouse: Warehouse) -> None:
     strangers = connection.execute(
         """
         select count(*)
-        from core.near_pairs as pairs
+        from core.near_citizens as pairs
         inner join clean.population as citizens using (personal_id)
         inner join core.near_records as records using (record_id)
         where

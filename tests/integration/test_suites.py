@@ -54,6 +54,7 @@ FAULTS = {
     "core.residue.nobody_here_was_linked_by_number":
         "set record_id = (select min(record_id) from core.step_personal_id where verdict = 'link')",
     "core.near_keys.keys_are_of_the_records_that_are_weighed": "set record_id = 'nobody'",
+    "core.near_citizens.records_are_those_that_are_weighed": "set record_id = 'nobody'",
     "core.near_pairs.one_row_per_record_and_citizen":
         "insert into {table} (record_id, personal_id) values ('R', '1'), ('R', '1')",
     "core.foreign_numbers.a_foreign_number_is_not_the_citizens_own":

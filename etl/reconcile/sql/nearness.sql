@@ -58,6 +58,10 @@ end;
 create or replace temp macro place_agreement(a, b) as
 case when a is null or b is null then 'missing' when a = b then 'same' else 'different' end;
 
+-- One slip leaves the first four or the last four of nine digits and more as they are.
+create or replace temp macro share_an_end(a, b) as
+left(a, 4) = left(b, 4) or right(a, 4) = right(b, 4);
+
 -- The record's numbers against all numbers that the citizen has or had.
 create or replace temp macro number_agreement(a_numbers, b_numbers) as
 case
@@ -66,7 +70,9 @@ case
     when
         list_min(flatten(list_transform(
             a_numbers,
-            lambda a: list_transform(b_numbers, lambda b: damerau_levenshtein(a, b))
+            lambda a: list_transform(
+                b_numbers, lambda b: if(share_an_end(a, b), damerau_levenshtein(a, b), null)
+            )
         ))) = 1
         then 'one_edit'
     else 'different'

@@ -3,7 +3,10 @@
 with counted as (
     select
         coalesce(province_code, 'unknown') as province_code,
-        schemes(compulsory_si, voluntary_si, unemployment_insurance, health_insurance) as schemes,
+        compulsory_si,
+        voluntary_si,
+        unemployment_insurance,
+        health_insurance,
         status,
         count(*) as records
     from core.reconciled
@@ -14,7 +17,9 @@ by_scheme as (
     select
         province_code,
         status,
-        unnest(schemes) as scheme,
+        unnest(
+            schemes(compulsory_si, voluntary_si, unemployment_insurance, health_insurance)
+        ) as scheme,
         records
     from counted
 ),
@@ -49,13 +54,10 @@ covered_citizens as (
 citizens as (
     select
         coalesce(population.province_code, 'unknown') as province_code,
-        if(
-            covered.personal_id is null, ['all'],
-            schemes(
-                covered.compulsory_si, covered.voluntary_si,
-                covered.unemployment_insurance, covered.health_insurance
-            )
-        ) as schemes,
+        covered.compulsory_si,
+        covered.voluntary_si,
+        covered.unemployment_insurance,
+        covered.health_insurance,
         covered.personal_id is not null as is_covered,
         count(*) as citizens
     from clean.population as population
@@ -75,7 +77,9 @@ residents as (
 covered_by_scheme as (
     select
         province_code,
-        unnest(schemes) as scheme,
+        unnest(
+            schemes(compulsory_si, voluntary_si, unemployment_insurance, health_insurance)
+        ) as scheme,
         citizens
     from citizens
     where is_covered

@@ -4,10 +4,10 @@ with coded as (
     select
         mismatches.code,
         coalesce(reconciled.province_code, 'unknown') as province_code,
-        schemes(
-            reconciled.compulsory_si, reconciled.voluntary_si,
-            reconciled.unemployment_insurance, reconciled.health_insurance
-        ) as schemes,
+        reconciled.compulsory_si,
+        reconciled.voluntary_si,
+        reconciled.unemployment_insurance,
+        reconciled.health_insurance,
         count(*) as mismatches
     from core.mismatches as mismatches
     inner join core.reconciled as reconciled on mismatches.record_id = reconciled.record_id
@@ -18,7 +18,9 @@ coded_by_scheme as (
     select
         code,
         province_code,
-        unnest(schemes) as scheme,
+        unnest(
+            schemes(compulsory_si, voluntary_si, unemployment_insurance, health_insurance)
+        ) as scheme,
         mismatches
     from coded
 ),
@@ -26,7 +28,10 @@ coded_by_scheme as (
 present as (
     select
         coalesce(province_code, 'unknown') as province_code,
-        schemes(compulsory_si, voluntary_si, unemployment_insurance, health_insurance) as schemes,
+        compulsory_si,
+        voluntary_si,
+        unemployment_insurance,
+        health_insurance,
         count(*) as records
     from core.reconciled
     group by all
@@ -35,7 +40,9 @@ present as (
 present_by_scheme as (
     select
         province_code,
-        unnest(schemes) as scheme,
+        unnest(
+            schemes(compulsory_si, voluntary_si, unemployment_insurance, health_insurance)
+        ) as scheme,
         records
     from present
 ),

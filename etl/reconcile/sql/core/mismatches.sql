@@ -38,7 +38,14 @@ with pairs as (
     left join clean.population as population on links.personal_id = population.personal_id
 ),
 
--- Numbers that lead to the linked citizen, or to somebody who does not look different. (One
+-- The few records with a number that leads to somebody who looks different.
+misled as (
+    select distinct record_id
+    from core.number_pairs
+    where verdict = 'other' and reason in ('looks_different', 'somebody_fits_better')
+),
+
+-- Their numbers that lead to the linked citizen, or to somebody who does not look different. (One
 -- CMND may have had several holders; where one of them is the linked citizen, the others are no
 -- news.)
 own_numbers as (
@@ -46,6 +53,7 @@ own_numbers as (
         considered.record_id,
         considered.number
     from core.number_pairs as considered
+    semi join misled on considered.record_id = misled.record_id
     left join core.links as links
         on
             considered.record_id = links.record_id
@@ -66,13 +74,15 @@ numbers_of_others as (
         and pairs.reason in ('looks_different', 'somebody_fits_better')
 ),
 
-known_numbers as (
-    select distinct record_id
-    from core.number_pairs
-),
-
 -- The same number in records of different people. The one whose number it is has nothing to
 -- correct; the others have, and all of them where it is nobody's.
+repeated_numbers as (
+    select number
+    from core.claims
+    group by number
+    having count(*) > 1
+),
+
 carried_numbers as (
     select
         claims.record_id,
@@ -80,6 +90,7 @@ carried_numbers as (
         links.personal_id,
         coalesce(links.personal_id, 'record ' || claims.record_id) as bearer
     from core.claims as claims
+    semi join repeated_numbers on claims.number = repeated_numbers.number
     left join core.links as links on claims.record_id = links.record_id
 ),
 
@@ -139,12 +150,17 @@ found as (
     from pairs
     where id_reject in ('number_missing', 'number_placeholder') and insurance_personal_id is null
     union all
+    select record_id, 'ID_INVALID', id_number, personal_id
+    from pairs
+    where id_reject is not null and id_reject not in ('number_missing', 'number_placeholder')
+    union all
+    -- (What was linked by a number is not looked up again.)
     select pairs.record_id, 'ID_INVALID', pairs.id_number, pairs.personal_id
     from pairs
-    left join known_numbers on pairs.record_id = known_numbers.record_id
+    anti join core.number_pairs as known on pairs.record_id = known.record_id
     where
-        (id_reject is not null and id_reject not in ('number_missing', 'number_placeholder'))
-        or (id_kind = 'personal' and known_numbers.record_id is null)
+        pairs.id_reject is null and pairs.id_kind = 'personal'
+        and coalesce(pairs.match_step, '') not in ('personal_id', 'former_id', 'repaired_id')
     union all
     select record_id, 'ID_FORMER', id_number, personal_id
     from pairs

@@ -1,0 +1,51 @@
+-- The citizens who share a key with each record: one row per record and citizen.
+-- A key that more citizens share than block_limit is not used: Nguyễn Văn Hùng of 1990 is found by
+-- his birth date or his province. Pairs that a number brought together have been judged already:
+-- a citizen who looked different then is not looked at again, unless somebody fitted only better.
+with wanted as (
+    select distinct key
+    from core.near_keys
+    where key is not null
+),
+
+carried as (
+    select
+        personal_id,
+        unnest(list_concat(
+            block_keys(name_key, birth_date, birth_year, province_code, address),
+            number_blocks(personal_id)
+        )) as key
+    from clean.population
+    union all
+    select
+        personal_id,
+        unnest(number_blocks(former_number)) as key
+    from clean.former_numbers
+    union all
+    select
+        personal_id,
+        unnest(address_blocks(address)) as key
+    from clean.population
+    where (select street_addresses from ops.parameters)
+),
+
+met as (
+    select
+        carried.key,
+        carried.personal_id
+    from carried
+    cross join ops.parameters
+    semi join wanted on carried.key = wanted.key
+    qualify count(*) over (partition by carried.key) <= parameters.block_limit
+)
+
+select distinct
+    keys.record_id,
+    met.personal_id
+from core.near_keys as keys
+inner join met on keys.key = met.key
+anti join core.number_pairs as judged
+    on
+        keys.record_id = judged.record_id
+        and met.personal_id = judged.personal_id
+        and judged.reason <> 'somebody_fits_better'
