@@ -12,6 +12,7 @@ import dagster as dg
 
 from assets.metadata import key_of
 from assets.resources import WAREHOUSE_POOL, Doisoat
+from etl import advice
 from etl.codes import Severity
 from etl.privacy import places
 from etl.settings import Settings
@@ -55,8 +56,10 @@ def _checks_of(suite: Suite) -> dg.AssetChecksDefinition:
             results = run_suite(warehouse, suite)
             page = _documented(context, warehouse, doisoat.settings, suite, results)
             published = last_published(warehouse)
+        schedule = doisoat.settings.schedule
         for result in results:
-            yield _shown(suite, result, page, published)
+            publish = advice.publish(result.rule.blocking, published, schedule)
+            yield _shown(suite, result, page, publish)
 
     return validate
 
@@ -76,7 +79,7 @@ def _documented(
 
     folder = settings.data_docs.resolve()
     try:
-        run_id = write_docs(warehouse, suite, results, folder, settings.schedule.timezone)
+        run_id = write_docs(warehouse, suite, results, folder, settings.schedule)
         return settings.quality.page(suite.table.sql, run_id)
     except Exception as error:
         context.log.warning(
@@ -87,9 +90,7 @@ def _documented(
         return None
 
 
-def _shown(
-    suite: Suite, result: RuleResult, page: str | None, published: str | None
-) -> dg.AssetCheckResult:
+def _shown(suite: Suite, result: RuleResult, page: str | None, publish: str) -> dg.AssetCheckResult:
     """A rule's result as the UI shows it: counts and keys, never a value."""
     rule = result.rule
     return dg.AssetCheckResult(
@@ -104,7 +105,8 @@ def _shown(
             "observed": result.observed,
             "expected": rule.limit,
             "owner": rule.owner.words,
-            **_to_work_on(suite, result, published),
+            **_to_work_on(suite, result),
+            **({} if result.passed else {"publish": publish}),
             **_standing(result),
             **({"page": dg.MetadataValue.url(page)} if page else {}),
             "rows_checked": result.checked,
@@ -114,35 +116,21 @@ def _shown(
     )
 
 
-def _to_work_on(suite: Suite, result: RuleResult, published: str | None) -> dict[str, str]:
+def _to_work_on(suite: Suite, result: RuleResult) -> dict[str, str]:
     """What a person does next about a failure; nothing where nothing fails."""
     if not result.failed:
         return {}
-    command = f"doisoat triage {suite.table.sql}.{result.rule.name}"
+    name = f"{suite.table.sql}.{result.rule.name}"
     rows = {}
     if result.sample:
         shown = f"{len(result.sample)} of {result.failed:,}: " if result.failed > 1 else ""
         rows = {
-            "next (one row)": f"{command} --record {result.sample[0]}",
+            "next (one row)": advice.one_row(name, result.sample[0]),
             "record_keys": shown + ", ".join(result.sample),
         }
-    stopped = {} if result.passed else {"publish": _publish(result.rule, published)}
-    return {
-        "next": command,
-        **rows,
-        **stopped,
-        "trend": " → ".join(f"{failed:,}" for failed in result.trend),
-    }
-
-
-def _publish(rule: Rule, published: str | None) -> str:
-    """What a rule that does not hold means for what leaves tonight."""
-    if not rule.blocking:
-        return "goes on: this check does not stop it"
-    kept = (
-        f"the target is as it was: run {published}" if published else "the target holds no run yet"
-    )
-    return f"stopped by this check, nothing of this run leaves; {kept}"
+        if advice.id_column(suite.table.sql, suite.key):
+            rows["next (list for its office)"] = advice.for_the_office(name)
+    return {"next": advice.more(name), **rows, "trend": advice.trend(result.trend)}
 
 
 def _standing(result: RuleResult) -> dict[str, dg.MetadataValue]:

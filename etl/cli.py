@@ -397,11 +397,12 @@ def runs(
     """List the last runs."""
     from etl.figures import read_runs
 
-    found = read_runs(_settings(context), last)
+    settings = _settings(context)
+    found = read_runs(settings, last)
     if as_json:
         _print_json(found)
         return
-    display.show_runs(found)
+    display.show_runs(found, settings.schedule)
 
 
 @app.command()
@@ -418,15 +419,23 @@ def triage(
     out: Annotated[
         Path | None, typer.Option(help="Write the list to a file, .csv or .xlsx.")
     ] = None,
+    ids: Annotated[
+        bool,
+        typer.Option(
+            "--ids",
+            help="Name each row as its register does, for the office that keeps it; the look is "
+            "logged.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Work down what failed: the rules, broken ones first, then one rule's rows, then one row."""
     from etl import triage as work
 
     settings = _settings(context)
-    if rule is None and (record or province or employer):
+    if rule is None and (record or province or employer or ids):
         raise ConfigError(
-            "--record, --province and --employer are about one rule's records.",
+            "--record, --province, --employer and --ids are about one rule's records.",
             remedy="Name the rule first: doisoat triage clean.insurance.names_are_mostly_readable",
         )
     if rule is not None and record is not None:
@@ -436,21 +445,21 @@ def triage(
     standing = work.read_rule(settings, rule) if rule else None
     if rule is None:
         found = work.read_rules(settings)
-    elif standing and not (standing["about_rows"] or province or employer):
+    elif standing and not (standing["about_rows"] or province or employer or ids):
         found = [standing]
     else:
-        found = work.read_records(settings, rule, province=province, employer=employer)
+        found = work.read_records(settings, rule, province=province, employer=employer, ids=ids)
     if out is not None:
-        work.write_out(found, out)
+        work.write_out(found, out, settings.schedule)
         display.console.print(f"{len(found):,} lines written to {out}.")
     elif as_json:
         _print_json(found)
     elif standing is None:
-        display.show_failing_rules(found)
+        display.show_failing_rules(found, settings.schedule)
     else:
-        display.show_rule(standing)
+        display.show_rule(standing, settings.schedule)
         if standing["about_rows"]:
-            display.show_failing_records(standing, found)
+            display.show_failing_records(standing, found, settings.schedule)
 
 
 @app.command()
@@ -463,7 +472,8 @@ def acknowledge(
     """Note that a failure is known: triage marks it, alerts keep quiet until the note expires."""
     from etl import triage as work
 
-    until = work.acknowledge(_settings(context), rule, reason, days)
+    settings = _settings(context)
+    until = settings.schedule.local(work.acknowledge(settings, rule, reason, days))
     display.console.print(
         f"{rule} is acknowledged until {until:%Y-%m-%d}: no alert tells of it until then. It "
         "fails as before, and what it stops stays stopped."

@@ -7,7 +7,8 @@ anything.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
@@ -15,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from etl import codes
+from etl import advice, codes
 from etl.codes import Owner
 from etl.errors import DoisoatError
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from etl.alerts.memory import Memory
     from etl.alerts.sending import Sent
     from etl.figures import Figures
-    from etl.settings import Settings
+    from etl.settings import Schedule, Settings
     from etl.understanding import Understood
 
 console = Console()
@@ -147,17 +148,17 @@ def show_problem(text: str) -> None:
         errors.print(f"  {rest.replace(chr(10), chr(10) + '  ')}", highlight=False, soft_wrap=True)
 
 
-def show_runs(runs: Sequence[dict[str, object]]) -> None:
+def show_runs(runs: Sequence[dict[str, Any]], schedule: Schedule) -> None:
     """Prints runs, newest first."""
     if not runs:
         console.print("No run yet. Next: [bold]doisoat sync[/], or [bold]doisoat demo[/].")
         return
-    table = _table("Runs", "run", "started (UTC)", "published", ">checks", ">errors", ">warnings")
+    table = _table("Runs", "run", "started", "published", ">checks", ">errors", ">warnings")
     table.columns[0].no_wrap = True
     for run in runs:
         table.add_row(
             str(run["run_id"]),
-            f"{run['started_at']:%Y-%m-%d %H:%M}",
+            schedule.shown(run["started_at"]),
             "yes" if run["published_at"] else "[red]no[/]",
             *(str(run[name]) for name in ("checks", "errors", "warnings")),
         )
@@ -179,7 +180,7 @@ def show_ui(settings: Settings, port: int) -> None:
         )
 
 
-def show_failing_rules(rules: Sequence[Mapping[str, object]]) -> None:
+def show_failing_rules(rules: Sequence[Mapping[str, Any]], schedule: Schedule) -> None:
     """Prints the rules that rows fail: broken ones first, then what is within tolerance."""
     if not rules:
         console.print("[green]No row fails any rule.[/]")
@@ -197,29 +198,29 @@ def show_failing_rules(rules: Sequence[Mapping[str, object]]) -> None:
             f"[{style}]{rule['severity']}[/]",
             f"{rule['failed_rows']:,}",
             f"{rule['new_since_last_run']:,}",
-            f"{rule['first_seen']:%Y-%m-%d}" if rule["first_seen"] else "-",
+            f"{schedule.local(rule['first_seen']):%Y-%m-%d}" if rule["first_seen"] else "-",
             str(rule["owner"]),
-            f"[{style}]{_state(rule)}[/]",
+            f"[{style}]{_state(rule, schedule)}[/]",
         )
         table.add_row(*(cells[i] for i in shown))
     console.print(table)
     console.print("Next: [bold]doisoat triage RULE[/] tells more of a rule, and lists its rows.")
 
 
-def _state(rule: Mapping[str, object]) -> str:
+def _state(rule: Mapping[str, Any], schedule: Schedule) -> str:
     if rule["passed"]:
         state = "within tolerance" if rule["failed_rows"] else "holds"
     else:
         state = "stops the publish" if rule["blocking"] else "to be corrected"
     if rule["acknowledged_until"]:
-        state += f", known until {rule['acknowledged_until']:%Y-%m-%d}"
+        state += f", known until {schedule.local(rule['acknowledged_until']):%Y-%m-%d}"
     return state if rule["of_last_run"] else f"{state}, not judged by the last run"
 
 
 _RECORDS_SHOWN = 50
 
 
-def show_rule(rule: Mapping[str, object]) -> None:
+def show_rule(rule: Mapping[str, Any], schedule: Schedule) -> None:
     """Prints how one rule stands: what was seen, what is expected, since when, what to do."""
     table = Table(
         title=str(rule["rule"]), title_justify="left", title_style="bold", box=None,
@@ -230,11 +231,13 @@ def show_rule(rule: Mapping[str, object]) -> None:
     weight = f"{rule['severity']}{', stops the publish' if rule['blocking'] else ''}"
     lines = {
         "severity": weight,
-        "state": _state(rule),
+        "state": _state(rule, schedule),
         "observed": rule["observed"],
         "expected": rule["expected"],
-        "since": rule["first_seen"] and f"{rule['first_seen']:%Y-%m-%d %H:%M} UTC",
+        "since": rule["first_seen"] and schedule.shown(rule["first_seen"]),
+        "trend": advice.trend(rule["trend"]) if rule["failed_rows"] else "",
         "known": _known(rule),
+        "publish": "" if rule["passed"] else _publish(rule, schedule),
         "owner": Owner(str(rule["owner"])).words,
         "meaning": rule["meaning"],
     }
@@ -249,6 +252,12 @@ def show_rule(rule: Mapping[str, object]) -> None:
         )
 
 
+def _publish(rule: Mapping[str, Any], schedule: Schedule) -> str:
+    """Says what the rule means for what leaves, as the check in the UI does."""
+    held = (rule["target_run"], rule["target_published_at"]) if rule["target_run"] else None
+    return advice.publish(rule["blocking"], held, schedule)
+
+
 def _known(rule: Mapping[str, object]) -> str:
     """Says who acknowledged a failure, and why; empty where nobody did."""
     if not rule["acknowledged_until"]:
@@ -257,7 +266,7 @@ def _known(rule: Mapping[str, object]) -> str:
 
 
 def show_failing_records(
-    rule: Mapping[str, object], records: Sequence[Mapping[str, object]]
+    rule: Mapping[str, Any], records: Sequence[Mapping[str, object]], schedule: Schedule
 ) -> None:
     """Prints the rows that fail a rule, by key."""
     name = rule["rule"]
@@ -268,21 +277,22 @@ def show_failing_records(
     columns = [c for c in records[0] if c in told and c not in ("first_run", "last_run")]
     table = _table(f"{len(records):,} rows fail {name}", *columns)
     for record in records[:_RECORDS_SHOWN]:
-        table.add_row(*(_cell(record[column]) for column in columns))
+        table.add_row(*(_cell(record[column], schedule) for column in columns))
     console.print(table)
     if len(records) > _RECORDS_SHOWN:
         console.print(f"{len(records) - _RECORDS_SHOWN:,} more.")
     story = ", [bold]doisoat explain --record-key KEY[/] a record's whole story"
     console.print(
         f"Next: [bold]doisoat triage {name} --record KEY[/] shows one row's values"
-        f"{story if rule['explained'] else ''}; [bold]--out FILE.csv[/] or .xlsx writes the list."
+        f"{story if rule['explained'] else ''}; [bold]--out FILE.csv[/] or .xlsx writes the list"
+        f"{', with [bold]--ids[/] so that its office finds the rows' if rule['has_ids'] else ''}."
     )
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, schedule: Schedule) -> str:
     if value is None:
         return "-"
-    return f"{value:%Y-%m-%d %H:%M}" if hasattr(value, "strftime") else str(value)
+    return schedule.shown(value) if isinstance(value, datetime) else str(value)
 
 
 def show_alerts(receivers: Sequence[str], memory: Memory) -> None:

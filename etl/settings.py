@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlencode, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     BaseModel,
@@ -136,7 +138,7 @@ class Schedule(_Strict):
     Attributes:
         enabled: Whether the schedule starts switched on.
         cron: Five-field cron expression.
-        timezone: IANA name of the time zone of ``cron``.
+        timezone: IANA name of the time zone of ``cron``, and of every time that people are shown.
         keep_days: How long Dagster keeps a run: its log, and its place in the history of checks.
     """
 
@@ -144,6 +146,26 @@ class Schedule(_Strict):
     cron: str = "0 1 * * *"
     timezone: str = "Asia/Ho_Chi_Minh"
     keep_days: Annotated[int, Field(ge=1)] = 90
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_is_known(cls, timezone: str) -> str:
+        try:
+            ZoneInfo(timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(
+                "is no time zone; write its IANA name, such as Asia/Ho_Chi_Minh or UTC"
+            ) from None
+        return timezone
+
+    def local(self, moment: datetime) -> datetime:
+        """Returns a moment in the time zone; one without a zone is UTC, as the warehouse's are."""
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return aware.astimezone(ZoneInfo(self.timezone))
+
+    def shown(self, moment: datetime) -> str:
+        """Writes a moment as those who read it count it: 2026-11-22 18:40 +07."""
+        return f"{self.local(moment):%Y-%m-%d %H:%M %Z}"
 
 
 class Alerts(_Strict):

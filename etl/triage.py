@@ -3,8 +3,8 @@
 Belongs here: reading the memory of the quality rules, and acknowledging a failure. Does not belong
 here: judging (``expectations``), layout (``etl/display.py``).
 
-Failing rows are named by record key. Values are read for one row at a time, and the look is
-written to ``ops.access_log`` before they are.
+Failing rows are named by record key. Values are read for one row at a time, and ids for the office
+that keeps a register; the look is written to ``ops.access_log`` before they are.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from etl.advice import REGISTER_KEYS, id_column, register_key
 from etl.errors import ConfigError, DoisoatError
 from etl.privacy import owner_only
-from etl.settings import Settings
-from etl.warehouse.access import log_access, who_asks
+from etl.settings import Schedule, Settings
+from etl.warehouse.access import log_access, log_accesses, who_asks
 from etl.warehouse.engine import Warehouse
-from etl.warehouse.run import make_memory, warehouse_between_runs
+from etl.warehouse.run import last_published, make_memory, warehouse_between_runs
 from etl.warehouse.statements import TableName
 
 EXCEL_ROWS = 1_048_575
@@ -68,11 +69,13 @@ select
     rules.expected,
     rules.key_sql <> '' as about_rows,
     -- Records of the raw register may be missing from the tables that tell their story.
-    rules.key_sql = 'record_key(record_id)' as explained
+    rules.key_sql = 'record_key(record_id)' as explained,
+    coalesce(trends.failed_rows, []) as trend
 from ops.quality_rules as rules
 inner join last_results using (table_name, check_name)
 left join failing using (table_name, check_name)
 left join ops.standings as standings using (table_name, check_name)
+left join ops.trends as trends using (table_name, check_name)
 where {which}
 order by
     last_results.passed,
@@ -83,9 +86,6 @@ order by
 """
 _FAILING = "last_results.failed_rows > 0 or not last_results.passed"
 _ONE = "rules.table_name = $table and rules.check_name = $check"
-
-_REGISTERS = {"record_id": "insurance", "personal_id": "population"}
-"""The register that a key's column belongs to."""
 
 REJECTS = TableName("clean", "rejects")
 """Rows of both registers that no clean table has: it says itself where they belong."""
@@ -113,16 +113,19 @@ class Rule:
     @property
     def register(self) -> str | None:
         """The register whose rows fail, None where they are of no register."""
-        for column, register in _REGISTERS.items():
-            if column in self.key_sql:
-                return register
-        return None
+        column = register_key(self.key_sql)
+        return REGISTER_KEYS[column] if column else None
+
+    @property
+    def id_column(self) -> str | None:
+        """The column by which a register knows the rows; None where they are of no register."""
+        return id_column(self.table.sql, self.key_sql)
 
 
 def read_rules(settings: Settings) -> list[dict[str, Any]]:
     """Reads every rule that rows fail: broken ones first, then by severity and age."""
     with _memory(settings) as warehouse:
-        return warehouse.rows(_RULES.format(which=_FAILING))
+        return _aware(warehouse.rows(_RULES.format(which=_FAILING)))
 
 
 def read_rule(settings: Settings, rule: str) -> dict[str, Any]:
@@ -140,13 +143,25 @@ def read_rule(settings: Settings, rule: str) -> dict[str, Any]:
         rows = warehouse.rows(
             _RULES.format(which=_ONE), {"table": found.table.sql, "check": found.name}
         )
+        published = last_published(warehouse)
     if not rows:
         raise ConfigError(f"{found.full_name} has not been judged yet.", remedy="Run: doisoat sync")
-    return rows[0]
+    run_id, at = published or (None, None)
+    known = {
+        "target_run": run_id,
+        "target_published_at": at,
+        "has_ids": found.id_column is not None,
+    }
+    return _aware([rows[0] | known])[0]
 
 
 def read_records(
-    settings: Settings, rule: str, *, province: str | None = None, employer: str | None = None
+    settings: Settings,
+    rule: str,
+    *,
+    province: str | None = None,
+    employer: str | None = None,
+    ids: bool = False,
 ) -> list[dict[str, Any]]:
     """Reads the rows that fail one rule, by key, longest first.
 
@@ -155,13 +170,17 @@ def read_records(
         rule: ``schema.table.check``, or the check alone where it is the only one of its name.
         province: Only rows of this province of 2025, by code.
         employer: Only rows of this employer, by code.
+        ids: Whether to name each row as its register does, too; that it was is written down.
 
     Raises:
-        ConfigError: No such rule, or one whose rows have no province.
+        ConfigError: No such rule, or one whose rows have no province, or no id.
     """
     with _memory(settings) as warehouse:
         found = find_rule(warehouse, rule)
-        return _records(warehouse, found, province, employer)
+        records = _records(warehouse, found, province, employer)
+        if ids:
+            records = _with_ids(warehouse, found, records)
+    return _aware(records)
 
 
 def read_row(settings: Settings, rule: str, record_key: str) -> dict[str, Any]:
@@ -241,8 +260,10 @@ def find_rule(warehouse: Warehouse, rule: str) -> Rule:
     )
 
 
-def write_out(rows: Sequence[dict[str, Any]], file: Path) -> None:
+def write_out(rows: Sequence[dict[str, Any]], file: Path, schedule: Schedule) -> None:
     """Writes rows to a CSV file or an Excel workbook, by the file's ending; its owner's only.
+
+    Times are written in the time zone of the schedule.
 
     Raises:
         ConfigError: Another ending, or more rows than a worksheet holds.
@@ -256,12 +277,16 @@ def write_out(rows: Sequence[dict[str, Any]], file: Path) -> None:
             f"A worksheet holds {EXCEL_ROWS:,} rows, and these are {len(rows):,}.",
             remedy="Write a .csv file, or choose one --province.",
         )
+    shown = [
+        {name: schedule.shown(v) if isinstance(v, datetime) else v for name, v in row.items()}
+        for row in rows
+    ]
     with owner_only():
         file.unlink(missing_ok=True)  # or it would keep its mode
         if file.suffix == ".xlsx":
-            _write_excel(rows, file)
+            _write_excel(shown, file)
         else:
-            _write_csv(rows, file)
+            _write_csv(shown, file)
 
 
 def _write_csv(rows: Sequence[dict[str, Any]], file: Path) -> None:
@@ -294,6 +319,17 @@ def _memory(settings: Settings) -> Iterator[Warehouse]:
     with warehouse_between_runs(settings) as warehouse:
         make_memory(warehouse)
         yield warehouse
+
+
+def _aware(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Says of the warehouse's times that they are UTC."""
+    return [
+        {
+            name: value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
 
 
 def _now() -> datetime:
@@ -358,6 +394,31 @@ def _records(
     )
 
 
+def _with_ids(
+    warehouse: Warehouse, rule: Rule, records: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Returns the same rows with the ids that their register knows them by."""
+    column = rule.id_column
+    if column is None:
+        raise ConfigError(
+            f"The rows of {rule.table.sql} are of no register: they have no ids.",
+            remedy="Leave --ids out.",
+        )
+    keys = [record["record_key"] for record in records]
+    log_accesses(warehouse, keys, "triage --ids")
+    key = "record_key" if rule.table == REJECTS else rule.key_sql
+    found = warehouse.rows(
+        f"select {key} as record_key, any_value({column}) as id "  # noqa: S608 - our own words
+        f"from {rule.table.sql} where {key} in (select unnest($keys::varchar[])) group by all",
+        {"keys": keys},
+    )
+    known = {row["record_key"]: row["id"] for row in found}
+    return [
+        {"record_key": key, column: known.get(key)} | record
+        for key, record in zip(keys, records, strict=True)
+    ]
+
+
 def _rows_of(rule: Rule) -> str:
     """Returns the SELECT of place and employer by record key: where a rule's rows belong."""
     if rule.table == REJECTS:
@@ -371,7 +432,7 @@ def _rows_of(rule: Rule) -> str:
             from clean.rejects
             group by record_key
         """
-    column = next(c for c, register in _REGISTERS.items() if register == rule.register)
+    column = register_key(rule.key_sql)
     employed = "employer_code" if rule.register == "insurance" else "null::varchar"
     return f"""
         select record_key({column}) as record_key, province_code, {employed} as employer_code

@@ -13,13 +13,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from great_expectations.core import ExpectationValidationResult
 from great_expectations.render.components import RenderedDocumentContent, RenderedSectionContent
@@ -28,8 +27,11 @@ from great_expectations.render.renderer.content_block.validation_results_table_c
 )
 from great_expectations.render.view.view import DefaultJinjaPageView
 
+from etl import advice
 from etl.codes import Severity
+from etl.settings import Schedule
 from etl.warehouse.engine import Warehouse
+from etl.warehouse.run import last_published
 from etl.warehouse.statements import TableName
 from expectations.rules import Rule, Suite
 from expectations.runner import RuleResult
@@ -71,7 +73,8 @@ class _RunShown:
 
     run_id: str
     started: datetime
-    zone: ZoneInfo
+    schedule: Schedule
+    published: tuple[str, datetime] | None
 
     @property
     def began(self) -> str:
@@ -80,7 +83,7 @@ class _RunShown:
 
     def at(self, moment: datetime) -> str:
         """Writes a time as those who read the page count it."""
-        return f"{moment.astimezone(self.zone):%Y-%m-%d %H:%M %Z}"
+        return self.schedule.shown(moment)
 
 
 def page_file(folder: Path, table: TableName) -> Path:
@@ -89,7 +92,11 @@ def page_file(folder: Path, table: TableName) -> Path:
 
 
 def write_docs(
-    warehouse: Warehouse, suite: Suite, results: Iterable[RuleResult], folder: Path, timezone: str
+    warehouse: Warehouse,
+    suite: Suite,
+    results: Iterable[RuleResult],
+    folder: Path,
+    schedule: Schedule,
 ) -> str:
     """Writes the page of a table and brings the index up to date.
 
@@ -100,7 +107,7 @@ def write_docs(
         suite: The suite of the table.
         results: What came of it.
         folder: Where the pages are.
-        timezone: IANA name of the time zone of those who read them.
+        schedule: Has the time zone of those who read them.
 
     Returns:
         The run that the pages now are of; links name it, because the next run overwrites them.
@@ -108,7 +115,7 @@ def write_docs(
     Raises:
         OSError: A page cannot be written.
     """
-    run = _shown_run(warehouse, ZoneInfo(timezone))
+    run = _shown_run(warehouse, schedule)
     tables = warehouse.rows(_TABLES_OF_RUN, {"error": Severity.ERROR.value})
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _put(page_file(folder, suite.table), _page(suite, list(results), run))
@@ -117,10 +124,10 @@ def write_docs(
     return run.run_id
 
 
-def _shown_run(warehouse: Warehouse, zone: ZoneInfo) -> _RunShown:
+def _shown_run(warehouse: Warehouse, schedule: Schedule) -> _RunShown:
     rows: list[dict[str, Any]] = warehouse.rows(_RUN)
     (run,) = rows
-    return _RunShown(run["run_id"], run["started_at"].replace(tzinfo=UTC), zone)
+    return _RunShown(run["run_id"], run["started_at"], schedule, last_published(warehouse))
 
 
 _OURS = (".html", ".new")
@@ -171,6 +178,7 @@ def _page(suite: Suite, results: list[RuleResult], run: _RunShown) -> str:
         run=run,
         cards=[_card(suite, result, run) for result in ordered],
         summary=_summary(results, groups, stopped),
+        target=_target(stopped, run),
         **_verdict(stopped, groups.count(_ERROR), groups.count(_WARNING)),
     )
 
@@ -190,6 +198,13 @@ def _verdict(stopped: bool, errors: int, warnings: int) -> dict[str, str]:
     if warnings:
         return {"look": "warned", "words": "Warnings, which do not stop the publish"}
     return {"look": "held", "words": "Every expectation holds"}
+
+
+def _target(stopped: bool, run: _RunShown) -> str:
+    """What the target holds, where nothing of this run leaves."""
+    if not stopped:
+        return ""
+    return f"Nothing of this run leaves; {advice.target(run.published, run.schedule)}."
 
 
 def _summary(results: list[RuleResult], groups: list[int], stopped: bool) -> str:
@@ -230,9 +245,19 @@ def _card(suite: Suite, result: RuleResult, run: _RunShown) -> dict[str, Any]:
             "Severity": _weight(rule),
             "Owner": rule.owner.words,
             **_standing(result, run),
+            **({"Rows that failed, last runs": advice.trend(result.trend)} if open_matter else {}),
         },
-        "command": f"doisoat triage {suite.table.sql}.{rule.name}" if open_matter else "",
+        "commands": _commands(suite, result) if open_matter else {},
     }
+
+
+def _commands(suite: Suite, result: RuleResult) -> dict[str, str]:
+    """What to do next: command by what it is for."""
+    name = f"{suite.table.sql}.{result.rule.name}"
+    found = {"Next": advice.more(name)}
+    if result.sample and advice.id_column(suite.table.sql, suite.key):
+        found["List for its office"] = advice.for_the_office(name)
+    return found
 
 
 def _observed(result: RuleResult) -> str:
@@ -304,6 +329,7 @@ def _own_words(evidence: ExpectationValidationResult) -> RenderedSectionContent:
 
 def _index(tables: list[dict[str, Any]], run: _RunShown) -> str:
     failing = sum(bool(row["errors"] or row["warnings"]) for row in tables)
+    stopped = any(row["stopped"] for row in tables)
     judged = _many(len(tables), "table was", "tables were")
     return _framed(
         RenderedDocumentContent(sections=[]),
@@ -311,9 +337,10 @@ def _index(tables: list[dict[str, Any]], run: _RunShown) -> str:
         title="Data Docs of the last run",
         run=run,
         tables=tables,
+        target=_target(stopped, run),
         summary=f"{judged} judged; in {failing or 'none'} of them something does not hold.",
         **_verdict(
-            any(row["stopped"] for row in tables),
+            stopped,
             sum(row["errors"] for row in tables),
             sum(row["warnings"] for row in tables),
         ),

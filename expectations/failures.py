@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from etl.warehouse.engine import Warehouse
 from expectations.rules import Rule, Suite
@@ -64,8 +65,8 @@ anti join (
 
 _STANDING = """
 select
-    epoch(failing_since::timestamptz) as failing_since,
-    epoch(acknowledged_until at time zone 'UTC') as acknowledged_until
+    failing_since,
+    acknowledged_until
 from ops.standings
 where table_name = $table_name and check_name = $check_name
 """
@@ -138,15 +139,14 @@ def know_rules(warehouse: Warehouse, suite: Suite) -> None:
     )  # fmt: skip
 
 
-def trend(warehouse: Warehouse, suite: Suite, rule: Rule, runs: int = 5) -> tuple[int, ...]:
+def trend(warehouse: Warehouse, suite: Suite, rule: Rule) -> tuple[int, ...]:
     """Returns how many rows failed in the last runs, this one last."""
-    found = warehouse.rows(
-        "select failed_rows from ops.quality_results "
-        "where table_name = $table_name and check_name = $check_name "
-        "order by checked_at desc limit $runs",
-        {"table_name": suite.table.sql, "check_name": rule.name, "runs": runs},
+    found = warehouse.value(
+        "select failed_rows from ops.trends "
+        "where table_name = $table_name and check_name = $check_name",
+        {"table_name": suite.table.sql, "check_name": rule.name},
     )
-    return tuple(int(str(row["failed_rows"] or 0)) for row in reversed(found))
+    return tuple(found) if isinstance(found, list) else ()
 
 
 def standing(warehouse: Warehouse, suite: Suite, rule: Rule) -> Standing:
@@ -157,9 +157,10 @@ def standing(warehouse: Warehouse, suite: Suite, rule: Rule) -> Standing:
         suite: The suite of the table.
         rule: A rule that fails now.
     """
-    (found,) = warehouse.rows(_STANDING, {"table_name": suite.table.sql, "check_name": rule.name})
+    which = {"table_name": suite.table.sql, "check_name": rule.name}
+    rows: list[dict[str, Any]] = warehouse.rows(_STANDING, which)
+    (found,) = rows
     until = found["acknowledged_until"]
     return Standing(
-        datetime.fromtimestamp(float(str(found["failing_since"])), UTC),
-        datetime.fromtimestamp(float(str(until)), UTC) if until is not None else None,
+        found["failing_since"].replace(tzinfo=UTC), until.replace(tzinfo=UTC) if until else None
     )

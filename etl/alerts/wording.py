@@ -10,7 +10,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from etl.alerts.incidents import CheckReport, News, Report
 from etl.alerts.memory import Letter
@@ -107,7 +106,7 @@ def _what_happened(settings: Settings, news: News) -> str:
 
 
 def _link(settings: Settings, report: Report) -> str:
-    ended = f"{report.ended.astimezone(_zone(settings)):%Y-%m-%d %H:%M %Z}"
+    ended = settings.schedule.shown(report.ended)
     if not report.run_id:
         return f"Ended: {ended}, before a run could begin"
     return f"Run: {settings.alerts.ui_url.rstrip('/')}/runs/{report.run_id}\nEnded: {ended}"
@@ -173,12 +172,8 @@ def _origin(settings: Settings) -> str:
     )
 
 
-def _zone(settings: Settings) -> ZoneInfo:
-    return ZoneInfo(settings.schedule.timezone)
-
-
 def _day(settings: Settings, when: datetime | None) -> str:
-    return f"{when.astimezone(_zone(settings)):%Y-%m-%d}" if when else ""
+    return f"{settings.schedule.local(when):%Y-%m-%d}" if when else ""
 
 
 def _rows(count: int) -> str:

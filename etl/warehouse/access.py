@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pwd
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from etl.warehouse.engine import Warehouse
@@ -27,6 +28,21 @@ def log_access(warehouse: Warehouse, record_key: str, command: str) -> None:
             "at": datetime.now(UTC).replace(tzinfo=None),
             "by": who_asks(),
             "key": record_key,
+            "command": command,
+        },
+    )
+
+
+def log_accesses(warehouse: Warehouse, record_keys: Iterable[str], command: str) -> None:
+    """The same of many records, each with a line of its own."""
+    make_memory(warehouse)
+    warehouse.connection.execute(
+        "insert into ops.access_log (accessed_at, accessed_by, record_key, command) "
+        "select $at, $by, unnest($keys::varchar[]), $command",
+        {
+            "at": datetime.now(UTC).replace(tzinfo=None),
+            "by": who_asks(),
+            "keys": list(record_keys),
             "command": command,
         },
     )

@@ -1,4 +1,5 @@
 -- The memory of the warehouse: what must survive from run to run. Made once, only ever added to.
+-- Times are UTC: each connection of the warehouse is set so.
 
 create table if not exists ops.runs (
     run_id varchar primary key,
@@ -71,7 +72,6 @@ create table if not exists ops.acknowledgements (
 
 -- How each failure stands, for checks, alerts and triage alike: the first of the rule's last
 -- unbroken failures, and of the notes that somebody knows of it the one that lasts longest.
--- failing_since is in the session's time zone, acknowledged_until in UTC.
 create or replace view ops.standings as
 with held as (
     select
@@ -103,7 +103,7 @@ notes as (
         arg_max(acknowledged_by, expires_at) as acknowledged_by,
         arg_max(reason, expires_at) as acknowledged_because
     from ops.acknowledgements
-    where expires_at > current_timestamp at time zone 'UTC'
+    where expires_at > current_timestamp::timestamp
     group by table_name, check_name
 )
 
@@ -116,6 +116,32 @@ select
     notes.acknowledged_because
 from failing
 full join notes using (table_name, check_name);
+
+-- How many rows failed each rule in its last runs, the latest last. (A step that was tried again
+-- has judged its table twice in one run.)
+create or replace view ops.trends as
+with judged as (
+    select
+        table_name,
+        check_name,
+        max(checked_at) as checked_at,
+        coalesce(max_by(failed_rows, checked_at), 0) as failed_rows
+    from ops.quality_results
+    group by table_name, check_name, run_id
+),
+
+latest as (
+    select *
+    from judged
+    qualify row_number() over (partition by table_name, check_name order by checked_at desc) <= 5
+)
+
+select
+    table_name,
+    check_name,
+    list(failed_rows order by checked_at) as failed_rows
+from latest
+group by table_name, check_name;
 
 -- What stewards decided. personal_id is null where the record is no citizen's.
 create table if not exists ops.decisions (

@@ -115,13 +115,13 @@ def release_lock(settings: Settings) -> None:
     _Lock.release(lock_file(settings))
 
 
-def last_published(warehouse: Warehouse) -> str | None:
-    """The run whose result the target holds, and when it was published; None before the first."""
-    found = warehouse.rows(
-        "select run_id || ', published ' || strftime(published_at, '%Y-%m-%d %H:%M') || ' UTC' "
-        "as words from ops.runs where published_at is not null order by published_at desc limit 1"
-    )
-    return str(found[0]["words"]) if found else None
+def last_published(warehouse: Warehouse) -> tuple[str, datetime] | None:
+    """Returns the run whose result the target holds, and when (UTC); None before the first."""
+    row = warehouse.connection.execute(
+        "select run_id, published_at from ops.runs where published_at is not null "
+        "order by published_at desc limit 1"
+    ).fetchone()
+    return (row[0], row[1]) if row else None
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from assets.checks import suite_checks
 from assets.pages import pages_served
 from assets.resources import Doisoat
 from etl.codes import Owner, Severity
-from etl.settings import Quality
+from etl.settings import Quality, Schedule
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.run import Run, release_lock, warehouse_for
 from etl.warehouse.statements import TableName
@@ -40,7 +40,7 @@ insert into core.mismatches (record_id, code) values ('{CANARY}', '{CANARY} code
 """
 """Values in rows that fail rules of several kinds: uniqueness, vocabularies, queries."""
 
-TIMEZONE = "Asia/Ho_Chi_Minh"
+SCHEDULE = Schedule(timezone="Asia/Ho_Chi_Minh")
 FOLDED = re.compile(r"<details>.*?</details>", re.DOTALL)
 
 # Rules that come out in each way, on a table that has rows.
@@ -64,7 +64,7 @@ class Site:
         return self.write(suite, run_suite(self.warehouse, suite))
 
     def write(self, suite: Suite, results: list[RuleResult]) -> Path:
-        write_docs(self.warehouse, suite, results, self.folder, TIMEZONE)
+        write_docs(self.warehouse, suite, results, self.folder, SCHEDULE)
         return page_file(self.folder, suite.table)
 
     def judge_by(self, *rules: Rule, table: str = "core.reconciled") -> str:
@@ -117,6 +117,12 @@ def test_the_index_lists_every_table_and_leads_to_its_page(site: Site) -> None:
     assert "core.links" in index.split("holds</span>", 1)[0]  # what fails leads
 
 
+def test_a_page_says_what_the_target_holds_where_nothing_leaves(site: Site) -> None:
+    said = "Nothing of this run leaves; the target holds no run yet."
+    assert said in site.judge_by(STOPS)
+    assert "Nothing of this run leaves" not in site.judge_by(FAILS)
+
+
 def test_a_page_says_how_many_rows_fail_and_what_to_type(site: Site) -> None:
     verdicts, links = site.text("core.reconciled"), site.text("core.links")
 
@@ -124,7 +130,9 @@ def test_a_page_says_how_many_rows_fail_and_what_to_type(site: Site) -> None:
         r"fails record_id_is_unique .*? Observed 2 of 40 rows fail \(5\.00%\) Expected no row "
         r"fails Severity error; a failure stops the publish Owner whoever runs doisoat "
         r"Failing since \d{4}-\d\d-\d\d \d\d:\d\d \+07 "
-        r"Next doisoat triage core\.reconciled\.record_id_is_unique ",
+        r"Rows that failed, last runs 2 "
+        r"Next doisoat triage core\.reconciled\.record_id_is_unique List for its office doisoat "
+        r"triage core\.reconciled\.record_id_is_unique --ids --out list\.csv ",
         verdicts,
     )
     assert "Observed 1 of 40 rows fail (2.50%)" in verdicts

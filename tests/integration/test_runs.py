@@ -23,6 +23,25 @@ Doisoat = Callable[..., Command]
 Make = Callable[..., Registers]
 
 
+def test_the_warehouse_keeps_utc_wherever_the_machine_stands(tmp_path: Path) -> None:
+    asked = """
+from datetime import UTC, datetime
+from pathlib import Path
+from etl.privacy import RecordKey
+from etl.warehouse.engine import open_warehouse
+with open_warehouse(Path("w.duckdb"), key=RecordKey(bytes(32))) as warehouse:
+    for session in (warehouse.connection, warehouse.connection.cursor()):
+        (kept,) = session.execute("select current_timestamp::timestamp").fetchone()
+        print(abs((datetime.now(UTC).replace(tzinfo=None) - kept).total_seconds()) < 60)
+"""
+    far = {**os.environ, "TZ": "Asia/Ho_Chi_Minh", "PYTHONPATH": os.getcwd()}
+    done = subprocess.run(
+        [sys.executable, "-c", asked], cwd=tmp_path, env=far, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["True", "True"]
+
+
 def test_a_failed_gate_stops_the_publish_and_leaves_the_target(
     registers: Make, doisoat: Doisoat, hook: Hook
 ) -> None:

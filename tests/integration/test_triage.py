@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from etl import triage as work
 from etl.errors import ConfigError
+from etl.settings import Schedule
 from etl.warehouse.run import Run, release_lock, warehouse_for
 from expectations import SUITES
 from expectations.runner import run_suite
@@ -139,6 +142,36 @@ def test_one_record_is_shown_with_its_values_and_the_look_is_remembered(
     assert [look["command"] for look in looks] == ["triage"]
 
 
+def test_the_list_for_an_office_names_rows_as_its_register_does_and_that_is_remembered(
+    run: Doisoat, triage: Triage, registers: Registers
+) -> None:
+    named = triage(DEAD, "--ids")
+    assert {row["record_id"] for row in named} == {"R000005", "R000007"}
+    unnamed = [{name: row[name] for name in row if name != "record_id"} for row in named]
+    assert unnamed == triage(DEAD)
+    (citizen,) = triage(UNREAD, "--ids")
+    assert re.fullmatch(r"\d{12}", str(citizen["personal_id"]))
+
+    keys = [row["record_key"] for row in named]
+    looks = from_warehouse(
+        registers.settings,
+        "select record_key from ops.access_log where command = 'triage --ids'",
+    )
+    assert sorted(str(look["record_key"]) for look in looks) == sorted(
+        map(str, [*keys, citizen["record_key"]])
+    )
+    of_nobody = run("triage", "clean.names.raw_is_unique", "--ids")
+    assert (of_nobody.exit_code, "of no register" in of_nobody.errors) == (2, True)
+
+
+def test_a_rules_screen_tells_its_trend_and_what_becomes_of_the_publish(run: Doisoat) -> None:
+    shown = " ".join(run("triage", DEAD).output.split())
+    assert re.search(r"trend .*2 ", shown)
+    assert "goes on: this check does not stop it" in shown
+    assert "with --ids so that its office finds the rows" in shown
+    assert "+07" in shown
+
+
 def test_a_key_that_fails_nothing_shows_nobody(run: Doisoat) -> None:
     refused = run("triage", DEAD, "--record", "0123456789abcdef")
     assert refused.exit_code == 2
@@ -175,8 +208,9 @@ def test_a_known_failure_is_marked_and_still_counts(run: Doisoat, triage: Triage
     assert marked["failed_rows"] == 2
     assert rule not in {found["rule"] for found in triage()}
     shown = run("triage", DEAD).output
-    assert f"to be corrected, known until {str(marked['acknowledged_until'])[:10]}" in shown
-    assert f"known until {str(marked['acknowledged_until'])[:10]}" in run("triage").output
+    until = Schedule().local(datetime.fromisoformat(str(marked["acknowledged_until"])))
+    assert f"to be corrected, known until {until:%Y-%m-%d}" in shown
+    assert f"known until {until:%Y-%m-%d}" in run("triage").output
     assert "Hà Nội at work" in shown
 
 
@@ -195,9 +229,9 @@ def test_a_check_and_triage_say_the_same_of_a_failure(
     assert shown.standing is not None
     assert shown.standing.acknowledged_until is not None
     assert told["acknowledged_because"] == "long"  # the note that lasts longest counts in both
-    until = f"{shown.standing.acknowledged_until:%Y-%m-%d %H:%M}"
-    assert str(told["acknowledged_until"]).startswith(until)
-    assert str(told["first_seen"])[:16] == f"{shown.standing.since.astimezone():%Y-%m-%d %H:%M}"
+    until = datetime.fromisoformat(str(told["acknowledged_until"]))
+    assert until == shown.standing.acknowledged_until
+    assert datetime.fromisoformat(str(told["first_seen"])) == shown.standing.since
 
 
 def test_a_wrong_name_or_ending_is_explained(run: Doisoat, tmp_path: Path) -> None:
@@ -222,8 +256,8 @@ def test_a_list_is_its_owners_only_and_one_that_is_refused_leaves_what_was_there
     monkeypatch.setattr(work, "EXCEL_ROWS", 2)
     if ending == "xlsx":
         with pytest.raises(ConfigError, match="A worksheet holds 2 rows"):
-            work.write_out(rows, file)
+            work.write_out(rows, file, Schedule())
         assert file.read_text() == "of yesterday"
-    work.write_out(rows[:2], file)
+    work.write_out(rows[:2], file, Schedule())
     assert file.stat().st_mode & 0o777 == 0o600
     assert file.read_bytes() != b"of yesterday"

@@ -140,6 +140,8 @@ def test_no_message_shows_the_password(load: Callable[[str], Settings], spoilt: 
         (GOOD + '[alerts]\nurls = ["json://host/x", "pigeon://host"]\n', "alerts.urls: number 2"),
         (GOOD + '[alerts]\nui_url = "host:3000"\n', "alerts.ui_url"),
         (GOOD + "[schedule]\nkeep_days = 0\n", "schedule.keep_days"),
+        (GOOD + '[schedule]\ntimezone = "Hanoi"\n', "schedule.timezone: is no time zone"),
+        (GOOD + '[schedule]\ntimezone = "../x"\n', "schedule.timezone: is no time zone"),
         ("home = 7\n" + GOOD, "home"),
         ("insurance = 7\n" + GOOD.split("[population]", 1)[1].join(["[population]", ""]),
          "insurance"),
