@@ -228,7 +228,8 @@ def show_rule(rule: Mapping[str, Any], schedule: Schedule) -> None:
     )  # fmt: skip
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    weight = f"{rule['severity']}{', stops the publish' if rule['blocking'] else ''}"
+    stops = rule["blocking"] and rule["passed"]
+    weight = f"{rule['severity']}{'; a failure stops the publish' if stops else ''}"
     lines = {
         "severity": weight,
         "state": _state(rule, schedule),

@@ -25,8 +25,8 @@ def is_mostly_filled(register: str, column: str, what: str, owner: Owner) -> Rul
         column,
         f"Nearly all {what} missing: the mapping reads the wrong column, see {column} under "
         f"[{register}.columns] of the configuration. Only some missing, and fewer the nights "
-        "before (trend): they were lost at the source; send its office the list, which the next "
-        "command writes with --out FILE.csv, and run doisoat sync when they are back.",
+        "before (trend): they were lost at the source; send its office the list (doisoat triage "
+        "with --ids --out list.csv), and run doisoat sync when they are back.",
         owner=owner,
         name=f"{column}_is_mostly_filled",
     )

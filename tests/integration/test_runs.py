@@ -34,7 +34,7 @@ with open_warehouse(Path("w.duckdb"), key=RecordKey(bytes(32))) as warehouse:
         (kept,) = session.execute("select current_timestamp::timestamp").fetchone()
         print(abs((datetime.now(UTC).replace(tzinfo=None) - kept).total_seconds()) < 60)
 """
-    far = {**os.environ, "TZ": "Asia/Ho_Chi_Minh", "PYTHONPATH": os.getcwd()}
+    far = {**os.environ, "TZ": "Asia/Ho_Chi_Minh", "PYTHONPATH": str(Path.cwd())}
     done = subprocess.run(
         [sys.executable, "-c", asked], cwd=tmp_path, env=far, capture_output=True, text=True,
         check=True,
