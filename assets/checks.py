@@ -98,7 +98,7 @@ def _shown(suite: Suite, result: RuleResult, page: str | None, publish: str) -> 
         asset_key=key_of(suite.table),
         check_name=rule.name,
         severity=_SEVERITY[rule.severity],
-        description=result.observed,
+        description=result.observed + ", within tolerance" * bool(result.passed and result.failed),
         # The UI sorts by name and folds all but the first few lines away: the meaning leads.
         metadata={
             "meaning": rule.why,

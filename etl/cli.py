@@ -451,7 +451,8 @@ def triage(
         found = work.read_records(settings, rule, province=province, employer=employer, ids=ids)
     if out is not None:
         work.write_out(found, out, settings.schedule)
-        display.console.print(f"{len(found):,} lines written to {out}.")
+        logged = " That it names them is noted in ops.access_log." if ids else ""
+        display.console.print(f"{len(found):,} lines written to {out}.{logged}")
     elif as_json:
         _print_json(found)
     elif standing is None:

@@ -6,6 +6,7 @@ anything.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,14 @@ _WIDE = 150
 _ROOMY = 110
 """Columns from which a table shows all that it has."""
 
+_COLUMNS_BY_ROOM = (
+    (80, (0, 1, 2, 3, 4, 5, 6)),
+    (45, (0, 2, 4, 6)),
+    (30, (0, 2, 6)),
+    (-999, (0, 6)),
+)
+"""Of the list of what fails: columns that fit beside a rule's name, by the room it leaves."""
+
 _STYLE = {
     "VERIFIED": "green",
     "MISMATCH": "yellow",
@@ -52,7 +61,7 @@ def _table(title: str, *columns: str) -> Table:
         table.add_column(
             name,
             justify="right" if name != column else "left",
-            no_wrap=name not in ("meaning", "rule"),
+            no_wrap=name not in ("meaning", "rule", "state"),
         )
     return table
 
@@ -185,12 +194,12 @@ def show_failing_rules(rules: Sequence[Mapping[str, Any]], schedule: Schedule) -
     if not rules:
         console.print("[green]No row fails any rule.[/]")
         return
-    roomy = console.width >= _ROOMY
     columns = ("rule", "severity", ">rows", ">new", "since", "owner", "state")
-    shown = range(len(columns)) if roomy else (0, 2, 4, 6)
+    longest = max(len(str(rule["rule"])) for rule in rules)
+    shown = next(shown for room, shown in _COLUMNS_BY_ROOM if console.width >= longest + room)
     table = _table("What fails", *(columns[i] for i in shown))
     table.columns[0].overflow = "fold"
-    table.columns[0].min_width = max(len(str(rule["rule"])) for rule in rules)
+    table.columns[0].no_wrap = len(shown) > len(_COLUMNS_BY_ROOM[-1][1])  # whole, to be copied
     for rule in rules:
         style = "dim" if rule["passed"] else "red" if rule["severity"] == "error" else "yellow"
         cells = (
@@ -214,10 +223,13 @@ def _state(rule: Mapping[str, Any], schedule: Schedule) -> str:
         state = "stops the publish" if rule["blocking"] else "to be corrected"
     if rule["acknowledged_until"]:
         state += f", known until {schedule.local(rule['acknowledged_until']):%Y-%m-%d}"
-    return state if rule["of_last_run"] else f"{state}, not judged by the last run"
+    return state if rule["of_last_run"] else f"{state}, of an earlier run"
 
 
 _RECORDS_SHOWN = 50
+
+_PROVINCES = 5
+"""So many are named, where rows fail in more."""
 
 
 def show_rule(rule: Mapping[str, Any], schedule: Schedule) -> None:
@@ -274,6 +286,7 @@ def show_failing_records(
     if not records:
         console.print(f"[green]No row fails {name}[/] (or none of that province or employer).")
         return
+    _show_where(records)
     told = {column for record in records for column, value in record.items() if value is not None}
     columns = [c for c in records[0] if c in told and c not in ("first_run", "last_run")]
     table = _table(f"{len(records):,} rows fail {name}", *columns)
@@ -288,6 +301,18 @@ def show_failing_records(
         f"{story if rule['explained'] else ''}; [bold]--out FILE.csv[/] or .xlsx writes the list"
         f"{', with [bold]--ids[/] so that its office finds the rows' if rule['has_ids'] else ''}."
     )
+
+
+def _show_where(records: Sequence[Mapping[str, object]]) -> None:
+    """Prints how many of the rows are new, and the provinces that have most of them."""
+    provinces = Counter(record.get("province_code") or "none" for record in records)
+    most = [f"{count:,} in province {code}" for code, count in provinces.most_common(_PROVINCES)]
+    others = len(records) - sum(count for _, count in provinces.most_common(_PROVINCES))
+    where = [*most, f"{others:,} elsewhere"] if others else most
+    new = sum(record["first_run"] == record["last_run"] for record in records)
+    console.print(f"Of {len(records):,} rows {new:,} are new since the run before.")
+    if any("province_code" in record for record in records):
+        console.print(f"Where: {'; '.join(where)}.", highlight=False)
 
 
 def _cell(value: object, schedule: Schedule) -> str:

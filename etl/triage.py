@@ -163,7 +163,7 @@ def read_records(
     employer: str | None = None,
     ids: bool = False,
 ) -> list[dict[str, Any]]:
-    """Reads the rows that fail one rule, by key, longest first.
+    """Reads the rows that fail one rule, by key, the newest first.
 
     Args:
         settings: Of the warehouse.
@@ -368,7 +368,7 @@ def _records(
         return warehouse.rows(
             "select record_key, first_seen, first_run, run_id as last_run "
             "from ops.quality_failures where table_name = $table and check_name = $check "
-            "and closed_run is null order by first_seen, record_key",
+            "and closed_run is null order by first_seen desc, record_key",
             where,
         )
     return warehouse.rows(
@@ -388,7 +388,7 @@ def _records(
             and failures.closed_run is null
             and ($province::varchar is null or rows.province_code = $province)
             and ($employer::varchar is null or rows.employer_code = $employer)
-        order by failures.first_seen, failures.record_key
+        order by failures.first_seen desc, failures.record_key
         """,  # noqa: S608 - our own tables
         where | {"province": province, "employer": employer},
     )

@@ -255,8 +255,10 @@ def _commands(suite: Suite, result: RuleResult) -> dict[str, str]:
     """What to do next: command by what it is for."""
     name = f"{suite.table.sql}.{result.rule.name}"
     found = {"Next": advice.more(name)}
-    if result.sample and advice.id_column(suite.table.sql, suite.key):
-        found["List for its office"] = advice.for_the_office(name)
+    if result.sample:
+        found["One row"] = advice.one_row(name, result.sample[0])
+        if advice.id_column(suite.table.sql, suite.key):
+            found["List for its office"] = advice.for_the_office(name)
     return found
 
 

@@ -94,7 +94,7 @@ def keep_failures(warehouse: Warehouse, suite: Suite, rule: Rule) -> tuple[int, 
         rule: A rule that tells which rows fail.
 
     Returns:
-        How many rows fail, and a few of their keys, those that have failed longest first.
+        How many rows fail, and a few of their keys, the newest first: they are what is new.
     """
     connection = warehouse.connection
     which = {"table_name": suite.table.sql, "check_name": rule.name}
@@ -107,7 +107,7 @@ def keep_failures(warehouse: Warehouse, suite: Suite, rule: Rule) -> tuple[int, 
     sample = warehouse.rows(
         "select record_key from ops.quality_failures "
         "where table_name = $table_name and check_name = $check_name and closed_run is null "
-        "order by first_seen, record_key limit $sample",
+        "order by first_seen desc, record_key limit $sample",
         which | {"sample": SAMPLE},
     )
     connection.execute("drop table failing_now")

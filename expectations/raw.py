@@ -23,10 +23,10 @@ def is_mostly_filled(register: str, column: str, what: str, owner: Owner) -> Rul
     """A column that nearly every row has; the trend says whether the mapping is at fault."""
     return is_filled(
         column,
-        f"Nearly all {what} missing: the mapping reads the wrong column, see {column} under "
-        f"[{register}.columns] of the configuration. Only some missing, and fewer the nights "
-        "before (trend): they were lost at the source; send its office the list (doisoat triage "
-        "with --ids --out list.csv), and run doisoat sync when they are back.",
+        f"Some {what} missing, and fewer the nights before (trend): they were lost at the source; "
+        "send its office the list (doisoat triage with --ids --out list.csv), and run doisoat sync "
+        "when they are back. Nearly all missing: the mapping reads the wrong column, see "
+        f"{column} under [{register}.columns] of the configuration.",
         owner=owner,
         name=f"{column}_is_mostly_filled",
     )

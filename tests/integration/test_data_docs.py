@@ -131,8 +131,10 @@ def test_a_page_says_how_many_rows_fail_and_what_to_type(site: Site) -> None:
         r"fails Severity error; a failure stops the publish Owner whoever runs doisoat "
         r"Failing since \d{4}-\d\d-\d\d \d\d:\d\d \+07 "
         r"Rows that failed, last runs 2 "
-        r"Next doisoat triage core\.reconciled\.record_id_is_unique List for its office doisoat "
-        r"triage core\.reconciled\.record_id_is_unique --ids --out list\.csv ",
+        r"Next doisoat triage core\.reconciled\.record_id_is_unique "
+        r"One row doisoat triage core\.reconciled\.record_id_is_unique --record [0-9a-f]{16} "
+        r"List for its office doisoat triage core\.reconciled\.record_id_is_unique "
+        r"--ids --out list\.csv ",
         verdicts,
     )
     assert "Observed 1 of 40 rows fail (2.50%)" in verdicts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 import shutil
@@ -12,7 +13,9 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from etl import display
 from etl import triage as work
 from etl.errors import ConfigError
 from etl.settings import Schedule
@@ -168,6 +171,10 @@ def test_a_rules_screen_tells_its_trend_and_what_becomes_of_the_publish(run: Doi
     shown = " ".join(run("triage", DEAD).output.split())
     assert re.search(r"trend .*2 ", shown)
     assert "goes on: this check does not stop it" in shown
+    assert (
+        "Of 2 rows 2 are new since the run before. Where: 1 in province 01; 1 in province 79."
+        in (shown)
+    )
     assert "with --ids so that its office finds the rows" in shown
     assert "+07" in shown
 
@@ -261,3 +268,20 @@ def test_a_list_is_its_owners_only_and_one_that_is_refused_leaves_what_was_there
     work.write_out(rows[:2], file, Schedule())
     assert file.stat().st_mode & 0o777 == 0o600
     assert file.read_bytes() != b"of yesterday"
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_the_list_of_what_fails_is_cut_at_no_width(
+    registers: Registers, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    rules = work.read_rules(registers.settings)
+    screen = Console(width=width, file=io.StringIO())
+    monkeypatch.setattr(display, "console", screen)
+    display.show_failing_rules(rules, registers.settings.schedule)
+    shown = screen.file.getvalue()  # type: ignore[attr-defined]
+    assert max(map(len, shown.splitlines())) <= width
+    for rule in rules:
+        assert f" {rule['rule']} " in shown
+    words = shown.split()
+    assert {"corrected", "corrected,", "tolerance", "holds"} & set(words)
+    assert not {word for word in words if "correcte".startswith(word) and len(word) > 3}
