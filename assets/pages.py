@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from html import escape, unescape
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 from threading import Thread
@@ -35,15 +36,17 @@ _OF_A_LATER_RUN = """<!doctype html>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width">
 <title>{page}: of a later run</title>
-<style>
-body {{ max-width: 40rem; margin: 2rem auto; padding: 0 1rem; font: 15px/1.5 system-ui, sans-serif;
-overflow-wrap: anywhere; }}
-</style>
+<style>{style}</style>
+<main>
+<nav><a href="index.html">Data Docs</a> / {page}</nav>
 <h1>These pages are of a later run</h1>
-<p>The check that led here is of the run {asked}. The page of its table has been written anew since,
-by the run {there}, so it may say otherwise.</p>
-<p>What the check saw stands in the check itself.</p>
+<div class="verdict warned">
+<p>The check that led here is of the run <code>{asked}</code>. The page of its table has been
+written anew since, by the run <code>{there}</code>, so it may say otherwise.</p>
+<p>What the check saw stands in the check itself: go back to it.</p>
+</div>
 <p><a href="{link}">Open {page} as it is today</a></p>
+</main>
 </html>
 """
 
@@ -71,7 +74,8 @@ class _Handler(SimpleHTTPRequestHandler):
     def _of_a_later_run(self, page: str, asked: str, there: str) -> BytesIO:
         """Says that the page is not what the check saw; a link of the check led here."""
         known = {"page": page, "asked": asked, "there": there, "link": f"./{quote(page)}"}
-        text = _OF_A_LATER_RUN.format_map({name: escape(value) for name, value in known.items()})
+        shown = {name: escape(value) for name, value in known.items()} | {"style": _style()}
+        text = _OF_A_LATER_RUN.format_map(shown)
         body = text.encode("utf-8", "replace")
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", "text/html; charset=utf-8")
@@ -89,6 +93,12 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Says nothing: the terminal belongs to Dagster's messages."""
+
+
+@cache
+def _style() -> str:
+    """The look of the pages."""
+    return files("expectations").joinpath("templates", "data_docs.css").read_text("utf-8")
 
 
 def _run_of(page: Path) -> str | None:

@@ -54,8 +54,8 @@ def test_a_link_of_an_earlier_run_says_so_and_leads_to_the_page_of_today(quality
     for page in (TABLE, "old"):
         told = read(quality.page(page, "yesterday"))
         assert "These pages are of a later run" in told
-        assert "is of the run yesterday" in told
-        assert "What the check saw stands in the check itself." in told
+        assert "is of the run <code>yesterday</code>" in told
+        assert "What the check saw stands in the check itself" in told
         assert f'href="./{page}.html"' in told
         assert "<script" not in told
         assert "default-src 'none'" in told
