@@ -306,8 +306,9 @@ def show_failing_records(
 def _show_where(records: Sequence[Mapping[str, object]]) -> None:
     """Prints how many of the rows are new, and the provinces that have most of them."""
     provinces = Counter(record.get("province_code") or "none" for record in records)
-    most = [f"{count:,} in province {code}" for code, count in provinces.most_common(_PROVINCES)]
-    others = len(records) - sum(count for _, count in provinces.most_common(_PROVINCES))
+    ordered = sorted(provinces.items(), key=lambda found: (-found[1], str(found[0])))
+    most = [f"{count:,} in province {code}" for code, count in ordered[:_PROVINCES]]
+    others = sum(count for _, count in ordered[_PROVINCES:])
     where = [*most, f"{others:,} elsewhere"] if others else most
     new = sum(record["first_run"] == record["last_run"] for record in records)
     console.print(f"Of {len(records):,} rows {new:,} are new since the run before.")

@@ -238,7 +238,7 @@ def test_a_check_of_an_earlier_run_is_not_led_to_the_page_of_a_later_one(site: S
         )
     assert "every_link_leads_to_a_citizen" in own
     assert "These pages are of a later run" in later
-    assert f"by the run {today}, so" in later
+    assert f"by the run <code>{today}</code>, so" in later
 
 
 def test_no_file_holds_a_value_of_a_row(site: Site) -> None:

@@ -67,11 +67,12 @@ create or replace temp macro letters_apart(a, b) as
 damerau_levenshtein(letter_bytes(a), letter_bytes(b));
 
 -- Letters added, dropped, changed, or swapped with the next: one, or two; null where more.
--- (Two such edits are at most four without swaps, and no more without accents: quickly counted.)
+-- (Two such edits are at most four without swaps, and no more without accents. The key may write
+-- one i for y less or more for each, and one space: what is further apart is quickly told.)
 create or replace temp macro letters_agreement(a, b, a_key, b_key) as
 case
     when abs(length(a) - length(b)) > 2 then null
-    when levenshtein(a_key, b_key) > 4 then null
+    when levenshtein(replace(a_key, 'y', 'i'), replace(b_key, 'y', 'i')) > 6 then null
     when letters_apart(a, b) = 1 then 'one_edit'
     when length(a) < 8 or length(b) < 8 then null
     when letters_apart(a, b) <> 2 then null
