@@ -55,9 +55,6 @@ _EVERYWHERE = {
     "recorded_name": "name as the register has it",
     "name_key": "name as it is compared",
     "name_notes": "what reading the name took",
-    "surname": "first part of the name",
-    "middle_name": "middle part of the name",
-    "given_name": "last part of the name",
     "raw": "string as the register has it",
     "reject": "why it could not be understood, else empty",
     "register": "insurance or population",
@@ -95,6 +92,9 @@ _EVERYWHERE = {
     "linked": "records it linked",
     "to_review": "records it left to a person",
     "went_on": "records it passed on",
+    "is_outdone": "somebody else has exactly the recorded name and birth date",
+    "is_other_given": "surname and middle name are the owner's, the given name is not",
+    "is_alone": "no other record is the citizen's, nor does the record's number lead elsewhere",
 }
 """Columns that mean the same in whichever table of the warehouse they stand."""
 

@@ -60,8 +60,9 @@ def prepare(folder: Path, citizens: int) -> None:
 
 def doisoat(folder: Path) -> dict[str, Any]:
     """Everything between extraction and the target."""
-    from benchmarks.accuracy import judge, pipeline
+    from benchmarks.accuracy import judge, limits, pipeline
 
+    truth, judged = folder / "truth.parquet", folder / "judged.parquet"
     with pipeline.fresh_warehouse(folder / "doisoat") as warehouse:
         pipeline.place(warehouse, folder / "landed")
         start = time.perf_counter()
@@ -71,17 +72,15 @@ def doisoat(folder: Path) -> dict[str, Any]:
             "citizens": warehouse.count(TableName("clean", "population")),
             "records": warehouse.count(TableName("clean", "insurance")),
         }
-        judge.judge(warehouse, folder / "truth.parquet", folder / "judged.parquet", SEED)
+        judge.judge(warehouse, truth, judged, SEED)
         for table in _TABLES:
             warehouse.connection.execute(
                 f"copy clean.{table} to '{folder / f'clean_{table}.parquet'}' (format parquet)"
             )
-    links, right, citizens = duckdb.execute(
-        "select count(*) filter (outcome in ('right', 'wrong')), "
-        "count(*) filter (outcome = 'right'), count(*) filter (has_citizen) from read_parquet(?)",
-        [str(folder / "judged.parquet")],
-    ).fetchall()[0]
-    return found | {"quality": {"": _quality(links, right, citizens)}}
+        swept = limits.sweep(warehouse, truth, judged)
+    citizens, _ = judge.totals([judged])
+    quality = {at.label: _quality(at.links, at.right, citizens) for at in swept}
+    return found | {"quality": quality}
 
 
 def splink(folder: Path) -> dict[str, Any]:

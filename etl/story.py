@@ -367,7 +367,8 @@ def _pair(step: str, pair: Row) -> Words:
             f"Một công dân có thể là người này: {agreeing.vi}. Không tự động ghép: {reason.vi}.",
             f"One citizen may be this person: {agreeing.en}. Not linked by itself: {reason.en}.",
         )
-    if step in ("personal_id", "former_id", "repaired_id"):
+    by_number = step in ("personal_id", "former_id", "repaired_id")
+    if by_number and pair["reason"] != "repaired_number":
         return _other_person(pair, agreeing)
     return Words(
         f"Một công dân khớp ({agreeing.vi}), nhưng {reason.vi}.",

@@ -115,6 +115,17 @@ CONTRADICTING = frozenset({"given_shared", "surname_shared", "different"})
 
 REASONS = {
     "agrees": Words("mọi điều cần khớp đều khớp", "all that must agree agrees"),
+    "nobody_else": Words(
+        "số, họ, tên đệm, ngày sinh và giới tính đều khớp, chỉ khác tên gọi, "
+        "và không hồ sơ nào khác là của công dân này",
+        "number, surname, middle name, birth date and sex agree, only the given name differs, "
+        "and no other record is this citizen's",
+    ),
+    "repaired_number": Words(
+        "số phải sửa mới đọc được và không phải mọi điều đều khớp: "
+        "được cân nhắc cùng các bằng chứng khác",
+        "the number had to be repaired and not all agrees: it is weighed with all other evidence",
+    ),
     "overwhelming": Words("bằng chứng áp đảo", "the evidence is overwhelming"),
     "decided": Words("cán bộ đã quyết định", "a steward decided so"),
     "several_citizens": Words(

@@ -89,6 +89,32 @@ CLAIMS = Suite(
     key=_KEY,
 )
 
+NUMBER_OWNERS = Suite(
+    TableName("core", "number_owners"),
+    (
+        is_filled("personal_id", "A number's owner is a citizen.", blocking=True),
+        *_levels_are_known(*_PEOPLE),
+    ),
+    key=_KEY,
+)
+
+NUMBER_DOUBTS = Suite(
+    TableName("core", "number_doubts"),
+    (
+        is_filled("is_outdone", "Somebody else fits better, or nobody does.", blocking=True),
+        is_filled("is_other_given", "Only the given name differs, or more does.", blocking=True),
+        is_filled("is_alone", "Another record is the owner's, or none is.", blocking=True),
+        never(
+            "doubted_once",
+            "count(*) over (partition by record_id, personal_id) > 1",
+            "A record and a citizen are in doubt once; a second row would double the pair that it "
+            "is joined to. A fault of the table: report it.",
+            blocking=True,
+        ),
+    ),
+    key=_KEY,
+)
+
 NUMBER_PAIRS = Suite(
     TableName("core", "number_pairs"),
     (
@@ -240,6 +266,8 @@ CARD_CONFLICTS = Suite(
 
 SUITES = (
     CLAIMS,
+    NUMBER_OWNERS,
+    NUMBER_DOUBTS,
     NUMBER_PAIRS,
     *(_step(step) for step in MatchStep),
     RESIDUE,

@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from benchmarks.accuracy import judge, simulated
+from benchmarks.accuracy import judge, limits, simulated
 from benchmarks.accuracy.bounds import lower_bound, share
 from benchmarks.accuracy.report import Section, console
 from benchmarks.accuracy.simulated import Simulated
@@ -29,24 +29,30 @@ def run(
     citizens: int, seeds: Sequence[int], home: Path, *, alone: bool, charts: Path | None = None
 ) -> list[Section]:
     """Measures both; ``alone`` leaves Splink out."""
-    datasets = []
+    datasets, swept = [], []
     for seed in seeds:
         # A smaller register keeps the crowd: fewer days, not fewer births a day.
         days = max(1, round(DAYS * min(1.0, citizens / CITIZENS)))
         spec = SimulationSpec(citizens, seed=seed, birth_window_days=days)
         datasets.append(Simulated.of(spec, home))
-        simulated.reconcile(datasets[-1])
+        swept.append(simulated.reconcile(datasets[-1]))
     judged = [data.file("judged") for data in datasets]
     title = f"Crowded: {citizens:,} citizens born within {days} days"
     if charts:
         simulated.draw(datasets, charts, "crowded", title)
-    sections = judge.all_sections(judged, title)
+    at_limits = limits.pooled(swept)
+    sections = [
+        *judge.all_sections(judged, title),
+        limits.section(at_limits, *judge.totals(judged)),
+    ]
     if not alone:
-        sections += _beside_splink(datasets)
+        sections += _beside_splink(datasets, at_limits)
     return sections
 
 
-def _beside_splink(datasets: Sequence[Simulated]) -> list[Section]:
+def _beside_splink(
+    datasets: Sequence[Simulated], at_limits: Sequence[limits.AtLimit]
+) -> list[Section]:
     from benchmarks.accuracy import splink_alone
 
     swept = []
@@ -59,7 +65,7 @@ def _beside_splink(datasets: Sequence[Simulated]) -> list[Section]:
     citizens, identifiable = (sum(part) for part in zip(*(t for _, t in swept), strict=True))
     return [
         splink_alone.sweep_section(rows, citizens, identifiable),
-        _comparison(datasets, splink_alone.best_rows(rows), citizens, identifiable),
+        _comparison(at_limits, splink_alone.best_rows(rows), citizens, identifiable),
     ]
 
 
@@ -95,21 +101,13 @@ def _pooled(sweeps: Sequence[Sequence[tuple[object, ...]]]) -> list[tuple[object
 
 
 def _comparison(
-    datasets: Sequence[Simulated],
+    at_limits: Sequence[limits.AtLimit],
     best: Sequence[tuple[str, tuple[Any, ...] | None]],
     citizens: int,
     identifiable: int,
 ) -> Section:
     """Lays both contenders side by side."""
-    connection = judge.open_judged([data.file("judged") for data in datasets])
-    links, right, identified = connection.execute("""
-        select
-            count(*) filter (outcome in ('right', 'wrong')),
-            count(*) filter (outcome = 'right'),
-            count(*) filter (outcome = 'right' and identifiable)
-        from judged
-    """).fetchall()[0]
-    rows = [_compared("doisoat", "its own", links, right, identified, citizens, identifiable)]
+    rows = [_compared("doisoat", at.label, *at[1:], citizens, identifiable) for at in at_limits]
     for what, row in best:
         name = f"Splink alone, {what}"
         if row is None:

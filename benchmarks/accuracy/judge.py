@@ -61,6 +61,13 @@ def open_judged(judged: list[Path]) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def totals(judged: list[Path]) -> tuple[int, int]:
+    """Returns how many records have a citizen, and how many of them are identifiable."""
+    query = "select count(*) filter (has_citizen), count(*) filter (identifiable) from judged"
+    citizens, identifiable = open_judged(judged).execute(query).fetchall()[0]
+    return citizens, identifiable
+
+
 def headline(connection: duckdb.DuckDBPyConnection, title: str) -> Section:
     """Returns precision, recall and review by seed, and over all."""
     rows = connection.execute("""

@@ -126,6 +126,11 @@ def build_all(warehouse: Warehouse, schemas: Collection[str] = SCHEMAS) -> list[
     return done
 
 
+def rebuild(warehouse: Warehouse, table: str) -> None:
+    """Builds one table of ``core`` again."""
+    warehouse.build(statements()[TableName("core", table)])
+
+
 def _build(warehouse: Warehouse, name: TableName) -> int | None:
     """Builds one table by whatever builds it; None for a table that is there already."""
     if name.schema in ("raw", "ref", "ops"):

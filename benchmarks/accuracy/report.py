@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 console = Console()
+if not console.is_terminal:
+    console.width = 220  # a file is as wide as the tables
 
 
 @dataclass(frozen=True)

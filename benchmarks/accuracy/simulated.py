@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.accuracy import judge, pipeline
+from benchmarks.accuracy import judge, limits, pipeline
 from benchmarks.accuracy.report import Section, console
 from etl.simulate import SimulationSpec, write_parquet
 
@@ -49,8 +49,12 @@ class Simulated:
         return self.folder / f"{name}.parquet"
 
 
-def reconcile(data: Simulated) -> None:
-    """Reconciles and judges; keeps what other contenders need: judged records and clean tables."""
+def reconcile(data: Simulated) -> list[limits.AtLimit]:
+    """Reconciles and judges; keeps what other contenders need: judged records and clean tables.
+
+    Returns:
+        What comes out at other limits of risk.
+    """
     with (
         console.status(f"reconciling, seed {data.spec.seed}"),
         pipeline.fresh_warehouse(data.folder) as warehouse,
@@ -63,6 +67,7 @@ def reconcile(data: Simulated) -> None:
             warehouse.connection.execute(
                 f"copy clean.{table} to '{data.file(f'clean_{table}')}' (format parquet)"
             )
+        return limits.sweep(warehouse, data.file("truth"), data.file("judged"))
 
 
 def draw(datasets: Sequence[Simulated], folder: Path, name: str, title: str) -> None:
@@ -78,9 +83,10 @@ def run(
 ) -> list[Section]:
     """Measures doisoat on registers that are as crowded as they are large."""
     datasets = [Simulated.of(SimulationSpec(citizens, seed=seed), home) for seed in seeds]
-    for data in datasets:
-        reconcile(data)
+    swept = [reconcile(data) for data in datasets]
     title = f"{citizens:,} simulated citizens"
     if charts:
         draw(datasets, charts, "simulated", title)
-    return judge.all_sections([data.file("judged") for data in datasets], title)
+    judged = [data.file("judged") for data in datasets]
+    at_limits = limits.section(limits.pooled(swept), *judge.totals(judged))
+    return [*judge.all_sections(judged, title), at_limits]

@@ -25,9 +25,9 @@ from etl.normalise.numbers import (
 )
 from etl.normalise.values import parse_flag, parse_gender
 
-# Raised whenever a function here may return something else for the same input: dictionaries
-# computed with another version are computed again.
-NORMALISER_VERSION: int = 5
+# Raised whenever a function here may return something else for the same input, or other columns:
+# dictionaries computed with another version are computed again.
+NORMALISER_VERSION: int = 6
 
 __all__ = [
     "NORMALISER_VERSION",

@@ -86,7 +86,8 @@ def normalise_names(raw: Column, workers: int | None = None) -> pa.Table:
         workers: Threads; by default one for small inputs, one per core for large ones.
 
     Returns:
-        Columns raw, canonical, name_key, surname, middle, given, notes (``;`` between), reject.
+        Columns raw, canonical, name_key, notes (``;`` between), reject. (The parts of a name are
+        ``parse_name``'s.)
     """
     strings = _strings(raw)
     pieces = _batches(strings)

@@ -23,7 +23,7 @@ from etl.normalise.notes import NAME_NOTE_BIT, joined
 from etl.normalise.numbers import Field, ascii_lookalikes, stand_ins
 from etl.normalise.places import places
 
-COLUMNS = ("canonical", "name_key", "surname", "middle", "given", "notes", "reject")
+COLUMNS = ("canonical", "name_key", "notes", "reject")
 _INVISIBLE_BIT = NAME_NOTE_BIT["invisible_characters"]
 _SPACES_BIT = NAME_NOTE_BIT["spaces"]
 
@@ -32,7 +32,7 @@ class _Rows(NamedTuple):
     """Rows of the dictionary, some of them not settled yet.
 
     Attributes:
-        columns: Canonical, key, surname, middle, given, reject.
+        columns: Canonical, key, reject.
         mask: The bits of the notes, and of the care that a row still needs.
     """
 
@@ -101,23 +101,9 @@ def _looked_up(raw: Array) -> _Rows:
     mask[bare] |= names.UNACCENTED
     long = pc.greater(pc.utf8_length(text), names.MAX_NAME_LENGTH).to_numpy(False)
     mask[long] |= names.CLEANING
-    return _Rows([*_assembled(canonical, keys, offsets), pa.nulls(len(raw), pa.string())], mask)
-
-
-def _assembled(canonical: Array, keys: Array, offsets: np.ndarray[Any, Any]) -> list[Array]:
-    first, last = offsets[:-1], offsets[1:] - 1
-    lengths = last - first + 1
-    surname = pc.if_else(pa.array(lengths > 1), canonical.take(pa.array(first)), "")
-    between = np.ones(len(canonical), np.bool_)
-    between[first] = between[last] = False
-    middle_offsets = np.concatenate(([0], np.cumsum(np.maximum(lengths - 2, 0))))
-    return [
-        _joined(canonical, offsets),
-        _joined(keys, offsets),
-        surname,
-        _joined(canonical.filter(pa.array(between)), middle_offsets),
-        canonical.take(pa.array(last)),
-    ]
+    return _Rows(
+        [_joined(canonical, offsets), _joined(keys, offsets), pa.nulls(len(raw), pa.string())], mask
+    )
 
 
 def _joined(tokens: Array, offsets: np.ndarray[Any, Any]) -> Array:
@@ -172,7 +158,7 @@ def _after_care(raw: Array) -> _Rows:
         names.resolve_unsettled(text) if text is not None else names.rejected_name("name_missing")
         for text in raw.to_pylist()
     ]
-    columns = zip(*[(*row[:5], row.reject) for row in resolved], strict=True)
+    columns = zip(*[(row.canonical, row.key, row.reject) for row in resolved], strict=True)
     mask = np.array([row.mask for row in resolved], np.int64)
     return _Rows([pa.array(column, pa.string()) for column in columns], mask)
 

@@ -64,6 +64,20 @@ PEOPLE = [
     person("001070900123", "Bùi Thế Mỹ", "02/09/1970"),
     person("001173900124", "Quách Thị Trang", "19/05/1973", "Nữ"),
     person("001205900125", "Bùi Minh Khang", "30/04/2005"),
+    # Each is known by another given name in daily use, or has a twin who is in no register.
+    person("001155900131", "Đoàn Thị Điểm", "04/06/1955", "Nữ"),
+    person("001056900132", "Đoàn Hữu Trưng", "05/07/1956"),
+    person("001057900133", "Đoàn Nguyễn Tuấn", "06/08/1957"),
+    person("001059900134", "Đoàn Minh Huyên", "07/09/1959"),
+    person("001161900135", "Đoàn Lệ Giang", "08/10/1961", "Nữ", former_id_numbers="111222444"),
+    # Twins, both in the register; of the first pair both are insured, of the second one.
+    person("001062900136", "Khuất Duy Tiến", "09/11/1962"),
+    person("001062900137", "Khuất Duy Quân", "09/11/1962"),
+    person("001063900138", "Khuất Quang Chiến", "10/12/1963"),
+    person("001063900139", "Khuất Quang Thắng", "10/12/1963"),
+    person("001066900142", "Đoàn Mạnh Phương", "11/01/1966"),
+    person("001067900141", "Thân Nhân Trung", "12/02/1967"),
+    person("001064900140", "Ngụy Như Kon", "11/01/1964"),
     # Two of one name and year, one of them really born on New Year's Day.
     person("001058900121", "Tống Duy Tân", "23/04/1958"),
     person("001058900122", "Tống Duy Tân", "01/01/1958"),
@@ -91,6 +105,7 @@ RECORDS = [
     insured("swapped_digits", "Mạc Đĩnh Chi", "07/07/1941", id_number="001041900162"),
     insured("wrong_digit_other_name", "Trương Hán Siêu", "07/07/1941", id_number="001041900162"),
     insured("lost_zeros_and_a_typo", "Chu Văn Am", "21/05/1968", id_number="1068900116"),
+    insured("lost_zeros_and_a_slip", "Thân Nhân Trug", "12/02/1967", id_number="1067900141"),
     insured("demographic", "Phùng Khắc Khoan", "11/11/1966"),
     insured("homonyms_without_place", "Lưu Trọng Lư", "06/07/1975", province_code=None),
     insured("homonyms_with_place", "Lưu Trọng Lư", "06/07/1975", province_code="48"),
@@ -103,6 +118,18 @@ RECORDS = [
     insured("birth_wholly_wrong", "Hồ Quý Ly", "14/02/1951", id_number="001088900112"),
     insured("wrong_sex", "Hồ Quý Ly", "25/06/1988", "Nữ", id_number="001088900112"),
     insured("only_the_surname", "Hồ Đình Phương", "25/06/1988", id_number="001088900112"),
+    insured("daily_name", "Đoàn Thị Hồng", "04/06/1955", "Nữ", id_number="001155900131"),
+    insured("daily_name_by_cmnd", "Đoàn Lệ Hằng", "08/10/1961", "Nữ", id_number="111222444"),
+    insured("name_of_another_row", "Đoàn Phú Tứ", "11/01/1966", id_number="001066900142"),
+    insured("daily_name_no_sex", "Đoàn Minh Phụng", "07/09/1959", None, id_number="001059900134"),
+    insured("daily_name_lost_zeros", "Ngụy Như Phi", "11/01/1964", id_number="1064900140"),
+    insured("owner_by_number", "Đoàn Hữu Trưng", "05/07/1956", id_number="001056900132"),
+    insured("twin_of_owner", "Đoàn Hữu Ái", "05/07/1956", id_number="001056900132"),
+    insured("owner_without_number", "Đoàn Nguyễn Tuấn", "06/08/1957"),
+    insured("twin_of_unnumbered", "Đoàn Nguyễn Thục", "06/08/1957", id_number="001057900133"),
+    insured("first_twin", "Khuất Duy Tiến", "09/11/1962", id_number="001062900136"),
+    insured("second_twin_first_ones_number", "Khuất Duy Quân", "09/11/1962", id_number="001062900136"),
+    insured("only_one_twin_insured", "Khuất Quang Thắng", "10/12/1963", id_number="001063900138"),
     insured("number_and_no_name", None, "25/06/1988", id_number="001088900112"),
     insured("two_odd_numbers", "Lê Văn Duyệt", "03/03/1999", id_number="001060900103", insurance_number="001085900104"),
     insured("ghost", "Trương Vĩnh Ký", "06/12/1937"),
@@ -237,9 +264,12 @@ def test_a_cmnd_of_two_people_is_no_sign_of_another_person(verdicts: Verdicts):
 
 
 def test_lost_zeros_are_repaired_only_with_full_agreement(verdicts: Verdicts):
+    assert verdicts.of("lost_zeros")[1:] == ("001068900116", "repaired_id")
+    # Else the number is one piece of evidence: enough for a link, or not where another record is
+    # the citizen's already.
+    assert verdicts.of("lost_zeros_and_a_slip")[1:] == ("001067900141", "probabilistic")
     assert verdicts.of("lost_zeros_and_a_typo")[0] == "REVIEW"
     assert verdicts.candidates("lost_zeros_and_a_typo") == ["001068900116"]
-    assert verdicts.of("lost_zeros")[1:] == ("001068900116", "repaired_id")
 
 
 def test_a_wrong_digit_is_repaired_only_where_one_citizen_of_name_and_birth_fits(
@@ -271,6 +301,53 @@ def test_a_number_with_one_half_agreement_is_for_a_person(verdicts: Verdicts, ca
     assert verdicts.of(case)[:2] == ("REVIEW", None)
     assert verdicts.candidates(case) == ["001088900112"]
     assert "AMBIGUOUS" in verdicts.codes(case)
+
+
+@pytest.mark.parametrize(
+    ("case", "number", "step"),
+    [
+        ("daily_name", "001155900131", "personal_id"),
+        ("daily_name_by_cmnd", "001161900135", "former_id"),
+    ],
+)
+def test_another_given_name_is_linked_where_nobody_else_is_the_owner(
+    verdicts: Verdicts, case: str, number: str, step: str
+):
+    assert verdicts.of(case) == ("MISMATCH", number, step)
+    assert "NAME_DIFFERENT" in verdicts.codes(case)
+
+
+@pytest.mark.parametrize(
+    ("case", "owner"),
+    [
+        # The owner's own record carries the number, or name and birth date without it.
+        ("twin_of_owner", "001056900132"),
+        ("twin_of_unnumbered", "001057900133"),
+        # No more than the surname agrees, as by chance.
+        ("name_of_another_row", "001066900142"),
+        # A second doubt: no sex, or a number that had to be repaired.
+        ("daily_name_no_sex", "001059900134"),
+        ("daily_name_lost_zeros", "001064900140"),
+    ],
+)
+def test_another_given_name_is_for_a_person_where_it_may_be_a_twins(
+    verdicts: Verdicts, case: str, owner: str
+):
+    assert verdicts.of(case)[:2] == ("REVIEW", None)
+    assert verdicts.candidates(case) == [owner]
+
+
+def test_a_twin_is_not_the_other_whose_record_carries_the_same_number(verdicts: Verdicts):
+    assert verdicts.of("first_twin") == ("VERIFIED", "001062900136", "personal_id")
+    assert verdicts.of("second_twin_first_ones_number")[1:] == ("001062900137", "demographic")
+
+
+def test_either_twin_may_be_meant_where_one_has_the_name_and_one_the_number_and_no_other_record(
+    verdicts: Verdicts,
+):
+    case = "only_one_twin_insured"
+    assert verdicts.of(case)[:2] == ("REVIEW", None)
+    assert set(verdicts.candidates(case)) == {"001063900138", "001063900139"}
 
 
 def test_a_record_like_nobody_is_not_found(verdicts: Verdicts):

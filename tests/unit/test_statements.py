@@ -63,7 +63,9 @@ def test_every_combination_of_levels_has_a_verdict_and_unknown_levels_are_refuse
     verdicts = _verdicts()
     combinations = len(codes.NAME_LEVELS) * len(codes.BIRTH_LEVELS) * len(codes.GENDER_LEVELS)
     assert verdicts.num_rows == combinations
-    assert set(verdicts["verdict"].to_pylist()) == {"link", "review", "other"}
+    assert set(verdicts["verdict"].to_pylist()) == {
+        "link", "link_if_alone", "review", "other"
+    }  # fmt: skip
     with pytest.raises(ValueError, match="unknown level"):
         _levels("same|almost", codes.NAME_LEVELS)
 
@@ -79,6 +81,9 @@ def test_no_rule_links_two_people_by_a_number_alone():
         if row["verdict"] == "link":
             named = row["name_agreement"] not in ("different", "missing", "surname_shared")
             assert named, row
+        if row["verdict"] == "link_if_alone":
+            assert row["name_agreement"] not in ("different", "missing"), row
+            assert (row["birth_agreement"], row["gender_agreement"]) == ("same", "same"), row
 
 
 @pytest.mark.parametrize("code", sorted(codes.labels()))

@@ -59,6 +59,9 @@ split_part(a, ' ', 1) = split_part(b, ' ', 1);
 create or replace temp macro same_last_word(a, b) as
 split_part(a, ' ', -1) = split_part(b, ' ', -1);
 
+create or replace temp macro all_but_last(name) as
+left(name, length(name) - length(split_part(name, ' ', -1)));
+
 create or replace temp macro ends_are_near(a, b) as
 is_near_word(split_part(a, ' ', 1), split_part(b, ' ', 1))
 and is_near_word(split_part(a, ' ', -1), split_part(b, ' ', -1));

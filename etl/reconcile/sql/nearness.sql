@@ -91,18 +91,24 @@ if(
 -- What a record and a citizen must share, one thing at least, to be compared at all. Narrow keys
 -- stand beside wide ones, because a key that too many citizens share is not used. A null among
 -- the parts makes no key.
-create or replace temp macro block_keys(
-    name_key, birth_date, birth_year, province_code, address
-) as
+create or replace temp macro birth_blocks(name_key, birth_date, province_code) as
 [
     birth_key('birth', birth_date, ''),
     birth_key('birth, given', birth_date, split_part(name_key, ' ', -1)),
     birth_key('birth, surname', birth_date, split_part(name_key, ' ', 1)),
-    birth_key('birth, place', birth_date, province_code),
+    birth_key('birth, place', birth_date, province_code)
+];
+
+create or replace temp macro name_blocks(name_key, birth_year, province_code) as
+[
     name_block('name', name_key, 0, ''),
     name_block('name, year', name_key, birth_year, ''),
     name_block('name, place', name_key, 0, province_code),
-    name_block('name, year, place', name_key, birth_year, province_code),
+    name_block('name, year, place', name_key, birth_year, province_code)
+];
+
+create or replace temp macro other_blocks(name_key, birth_year, province_code, address) as
+[
     name_block('given, year, place', split_part(name_key, ' ', -1), birth_year, province_code),
     if(address is not null, hash('address', lower(address)), null)
 ];

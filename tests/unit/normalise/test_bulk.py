@@ -40,7 +40,6 @@ def rows_one_by_one(values: list[str | None]) -> list[dict[str, object]]:
         parsed = parse_name(raw)
         rows.append({
             "raw": raw, "canonical": parsed.canonical, "name_key": parsed.key,
-            "surname": parsed.surname, "middle": parsed.middle, "given": parsed.given,
             "notes": ";".join(parsed.notes), "reject": parsed.reject,
         })  # fmt: skip
     return rows

@@ -1,19 +1,31 @@
 -- The citizens who share a key with each record: one row per record and citizen.
 -- A key that more citizens share than block_limit is not used: Nguyễn Văn Hùng of 1990 is found by
--- his birth date or his province. Pairs that a number brought together have been judged already:
--- a citizen who looked different then is not looked at again, unless somebody fitted only better.
+-- his birth date or his province. A citizen whom a number brought and who looked different is
+-- not looked at again.
 with wanted as (
     select distinct key
     from core.near_keys
     where key is not null
 ),
 
+-- (Most citizens have no birth date and no name that is looked for, and need no key of them.)
 carried as (
+    select
+        citizens.personal_id,
+        unnest(birth_blocks(citizens.name_key, citizens.birth_date, citizens.province_code)) as key
+    from clean.population as citizens
+    semi join core.near_records as records on citizens.birth_date = records.birth_date
+    union all
+    select
+        citizens.personal_id,
+        unnest(name_blocks(citizens.name_key, citizens.birth_year, citizens.province_code)) as key
+    from clean.population as citizens
+    semi join core.near_records as records on citizens.name_key = records.name_key
+    union all
     select
         personal_id,
         unnest(list_concat(
-            block_keys(name_key, birth_date, birth_year, province_code, address),
-            number_blocks(personal_id)
+            other_blocks(name_key, birth_year, province_code, address), number_blocks(personal_id)
         )) as key
     from clean.population
     union all
@@ -48,4 +60,4 @@ anti join core.number_pairs as judged
     on
         keys.record_id = judged.record_id
         and met.personal_id = judged.personal_id
-        and judged.reason <> 'somebody_fits_better'
+        and judged.reason = 'looks_different'

@@ -1,7 +1,13 @@
 -- The keys by which those records look for citizens: one row per record and key.
 select
     record_id,
-    unnest(block_keys(name_key, birth_date, birth_year, province_code, address)) as key
+    unnest(list_concat(
+        list_concat(
+            birth_blocks(name_key, birth_date, province_code),
+            name_blocks(name_key, birth_year, province_code)
+        ),
+        other_blocks(name_key, birth_year, province_code, address)
+    )) as key
 from core.near_records
 union
 select

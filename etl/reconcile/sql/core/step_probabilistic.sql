@@ -1,7 +1,7 @@
 -- Step 6, probabilistic: linked where the evidence is overwhelming, before a person where it is
 -- good, left alone where it is not.
--- A number whose owner has the recorded name, while a namesake was born on the recorded day, leaves
--- two who may be meant: both go before a person.
+-- A number whose owner may be meant, although somebody else has exactly the recorded name and birth
+-- date, leaves two: both go before a person.
 -- A link needs a probability of being wrong below wrong_links_per_million, levels that
 -- etl/reconcile/agreement_rules.csv would accept beside a number, and a citizen whom no other
 -- record claims. A second record of one citizen is a duplicate only where everything agrees and its
@@ -96,6 +96,7 @@ select
         when reason = 'agrees' then 'link'
         when linkable > 0 or best < review_probability then 'other'
         when match_probability >= 0.01 * best then 'review'
+        when is_outdone then 'review'
         when is_contested and name_agrees(name_agreement) and birth_agreement = 'same' then 'review'
         else 'other'
     end as verdict,

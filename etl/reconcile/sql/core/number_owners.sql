@@ -1,0 +1,102 @@
+-- Whose the numbers are: each record beside the citizens that its numbers lead to, compared.
+-- What follows from it, number_pairs says.
+with known_numbers as (
+    select personal_id as number
+    from clean.population
+    union all
+    select former_number
+    from clean.former_numbers
+),
+
+numbers_of_nobody as materialized (
+    select
+        claims.record_id,
+        claims.number,
+        insurance.recorded_name,
+        insurance.full_name,
+        insurance.name_key,
+        insurance.birth_date,
+        insurance.gender
+    from core.claims as claims
+    anti join known_numbers on claims.number = known_numbers.number
+    inner join clean.insurance as insurance on claims.record_id = insurance.record_id
+),
+
+-- A number that is nobody's, one digit wrong or two swapped: looked for among the citizens of that
+-- very name and birth date only. (As if(), or equal lengths would be taken for a key to join by.)
+mistyped as (
+    select
+        typed.record_id,
+        typed.number,
+        population.personal_id
+    from numbers_of_nobody as typed
+    inner join clean.population as population
+        on
+            typed.name_key = population.name_key
+            and typed.birth_date = population.birth_date
+    where
+        if(
+            length(typed.number) = length(population.personal_id),
+            damerau_levenshtein(typed.number, population.personal_id) = 1,
+            false
+        )
+        and gender_agreement(typed.gender, population.gender) <> 'different'
+        and name_agrees(name_agreement(
+            typed.recorded_name, typed.full_name, typed.name_key,
+            population.recorded_name, population.full_name, population.name_key
+        ))
+),
+
+pointed as (
+    select
+        claims.record_id,
+        claims.number,
+        population.personal_id,
+        if(claims.is_repaired, 'repaired_id', 'personal_id') as match_step
+    from core.claims as claims
+    inner join clean.population as population on claims.number = population.personal_id
+    union all
+    select
+        claims.record_id,
+        claims.number,
+        former.personal_id,
+        if(claims.is_repaired, 'repaired_id', 'former_id') as match_step
+    from core.claims as claims
+    inner join clean.former_numbers as former on claims.number = former.former_number
+    union all
+    select
+        record_id,
+        number,
+        personal_id,
+        'repaired_id' as match_step
+    from mistyped
+),
+
+-- Two numbers of a record may point to one citizen.
+pointed_once as (
+    select
+        record_id,
+        personal_id,
+        match_step,
+        min(number) as number
+    from pointed
+    group by record_id, personal_id, match_step
+)
+
+select
+    pointed.record_id,
+    pointed.personal_id,
+    pointed.match_step,
+    pointed.number,
+    name_agreement(
+        insurance.recorded_name, insurance.full_name, insurance.name_key,
+        population.recorded_name, population.full_name, population.name_key
+    ) as name_agreement,
+    birth_agreement(
+        insurance.birth_date, insurance.birth_year, insurance.birth_month,
+        population.birth_date, population.birth_year, population.birth_month
+    ) as birth_agreement,
+    gender_agreement(insurance.gender, population.gender) as gender_agreement
+from pointed_once as pointed
+inner join clean.insurance as insurance on pointed.record_id = insurance.record_id
+inner join clean.population as population on pointed.personal_id = population.personal_id
