@@ -75,6 +75,7 @@ PEOPLE = [
     person("001062900137", "Khuất Duy Quân", "09/11/1962"),
     person("001063900138", "Khuất Quang Chiến", "10/12/1963"),
     person("001063900139", "Khuất Quang Thắng", "10/12/1963"),
+    person("001068900143", "Đoàn Chuẩn", "12/02/1968"),
     person("001066900142", "Đoàn Mạnh Phương", "11/01/1966"),
     person("001067900141", "Thân Nhân Trung", "12/02/1967"),
     person("001064900140", "Ngụy Như Kon", "11/01/1964"),
@@ -120,6 +121,7 @@ RECORDS = [
     insured("only_the_surname", "Hồ Đình Phương", "25/06/1988", id_number="001088900112"),
     insured("daily_name", "Đoàn Thị Hồng", "04/06/1955", "Nữ", id_number="001155900131"),
     insured("daily_name_by_cmnd", "Đoàn Lệ Hằng", "08/10/1961", "Nữ", id_number="111222444"),
+    insured("daily_name_of_two_words", "Đoàn Hiệp", "12/02/1968", id_number="001068900143"),
     insured("name_of_another_row", "Đoàn Phú Tứ", "11/01/1966", id_number="001066900142"),
     insured("daily_name_no_sex", "Đoàn Minh Phụng", "07/09/1959", None, id_number="001059900134"),
     insured("daily_name_lost_zeros", "Ngụy Như Phi", "11/01/1964", id_number="1064900140"),
@@ -308,6 +310,7 @@ def test_a_number_with_one_half_agreement_is_for_a_person(verdicts: Verdicts, ca
     [
         ("daily_name", "001155900131", "personal_id"),
         ("daily_name_by_cmnd", "001161900135", "former_id"),
+        ("daily_name_of_two_words", "001068900143", "personal_id"),
     ],
 )
 def test_another_given_name_is_linked_where_nobody_else_is_the_owner(

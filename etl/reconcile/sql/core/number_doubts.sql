@@ -62,10 +62,11 @@ select
     doubtful.personal_id,
     outdone.record_id is not null as is_outdone,
     accompanied.record_id is null as is_alone,
-    -- Surname and middle name are the owner's, and only the given name is not. (A surname alone says
-    -- nothing: every third name that has strayed into the wrong row begins with Nguyễn, too.)
+    -- Surname and middle name are the owner's, and only the given name is not. (A surname before
+    -- another middle name says nothing: every third name that has strayed into the wrong row begins
+    -- with Nguyễn, too.)
     coalesce(
-        len(string_split(doubtful.name_key, ' ')) > 2
+        contains(doubtful.name_key, ' ')
         and all_but_last(doubtful.name_key) = all_but_last(doubtful.owner_key),
         false
     ) as is_other_given
