@@ -93,8 +93,7 @@ _EVERYWHERE = {
     "to_review": "records it left to a person",
     "went_on": "records it passed on",
     "is_outdone": "somebody else has exactly the recorded name and birth date",
-    "is_other_given": "surname and middle name are the owner's, the given name is not",
-    "is_alone": "no other record is the citizen's, nor does the record's number lead elsewhere",
+    "is_alone": "only the given name differs, and no other record may be the citizen's",
 }
 """Columns that mean the same in whichever table of the warehouse they stand."""
 

@@ -60,7 +60,7 @@ class Person:
     Attributes:
         rank: Among the candidates; 0 for the citizen that the record is linked to.
         match_step: The step that found this citizen.
-        reason: Why this one is not simply linked; ``agrees`` for a link.
+        reason: Why this one is not simply linked; ``agrees`` for the citizen that is.
         citizen: What the population register says.
         levels: How each comparison agrees, where it was made.
         weights: What each comparison weighs, in bits; None where the step weighs nothing.

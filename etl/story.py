@@ -380,10 +380,10 @@ def _other_person(pair: Row, agreeing: Words) -> Words:
     """Says that a number is somebody else's: how the fields differ, never what they are."""
     if pair["reason"] == "somebody_fits_better":
         return Words(
-            f"Số này là của người khác ({agreeing.vi}): có một công dân khác mang đúng họ tên và "
-            "ngày sinh đã ghi. Người mang số không được nêu tên.",
-            f"The number is somebody else's ({agreeing.en}): another citizen carries exactly the "
-            "recorded name and birth date. Whose number it is, is not told.",
+            f"Người mang số này có thể là người này ({agreeing.vi}), nhưng có một công dân khác "
+            "mang đúng họ tên và ngày sinh đã ghi: có thể là một trong hai.",
+            f"The number's owner may be this person ({agreeing.en}), but another citizen carries "
+            "exactly the recorded name and birth date: either may be meant.",
         )
     if pair["reason"] == "partial_agreement":
         return Words(

@@ -71,7 +71,7 @@ LEVELS = {
     ("name", "one_edit"): Words("khác một chữ cái", "one letter differs"),
     ("name", "similar"): Words("gần giống", "similar"),
     ("name", "given_shared"): Words("chỉ chung tên gọi", "only the given name is shared"),
-    ("name", "surname_shared"): Words("chỉ chung họ", "only the surname is shared"),
+    ("name", "surname_shared"): Words("cùng họ, khác tên", "same surname, another given name"),
     ("name", "different"): Words("khác hẳn", "different"),
     ("name", "missing"): Words("một bên không ghi", "not recorded on one side"),
     ("birth", "same"): Words("giống hệt", "the same"),
@@ -116,9 +116,9 @@ CONTRADICTING = frozenset({"given_shared", "surname_shared", "different"})
 REASONS = {
     "agrees": Words("mọi điều cần khớp đều khớp", "all that must agree agrees"),
     "nobody_else": Words(
-        "số, họ, tên đệm, ngày sinh và giới tính đều khớp, chỉ khác tên gọi, "
+        "số, ngày sinh và giới tính đều khớp, họ tên chỉ khác ở tên gọi, "
         "và không hồ sơ nào khác là của công dân này",
-        "number, surname, middle name, birth date and sex agree, only the given name differs, "
+        "number, birth date and sex agree, only the given name differs, "
         "and no other record is this citizen's",
     ),
     "repaired_number": Words(

@@ -102,8 +102,7 @@ NUMBER_DOUBTS = Suite(
     TableName("core", "number_doubts"),
     (
         is_filled("is_outdone", "Somebody else fits better, or nobody does.", blocking=True),
-        is_filled("is_other_given", "Only the given name differs, or more does.", blocking=True),
-        is_filled("is_alone", "Another record is the owner's, or none is.", blocking=True),
+        is_filled("is_alone", "The record is alone with its owner, or not.", blocking=True),
         never(
             "doubted_once",
             "count(*) over (partition by record_id, personal_id) > 1",
@@ -123,6 +122,14 @@ NUMBER_PAIRS = Suite(
             "verdict",
             ("link", "review", "other"),
             "ref.verdicts gives every combination of levels a verdict; one without would be lost.",
+            blocking=True,
+        ),
+        never(
+            "another_name_needs_all_else",
+            "reason = 'nobody_else' and (birth_agreement <> 'same' "
+            "or gender_agreement <> 'same' or match_step = 'repaired_id')",
+            "A number links somebody with another given name only where birth date and sex are the "
+            "same and nothing was repaired. A fault of the table: report it.",
             blocking=True,
         ),
         *_levels_are_known(*_PEOPLE),

@@ -19,8 +19,9 @@ from etl.warehouse.engine import Warehouse
 LIMITS = (Reconcile().wrong_links_per_million, 1_000.0, 10_000.0, 100_000.0, 500_000.0)
 """Wrong links in a million that a link of the probabilistic step may risk.
 
-The first is the default; the last links whatever is more probable than not, as from Splink's
-weight 0.
+The first is the default; at the last, as from Splink's weight 0, what is more probable than not is
+enough evidence. (What the agreement rules leave to a person, and a citizen who is linked already,
+stay with a person at any limit.)
 """
 
 _READS_THE_LIMIT = ("step_probabilistic", "links")

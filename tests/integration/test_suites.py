@@ -96,6 +96,8 @@ FAULTS = {
     "publish.mismatch_counts.mismatches_are_within_records": "set mismatches = records + 1",
     "publish.waterfall.steps_add_up": "set linked = -1",
     "publish.coverage.statuses_add_up": "set verified = verified + 1",
+    "core.number_pairs.another_name_needs_all_else":
+        "set reason = 'nobody_else', birth_agreement = 'one_digit'",
     "core.number_doubts.doubted_once":
         "insert into {table} (record_id, personal_id) values ('R', '1'), ('R', '1')",
     "core.mismatches.one_row_per_record_and_code": "insert into {table} from {table} limit 1",

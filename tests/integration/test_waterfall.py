@@ -15,6 +15,8 @@ from zlib import crc32
 import pytest
 
 from etl import codes
+from etl.explain import read_story
+from etl.story import tell
 from etl.warehouse.run import Run, release_lock, warehouse_for
 from tests.support import Registers, citizen, from_warehouse, memory_folder, reconcile, record
 
@@ -75,6 +77,14 @@ PEOPLE = [
     person("001062900137", "Khuất Duy Quân", "09/11/1962"),
     person("001063900138", "Khuất Quang Chiến", "10/12/1963"),
     person("001063900139", "Khuất Quang Thắng", "10/12/1963"),
+    person("001069900144", "Trịnh Đình Thảo", "14/04/1969"),
+    person("001071900145", "Trịnh Đình Cửu", "15/05/1971"),
+    person("001074900146", "Trịnh Xuân Thanh", "16/06/1974", former_id_numbers="111222555"),
+    person("001074900147", "Trịnh Xuân Ngạn", "16/06/1974"),
+    person("001076900150", "Trịnh Minh Thế", "17/07/1976"),
+    # A man and a woman of one name and birth date.
+    person("001090900148", "Ngô Ngọc Minh", "01/02/1990"),
+    person("001190900149", "Ngô Ngọc Minh", "01/02/1990", "Nữ"),
     person("001068900143", "Đoàn Chuẩn", "12/02/1968"),
     person("001066900142", "Đoàn Mạnh Phương", "11/01/1966"),
     person("001067900141", "Thân Nhân Trung", "12/02/1967"),
@@ -122,6 +132,15 @@ RECORDS = [
     insured("daily_name", "Đoàn Thị Hồng", "04/06/1955", "Nữ", id_number="001155900131"),
     insured("daily_name_by_cmnd", "Đoàn Lệ Hằng", "08/10/1961", "Nữ", id_number="111222444"),
     insured("daily_name_of_two_words", "Đoàn Hiệp", "12/02/1968", id_number="001068900143"),
+    insured("first_of_two_names", "Trịnh Đình Bách", "14/04/1969", id_number="001069900144"),
+    insured("second_of_two_names", "Trịnh Đình Tùng", "14/04/1969", id_number="001069900144"),
+    insured("daily_name_and_a_strangers_number", "Trịnh Đình Khôi", "15/05/1971",
+            id_number="001071900145", insurance_number="001080900101"),
+    insured("decided_by_a_steward", "Trinh Thé", "1976"),
+    insured("daily_name_of_the_decided", "Trịnh Minh Long", "17/07/1976", id_number="001076900150"),
+    insured("both_numbers_of_one_twin", "Trịnh Xuân Ngạn", "16/06/1974",
+            id_number="111222555 / 001074900146"),
+    insured("lost_zeros_of_a_man", "Ngô Ngọc Minh", "01/02/1990", "Nữ", id_number="1090900148"),
     insured("name_of_another_row", "Đoàn Phú Tứ", "11/01/1966", id_number="001066900142"),
     insured("daily_name_no_sex", "Đoàn Minh Phụng", "07/09/1959", None, id_number="001059900134"),
     insured("daily_name_lost_zeros", "Ngụy Như Phi", "11/01/1964", id_number="1064900140"),
@@ -142,6 +161,9 @@ RECORDS = [
     insured("card", "Tô Ngọc Vân", "15/12/1965", id_number="001065900111",
             insurance_number="0123456789", health_card_number="HT2010123456780"),
 ]  # fmt: skip
+
+
+DECISIONS = [("decided_by_a_steward", "001076900150")]
 
 
 @dataclass
@@ -185,6 +207,10 @@ def verdicts() -> Iterator[Verdicts]:
     ).write()
     settings = registers.settings
     with warehouse_for(settings, Run("waterfall")) as warehouse:
+        warehouse.connection.executemany(
+            "insert into ops.decisions values (?, ?, 'steward', 'papers seen', now()::timestamp)",
+            DECISIONS,
+        )
         reconcile(warehouse, settings)
     release_lock(settings)
     yield Verdicts(registers)
@@ -270,6 +296,7 @@ def test_lost_zeros_are_repaired_only_with_full_agreement(verdicts: Verdicts):
     # Else the number is one piece of evidence: enough for a link, or not where another record is
     # the citizen's already.
     assert verdicts.of("lost_zeros_and_a_slip")[1:] == ("001067900141", "probabilistic")
+    assert "ID_REPAIRED" in verdicts.codes("lost_zeros_and_a_slip")
     assert verdicts.of("lost_zeros_and_a_typo")[0] == "REVIEW"
     assert verdicts.candidates("lost_zeros_and_a_typo") == ["001068900116"]
 
@@ -326,6 +353,13 @@ def test_another_given_name_is_linked_where_nobody_else_is_the_owner(
         # The owner's own record carries the number, or name and birth date without it.
         ("twin_of_owner", "001056900132"),
         ("twin_of_unnumbered", "001057900133"),
+        # Two records carry the owner's number, neither of them the owner's name.
+        ("first_of_two_names", "001069900144"),
+        ("second_of_two_names", "001069900144"),
+        # A steward found another record to be the owner's.
+        ("daily_name_of_the_decided", "001076900150"),
+        # The record's other number is somebody else's.
+        ("daily_name_and_a_strangers_number", "001071900145"),
         # No more than the surname agrees, as by chance.
         ("name_of_another_row", "001066900142"),
         # A second doubt: no sex, or a number that had to be repaired.
@@ -348,9 +382,37 @@ def test_a_twin_is_not_the_other_whose_record_carries_the_same_number(verdicts: 
 def test_either_twin_may_be_meant_where_one_has_the_name_and_one_the_number_and_no_other_record(
     verdicts: Verdicts,
 ):
-    case = "only_one_twin_insured"
+    for case, twins in {
+        "only_one_twin_insured": {"001063900138", "001063900139"},
+        "both_numbers_of_one_twin": {"001074900146", "001074900147"},
+    }.items():
+        assert verdicts.of(case)[:2] == ("REVIEW", None)
+        assert set(verdicts.candidates(case)) == twins
+        assert "ID_OTHER_PERSON" not in verdicts.codes(case)
+
+
+def test_a_repaired_number_is_not_forgotten_where_a_namesake_was_born_that_day(verdicts: Verdicts):
+    case = "lost_zeros_of_a_man"
     assert verdicts.of(case)[:2] == ("REVIEW", None)
-    assert set(verdicts.candidates(case)) == {"001063900138", "001063900139"}
+    assert verdicts.candidates(case)[0] == "001090900148"
+
+
+def test_a_stewards_decision_comes_before_all_else(verdicts: Verdicts):
+    assert verdicts.of("decided_by_a_steward")[1:] == ("001076900150", "steward")
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        ("daily_name", "only the given name differs, and no other record is this citizen's"),
+        ("lost_zeros_and_a_slip", "the number had to be repaired and not all agrees"),
+        ("only_one_twin_insured", "either may be meant"),
+    ],
+)
+def test_explain_says_why_the_number_counted_as_it_did(verdicts: Verdicts, case: str, said: str):
+    settings = verdicts.registers.settings
+    told = tell(read_story(settings, record_id=case, record_key=None, command="test"))
+    assert said in " ".join(words.en for step in told.steps for words in step.found)
 
 
 def test_a_record_like_nobody_is_not_found(verdicts: Verdicts):

@@ -62,6 +62,15 @@ split_part(a, ' ', -1) = split_part(b, ' ', -1);
 create or replace temp macro all_but_last(name) as
 left(name, length(name) - length(split_part(name, ' ', -1)));
 
+-- All words but the last are the same, and there are some; accents count unless one side has none.
+create or replace temp macro differs_in_last_word(a_name, a_key, b_name, b_key) as
+contains(a_key, ' ')
+and if(
+    is_unaccented(a_name) = is_unaccented(b_name),
+    all_but_last(lower(a_name)) = all_but_last(lower(b_name)),
+    all_but_last(a_key) = all_but_last(b_key)
+);
+
 create or replace temp macro ends_are_near(a, b) as
 is_near_word(split_part(a, ' ', 1), split_part(b, ' ', 1))
 and is_near_word(split_part(a, ' ', -1), split_part(b, ' ', -1));

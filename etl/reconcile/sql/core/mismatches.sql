@@ -58,7 +58,19 @@ own_numbers as (
         on
             considered.record_id = links.record_id
             and considered.personal_id = links.personal_id
-    where links.record_id is not null or considered.verdict <> 'other'
+    where
+        links.record_id is not null
+        or considered.verdict <> 'other'
+        or considered.reason = 'repaired_number'
+),
+
+-- Those that lead to the linked citizen, or may, only after a repair.
+repaired_numbers as (
+    select distinct
+        record_id,
+        personal_id
+    from core.number_pairs
+    where match_step = 'repaired_id'
 ),
 
 -- A number that leads only to people who look different.
@@ -166,9 +178,15 @@ found as (
     from pairs
     where id_kind = 'cmnd' or match_step = 'former_id'
     union all
-    select record_id, 'ID_REPAIRED', coalesce(id_number, id_candidates), personal_id
+    select
+        pairs.record_id,
+        'ID_REPAIRED',
+        coalesce(pairs.id_number, pairs.id_candidates),
+        pairs.personal_id
     from pairs
-    where regexp_matches(id_repairs, 'zero|letter') or match_step = 'repaired_id'
+    left join repaired_numbers as repaired
+        on pairs.record_id = repaired.record_id and pairs.personal_id = repaired.personal_id
+    where regexp_matches(pairs.id_repairs, 'zero|letter') or repaired.record_id is not null
     union all
     select pairs.record_id, 'ID_OTHER_PERSON', pairs.id_number, pairs.personal_id
     from pairs

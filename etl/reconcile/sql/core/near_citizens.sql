@@ -1,14 +1,14 @@
 -- The citizens who share a key with each record: one row per record and citizen.
 -- A key that more citizens share than block_limit is not used: Nguyễn Văn Hùng of 1990 is found by
 -- his birth date or his province. A citizen whom a number brought and who looked different is
--- not looked at again.
+-- not looked at again; one who may be meant is, whatever the keys.
 with wanted as (
     select distinct key
     from core.near_keys
     where key is not null
 ),
 
--- (Most citizens have no birth date and no name that is looked for, and need no key of them.)
+-- (Keys of a birth date or a name are made only of citizens whose date or name is looked for: few.)
 carried as (
     select
         citizens.personal_id,
@@ -51,7 +51,7 @@ met as (
     qualify count(*) over (partition by carried.key) <= parameters.block_limit
 )
 
-select distinct
+select
     keys.record_id,
     met.personal_id
 from core.near_keys as keys
@@ -61,3 +61,10 @@ anti join core.number_pairs as judged
         keys.record_id = judged.record_id
         and met.personal_id = judged.personal_id
         and judged.reason = 'looks_different'
+union
+select
+    judged.record_id,
+    judged.personal_id
+from core.number_pairs as judged
+semi join core.near_records as records on judged.record_id = records.record_id
+where judged.reason in ('somebody_fits_better', 'repaired_number')

@@ -8,7 +8,16 @@ with doubtful as materialized (
         insurance.birth_date,
         insurance.gender,
         population.name_key as owner_key,
-        population.birth_date as owner_birth
+        population.birth_date as owner_birth,
+        -- Surname and middle name are the owner's, and only the given name is not. (A surname before
+        -- another middle name says nothing: every third name that has strayed into the wrong row
+        -- begins with Nguyễn, too.)
+        owners.name_agreement = 'surname_shared'
+        and owners.birth_agreement = 'same'
+        and differs_in_last_word(
+            insurance.full_name, insurance.name_key, population.full_name, population.name_key
+        )
+            as is_other_given
     from core.number_owners as owners
     inner join clean.insurance as insurance on owners.record_id = insurance.record_id
     inner join clean.population as population on owners.personal_id = population.personal_id
@@ -29,47 +38,64 @@ outdone as (
             and gender_agreement(doubtful.gender, rival.gender) <> 'different'
 ),
 
--- Another record's number leads to the owner, another record has the owner's name and birth date,
--- or the record's other number leads to somebody else.
+half_named as materialized (
+    select *
+    from doubtful
+    where is_other_given
+),
+
+owners_of_several as (
+    select owners.personal_id
+    from core.number_owners as owners
+    semi join half_named on owners.personal_id = half_named.personal_id
+    group by owners.personal_id
+    having min(owners.record_id) <> max(owners.record_id)
+),
+
+records_of_several as (
+    select owners.record_id
+    from core.number_owners as owners
+    semi join half_named on owners.record_id = half_named.record_id
+    group by owners.record_id
+    having min(owners.personal_id) <> max(owners.personal_id)
+),
+
+-- Not alone: another record's number leads to the owner, another record has the owner's name and
+-- birth date or was found to be the owner's by a steward, or the record's other number leads to
+-- somebody else.
 accompanied as (
     select
-        doubtful.record_id,
-        doubtful.personal_id
-    from doubtful
-    inner join core.number_owners as others
-        on doubtful.personal_id = others.personal_id and doubtful.record_id <> others.record_id
+        half_named.record_id,
+        half_named.personal_id
+    from half_named
+    semi join owners_of_several on half_named.personal_id = owners_of_several.personal_id
     union
     select
-        doubtful.record_id,
-        doubtful.personal_id
-    from doubtful
-    inner join clean.insurance as others
-        on
-            doubtful.owner_key = others.name_key
-            and doubtful.owner_birth = others.birth_date
-            and doubtful.record_id <> others.record_id
+        half_named.record_id,
+        half_named.personal_id
+    from half_named
+    semi join clean.insurance as others
+        on half_named.owner_key = others.name_key and half_named.owner_birth = others.birth_date
     union
     select
-        doubtful.record_id,
-        doubtful.personal_id
-    from doubtful
-    inner join core.number_owners as others
-        on doubtful.record_id = others.record_id and doubtful.personal_id <> others.personal_id
+        half_named.record_id,
+        half_named.personal_id
+    from half_named
+    semi join core.step_steward as decided
+        on half_named.personal_id = decided.personal_id and decided.verdict = 'link'
+    union
+    select
+        half_named.record_id,
+        half_named.personal_id
+    from half_named
+    semi join records_of_several on half_named.record_id = records_of_several.record_id
 )
 
 select
     doubtful.record_id,
     doubtful.personal_id,
     outdone.record_id is not null as is_outdone,
-    accompanied.record_id is null as is_alone,
-    -- Surname and middle name are the owner's, and only the given name is not. (A surname before
-    -- another middle name says nothing: every third name that has strayed into the wrong row begins
-    -- with Nguyễn, too.)
-    coalesce(
-        contains(doubtful.name_key, ' ')
-        and all_but_last(doubtful.name_key) = all_but_last(doubtful.owner_key),
-        false
-    ) as is_other_given
+    doubtful.is_other_given and accompanied.record_id is null as is_alone
 from doubtful
 left join outdone
     on doubtful.record_id = outdone.record_id and doubtful.personal_id = outdone.personal_id

@@ -2,24 +2,23 @@
 -- A number alone never links: etl/reconcile/agreement_rules.csv says what name, birth and sex
 -- must agree on. The steps personal_id, former_id and repaired_id read their pairs from here.
 -- * Where somebody else has exactly the recorded name and birth date, the number is the wrong
---   field. Either may be meant if the owner has that very name, or if nobody else is the owner.
+--   field. Either may be meant if the owner has that very name, or if no other record is the owner's.
 -- * Another given name beside the same surname, middle name, birth date and sex is a name in daily
 --   use, or a twin with the other's number. The other twin is most probably insured, too: it links
---   if the record is alone, and else a person looks.
+--   if no other record is the owner's, and else a person looks.
 -- * A number that had to be repaired is weaker: if anything else is imperfect, it is one piece of
 --   evidence among others, for the probabilistic step to weigh.
 with reasoned as (
     select
         owners.*,
         name_agrees(owners.name_agreement) as is_that_name,
-        coalesce(doubts.is_outdone, false) as is_outdone,
-        verdicts.verdict = 'link_if_alone' and owners.match_step <> 'repaired_id'
-        and doubts.is_alone and doubts.is_other_given
-            as is_nobody_else,
+        verdicts.verdict = 'link_if_alone' and doubts.is_alone as is_nobody_else,
         case
-            when is_outdone and (is_nobody_else or (verdicts.verdict = 'link' and is_that_name))
+            when
+                doubts.is_outdone
+                and (is_nobody_else or (verdicts.verdict = 'link' and is_that_name))
                 then 'somebody_fits_better'
-            when is_outdone then 'looks_different'
+            when doubts.is_outdone then 'looks_different'
             when
                 verdicts.verdict = 'link' and owners.match_step = 'repaired_id'
                 and not (
@@ -29,7 +28,7 @@ with reasoned as (
                 )
                 then 'repaired_number'
             when verdicts.verdict = 'link' then 'agrees'
-            when is_nobody_else then 'nobody_else'
+            when is_nobody_else and owners.match_step <> 'repaired_id' then 'nobody_else'
             when verdicts.verdict = 'other' then 'looks_different'
             else 'partial_agreement'
         end as reason

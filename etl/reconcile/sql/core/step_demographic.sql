@@ -98,11 +98,11 @@ numbered_links as (
     where verdict = 'link'
 ),
 
--- Their number's owner bears the same name: two may be meant.
+-- Their number leads to somebody who may be meant, too.
 contested as (
     select distinct record_id
     from core.number_pairs
-    where reason = 'somebody_fits_better'
+    where reason in ('somebody_fits_better', 'repaired_number')
 ),
 
 reasoned as (

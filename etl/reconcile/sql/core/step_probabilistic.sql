@@ -31,6 +31,11 @@ outdone as (
     where reason = 'somebody_fits_better'
 ),
 
+contested as (
+    select distinct record_id
+    from outdone
+),
+
 with_numbers_of_others as (
     select distinct record_id
     from core.number_pairs
@@ -41,7 +46,7 @@ ranked as (
     select
         scores.*,
         outdone.personal_id is not null as is_outdone,
-        bool_or(is_outdone) over (partition by scores.record_id) as is_contested,
+        contested.record_id is not null as is_contested,
         verdicts.verdict as rule,
         1 - parameters.wrong_links_per_million / 1e6 as needed,
         name_agrees(scores.name_agreement) and scores.birth_agreement = 'same'
@@ -61,6 +66,7 @@ ranked as (
             and scores.gender_agreement = verdicts.gender_agreement
     left join outdone
         on scores.record_id = outdone.record_id and scores.personal_id = outdone.personal_id
+    left join contested on scores.record_id = contested.record_id
     left join with_numbers_of_others on scores.record_id = with_numbers_of_others.record_id
     cross join ops.parameters as parameters
 ),
