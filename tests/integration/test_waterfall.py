@@ -81,6 +81,8 @@ PEOPLE = [
     person("001071900145", "Trịnh Đình Cửu", "15/05/1971"),
     person("001074900146", "Trịnh Xuân Thanh", "16/06/1974", former_id_numbers="111222555"),
     person("001074900147", "Trịnh Xuân Ngạn", "16/06/1974"),
+    person("001078900151", "Trịnh Hoài Nam", "18/08/1978"),
+    person("001078900152", "Trịnh Hoài Phương", "18/08/1978"),
     person("001076900150", "Trịnh Minh Thế", "17/07/1976"),
     # A man and a woman of one name and birth date.
     person("001090900148", "Ngô Ngọc Minh", "01/02/1990"),
@@ -138,6 +140,7 @@ RECORDS = [
             id_number="001071900145", insurance_number="001080900101"),
     insured("decided_by_a_steward", "Trinh Thé", "1976"),
     insured("daily_name_of_the_decided", "Trịnh Minh Long", "17/07/1976", id_number="001076900150"),
+    insured("twin_mistyped", "Trịnh Hoài Phươn", "18/08/1978", id_number="001078900151"),
     insured("both_numbers_of_one_twin", "Trịnh Xuân Ngạn", "16/06/1974",
             id_number="111222555 / 001074900146"),
     insured("lost_zeros_of_a_man", "Ngô Ngọc Minh", "01/02/1990", "Nữ", id_number="1090900148"),
@@ -358,6 +361,8 @@ def test_another_given_name_is_linked_where_nobody_else_is_the_owner(
         ("second_of_two_names", "001069900144"),
         # A steward found another record to be the owner's.
         ("daily_name_of_the_decided", "001076900150"),
+        # A citizen of that birth date, perhaps a twin, has the recorded name but for a slip.
+        ("twin_mistyped", "001078900151"),
         # The record's other number is somebody else's.
         ("daily_name_and_a_strangers_number", "001071900145"),
         # No more than the surname agrees, as by chance.

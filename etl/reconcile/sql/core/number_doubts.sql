@@ -61,8 +61,9 @@ records_of_several as (
 ),
 
 -- Not alone: another record's number leads to the owner, another record has the owner's name and
--- birth date or was found to be the owner's by a steward, or the record's other number leads to
--- somebody else.
+-- birth date or was found to be the owner's by a steward, the record's other number leads to
+-- somebody else, or a citizen of that birth date has the recorded name but for a slip: a twin whose
+-- own name was mistyped.
 accompanied as (
     select
         half_named.record_id,
@@ -89,6 +90,19 @@ accompanied as (
         half_named.personal_id
     from half_named
     semi join records_of_several on half_named.record_id = records_of_several.record_id
+    union
+    select
+        half_named.record_id,
+        half_named.personal_id
+    from half_named
+    inner join clean.population as twin
+        on
+            half_named.birth_date = twin.birth_date
+            and split_part(half_named.name_key, ' ', 1) = split_part(twin.name_key, ' ', 1)
+            and half_named.personal_id <> twin.personal_id
+    where
+        damerau_levenshtein(half_named.name_key, twin.name_key) = 1
+        and gender_agreement(half_named.gender, twin.gender) <> 'different'
 )
 
 select
