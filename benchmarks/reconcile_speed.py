@@ -263,10 +263,17 @@ def measure(
     return found
 
 
+def _times(seconds: list[float], ours: list[dict[str, Any]]) -> str:
+    """How many times as long as doisoat: the medians, and each round where there are several."""
+    medians = statistics.median(seconds) / statistics.median(r["seconds"] for r in ours)
+    each = [theirs / r["seconds"] for theirs, r in zip(seconds, ours, strict=False)]
+    rounds = f" ({', '.join(f'{ratio:.1f}' for ratio in each)})" if len(each) > 1 else ""
+    return f"{medians:.1f}{rounds}"
+
+
 def contenders_section(found: dict[str, Any]) -> Section:
     """Lays out seconds, memory, precision and recall."""
     size = found["doisoat"][0]
-    ours = statistics.median(r["seconds"] for r in found["doisoat"])
     rows: list[tuple[object, ...]] = []
     for name, rounds in found.items():
         if not rounds:
@@ -277,7 +284,8 @@ def contenders_section(found: dict[str, Any]) -> Section:
         peak = round(statistics.median(r["mib"] for r in rounds))
         for threshold, (precision, recall) in rounds[-1]["quality"].items():
             label = f"{name}, {threshold}" if threshold else name
-            times, taught = f"{seconds / ours:.1f}", f"{training:.1f}" if training else None
+            times = _times([r["seconds"] for r in rounds], found["doisoat"])
+            taught = f"{training:.1f}" if training else None
             rows.append((label, f"{seconds:.1f}", taught, times, peak, precision, recall))
     title = f"{size['records']:,} records against {size['citizens']:,} citizens"
     columns = (
