@@ -1,7 +1,7 @@
 -- The numbers by which a record claims to be a citizen: one row per record and number.
 -- Since 1/8/2025 the personal number may stand in the insurance number's column, so a record can
--- make two claims. By itself, a repaired claim counts only with full agreement
--- of name, birth and sex.
+-- make two claims. By itself, a repaired claim counts only with full agreement of name, birth and
+-- sex.
 with typed as (
     select
         record_id,

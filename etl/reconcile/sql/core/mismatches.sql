@@ -64,7 +64,7 @@ own_numbers as (
         or considered.reason = 'repaired_number'
 ),
 
--- Those that lead to the linked citizen, or may, only after a repair.
+-- The records and citizens whom a number brought together only after a repair.
 repaired_numbers as (
     select distinct
         record_id,
