@@ -15,7 +15,7 @@ from assets.checks import KNOWN_UNTIL, SINCE
 from assets.jobs import FULL_SYNC, PRUNE_HISTORY
 from assets.outcomes import Outcome, note, stopped_by_check
 from assets.processes import bury_dead_runs
-from assets.resources import Doisoat
+from assets.resources import DoisoatResource
 from etl.alerts import CheckReport, Report, Told, tell
 from etl.alerts.incidents import GATE
 from etl.errors import DoisoatError
@@ -83,7 +83,7 @@ def alert_sensor(alerts: Alerts) -> dg.SensorDefinition:
         description="Tells the receivers of [alerts] urls when a run fails or checks fail anew: "
         "one message for one run at most.",
     )
-    def look(context: dg.SensorEvaluationContext, doisoat: Doisoat) -> dg.SkipReason:
+    def look(context: dg.SensorEvaluationContext, doisoat: DoisoatResource) -> dg.SkipReason:
         settings = doisoat.settings
         if not settings.alerts.urls:
             return dg.SkipReason("Nobody is told: [alerts] urls is empty in the configuration.")

@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 
 from assets.metadata import key_of
-from assets.resources import WAREHOUSE_POOL, Doisoat
+from assets.resources import WAREHOUSE_POOL, DoisoatResource
 from etl import advice
 from etl.codes import Severity
 from etl.privacy import places
@@ -50,7 +50,7 @@ def _checks_of(suite: Suite) -> dg.AssetChecksDefinition:
         pool=WAREHOUSE_POOL,
     )
     def validate(
-        context: dg.AssetCheckExecutionContext, doisoat: Doisoat
+        context: dg.AssetCheckExecutionContext, doisoat: DoisoatResource
     ) -> Iterator[dg.AssetCheckResult]:
         with doisoat.step(context) as warehouse:
             results = run_suite(warehouse, suite)

@@ -39,7 +39,6 @@ def build_defs(
     }
     job, prune = full_sync(), prune_job()
     schedule = settings.schedule if settings else Schedule()
-    config_file = str(settings.file) if settings else ""
     return dg.Definitions(
         assets=[
             *source_specs(kinds),
@@ -51,7 +50,12 @@ def build_defs(
         jobs=[job, prune],
         schedules=[nightly(job, schedule), pruning(prune, schedule)],
         sensors=[alert_sensor(settings.alerts if settings else Alerts())],
-        resources={"doisoat": Doisoat(config_file=config_file), **(resources or {})},
+        resources={
+            "doisoat": Doisoat(settings.file if settings else None),
+            # Dagster's own would let whoever launches a run name a folder to write to.
+            "io_manager": dg.mem_io_manager,
+            **(resources or {}),
+        },
         # One process: DuckDB has one writer, and Great Expectations takes seconds to load.
         executor=dg.in_process_executor,
     )

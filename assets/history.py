@@ -23,7 +23,7 @@ from dagster._core.storage.runs.schema import RunTagsTable
 from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
 
 from assets.jobs import PRUNE_HISTORY
-from assets.resources import Doisoat
+from assets.resources import DoisoatResource
 
 _ENDED = [
     dg.DagsterRunStatus.SUCCESS,
@@ -153,7 +153,7 @@ def prune_job() -> dg.JobDefinition:
     """The job that prunes; it works on Dagster's files only, never on the warehouse."""
 
     @dg.op(name="prune_old_runs", description="Deletes runs older than [schedule] keep_days.")
-    def prune_old_runs(context: dg.OpExecutionContext, doisoat: Doisoat) -> None:
+    def prune_old_runs(context: dg.OpExecutionContext, doisoat: DoisoatResource) -> None:
         days = doisoat.settings.schedule.keep_days
         pruned = prune(context.instance, timedelta(days=days))
         context.add_output_metadata(

@@ -11,6 +11,8 @@ from typing import Any
 
 import dagster as dg
 
+from etl.figures import Figures
+
 _INTERNAL = 70  # EX_SOFTWARE of sysexits.h: a fault of doisoat itself
 
 
@@ -24,6 +26,7 @@ class Outcome:
         problem: Why it failed, for a person; empty where it did not.
         failed_checks: Table, check, severity and what was observed, of each check that failed.
         steps: Steps that ended well.
+        figures: What the run found, where it ended well.
     """
 
     run_id: str
@@ -31,6 +34,7 @@ class Outcome:
     problem: str = ""
     failed_checks: list[dict[str, Any]] = field(default_factory=list)
     steps: int = 0
+    figures: Figures | None = None
 
 
 def note(event: dg.DagsterEvent, outcome: Outcome) -> None:

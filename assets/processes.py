@@ -12,6 +12,9 @@ from collections.abc import Mapping
 import dagster as dg
 import psutil
 
+from etl.process.stopping import begin_run, watch
+from etl.process.stopping import in_words as words
+
 # The UI hides tags of this prefix: they are for bury_dead_runs, not for people.
 _HOST_TAG, _PROCESS_TAG, _STARTED_TAG = (
     ".dagster/doisoat_host",
@@ -30,6 +33,21 @@ def this_process() -> dict[str, str]:
     }
 
 
+def cancelled_by_signals(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Lets a signal that stops this process end the run with it, at once and in good order."""
+
+    def cancel() -> None:
+        known = instance.get_run_by_id(run.run_id)
+        if known is not None and not known.is_finished:
+            instance.report_run_canceled(known, message=f"Stopped by a signal. {words()}")
+
+    begin_run(cancel)
+    watch()
+
+
+_UNDER_WAY = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+
+
 def bury_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     """Marks runs of this machine failed whose process is no more (killed, or a power cut).
 
@@ -37,7 +55,7 @@ def bury_dead_runs(instance: dg.DagsterInstance) -> list[str]:
         Their ids.
     """
     buried = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+    for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
         if run.tags.get(_HOST_TAG) == socket.gethostname() and not _lives(run.tags):
             instance.report_run_failed(
                 run, "The process of this run ended before the run did. Run it again: nothing "

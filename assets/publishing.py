@@ -9,11 +9,12 @@ from collections.abc import Iterator
 import dagster as dg
 
 from assets.metadata import GROUPS, OWNER, table_metadata
-from assets.resources import WAREHOUSE_POOL, Doisoat
+from assets.resources import WAREHOUSE_POOL, DoisoatResource
 from etl.charts import charts_file, write_charts
 from etl.contract import DIFFERENCE_TABLES, HISTORY_TABLES, target_metadata
 from etl.publish import publish
 from etl.publish.ledger import balance
+from etl.warehouse.memory import keep_copy
 from etl.warehouse.statements import TableName
 
 LEDGER = TableName("ops", "ledger")
@@ -57,7 +58,7 @@ def _ledger_asset() -> dg.AssetsDefinition:
             )
         ],
     )
-    def ledger(context: dg.AssetExecutionContext, doisoat: Doisoat) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    def ledger(context: dg.AssetExecutionContext, doisoat: DoisoatResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
         with doisoat.step(context) as warehouse:
             equations = balance(warehouse)
             metadata = table_metadata(warehouse, LEDGER)
@@ -132,10 +133,11 @@ def _publish_asset(kind: str) -> dg.AssetsDefinition:
         pool=WAREHOUSE_POOL,
     )
     def publish_to_target(
-        context: dg.AssetExecutionContext, doisoat: Doisoat
+        context: dg.AssetExecutionContext, doisoat: DoisoatResource
     ) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
         with doisoat.step(context) as warehouse:
             counts = publish(warehouse, doisoat.settings.target)
+            keep_copy(warehouse)
         for name, rows in counts.rows.items():
             difference = counts.differences.get(name)
             changes = (
@@ -180,7 +182,7 @@ def _charts_asset() -> dg.AssetsDefinition:
         kinds={"altair"},
         pool=WAREHOUSE_POOL,
     )
-    def charts(context: dg.AssetExecutionContext, doisoat: Doisoat) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    def charts(context: dg.AssetExecutionContext, doisoat: DoisoatResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
         file = charts_file(doisoat.settings).resolve()
         with doisoat.step(context) as warehouse:
             write_charts(warehouse, file)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import dagster as dg
 
 from assets.metadata import GROUPS, OWNER, table_metadata
-from assets.resources import WAREHOUSE_POOL, Doisoat
+from assets.resources import WAREHOUSE_POOL, DoisoatResource
 from etl.contract import REGISTERS
 from etl.extract import extract_register
 from etl.warehouse.statements import TableName
@@ -67,7 +67,7 @@ def _raw_asset(register: str) -> dg.AssetsDefinition:
         pool=WAREHOUSE_POOL,
         retry_policy=_RETRY,
     )
-    def read(context: dg.AssetExecutionContext, doisoat: Doisoat) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    def read(context: dg.AssetExecutionContext, doisoat: DoisoatResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
         with doisoat.step(context) as warehouse:
             extraction = extract_register(
                 warehouse, register, getattr(doisoat.settings, register), _progress(context)

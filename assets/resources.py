@@ -6,11 +6,11 @@ with them.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import dagster as dg
-from pydantic import PrivateAttr
 
-from assets.processes import this_process
+from assets.processes import cancelled_by_signals, this_process
 from etl.errors import DoisoatError
 from etl.privacy import WITHHELD, places
 from etl.settings import Settings, load_settings
@@ -24,16 +24,22 @@ WAREHOUSE_POOL = "warehouse"
 Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext
 
 
-class Doisoat(dg.ConfigurableResource):  # type: ignore[type-arg]
+class Doisoat:
     """Settings and warehouse.
 
-    Attributes:
-        config_file: The configuration; empty means what ``DOISOAT_CONFIG`` names.
+    A plain object, which takes no configuration from a run: whoever may launch a run could name a
+    configuration of his own with it, and so copy the registers anywhere.
     """
 
-    config_file: str = ""
-    _settings: Settings | None = PrivateAttr(default=None)
-    _named: str = PrivateAttr(default="")
+    def __init__(self, config_file: Path | None = None) -> None:
+        """Remembers where the settings are.
+
+        Args:
+            config_file: The configuration; None means what ``DOISOAT_CONFIG`` names.
+        """
+        self._file = config_file
+        self._settings: Settings | None = None
+        self._named = ""
 
     @property
     def settings(self) -> Settings:
@@ -43,7 +49,7 @@ class Doisoat(dg.ConfigurableResource):  # type: ignore[type-arg]
             ConfigError: They cannot be read, or the thresholds that they name.
         """
         if self._settings is None:
-            found = load_settings(self.config_file or None)
+            found = load_settings(self._file)
             suites(found.quality.thresholds)  # the graph shows those that ship where these fail
             self._settings = found
         return self._settings
@@ -79,3 +85,8 @@ class Doisoat(dg.ConfigurableResource):  # type: ignore[type-arg]
         if self._named != context.run.run_id:
             self._named = context.run.run_id
             context.instance.add_run_tags(context.run.run_id, this_process())
+            cancelled_by_signals(context.instance, context.run)
+
+
+DoisoatResource = dg.ResourceParam[Doisoat]
+"""The annotation by which an asset, a check, an op or a sensor asks for it."""

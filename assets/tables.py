@@ -7,7 +7,7 @@ not belong here: a list of tables; a new ``.sql`` file is a new asset.
 import dagster as dg
 
 from assets.metadata import GROUPS, OWNER, key_of, table_metadata
-from assets.resources import WAREHOUSE_POOL, Doisoat
+from assets.resources import WAREHOUSE_POOL, DoisoatResource
 from etl.clean import dictionaries
 from etl.warehouse.lineage import column_lineage
 from etl.warehouse.statements import Statement, TableName, statements
@@ -35,7 +35,9 @@ def _dictionary_asset(table: str) -> dg.AssetsDefinition:
         kinds={"duckdb", "python"},
         pool=WAREHOUSE_POOL,
     )
-    def understand(context: dg.AssetExecutionContext, doisoat: Doisoat) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    def understand(
+        context: dg.AssetExecutionContext, doisoat: DoisoatResource
+    ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         with doisoat.step(context) as warehouse:
             added = dictionaries.extend(warehouse, table)
             metadata = table_metadata(warehouse, TableName("clean", table))
@@ -60,7 +62,7 @@ def _statement_asset(statement: Statement) -> dg.AssetsDefinition:
         kinds={"duckdb", "sql"},
         pool=WAREHOUSE_POOL,
     )
-    def build(context: dg.AssetExecutionContext, doisoat: Doisoat) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    def build(context: dg.AssetExecutionContext, doisoat: DoisoatResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
         with doisoat.step(context) as warehouse:
             warehouse.build(statement)
             lineage = column_lineage(statement, warehouse.columns)

@@ -24,6 +24,7 @@ from etl import demo as demonstration
 from etl import display
 from etl.errors import ConfigError, DoisoatError
 from etl.privacy import mute_uncaught_errors, stack_trace
+from etl.process.stopping import STOPPED, on_stop
 from etl.settings import CONFIG_VARIABLE, DEFAULT_CONFIG, Database, Settings, load_settings
 
 app = typer.Typer(
@@ -94,8 +95,10 @@ def _print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
 
 
-def _steps() -> Progress:
-    return Progress(
+@contextmanager
+def _steps() -> Iterator[Progress]:
+    """A bar on the terminal, which is left in order when a signal stops the process, too."""
+    shown = Progress(
         TextColumn("{task.description:<38}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -103,6 +106,8 @@ def _steps() -> Progress:
         console=display.errors,
         transient=True,
     )
+    with shown, on_stop(shown.stop):
+        yield shown
 
 
 def _alert(settings: Settings, not_begun: DoisoatError | None = None) -> None:
@@ -128,7 +133,6 @@ def _alert(settings: Settings, not_begun: DoisoatError | None = None) -> None:
 def _sync(settings: Settings, mode: Mode, as_json: bool) -> int:
     """Runs the main job and shows what it found."""
     from assets.running import run_sync
-    from etl.figures import read_figures
 
     with _steps() as progress:
         task = progress.add_task("starting", total=None)
@@ -142,7 +146,7 @@ def _sync(settings: Settings, mode: Mode, as_json: bool) -> int:
             _alert(settings, error)
             raise
     _alert(settings)
-    figures = read_figures(settings) if outcome.exit_code == 0 else None
+    figures = outcome.figures
     if as_json:
         _print_json(
             {
@@ -617,15 +621,14 @@ def _guarded(run: Callable[[], Any], debug: bool) -> int:
     """Runs a command and turns its troubles into words and an exit code."""
     try:
         return int(run() or 0)
+    except SystemExit as ended:  # how the command line ends, well or ill
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except DoisoatError as error:
         _trace(error, debug)
         display.show_error(error)
         return error.exit_code
     except typer.Abort:
-        return 130
-    except KeyboardInterrupt:
-        display.show_problem("Stopped. Nothing half-done was published; run again to finish.")
-        return 130
+        return STOPPED
     except Exception as error:
         _trace(error, debug)
         display.show_problem(
@@ -641,8 +644,8 @@ def _trace(error: Exception, debug: bool) -> None:
         sys.stderr.write(stack_trace(error) + "\n")
 
 
-def main() -> None:
-    """Runs the command line."""
+def command() -> int:
+    """Runs the command line and returns its exit code."""
     mute_uncaught_errors()
     debug = "--debug" in sys.argv
-    sys.exit(_guarded(lambda: app(standalone_mode=True), debug))
+    return _guarded(lambda: app(standalone_mode=True), debug)

@@ -7,6 +7,8 @@ stay ordinary exceptions. No message may carry a name, a number or a birth date 
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class DoisoatError(Exception):
     """A trouble with a known remedy.
@@ -59,7 +61,34 @@ class ServerAwayError(ConnectionFailedError):
 
 
 class WarehouseBusyError(DoisoatError):
-    """Another process is writing in the warehouse."""
+    """Another process has the warehouse, or another run is at work."""
+
+    may_pass = True
+
+
+class DiskFullError(DoisoatError):
+    """The disk of the home, or of a file that is to be written, is full."""
+
+    exit_code = 3
+    may_pass = True
+
+
+class DamagedError(DoisoatError):
+    """A file of the home cannot be read: a disk's fault, or a copy that broke off.
+
+    Attributes:
+        file: Which.
+    """
+
+    exit_code = 3
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        super().__init__(
+            f"{file.name} is damaged and cannot be read.",
+            where=str(file),
+            remedy="Run: doisoat sync. It sets the file aside and builds anew what was in it.",
+        )
 
 
 class LedgerError(DoisoatError):

@@ -46,10 +46,11 @@ def read_figures(settings: Settings) -> Figures | None:
     with warehouse_between_runs(settings) as warehouse:
         if not warehouse.exists(TableName("publish", "waterfall")):
             return None
-        return _figures(warehouse)
+        return figures_of(warehouse)
 
 
-def _figures(warehouse: Warehouse) -> Figures:
+def figures_of(warehouse: Warehouse) -> Figures:
+    """Reads the figures of the current run, whose tables are all there."""
     counted = {
         str(row["status"]): int(str(row["n"]))
         for row in warehouse.rows(

@@ -131,6 +131,7 @@ def extend(warehouse: Warehouse, table: str) -> int:
         How many strings were new.
     """
     name = TableName("clean", table)
+    warehouse.set_damaged_parts_aside(name)  # their strings are new again
     _discard_other_versions(warehouse, name)
     if table == "births":
         _discard_future(warehouse, name)
@@ -142,7 +143,7 @@ def extend(warehouse: Warehouse, table: str) -> int:
 
 
 def _discard_other_versions(warehouse: Warehouse, name: TableName) -> None:
-    if not warehouse.file(name).exists():
+    if not warehouse.kept(name):
         return
     versions = warehouse.rows(f"select distinct normaliser_version as v from {name.sql}")  # noqa: S608
     if any(row["v"] != NORMALISER_VERSION for row in versions):
@@ -151,13 +152,13 @@ def _discard_other_versions(warehouse: Warehouse, name: TableName) -> None:
 
 def _discard_future(warehouse: Warehouse, name: TableName) -> None:
     """Forgets dates that lay in the future: the one answer that time changes."""
-    if warehouse.file(name).exists():
+    if warehouse.kept(name):
         warehouse.keep_rows(name, "reject is distinct from 'birth_in_future'")
 
 
 def _extend_one(warehouse: Warehouse, name: TableName, dictionary: Dictionary) -> int:
     """Adds one field's new strings, a batch at a time, each core with one of its own."""
-    if not warehouse.file(name).exists():
+    if not warehouse.kept(name):
         warehouse.add_part(name, _marked(dictionary, pa.array([], pa.string())))
         warehouse.show(name)
     warehouse.connection.execute(

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Select, func, select
 from sqlalchemy.dialects import postgresql
 
 from etl.extract.connect import explained, plain_errors, secured
+from etl.process.stopping import on_stop
 from etl.settings import Source
 
 ROWS_PER_BATCH = 50_000
@@ -119,12 +120,13 @@ def _ahead(
     thread = threading.Thread(target=_fetch, args=(connection, query, ahead, stop), daemon=True)
     thread.start()
     try:
-        while (item := ahead.get()) is not _END:
-            if isinstance(item, _OF_THE_SERVER):
-                raise explained(source, what, item) from None
-            if isinstance(item, BaseException):
-                raise item
-            yield item
+        with on_stop(connection.adbc_cancel):
+            while (item := ahead.get()) is not _END:
+                if isinstance(item, _OF_THE_SERVER):
+                    raise explained(source, what, item) from None
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
     finally:
         stop.set()
         thread.join(timeout=30)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import adbc_driver_manager
@@ -35,6 +36,7 @@ from typing_extensions import override
 from etl.contract import target_metadata
 from etl.errors import PublishError
 from etl.extract.connect import engine_for, explained, plain_errors, secured, sqlstate
+from etl.process.stopping import committing, on_stop
 from etl.settings import Target
 
 _ROWS_PER_BATCH = 5_000
@@ -291,8 +293,10 @@ def _arrow_transaction(target: Target) -> Iterator[Writer]:
     except adbc_driver_manager.Error as error:
         raise explained(target, what, error) from None
     try:
-        yield ArrowWriter(connection)
-        connection.commit()
+        with on_stop(connection.adbc_cancel):  # the server would wait on, for a lock, say
+            yield ArrowWriter(connection)
+        with committing():
+            connection.commit()
     except adbc_driver_manager.Error as error:
         raise _refused(target, error) from None
     finally:
@@ -305,12 +309,24 @@ def _rows(target: Target) -> Iterator[Writer]:
     try:
         with plain_errors(target, "Publishing"):
             try:
-                with engine.begin() as connection:
-                    yield RowWriter(connection)
+                with engine.connect() as connection, connection.begin() as begun:
+                    with on_stop(partial(_cancel, connection)):
+                        yield RowWriter(connection)
+                    with committing():
+                        begun.commit()
             except (IntegrityError, DataError) as error:
                 raise _row_refused(target, sqlstate(error.orig or error)) from None
     finally:
         engine.dispose()
+
+
+def _cancel(connection: Connection) -> None:
+    """Ends what a server is doing for a process that is about to end, where its driver can."""
+    driver = connection.connection.driver_connection
+    for name in ("cancel_safe", "cancel", "interrupt"):  # psycopg, Oracle and SQL Server, SQLite
+        if cancel := getattr(driver, name, None):
+            cancel()
+            return
 
 
 def _refused(target: Target, error: adbc_driver_manager.Error) -> Exception:

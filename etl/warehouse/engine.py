@@ -8,6 +8,7 @@ out. Does not belong here: what the tables mean (the ``.sql`` files) and which r
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from glob import escape
@@ -20,12 +21,17 @@ import pyarrow.parquet as pq
 
 from etl.errors import WarehouseBusyError
 from etl.privacy import RecordKey, owner_only, shut
+from etl.process.home import set_aside
 from etl.settings import Engine
+from etl.warehouse.damage import trouble
 from etl.warehouse.statements import Statement, TableName, macros
 
 MANY_PARTS = 100
 """More small parts of one table than that are merged."""
 _LARGE_PART = 100_000  # rows
+
+_LOOK_AGAIN = 0.2
+"""Seconds between two tries to open a file that another process has."""
 
 SCHEMAS = ("raw", "ref", "clean", "core", "publish", "ops")
 
@@ -139,6 +145,14 @@ class Warehouse:
         file = self.file(table).resolve()
         return escape(str(file)) + ("/*.parquet" if file.is_dir() else "")
 
+    def kept(self, table: TableName) -> bool:
+        """Says whether a table is kept as Parquet: a file, or a folder with a part in it at least.
+
+        A process may die between making a folder and its first part, or while it merges parts.
+        """
+        file = self.file(table)
+        return any(file.glob("*.parquet")) if file.is_dir() else file.exists()
+
     def show_files(self) -> None:
         """Makes every Parquet table readable; the folder may have been moved since."""
         shown = {
@@ -151,7 +165,9 @@ class Warehouse:
         for file in sorted(self.files.glob("*.parquet")):
             schema, table, _ = file.name.split(".")
             name = TableName(schema, table)
-            if self._quoted_pattern(name) not in shown.get(f"{schema}.{table}", ""):
+            if not self.kept(name):
+                self.connection.execute(f"drop view if exists {name.sql}")
+            elif self._quoted_pattern(name) not in shown.get(f"{schema}.{table}", ""):
                 self.show(name)
 
     def add_part(self, table: TableName, data: pa.Table) -> None:
@@ -163,6 +179,14 @@ class Warehouse:
         self.file(table).mkdir(parents=True, exist_ok=True)
         part = self.file(table) / f"{uuid4().hex}.parquet"
         _unfinished(data, part).replace(part)
+
+    def set_damaged_parts_aside(self, table: TableName) -> None:
+        """Moves the parts away that do not begin and end as Parquet does, with what they held."""
+        for part in sorted(self.file(table).glob("*.parquet")):
+            try:
+                pq.read_metadata(part)
+            except (pa.ArrowException, OSError):
+                set_aside(part)
 
     def keep_rows(self, table: TableName, condition: str) -> None:
         """Removes the rows of a table of parts that are not in a condition, part by part."""
@@ -237,47 +261,58 @@ def _unfinished(data: pa.Table, file: Path) -> Path:
 
 @contextmanager
 def open_warehouse(
-    path: Path, *, key: RecordKey, limits: Engine | None = None
+    path: Path, *, key: RecordKey, limits: Engine | None = None, patience: float = 0
 ) -> Iterator[Warehouse]:
     """``connect``, and closed in the end; what is written meanwhile is its owner's."""
-    with owner_only(), closing(connect(path, key=key, limits=limits)) as warehouse:
+    with (
+        owner_only(),
+        closing(connect(path, key=key, limits=limits, patience=patience)) as warehouse,
+    ):
         yield warehouse
 
 
-def connect(path: Path, *, key: RecordKey, limits: Engine | None = None) -> Warehouse:
+def connect(
+    path: Path, *, key: RecordKey, limits: Engine | None = None, patience: float = 0
+) -> Warehouse:
     """Opens the warehouse file for writing, making it where it is missing.
 
     Args:
         path: The DuckDB file.
         key: Makes the record keys; it stays in memory, as a macro of this connection.
         limits: Memory and threads.
+        patience: Seconds to wait for another process that has the file open.
 
     Raises:
         WarehouseBusyError: Another process holds the file.
+        DamagedError: The file cannot be read.
+        DiskFullError: There is no room to make or to open it.
+        ConfigError: A newer version wrote it.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    connection = _connect(path)
+    connection = _connect(path, patience)
     try:
         _prepare(connection, key, limits or Engine())
         warehouse = Warehouse(connection, path.with_suffix(".files"))
         warehouse.show_files()
-    except BaseException:
+    except BaseException as error:
         connection.close()
-        raise
+        raise trouble(error, path) or error from None
     return warehouse
 
 
-def _connect(path: Path) -> duckdb.DuckDBPyConnection:
-    try:
-        connection = duckdb.connect(str(path))
-    except duckdb.IOException as error:
-        if "lock" not in str(error):
-            raise
-        raise WarehouseBusyError(
-            "Another process has the warehouse open for writing.",
-            where=str(path),
-            remedy="Wait for the other run to end ('doisoat runs' lists it), or stop it.",
-        ) from None
+def _connect(path: Path, patience: float) -> duckdb.DuckDBPyConnection:
+    until = time.monotonic() + patience
+    while True:
+        try:
+            connection = duckdb.connect(str(path))
+            break
+        except duckdb.Error as error:
+            known = trouble(error, path)
+            if known is None:
+                raise
+            if not isinstance(known, WarehouseBusyError) or time.monotonic() > until:
+                raise known from None
+            time.sleep(_LOOK_AGAIN)
     shut(path)
     return connection
 

@@ -6,8 +6,8 @@ not belong here: what a run does (``assets/``).
 
 from __future__ import annotations
 
-import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,17 +16,27 @@ from importlib.resources import files
 from pathlib import Path
 from typing import IO
 
+import duckdb
 import pyarrow as pa
 
-from etl.errors import WarehouseBusyError
+from etl.errors import DamagedError, WarehouseBusyError
 from etl.privacy import load_record_key, owner_only
+from etl.process.home import notice, prepare_home, set_aside, take
 from etl.settings import Settings
+from etl.warehouse.damage import trouble
 from etl.warehouse.engine import Warehouse, connect, open_warehouse
+from etl.warehouse.memory import keep_copy_of_commands, restore
 from etl.warehouse.reference import load_reference
 from etl.warehouse.statements import TableName
 
 PARAMETERS = TableName("ops", "parameters")
 RUNS = TableName("ops", "runs")
+
+RUN_WAITS = 60.0
+"""Seconds that a run waits for a command that has the warehouse open."""
+
+COMMAND_WAITS = 15.0
+"""Seconds that a command waits for another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +72,7 @@ class _Held:
 
 
 class _Lock:
-    """The process-wide lock of one warehouse: held by a run until the process or the run ends.
-
-    The operating system frees it when the process dies, however it dies, so that a killed run
-    blocks nobody.
-    """
+    """The process-wide lock of one warehouse: held by a run until the process or the run ends."""
 
     _held: dict[Path, _Held] = {}  # noqa: RUF012 - one per process, on purpose
 
@@ -77,23 +83,25 @@ class _Lock:
         if held and held.run_id == run_id:
             return held
         cls.release(file)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle = file.open("a+")
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            handle.seek(0)
-            other = handle.read().strip()
-            handle.close()
+        handle = take(file, words=f"run {run_id}, process {os.getpid()}")
+        if isinstance(handle, str):
             raise WarehouseBusyError(
-                f"Another run is at work ({other}).",
+                f"Another run is at work ({handle}).",
                 where=str(file),
                 remedy="Wait for it to end ('doisoat runs' lists it), or stop it.",
-            ) from None
-        handle.truncate(0)
-        handle.write(f"run {run_id}, process {os.getpid()}")
-        handle.flush()
+            )
         return cls._held.setdefault(file, _Held(run_id, handle))
+
+    @classmethod
+    def taken(cls, file: Path) -> bool:
+        """Says whether a run of another process is at work."""
+        if file in cls._held or not file.exists():
+            return False
+        handle = take(file)
+        if isinstance(handle, str):
+            return True
+        handle.close()
+        return False
 
     @classmethod
     def release(cls, file: Path) -> None:
@@ -141,28 +149,66 @@ def warehouse_for(settings: Settings, run: Run) -> Iterator[Warehouse]:
             if held.warehouse is None:
                 held.warehouse = _opened(settings, run)
             yield held.warehouse
-        except BaseException:
+        except BaseException as error:
             held.close()  # nothing of a step that broke off is left to the next
-            raise
+            known = trouble(error, settings.warehouse_path)
+            if isinstance(known, DamagedError):
+                set_aside(known.file)
+            raise known or error from None
 
 
 def _opened(settings: Settings, run: Run) -> Warehouse:
-    key = load_record_key(settings.home)
-    warehouse = connect(settings.warehouse_path, key=key, limits=settings.engine)
+    try:
+        warehouse = _connected(settings)
+    except DamagedError as damaged:
+        # What a run needs it builds anew; the memory is read from its copy.
+        set_aside(damaged.file)
+        if (log := settings.warehouse_path.with_name(f"{damaged.file.name}.wal")).exists():
+            set_aside(log)
+        warehouse = _connected(settings)
+    _clear_spilled(settings)
     if _current(warehouse) != run.dagster_run_id:
         make_memory(warehouse)
+        keep_copy_of_commands(warehouse)
         load_reference(warehouse)
         warehouse.connection.execute(_sql("ops_views.sql"))
         _begin(warehouse, settings, run)
     return warehouse
 
 
+def _connected(settings: Settings) -> Warehouse:
+    key = load_record_key(settings.home)
+    path, limits = settings.warehouse_path, settings.engine
+    return connect(path, key=key, limits=limits, patience=RUN_WAITS)
+
+
+def _clear_spilled(settings: Settings) -> None:
+    """Deletes what did not fit in the memory of a process that was killed."""
+    spilled = settings.warehouse_path.with_name(f"{settings.warehouse_path.name}.tmp")
+    shutil.rmtree(spilled, ignore_errors=True)
+
+
 @contextmanager
 def warehouse_between_runs(settings: Settings) -> Iterator[Warehouse]:
-    """Opens the warehouse for a command that belongs to no run, such as a look at the counts."""
+    """Opens the warehouse for a command that belongs to no run, such as a look at the counts.
+
+    It waits a while for another command that has the file, and not for a run, which takes long.
+
+    Raises:
+        WarehouseBusyError: A run is at work, or another process has the file.
+        DamagedError: The file cannot be read.
+    """
+    prepare_home(settings.home)
+    patience = 0 if _Lock.taken(lock_file(settings)) else COMMAND_WAITS
+    path, limits = settings.warehouse_path, settings.engine
     key = load_record_key(settings.home)
-    with open_warehouse(settings.warehouse_path, key=key, limits=settings.engine) as warehouse:
-        yield warehouse
+    with open_warehouse(path, key=key, limits=limits, patience=patience) as warehouse:
+        try:
+            yield warehouse
+            if warehouse.exists(RUNS):
+                keep_copy_of_commands(warehouse)
+        except duckdb.Error as error:
+            raise trouble(error, path) or error from None
 
 
 def _current(warehouse: Warehouse) -> str | None:
@@ -173,8 +219,17 @@ def _current(warehouse: Warehouse) -> str | None:
 
 
 def make_memory(warehouse: Warehouse) -> None:
-    """Makes the tables that outlive a run, those that are missing."""
+    """Makes the tables that outlive a run, those that are missing; a new warehouse's of the copy.
+
+    The file of a home that has run before may be new: somebody deleted it, or it was damaged.
+    """
+    new = not warehouse.exists(RUNS)
     warehouse.connection.execute(_sql("ops.sql"))
+    if new and (restored := restore(warehouse)):
+        notice(
+            "The warehouse is new. Read back from the copy in the home's folder 'memory': "
+            f"{', '.join(restored)}."
+        )
 
 
 def _sql(name: str) -> str:

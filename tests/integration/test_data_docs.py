@@ -309,7 +309,7 @@ def _evaluated(registers: Registers) -> dict[str, dg.AssetCheckEvaluation]:
     """Runs one suite as Dagster does."""
     (checks,) = suite_checks(s for s in SUITES if s.table.sql == "clean.genders")
     job = dg.define_asset_job("checks", selection=dg.AssetSelection.all_asset_checks())
-    resources = {"doisoat": Doisoat(config_file=str(registers.file))}
+    resources = {"doisoat": Doisoat(registers.file)}
     defs = dg.Definitions(asset_checks=[checks], jobs=[job], resources=resources)
     with dg.DagsterInstance.ephemeral() as instance:
         ran = defs.resolve_job_def("checks").execute_in_process(instance=instance)

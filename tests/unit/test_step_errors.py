@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 from dagster import serialize_value
 
-from assets.resources import Doisoat
+from assets.resources import Doisoat, DoisoatResource
 from etl.errors import ConnectionFailedError
 
 CANARY = "ChimHoangYen5521"  # as a value of a register would be, and easy to search for
@@ -14,7 +14,7 @@ def run_failing(raised: Exception, tmp_path, monkeypatch) -> tuple[str, dg.Dagst
     monkeypatch.setattr(Doisoat, "settings", property(lambda _: _raise(raised)))
 
     @dg.asset
-    def broken(context: dg.AssetExecutionContext, doisoat: Doisoat) -> None:
+    def broken(context: dg.AssetExecutionContext, doisoat: DoisoatResource) -> None:
         with doisoat.step(context):
             pass
 

@@ -172,4 +172,4 @@ def test_the_path_starts_at_the_configuration_and_the_graph_shows_its_numbers(
 def test_numbers_that_cannot_be_read_hide_no_graph_and_stop_a_run(configuration: Path) -> None:
     assert _declared(configuration, ONE_LINK) == ("error", True)
     with pytest.raises(ConfigError, match=r"no readable file of thresholds mine\.toml"):
-        Doisoat(config_file=str(configuration)).settings  # noqa: B018 - what a step does first
+        Doisoat(configuration).settings  # noqa: B018 - what a step does first

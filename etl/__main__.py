@@ -1,0 +1,24 @@
+"""The start of every command, by ``doisoat`` or ``python -m etl``.
+
+Belongs here: hearing signals before anything else is loaded, which takes longer than a signal may
+wait. Does not belong here: the commands (``cli.py``).
+"""
+
+import sys
+
+from etl.process.stopping import run
+
+
+def _command() -> int:
+    from etl.cli import command
+
+    return command()
+
+
+def main() -> None:
+    """Runs the command line until it ends, or a signal ends it."""
+    sys.exit(run(_command))
+
+
+if __name__ == "__main__":
+    main()

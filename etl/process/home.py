@@ -1,0 +1,154 @@
+"""The home of a configuration: a folder that no other user may enter.
+
+Belongs here: making it, shutting it, and setting aside what is damaged in it. Does not belong here:
+what lies in it (each room knows its own files).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from etl.errors import ConfigError
+
+_OTHERS = 0o077
+
+_UNNAMED = 2.0
+"""Seconds within which whoever takes a lock has left a word in it."""
+
+
+def prepare_home(home: Path) -> None:
+    """Makes the home, or shuts one that is open to others, with all that lies in it.
+
+    Raises:
+        ConfigError: It cannot be made, or belongs to another user.
+    """
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = stat.S_IMODE(home.stat().st_mode)
+        if mode & _OTHERS:
+            home.chmod(mode & 0o700)
+            _shut_below(home)
+    except PermissionError:
+        owner = _owner(home)
+        raise ConfigError(
+            f"The home is open to other users, and this user may not shut it{owner}."
+            if home.is_dir()
+            else "The home cannot be made: this user may not write there.",
+            where=str(home),
+            remedy="Name a folder inside it as home, which doisoat then makes itself; or make the "
+            "folder this user's own.",
+        ) from None
+    except (FileExistsError, NotADirectoryError):
+        raise ConfigError(
+            "The home is no folder.", where=str(home), remedy="Name another place as home."
+        ) from None
+
+
+def _owner(home: Path) -> str:
+    with suppress(KeyError, OSError, NotImplementedError):
+        return f": it belongs to {home.owner()}"
+    return ""
+
+
+def _shut_below(home: Path) -> None:
+    """Takes what lies in a home from other users: it was open, so its files may be, too.
+
+    A lock's file is made anew: whoever could open it may hold it locked for ever. Two runs are
+    kept apart all the same, by the engine's own lock.
+    """
+    for folder, _, names in os.walk(home):
+        for path in (Path(folder), *(Path(folder) / name for name in names)):
+            with suppress(FileNotFoundError):
+                found = path.lstat()
+                mode = stat.S_IMODE(found.st_mode)
+                if found.st_uid != os.geteuid() or stat.S_ISLNK(found.st_mode):
+                    continue
+                if path.suffix == ".lock" and mode & _OTHERS:
+                    path.unlink()
+                else:
+                    path.chmod(mode & 0o700)
+
+
+@contextmanager
+def locked(file: Path, refusal: Callable[[str], Exception] | None = None) -> Iterator[None]:
+    """Holds a lock among the processes of this home, as ``take`` does, until the block ends.
+
+    Args:
+        file: The lock's file.
+        refusal: Makes the error that is raised where another process has it; None waits.
+    """
+    handle = take(file, wait=refusal is None)
+    if isinstance(handle, str):
+        raise refusal(handle) if refusal else AssertionError("a wait that did not wait")
+    with handle:
+        yield
+
+
+def take(file: Path, *, wait: bool = False, words: str = "") -> IO[str] | str:
+    """Takes a lock that the operating system frees when this process dies, however it dies.
+
+    The file is its owner's only: whoever may open a file may lock it.
+
+    Args:
+        file: The lock's file; made where it is missing.
+        wait: Whether to wait for it.
+        words: Left in the file for those who find it locked.
+
+    Returns:
+        The open file, which holds the lock until it is closed; or, where another process has it,
+        what that process left in it.
+    """
+    prepare_home(file.parent)
+    until = time.monotonic() + _UNNAMED
+    while True:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = os.fdopen(descriptor, "r+", encoding="utf-8")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            with handle:
+                found = handle.read().strip()
+            if found or time.monotonic() > until:
+                return found
+            time.sleep(0.05)  # somebody looks whether it is taken, or is about to say who he is
+            continue
+        if _still(file, handle):
+            handle.truncate(0)
+            handle.write(words)
+            handle.flush()
+            return handle
+        handle.close()  # it was replaced meanwhile
+
+
+def _still(file: Path, handle: IO[str]) -> bool:
+    try:
+        return os.path.samestat(file.stat(), os.fstat(handle.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def set_aside(path: Path) -> Path:
+    """Moves what is damaged out of the way, for whoever wants to look at it, and says so.
+
+    Returns:
+        Where it is now: beside where it was.
+    """
+    now = datetime.now(UTC)
+    aside = path.with_name(f"{path.name}.damaged-{now:%Y%m%dT%H%M%S%f}")
+    path.rename(aside)
+    notice(f"{path} is damaged; it was set aside as {aside.name}.")
+    return aside
+
+
+def notice(text: str) -> None:
+    """Says on the error stream, and so in the log of a nightly job, what was mended unasked."""
+    logging.getLogger("doisoat").warning(text)

@@ -1,0 +1,216 @@
+"""Stopping at once: a signal ends the process within seconds, wherever it is, and half of nothing.
+
+Belongs here: what happens between a signal and the end of the process. Does not belong here: what
+has to be said and let go of, which those register who know it (``on_stop``).
+
+A stop is a crash with a word of goodbye. Nothing is raised inside the work: an exception between
+two lines of an engine's own code can leave it waiting for itself for ever. The work runs in a
+thread of its own, the main thread waits for signals, and the process ends under the work. That is
+safe because every step already bears a power cut: the target is written in one transaction, files
+are put in place whole, and the engine replays its log.
+
+The one thing that must not be cut is the commit of a publish, because afterwards nobody could say
+whether it happened: ``committing`` keeps it and the stop apart.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from queue import SimpleQueue
+from types import FrameType
+
+STOPPED = 130
+"""The exit code of a command that a signal ended, as shells have it."""
+
+SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+_COMMIT_SECONDS = 5.0
+"""How long a stop waits for a commit that is under way."""
+
+_GOODBYE_SECONDS = 3.0
+"""How long what was registered may take."""
+
+
+class _State:
+    """What a stop must know; one for the process."""
+
+    def __init__(self) -> None:
+        self.actions: list[Callable[[], None]] = []
+        self.takes_over: Callable[[], None] | None = None
+        self.cancel: Callable[[], None] | None = None
+        self.commit = threading.Lock()
+        self.committed = False
+        self.stopping = threading.Lock()
+
+
+_state = _State()
+
+
+@contextmanager
+def on_stop(action: Callable[[], None]) -> Iterator[None]:
+    """Has something done when a signal stops the process meanwhile.
+
+    All actions run at once, each in a thread of its own, and have three seconds in all.
+
+    Args:
+        action: Must not wait for the thread that registered it.
+    """
+    _state.actions.append(action)
+    try:
+        yield
+    finally:
+        _state.actions.remove(action)
+
+
+@contextmanager
+def ends_by_itself(ask: Callable[[], None]) -> Iterator[None]:
+    """For work that ends in good order when it is asked to, as a server does.
+
+    The first signal asks; a second one stops the process.
+
+    Args:
+        ask: Asks the work to end.
+    """
+    _state.takes_over = ask
+    try:
+        yield
+    finally:
+        _state.takes_over = None
+
+
+@contextmanager
+def committing() -> Iterator[None]:
+    """Keeps a commit and a stop apart: whichever comes first, the other waits for it.
+
+    A stop that came first never lets go, so that the work cannot commit any more.
+    """
+    with _state.commit:
+        yield
+        _state.committed = True
+
+
+def begin_run(cancel: Callable[[], None]) -> None:
+    """Says that a run is at work, of which nothing is published yet.
+
+    Args:
+        cancel: Notes, where runs are listed, that it was cancelled.
+    """
+    _state.committed = False
+    _state.cancel = cancel
+
+
+def end_run() -> None:
+    """Says that the run has ended: a stop has nothing to note any more."""
+    _state.cancel = None
+
+
+def run(work: Callable[[], int]) -> int:
+    """Does a command's work in a thread and waits for it, or for a signal.
+
+    Args:
+        work: Returns the exit code.
+
+    Returns:
+        The exit code. A signal ends the process from here, with ``STOPPED``.
+    """
+    news: SimpleQueue[int | None] = SimpleQueue()  # its put may interrupt its get
+    ended: list[int] = []
+
+    def do() -> None:
+        try:
+            ended.append(work())
+        finally:
+            news.put(None)
+
+    def hear(number: int, _frame: FrameType | None) -> None:
+        news.put(number)
+
+    for number in SIGNALS:
+        signal.signal(number, hear)
+    threading.Thread(target=do, name="doisoat", daemon=True).start()
+    while (heard := news.get()) is not None:
+        ask, _state.takes_over = _state.takes_over, None
+        if ask is None:
+            stop(heard)
+        else:
+            ask()
+    return ended[0] if ended else 70
+
+
+def watch() -> None:
+    """Stops this process at a signal although its main thread is somebody else's.
+
+    For the process that Dagster starts for a run of the UI: its main thread does the work and
+    may be deep in a query, where Python's own handlers wait. Python writes each signal to a socket
+    at once, and a thread reads it there. Only the main thread can set this up; elsewhere, and where
+    the signals are kept already, nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread() or _watched:
+        return
+    reading, writing = socket.socketpair()
+    writing.setblocking(False)
+    _watched.extend((reading, writing))
+    signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+
+    def listen() -> None:
+        while heard := reading.recv(1):
+            if heard[0] in SIGNALS:
+                stop(heard[0])
+
+    threading.Thread(target=listen, name="doisoat-signals", daemon=True).start()
+
+
+_watched: list[socket.socket] = []
+
+
+def stop(number: int) -> None:
+    """Ends the process: waits for a commit under way, says goodbye, and is gone.
+
+    Args:
+        number: The signal.
+    """
+    if not _state.stopping.acquire(blocking=False):
+        os._exit(STOPPED)  # somebody is impatient
+    known = _state.commit.acquire(timeout=_COMMIT_SECONDS)
+    threads = [
+        threading.Thread(target=_quietly, args=(action,), daemon=True)
+        for action in (*filter(None, [_state.cancel]), *_state.actions)
+    ]
+    for thread in threads:
+        thread.start()
+    left = _GOODBYE_SECONDS
+    for thread in threads:
+        thread.join(left / len(threads))
+    _say(f"Stopped by {signal.Signals(number).name}. {in_words(known)}")
+    os._exit(STOPPED)
+
+
+def in_words(known: bool = True) -> str:
+    """Says what of the run is published.
+
+    Args:
+        known: Whether a commit that was under way has ended.
+    """
+    if not known:
+        return "It was just publishing: 'doisoat runs' tells whether it did. Run again to go on."
+    if _state.committed:
+        return "This run had published its result already; the next one does what is left."
+    return "Nothing half-done was published; run again to finish."
+
+
+def _quietly(action: Callable[[], None]) -> None:
+    with suppress(Exception):
+        action()
+
+
+def _say(text: str) -> None:
+    # Past Python's own buffers: the thread that was stopped may hold their locks.
+    with suppress(OSError):
+        os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, f"\n✗ {text}\n".encode())
