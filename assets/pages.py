@@ -1,28 +1,24 @@
 """The Data Docs over HTTP, beside the UI: a browser opens no file from a page of a server.
 
-Belongs here: handing out the pages as they are, on the loopback address, and saying so where a
-check of an earlier run asks for its own. Does not belong here: what they say
-(``expectations/docs.py``, which is not imported: it loads Great Expectations).
+Belongs here: handing out the pages as they are, and saying so where a check of an earlier run asks
+for its own. Does not belong here: what they say (``expectations/docs.py``, which is not imported:
+it loads Great Expectations), and who may read them (``gate.py``).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache, partial
 from html import escape, unescape
-from http import HTTPStatus
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
-from io import BytesIO
 from pathlib import Path
-from threading import Thread
-from typing import BinaryIO
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
-from etl import display
-from etl.settings import Settings
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
 
 _RUN = re.compile(r'<meta name="run" content="([^"]*)">')
 """Where a page says which run it is of."""
@@ -51,48 +47,54 @@ written anew since, by the run <code>{there}</code>, so it may say otherwise.</p
 """
 
 
-class _Handler(SimpleHTTPRequestHandler):
-    """Hands out pages, and nothing else of the folder."""
+_NO_PAGE = (
+    "<!doctype html><title>404</title><p>There is no such page: the last run has not judged this "
+    "table, or was before this version. The check itself tells what it saw."
+)
 
-    error_message_format = (
-        "<!doctype html><title>%(code)d</title><p>There is no such page: the last run has not "
-        "judged this table, or was before this version. The check itself tells what it saw."
-    )
 
-    def send_head(self) -> BytesIO | BinaryIO | None:
-        name, _, query = self.path.partition("?")
-        if "%00" in name or (name != "/" and not name.endswith(".html")):
-            self.send_error(HTTPStatus.NOT_FOUND)
-            return None
-        page = Path(self.translate_path(self.path))
-        of_run = parse_qs(query).get("run", [])
-        there = _run_of(page) if of_run else None
-        if there is None or there == of_run[0]:
-            return super().send_head()
-        return self._of_a_later_run(page.name, of_run[0], there)
+def pages_app(folder: Path) -> ASGIApp:
+    """Returns the application that hands out the pages, and nothing else of their folder.
 
-    def _of_a_later_run(self, page: str, asked: str, there: str) -> BytesIO:
-        """Says that the page is not what the check saw; a link of the check led here."""
-        known = {"page": page, "asked": asked, "there": there, "link": f"./{quote(page)}"}
-        shown = {name: escape(value) for name, value in known.items()} | {"style": _style()}
-        text = _OF_A_LATER_RUN.format_map(shown)
-        body = text.encode("utf-8", "replace")
-        self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        return BytesIO(body)
+    Args:
+        folder: Where a run writes them.
+    """
+    page = partial(_page, folder.resolve())
+    return Starlette(routes=[Route("/", page), Route("/{name}", page)])
 
-    def list_directory(self, _path: object) -> None:
-        """Instead of a listing, where no run has left an index yet."""
-        self.send_error(HTTPStatus.NOT_FOUND)
 
-    def end_headers(self) -> None:
-        self.send_header("Cache-Control", "no-store")  # each run writes the pages anew
-        super().end_headers()
+async def _page(folder: Path, request: Request) -> Response:
+    name = request.path_params.get("name", "index.html")
+    file = folder / name
+    if file.parent != folder or file.suffix != ".html" or not _is_file(file):
+        return _html(_NO_PAGE, 404)
+    asked = request.query_params.get("run")
+    there = _run_of(file) if asked else None
+    if not asked or there is None or there == asked:
+        return FileResponse(file, headers=_FRESH)
+    return _html(_of_a_later_run(name, asked, there))
 
-    def log_message(self, format: str, *args: object) -> None:
-        """Says nothing: the terminal belongs to Dagster's messages."""
+
+def _is_file(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except ValueError:  # a null byte
+        return False
+
+
+def _of_a_later_run(page: str, asked: str, there: str) -> str:
+    """Says that the page is not what the check saw; a link of the check led here."""
+    known = {"page": page, "asked": asked, "there": there, "link": f"./{quote(page)}"}
+    shown = {name: escape(value) for name, value in known.items()} | {"style": _style()}
+    return _OF_A_LATER_RUN.format_map(shown)
+
+
+_FRESH = {"Cache-Control": "no-store"}
+"""Each run writes the pages anew."""
+
+
+def _html(text: str, status: int = 200) -> Response:
+    return HTMLResponse(text.encode("utf-8", "replace"), status_code=status, headers=_FRESH)
 
 
 @cache
@@ -109,37 +111,3 @@ def _run_of(page: Path) -> str | None:
     except OSError:
         return None
     return unescape(found.group(1)) if found else ""
-
-
-@contextmanager
-def pages_served(settings: Settings) -> Iterator[None]:
-    """Serves the pages where the checks' links lead, in a thread, if that is this machine.
-
-    A port that is taken, as by the UI of another configuration, is said and stops nothing.
-    """
-    server = _server(settings)
-    if server is None:
-        yield
-        return
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-def _server(settings: Settings) -> ThreadingHTTPServer | None:
-    port = settings.quality.local_pages_port
-    if port is None:
-        return None
-    handler = partial(_Handler, directory=str(settings.data_docs.resolve()))
-    try:
-        return ThreadingHTTPServer(("127.0.0.1", port), handler)
-    except OSError:
-        display.errors.print(
-            f"[yellow]The pages behind the checks do not open:[/] port {port} cannot be had. "
-            'Give them another, as \\[quality] pages_url = "http://127.0.0.1:3002"; the links of '
-            "the next run lead there."
-        )
-        return None

@@ -1,31 +1,51 @@
-"""The Dagster UI as a child of the command line, from start to the last process ended.
+"""The Dagster UI and the Data Docs, from start to the last process ended.
 
-Belongs here: the child's environment and its end. Does not belong here: what the UI shows.
+Belongs here: the servers, the daemon beside them, and their end. Does not belong here: who may ask
+them (``gate.py``) and what the pages say (``pages.py``).
+
+The web server runs in this process, behind the gate: Dagster's own command offers no way to put
+one in front of it, and a second port behind a proxy of ours would stand open to every local user.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
-import signal
 import socket
 import subprocess
 import sys
-from contextlib import suppress
-from types import FrameType
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
-import psutil
+import dagster as dg
+import uvicorn
+import yaml
+from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import WorkspaceFileTarget
+from dagster._grpc.client import DagsterGrpcClient
+from dagster_webserver.app import create_app_from_workspace_process_context
+from starlette.types import ASGIApp
 
-from assets.pages import pages_served
+from assets.child import PATIENCE
+from assets.gate import Gate, Guarded
+from assets.pages import pages_app
 from assets.processes import bury_dead_runs
-from assets.running import instance_for, root_file
-from etl.errors import ConfigError
+from assets.running import LOCATION, instance_for
+from etl import display
+from etl.errors import ConfigError, DoisoatError
+from etl.process.home import locked, notice
+from etl.process.stopping import ends_by_itself
 from etl.settings import Settings
 
-_PATIENCE = 20.0
-"""Seconds that Dagster's services have to end by themselves."""
-
-# The successor that it recommends wants a project of its own layout.
-_QUIET = "ignore:Function `dev_command` is superseded"
+_LOOPBACK = "127.0.0.1"
+_POLL_MILLISECONDS = 2_000  # how often the UI asks what is new, as Dagster's own command has it
+_START_SECONDS = 180.0  # a cold Python on a busy machine compiles a great deal
+_LOOK = 2.0  # seconds between two looks at the daemon
 
 
 def serve(settings: Settings, port: int) -> int:
@@ -36,77 +56,187 @@ def serve(settings: Settings, port: int) -> int:
         port: The port on the loopback address.
 
     Returns:
-        The exit code: 0 where a person or a signal ended it.
+        The exit code: 0 where a person or a signal ended it, 70 where the daemon ended by itself.
 
     Raises:
-        ConfigError: The port is taken.
+        ConfigError: The port is taken, or a UI of the same home is open.
     """
-    _refuse_taken(port)
-    instance = instance_for(settings)
-    bury_dead_runs(instance)
-    instance.dispose()
-    command = [
-        sys.executable, "-m", "dagster", "dev",
-        "--workspace", str(root_file("workspace.yaml").resolve()),
-        "--host", "127.0.0.1", "--port", str(port), "--log-level", "warning",
-    ]  # fmt: skip
-    warnings = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), _QUIET)))
-    # SIGINT too: a shell's background job is born deaf to it, and so would its children be.
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _stop)
-    with pages_served(settings):
-        child = subprocess.Popen(
-            command,
-            env={**os.environ, "PYTHONWARNINGS": warnings},
-            # Dagster takes a dagster.yaml in the current folder for a mistake.
-            cwd=settings.dagster_home,
-            # Ctrl+C reaches this process alone, which then ends the others in their order.
-            start_new_session=True,
-        )
-        try:
-            return child.wait()
-        except KeyboardInterrupt:
-            return 0
-        finally:
-            _end(child)
-
-
-def _refuse_taken(port: int) -> None:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        if probe.connect_ex(("127.0.0.1", port)) == 0:
-            raise ConfigError(
-                f"Something already listens on port {port} of this machine.",
-                remedy="Perhaps the UI is open already; else give another --port.",
+    os.umask(0o077)  # sockets, logs and databases of this process and its children
+    gate = Gate(port, frozenset(settings.ui.hosts), settings.ui.proxy_secret.get_secret_value())
+    with ExitStack() as open_things:
+        enter = open_things.enter_context
+        own = enter(_listening(port))
+        enter(locked(settings.home / "ui.lock", _open_already))
+        instance = enter(instance_for(settings))
+        bury_dead_runs(instance)
+        servers = [_server(pages_app(settings.data_docs), gate, pages) for pages in
+                   _pages_socket(settings, open_things)]  # fmt: skip
+        workspace = enter(_code_server(settings.dagster_home))
+        daemon = enter(
+            _child(settings.dagster_home, "daemon", "--workspace", str(workspace),
+                   "--log-level", "warning")
+        )  # fmt: skip
+        context = enter(
+            WorkspaceProcessContext(
+                instance, WorkspaceFileTarget([str(workspace)]), version=dg.__version__
             )
+        )
+        ui = create_app_from_workspace_process_context(
+            context, live_data_poll_rate=_POLL_MILLISECONDS
+        )
+        servers.insert(0, _server(ui, gate, own))
+        display.show_ui(settings, gate.address(f"http://{_LOOPBACK}:{port}"))
+        with ends_by_itself(lambda: _end(servers)):
+            return _run(servers, daemon)
 
 
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def _open_already(_words: str) -> ConfigError:
+    return ConfigError(
+        "A UI of this home is open already; two would start each schedule twice.",
+        remedy="Use the address that it printed; or end it first.",
+    )
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Ends Dagster and whatever it started; impatience (a second Ctrl+C) ends them at once."""
-    family = _family(child.pid)
-    try:
-        if child.poll() is None:
-            child.send_signal(signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(_PATIENCE)
-        psutil.wait_procs(family, timeout=3)
-    except KeyboardInterrupt:
-        pass
-    finally:
-        for process in family:
-            with suppress(psutil.Error):
-                process.kill()
-        child.wait()
+@contextmanager
+def _listening(port: int) -> Iterator[socket.socket]:
+    with socket.socket() as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((_LOOPBACK, port))
+        except OSError as error:
+            raise ConfigError(
+                f"Port {port} of this machine cannot be had: {error.strerror or 'taken'}.",
+                remedy="Perhaps the UI is open already; else give another --port.",
+            ) from None
+        yield listening
 
 
-def _family(pid: int) -> list[psutil.Process]:
-    try:
-        process = psutil.Process(pid)
-        return [process, *process.children(recursive=True)]
-    except psutil.Error:
+def _pages_socket(settings: Settings, open_things: ExitStack) -> list[socket.socket]:
+    """Listens where the checks' links lead, if that is this machine; a taken port stops nothing."""
+    port = settings.quality.local_pages_port
+    if port is None:
         return []
+    try:
+        return [open_things.enter_context(_listening(port))]
+    except ConfigError:
+        display.errors.print(
+            f"[yellow]The pages behind the checks do not open:[/] port {port} cannot be had. "
+            'Give them another, as \\[quality] pages_url = "http://127.0.0.1:3002"; the links of '
+            "the next run lead there."
+        )
+        return []
+
+
+class _Server(uvicorn.Server):
+    """A server and the socket that it listens on."""
+
+    def __init__(self, config: uvicorn.Config, listening: socket.socket) -> None:
+        super().__init__(config)
+        self.listening = listening
+
+
+def _server(app: ASGIApp, gate: Gate, listening: socket.socket) -> _Server:
+    config = uvicorn.Config(
+        Guarded(app, gate, listening.getsockname()[1]),
+        log_level="warning",
+        access_log=False,  # addresses may hold the token
+        server_header=False,
+        proxy_headers=False,
+        lifespan="off",
+        timeout_graceful_shutdown=3,
+    )
+    return _Server(config, listening)
+
+
+def _run(servers: Sequence[_Server], daemon: subprocess.Popen[bytes]) -> int:
+    """Serves until somebody ends it, or the daemon ends by itself."""
+    ended = threading.Event()
+    died = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(_LOOK):
+            if daemon.poll() is not None:
+                died.set()
+                _end(servers)
+                return
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(server.serve([server.listening]) for server in servers))
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        asyncio.run(all_of_them())
+    finally:
+        ended.set()
+    if died.is_set():
+        notice(
+            f"Dagster's daemon, which starts schedules and sensors, ended by itself (exit code "
+            f"{daemon.returncode}); so the UI ends, too. Start it again: doisoat ui"
+        )
+        return 70
+    return 0
+
+
+def _end(servers: Sequence[_Server]) -> None:
+    for server in servers:
+        server.should_exit = True
+
+
+@contextmanager
+def _code_server(home: Path) -> Iterator[Path]:
+    """Starts the process that holds the definitions, for the UI and the daemon alike.
+
+    Yields:
+        The workspace file that tells where it listens: a socket that only this user may open.
+    """
+    # In the system's folder: a socket's path must be short, and a home's may be long.
+    with tempfile.TemporaryDirectory(prefix="doisoat-") as folder:
+        place = Path(folder) / "code"
+        file = home / "workspace.yaml"
+        server = {"socket": str(place), "location_name": LOCATION}
+        file.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
+        with _child(
+            home, "code-server", "start", "--socket", str(place), "--module-name",
+            "assets.definitions", "--location-name", LOCATION, "--log-level", "warning",
+            "--inject-env-vars-from-instance",
+        ) as child:  # fmt: skip
+            _wait_for(place, child)
+            yield file
+        file.unlink(missing_ok=True)
+
+
+def _wait_for(place: Path, child: subprocess.Popen[bytes]) -> None:
+    client = DagsterGrpcClient(socket=str(place))
+    until = time.monotonic() + _START_SECONDS
+    while child.poll() is None and time.monotonic() < until:
+        with suppress(DagsterUserCodeUnreachableError):
+            client.ping("")
+            return
+        time.sleep(0.1)
+    raise DoisoatError(
+        "The process that holds Dagster's definitions did not start.",
+        remedy="Look above for what it said; 'doisoat check' tries the configuration.",
+    )
+
+
+@contextmanager
+def _child(home: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs a service of Dagster, which ends when the pipe to this process does."""
+    reading, writing = os.pipe()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "assets.child", str(reading), *command],
+        # Dagster takes a dagster.yaml in the current folder for a mistake.
+        cwd=home,
+        pass_fds=[reading],
+        # Ctrl+C reaches this process alone, which then ends the others in their order.
+        start_new_session=True,
+    )
+    os.close(reading)
+    try:
+        yield child
+    finally:
+        os.close(writing)
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(3 * PATIENCE)
+        child.kill()
+        child.wait()

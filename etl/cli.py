@@ -562,12 +562,14 @@ def ui(
     context: typer.Context,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 3000,
 ) -> None:
-    """Open the Dagster UI on the loopback address, with the runs of this configuration."""
+    """Open the Dagster UI on the loopback address, with the runs of this configuration.
+
+    It asks for the token in the address that is printed; [ui] of the configuration names a proxy.
+    """
     from assets.serving import serve
 
     settings = _settings(context)
     _start_demo_server(settings)
-    display.show_ui(settings, port)
     raise typer.Exit(serve(settings, port))
 
 

@@ -174,11 +174,17 @@ def show_runs(runs: Sequence[dict[str, Any]], schedule: Schedule) -> None:
     console.print(table)
 
 
-def show_ui(settings: Settings, port: int) -> None:
-    """Prints where the UI opens, and what of it is switched off."""
+def show_ui(settings: Settings, address: str) -> None:
+    """Prints where the UI opens, and what of it is switched off.
+
+    Args:
+        settings: The configuration.
+        address: With the token that lets in.
+    """
+    console.print(Text(f"Dagster opens on {address}"), soft_wrap=True)
     console.print(
-        f"Dagster opens on [bold]http://127.0.0.1:{port}[/] (Ctrl+C ends it). Begin with Runs; "
-        "Lineage shows what is made of what."
+        "The address lets in whoever has it, until this ends (Ctrl+C). Begin with Runs; Lineage "
+        "shows what is made of what."
     )
     console.print(f"The pages behind its checks: {settings.quality.pages_url}", style="dim")
     if not settings.schedule.enabled:

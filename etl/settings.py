@@ -232,6 +232,32 @@ class Quality(_Strict):
         return (url.port or 80) if ours and url.path in ("", "/") else None
 
 
+class Ui(_Strict):
+    """Who may open the Dagster UI and the Data Docs beside whoever has the address with its token.
+
+    Attributes:
+        hosts: Names under which a proxy serves them, as browsers send them: with the port, where
+            there is one.
+        proxy_secret: What a proxy that has asked who somebody is says in ``X-Doisoat-Proxy``.
+    """
+
+    hosts: tuple[str, ...] = ()
+    proxy_secret: SecretStr = SecretStr("")
+
+    @field_validator("proxy_secret")
+    @classmethod
+    def _secret_is_long(cls, secret: SecretStr) -> SecretStr:
+        if 0 < len(secret.get_secret_value()) < _SHORTEST_SECRET:
+            raise ValueError(
+                f"must have {_SHORTEST_SECRET} characters at least; make one with: "
+                "openssl rand -hex 32"
+            )
+        return secret
+
+
+_SHORTEST_SECRET = 32
+
+
 class Engine(_Strict):
     """Limits of the embedded engine.
 
@@ -263,6 +289,7 @@ class Settings(_Strict):
     engine: Engine = Engine()
     alerts: Alerts = Alerts()
     quality: Quality = Quality()
+    ui: Ui = Ui()
     file: Path = Field(default=Path(DEFAULT_CONFIG), exclude=True)
 
     @property

@@ -1,0 +1,231 @@
+"""Who may ask a server of ours: the gate in front of the Dagster UI and of the Data Docs.
+
+Belongs here: refusing foreign names, foreign pages and whoever has no token, before the application
+sees anything of a request. Does not belong here: what is served (``serving.py``, ``pages.py``).
+
+Dagster's server has no login, takes any Host, and mutates by plain GET. So any local user, and any
+page open in a browser of this machine, could launch a run. The gate asks of each request:
+
+1. a Host that is ours: else a name of a foreign page could point to this machine (DNS rebinding);
+2. that no foreign page sent it: by Origin, and by what browsers say of where a request comes from;
+3. no query to the API by GET, which a link or a picture could send;
+4. the token of this start, in the address once and then in a cookie or as a bearer; or the secret
+   by which a proxy that has asked who somebody is makes itself known.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import escape
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+PROXY_HEADER = "X-Doisoat-Proxy"
+"""The header with which a trusted proxy names its secret."""
+
+_SAFE = frozenset({"GET", "HEAD"})
+_API = "/graphql"
+
+_EVERY_ANSWER = {
+    # The address of a page may hold the token, until it is in the cookie.
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>doisoat: {title}</title>
+<style>
+body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 34rem; margin: 15vh auto; padding: 0 1rem;
+  color: #1c2b33 }}
+code {{ background: #eef2f4; padding: .1rem .3rem; border-radius: .2rem }}
+</style>
+<h1>{title}</h1>
+<p>{text}
+</html>
+"""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What a request must show.
+
+    Attributes:
+        port: Of the Dagster UI; it names the cookie, so that two of them do not lose theirs.
+        hosts: Names beside the loopback address under which a proxy serves it.
+        proxy_secret: What a trusted proxy says in ``PROXY_HEADER``; empty where there is none.
+        token: What everybody else must know; made anew at each start.
+    """
+
+    port: int
+    hosts: frozenset[str] = frozenset()
+    proxy_secret: str = field(default="", repr=False)
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+
+    @property
+    def cookie(self) -> str:
+        """The cookie's name. Browsers send it to each port of this machine, the pages' too."""
+        return f"doisoat_{self.port}"
+
+    def address(self, url: str) -> str:
+        """Returns an address that lets in whoever opens it.
+
+        Args:
+            url: Of one of the servers, without a query.
+        """
+        return f"{url.rstrip('/')}/?{urlencode({'token': self.token})}"
+
+    def knows(self, host: str, port: int) -> bool:
+        """Says whether a Host header is ours.
+
+        Args:
+            host: The header.
+            port: The port that the server listens on.
+        """
+        loopback = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
+        if port == 80:
+            loopback |= {"127.0.0.1", "localhost"}
+        return host.lower() in loopback | {name.lower() for name in self.hosts}
+
+    def lets_in(self, headers: Headers) -> bool:
+        """Says whether a request carries the token, or comes from the trusted proxy."""
+        said = headers.get(PROXY_HEADER, "")
+        if self.proxy_secret and _same(said, self.proxy_secret):
+            return True
+        scheme, _, bearer = headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and _same(bearer.strip(), self.token):
+            return True
+        try:
+            cookies = SimpleCookie(headers.get("Cookie", ""))
+        except CookieError:
+            return False
+        found = cookies.get(self.cookie)
+        return found is not None and _same(found.value, self.token)
+
+
+class Guarded:
+    """An application behind the gate."""
+
+    def __init__(self, app: ASGIApp, gate: Gate, port: int) -> None:
+        """Puts the gate in front.
+
+        Args:
+            app: What is behind it.
+            gate: What is asked for.
+            port: The port that the server listens on.
+        """
+        self._app = app
+        self._gate = gate
+        self._port = port
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a refusal itself, and hands on what may pass."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        answer = self._answer(scope)
+        if answer is None:
+            await self._app(scope, receive, _with_headers(send))
+        elif scope["type"] == "http":
+            await answer(scope, receive, _with_headers(send))
+        else:
+            await send({"type": "websocket.close", "code": 1008, "reason": "refused"})
+
+    def _answer(self, scope: Scope) -> Response | None:
+        """Returns what is said instead of what was asked for; None where it may pass."""
+        headers = Headers(scope=scope)
+        method = str(scope.get("method", "GET"))
+        host = headers.get("Host", "")
+        if headers.getlist("Host") != [host] or not self._gate.knows(host, self._port):
+            return _refusal(
+                421,
+                "Not served under this name",
+                "This server answers to the address that <code>doisoat ui</code> prints. Names of "
+                "a proxy are listed in <code>[ui] hosts</code> of the configuration.",
+            )
+        if not _from_here(headers, host, method):
+            return _refusal(
+                403, "Refused", "Another site's page sent this request; only doisoat's own may."
+            )
+        query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1")))
+        path = str(scope["path"])
+        if path.rstrip("/") == _API and "query" in query:
+            return _refusal(405, "By POST only", "The API takes its queries by POST.")
+        if method in _SAFE and scope["type"] == "http" and "token" in query:
+            return self._welcome(path, query)
+        if self._gate.lets_in(headers):
+            return None
+        return self._who_are_you()
+
+    def _welcome(self, path: str, query: Mapping[str, str]) -> Response:
+        """Takes the token out of the address and into a cookie."""
+        if not _same(query["token"], self._gate.token):
+            return self._who_are_you()
+        rest = urlencode({name: value for name, value in query.items() if name != "token"})
+        place = "/" + quote(path.lstrip("/\\"))
+        answer = RedirectResponse(f"{place}?{rest}" if rest else place, status_code=303)
+        answer.set_cookie(
+            self._gate.cookie, self._gate.token, path="/", httponly=True, samesite="lax"
+        )
+        return answer
+
+    def _who_are_you(self) -> Response:
+        return _refusal(
+            401,
+            "Open the address that doisoat ui printed",
+            "It ends in <code>?token=…</code>, of this start of <code>doisoat ui</code>; this "
+            "browser remembers it until then.",
+        )
+
+
+def _from_here(headers: Headers, host: str, method: str) -> bool:
+    """Says whether no foreign page sent a request.
+
+    A browser says with Origin whose page sends what could change something, and with
+    Sec-Fetch-Site (all of them since 2023) where anything comes from. Another port of this machine
+    is another site to the first and the same to the second.
+    """
+    origins = headers.getlist("Origin")
+    if origins and [urlsplit(origin).netloc.lower() for origin in origins] != [host.lower()]:
+        return False
+    if headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin"):
+        return True
+    # A link in a mail, or from the UI to the Data Docs, opens a page: that is no more than a look.
+    opened = headers.get("Sec-Fetch-Mode") == "navigate"
+    return opened and headers.get("Sec-Fetch-Dest") == "document" and method in _SAFE
+
+
+def _same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(), other.encode())
+
+
+def _refusal(status: int, title: str, text: str) -> Response:
+    page = _PAGE.format(title=escape(title), text=text)
+    headers = {
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+        "Cache-Control": "no-store",
+    }
+    return HTMLResponse(page, status_code=status, headers=headers)
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _EVERY_ANSWER.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return sending
