@@ -43,6 +43,7 @@ from etl.process.stopping import ends_by_itself
 from etl.settings import Settings
 
 _LOOPBACK = "127.0.0.1"
+_WAITING = 128  # requests that may wait to be taken
 _POLL_MILLISECONDS = 2_000  # how often the UI asks what is new, as Dagster's own command has it
 _START_SECONDS = 180.0  # a cold Python on a busy machine compiles a great deal
 _LOOK = 2.0  # seconds between two looks at the daemon
@@ -85,6 +86,8 @@ def serve(settings: Settings, port: int) -> int:
             context, live_data_poll_rate=_POLL_MILLISECONDS
         )
         servers.insert(0, _server(ui, gate, own))
+        for server in servers:
+            server.listening.listen(_WAITING)  # whoever is quicker than the server waits for it
         display.show_ui(settings, gate.address(f"http://{_LOOPBACK}:{port}"))
         with ends_by_itself(lambda: _end(servers)):
             return _run(servers, daemon)

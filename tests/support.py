@@ -9,8 +9,11 @@ import os
 import shutil
 import socket
 import tempfile
+import threading
+import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -108,6 +111,27 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextmanager
+def pages_served(settings: Settings) -> Iterator[None]:
+    """Serves the Data Docs of a configuration where its checks' links lead, to whoever asks."""
+    import uvicorn
+
+    from assets.pages import pages_app
+
+    port = settings.quality.local_pages_port
+    assert port is not None
+    server = uvicorn.Server(
+        uvicorn.Config(pages_app(settings.data_docs), port=port, log_level="warning")
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield
+    server.should_exit = True
+    thread.join()
 
 
 # --- registers ------------------------------------------------------------------------------

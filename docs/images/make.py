@@ -1,14 +1,16 @@
 """Makes the pictures of the README from the last demo; needs Debian's chromium.
 
 doisoat demo && doisoat ui &
-python docs/images/make.py
+python docs/images/make.py 'ADDRESS'    # the address that doisoat ui printed, with its token
 """
 
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import urljoin
 
 from playwright.sync_api import Browser, sync_playwright
 from rich.console import Console
@@ -19,7 +21,6 @@ from etl.figures import read_figures
 from etl.settings import load_settings
 
 HERE = Path(__file__).parent
-ADDRESS = "http://127.0.0.1:3000"
 OPTIONS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -37,11 +38,14 @@ PAGES = {
 }
 
 
-def picture_pages(browser: Browser) -> None:
+def picture_pages(browser: Browser, address: str) -> None:
     """Takes the pictures of the UI."""
+    person = browser.new_context()
+    person.new_page().goto(address)
     for name, (path, (width, height)) in PAGES.items():
-        page = browser.new_page(viewport={"width": width, "height": height})
-        page.goto(ADDRESS + path)
+        page = person.new_page()
+        page.set_viewport_size({"width": width, "height": height})
+        page.goto(urljoin(address, path))
         page.wait_for_load_state("networkidle")
         page.wait_for_timeout(5_000)
         page.screenshot(path=HERE / name)
@@ -69,7 +73,7 @@ def main() -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=OPTIONS)
         picture_result(browser)
-        picture_pages(browser)
+        picture_pages(browser, sys.argv[1])
         browser.close()
 
 

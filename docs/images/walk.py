@@ -9,17 +9,16 @@ as when a column is read wrongly, and the next night's run stops.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from pathlib import Path
 
 from make import HERE, OPTIONS  # the folder of this file is where Python looks first
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from rich.console import Console
 from rich.text import Text
 
@@ -89,9 +88,10 @@ def picture_terminal(browser: Browser, name: str, typed: str, printed: str) -> N
         page.close()
 
 
-def picture(browser: Browser, name: str, address: str, height: int = 900) -> None:
+def picture(browser: Browser | BrowserContext, name: str, address: str, height: int = 900) -> None:
     """Takes one page as it is when nothing moves any more."""
-    page = browser.new_page(viewport={"width": 1400, "height": height})
+    page = browser.new_page()
+    page.set_viewport_size({"width": 1400, "height": height})
     page.goto(address)
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(5_000)
@@ -99,15 +99,11 @@ def picture(browser: Browser, name: str, address: str, height: int = 900) -> Non
     page.close()
 
 
-def wait_for_ui() -> None:
-    """Waits until the UI answers."""
-    for _ in range(120):
-        try:
-            urllib.request.urlopen(ADDRESS, timeout=5)
-        except OSError:
-            time.sleep(1)
-        else:
-            return
+def address_of(ui: subprocess.Popen[str]) -> str:
+    """Waits until the UI answers, and returns the address that it prints then."""
+    for line in ui.stdout or ():
+        if found := re.search(r"http://\S+[?]token=\S+", line):
+            return found[0]
     raise SystemExit("The UI does not answer.")
 
 
@@ -120,19 +116,22 @@ def main() -> None:
             [str(Path(sys.executable).with_name("doisoat")), "ui", "--port", str(PORT)],
             env={**os.environ, CONFIG_VARIABLE: CONFIG_FILE},
             cwd=folder,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
             stderr=subprocess.DEVNULL,
         )
         try:
-            wait_for_ui()
+            address = address_of(ui)
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(
                     executable_path=shutil.which("chromium"), args=OPTIONS
                 )
                 schema, table, check = RULE.split(".")
                 picture_terminal(browser, "walk_sync.png", "doisoat sync", printed)
+                person = browser.new_context()
+                person.new_page().goto(address)
                 picture(
-                    browser, "walk_check.png",
+                    person, "walk_check.png",
                     f"{ADDRESS}/assets/{schema}/{table}?view=checks&checkDetail={check}",
                 )  # fmt: skip
                 command = ("triage", RULE, "--province", "79")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
-import time
-import urllib.request
+import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 CHROMIUM_OPTIONS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--no-first-run",
+    "--host-resolver-rules=MAP evil.example 127.0.0.1",
 ]  # fmt: skip
 CITIZENS = 2_000
 START_SECONDS = 150
@@ -41,6 +42,7 @@ class Site:
 
     Attributes:
         url: Where.
+        address: The same with the token that lets in.
         good: The run in which everything held.
         failed: The later run in which half of the citizens had lost their names.
         personal: Values of the registers, none of which may be seen.
@@ -48,6 +50,7 @@ class Site:
     """
 
     url: str
+    address: str
     good: Outcome
     failed: Outcome
     personal: list[str]
@@ -72,9 +75,7 @@ def home() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="package")
-def site(
-    chromium: str, home: Path, command_environment: dict[str, str], doisoat_command: str
-) -> Iterator[Site]:
+def site(chromium: str, home: Path, command_environment: dict[str, str]) -> Iterator[Site]:
     """Two runs and the UI that shows them; the UI starts up while the second one runs."""
     from assets.running import run_sync
     from etl.settings import load_settings
@@ -98,26 +99,15 @@ def site(
         good = run_sync(settings)
         personal = personal_values(home / "population.db")
         port = free_port()
-        server = subprocess.Popen(
-            [doisoat_command, "--config", str(file), "ui", "--port", str(port)],
-            env=command_environment, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, start_new_session=True,
-        )  # fmt: skip
+        server = start_ui(file, port, command_environment)
         lose_names(home / "population.db")
         failed = run_sync(settings)
-        url = f"http://127.0.0.1:{port}"
-        wait_until_it_answers(url, server)
-        yield Site(url, good, failed, personal)
+        yield Site(f"http://127.0.0.1:{port}", address_of(server), good, failed, personal)
     finally:
         os.environ.clear()
         os.environ.update(before)
         if server is not None:
             end(server)
-
-
-@pytest.fixture(scope="package")
-def doisoat_command() -> str:
-    return str(Path(sys.executable).with_name("doisoat"))
 
 
 def personal_values(database: Path) -> list[str]:
@@ -136,15 +126,30 @@ def lose_names(database: Path) -> None:
         connection.execute("update population set full_name = null where rowid % 2 = 0")
 
 
-def wait_until_it_answers(url: str, server: subprocess.Popen[str]) -> None:
-    """Waits until the UI has loaded the assets."""
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        assert server.poll() is None, f"the UI ended by itself:\n{server.communicate()[0]}"
-        with suppress(OSError), urllib.request.urlopen(f"{url}/server_info", timeout=5):  # noqa: S310
-            return
-        time.sleep(0.2)
-    raise AssertionError(f"the UI does not answer after {START_SECONDS} s")
+def start_ui(file: Path, port: int, environment: dict[str, str]) -> subprocess.Popen[str]:
+    """Starts the UI of a configuration, as a person does."""
+    return subprocess.Popen(
+        [str(Path(sys.executable).with_name("doisoat")),
+         "--config", str(file), "ui", "--port", str(port)],
+        env=environment, cwd=file.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+def address_of(server: subprocess.Popen[str]) -> str:
+    """Waits until the UI answers, and returns the address that it prints then."""
+    assert server.stdout is not None
+    said: list[str] = []
+    killer = threading.Timer(START_SECONDS, server.kill)
+    killer.start()
+    try:
+        for line in server.stdout:
+            said.append(line)
+            if found := re.search(r"http://\S+[?]token=\S+", line):
+                return found[0]
+    finally:
+        killer.cancel()
+    raise AssertionError(f"the UI did not open in {START_SECONDS} s:\n{''.join(said)}")
 
 
 def end(server: subprocess.Popen[str]) -> str:
@@ -177,6 +182,7 @@ def page(browser: Browser, site: Site, request: pytest.FixtureRequest) -> Iterat
     context = browser.new_context(viewport={"width": 1600, "height": 1100}, base_url=site.url)
     opened = context.new_page()
     opened.set_default_timeout(45_000)
+    opened.goto(site.address)
     yield opened
     remember(site, opened)
     context.close()

@@ -15,7 +15,6 @@ import dagster as dg
 import pytest
 
 from assets.checks import suite_checks
-from assets.pages import pages_served
 from assets.resources import Doisoat
 from etl.codes import Owner, Severity
 from etl.settings import Quality, Schedule
@@ -26,7 +25,15 @@ from expectations import SUITES, Suite
 from expectations.docs import INDEX, page_file, write_docs
 from expectations.rules import Rule, has_columns, is_filled, is_not_empty, is_one_of, never
 from expectations.runner import RuleResult, run_suite
-from tests.support import Registers, citizen, free_port, memory_folder, reconcile, record
+from tests.support import (
+    Registers,
+    citizen,
+    free_port,
+    memory_folder,
+    pages_served,
+    reconcile,
+    record,
+)
 
 CANARY = "Canaria"
 RECORDS = 40

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from assets.pages import pages_served
 from etl.settings import Quality, Settings
-from tests.support import configure, free_port
+from tests.support import configure, free_port, pages_served
 
 PAGE = '<!DOCTYPE html><meta name="run" content="{run}"><p>Every expectation holds'
 TABLE = "core.links"
