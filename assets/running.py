@@ -159,11 +159,10 @@ def run_sync(
     outcome = Outcome(run.run_id)
     total = _planned_steps(instance, run)
     try:
-        with owner_only():
-            for event in execute_run_iterator(InMemoryJob(job), run, instance):
-                note(event, outcome)
-                if on_step and event.event_type in _SHOWN:
-                    on_step(event.step_key or "", outcome.steps, total)
+        for event in execute_run_iterator(InMemoryJob(job), run, instance):
+            note(event, outcome)
+            if on_step and event.event_type in _SHOWN:
+                on_step(event.step_key or "", outcome.steps, total)
         if outcome.exit_code == 0:
             outcome.figures = _figures(settings, run)
     finally:

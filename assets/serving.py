@@ -62,7 +62,6 @@ def serve(settings: Settings, port: int) -> int:
     Raises:
         ConfigError: The port is taken, or a UI of the same home is open.
     """
-    os.umask(0o077)  # sockets, logs and databases of this process and its children
     gate = Gate(port, frozenset(settings.ui.hosts), settings.ui.proxy_secret.get_secret_value())
     with ExitStack() as open_things:
         enter = open_things.enter_context

@@ -647,7 +647,11 @@ def _trace(error: Exception, debug: bool) -> None:
 
 
 def command() -> int:
-    """Runs the command line and returns its exit code."""
+    """Runs the command line and returns its exit code.
+
+    Whatever it and its children write is their user's only, unless somebody opens it.
+    """
+    os.umask(0o077)
     mute_uncaught_errors()
     debug = "--debug" in sys.argv
     return _guarded(lambda: app(standalone_mode=True), debug)

@@ -6,6 +6,7 @@ the target. Does not belong here: what is read or written.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import ssl
 from collections.abc import Iterator
@@ -36,10 +37,42 @@ _LOCAL_HOSTS = frozenset({"", "localhost", "127.0.0.1", "::1"})
 _CONNECT_SECONDS = 15
 
 
+_PLACES: dict[str, tuple[str, ...]] = {
+    "postgresql": ("host", "hostaddr"),
+    "mysql": ("host", "unix_socket"),
+    "mariadb": ("host", "unix_socket"),
+    "mssql": ("host", "server"),
+    "oracle": ("host",),
+}
+"""What of a URL's query names the machine, for each product; a driver may prefer it to the host."""
+
+_INDIRECT = frozenset(
+    {"service", "servicefile", "read_default_file", "read_default_group", "dsn", "odbc_connect"}
+)
+"""What of a URL's query names a file or a setting elsewhere, in which any machine may stand."""
+
+
 def is_local(url: URL) -> bool:
-    """Says whether a server is this machine: a loopback address or a Unix socket."""
-    host = url.host or str(url.query.get("host", ""))
-    return host in _LOCAL_HOSTS or host.startswith("/")
+    """Says whether a server is this machine: a loopback address or a Unix socket.
+
+    Whatever names the machine counts, and what names it indirectly is not this machine.
+    """
+    if not _INDIRECT.isdisjoint(url.query):
+        return False
+    backend = url.get_backend_name()
+    named = [url.host or "", *(v for k in _PLACES.get(backend, ()) for v in _values(url, k))]
+    if backend == "postgresql" and not any(named):  # then libpq asks the environment
+        if os.environ.get("PGSERVICE"):
+            return False
+        named = [os.environ.get(name, "") for name in ("PGHOST", "PGHOSTADDR")]
+    hosts = [host.strip() for several in named for host in several.split(",")]
+    return all(host in _LOCAL_HOSTS or host.startswith("/") for host in hosts)
+
+
+def _values(url: URL, name: str) -> tuple[str, ...]:
+    """Returns what a URL's query says of a parameter, each time that it does."""
+    found = url.query.get(name, ())
+    return (found,) if isinstance(found, str) else found
 
 
 def with_driver(url: URL) -> URL:
@@ -62,21 +95,43 @@ def secured(url: URL) -> tuple[URL, dict[str, Any]]:
     if backend == "sqlite" or is_local(url):
         return url, {}
     if backend == "postgresql":
-        mode = str(url.query.get("sslmode", "require"))
-        if mode in ("disable", "allow", "prefer"):
-            raise ConfigError(
-                f"The URL asks for sslmode={mode} to another machine: personal data would travel "
-                "unencrypted.",
-                remedy="Use sslmode=require, or better verify-full with sslrootcert=...",
+        modes = _values(url, "sslmode") or ("require",)
+        if unsafe := [mode for mode in modes if mode not in _ENCRYPTED_MODES]:
+            raise _unencrypted(
+                f"sslmode={unsafe[0]}",
+                "Use sslmode=require, or better verify-full with sslrootcert=...",
             )
-        return url.update_query_dict({"sslmode": mode}), {}
+        return url.update_query_dict({"sslmode": modes[-1]}), {}
     if backend in ("mysql", "mariadb"):
+        for name in ("ssl_disabled", "read_default_file", "read_default_group"):
+            if _values(url, name):
+                raise _unencrypted(name, f"Leave {name} out of the URL.")
         return url, {"ssl": ssl.create_default_context()}
     if backend == "mssql":
         return url, {"encryption": "require"}
-    if backend == "oracle" and "tcps" not in f"{url.query.get('protocol', '')}{url.host}".lower():
+    if backend == "oracle" and not _asks_for_tcps(url):
         return url, {"protocol": "tcps"}
     return url, {}
+
+
+_ENCRYPTED_MODES = frozenset({"require", "verify-ca", "verify-full"})
+
+
+def _unencrypted(setting: str, remedy: str) -> ConfigError:
+    return ConfigError(
+        f"The URL says {setting} of a server on another machine: personal data could travel "
+        "unencrypted.",
+        remedy=remedy,
+    )
+
+
+def _asks_for_tcps(url: URL) -> bool:
+    descriptor = (url.host or "").lower().replace(" ", "")
+    return (
+        "tcps" in _values(url, "protocol")
+        or descriptor.startswith("tcps://")
+        or ("(protocol=tcps)" in descriptor and "(protocol=tcp)" not in descriptor)
+    )
 
 
 def _timeout(backend: str) -> dict[str, Any]:

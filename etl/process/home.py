@@ -38,11 +38,10 @@ def prepare_home(home: Path) -> None:
             home.chmod(mode & 0o700)
             _shut_below(home)
     except PermissionError:
-        owner = _owner(home)
         raise ConfigError(
-            f"The home is open to other users, and this user may not shut it{owner}."
-            if home.is_dir()
-            else "The home cannot be made: this user may not write there.",
+            f"The home is open to other users, and this user may not shut it{_owner(home)}."
+            if os.path.isdir(home)  # noqa: PTH112 - which says no where it may not look
+            else "The home cannot be made or entered: this user may not.",
             where=str(home),
             remedy="Name a folder inside it as home, which doisoat then makes itself; or make the "
             "folder this user's own.",

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import errno
 import re
+from contextlib import closing
+from glob import escape
 from pathlib import Path
 
 import duckdb
@@ -88,3 +90,38 @@ def _damaged_file(words: str, path: Path) -> Path | None:
         return None
     file = Path(found["file"] or found["bare"]).resolve()
     return file if file.is_relative_to(path.with_suffix(".files").resolve()) else None
+
+
+def unreadable_file(error: BaseException, path: Path) -> DamagedError | None:
+    """Looks for a damaged Parquet file where the engine fails without saying in which.
+
+    Args:
+        error: What was raised; nothing is looked for unless the engine did.
+        path: The warehouse's file.
+
+    Returns:
+        The error to raise in its place; None where every file can be read to its end.
+    """
+    if not isinstance(error, duckdb.Error):
+        return None
+    for file in sorted(path.with_suffix(".files").rglob("*.parquet")):
+        if file.is_file() and not _can_be_read(file):
+            return DamagedError(file)
+    return None
+
+
+def _can_be_read(file: Path) -> bool:
+    """Reads a file as the engine does, in an engine of its own."""
+    try:
+        with closing(duckdb.connect()) as engine:
+            engine.execute(
+                "select max(columns(*)) from "  # noqa: S608 - our own folder
+                f"(select hash(columns(*)) from read_parquet('{_quoted(file)}'))"
+            ).fetchone()
+    except duckdb.Error:
+        return False
+    return True
+
+
+def _quoted(file: Path) -> str:
+    return escape(str(file)).replace("'", "''")

@@ -23,7 +23,7 @@ from etl.errors import DamagedError, WarehouseBusyError
 from etl.privacy import load_record_key, owner_only
 from etl.process.home import notice, prepare_home, set_aside, take
 from etl.settings import Settings
-from etl.warehouse.damage import trouble
+from etl.warehouse.damage import trouble, unreadable_file
 from etl.warehouse.engine import Warehouse, connect, open_warehouse
 from etl.warehouse.memory import keep_copy_of_commands, restore
 from etl.warehouse.reference import load_reference
@@ -151,7 +151,8 @@ def warehouse_for(settings: Settings, run: Run) -> Iterator[Warehouse]:
             yield held.warehouse
         except BaseException as error:
             held.close()  # nothing of a step that broke off is left to the next
-            known = trouble(error, settings.warehouse_path)
+            path = settings.warehouse_path
+            known = trouble(error, path) or unreadable_file(error, path)
             if isinstance(known, DamagedError):
                 set_aside(known.file)
             raise known or error from None

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import Column, MetaData, Table, create_engine, text
+from sqlalchemy import Column, MetaData, Table, create_engine, make_url, text
 from sqlalchemy.dialects import mssql, oracle
 from sqlalchemy.types import Boolean, Date, DateTime, Integer, Numeric, String
 
@@ -542,8 +542,6 @@ def test_an_unknown_product_is_refused_with_those_that_are_known() -> None:
 
 
 def test_another_machine_is_only_talked_to_in_cipher() -> None:
-    from sqlalchemy import make_url
-
     from etl.extract.connect import secured
 
     for mode in ("disable", "allow", "prefer"):
@@ -561,6 +559,56 @@ def test_another_machine_is_only_talked_to_in_cipher() -> None:
         "mysql://localhost/x",
     ):
         assert secured(make_url(local))[1] == {}
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "postgresql://u@localhost/x?hostaddr=10.1.2.3",
+        "postgresql://u@/x?host=/tmp&host=db.example.vn",
+        "postgresql://u@/x?host=/tmp,db.example.vn",
+        "postgresql://u@localhost/x?service=far",
+        "postgresql://u@127.0.0.1,10.1.2.3/x",
+    ],
+)
+def test_no_parameter_leads_to_another_machine_in_clear(elsewhere: str) -> None:
+    from etl.extract.connect import secured
+
+    assert secured(make_url(elsewhere))[0].query["sslmode"] == "require"
+    mark = "&" if "?" in elsewhere else "?"
+    with pytest.raises(ConfigError, match="sslmode=prefer"):
+        secured(make_url(f"{elsewhere}{mark}sslmode=prefer"))
+
+
+def test_the_environment_of_libpq_names_a_machine_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    from etl.extract.connect import secured
+
+    local = make_url("postgresql://u@/x")
+    for name in ("PGHOST", "PGHOSTADDR", "PGSERVICE"):
+        monkeypatch.delenv(name, raising=False)
+    assert secured(local) == (local, {})
+    for name in ("PGHOST", "PGHOSTADDR", "PGSERVICE"):
+        with monkeypatch.context() as there:
+            there.setenv(name, "10.1.2.3")
+            assert secured(local)[0].query["sslmode"] == "require"
+
+
+def test_no_parameter_switches_encryption_off() -> None:
+    from etl.extract.connect import secured
+
+    for far in ("mysql://u@localhost/x?host=db.example.vn", "mysql://u@db.example.vn/x?a=b"):
+        assert "ssl" in secured(make_url(far))[1]
+        with pytest.raises(ConfigError, match="ssl_disabled"):
+            secured(make_url(f"{far}&ssl_disabled=true"))
+    with pytest.raises(ConfigError, match="read_default_file"):
+        secured(make_url("mysql://u@localhost/x?read_default_file=/etc/far.cnf"))
+    twice = "postgresql://u@db.example.vn/x?sslmode=require&sslmode=disable"
+    with pytest.raises(ConfigError, match="sslmode=disable"):
+        secured(make_url(twice))
+    assert secured(make_url("mssql://u@localhost/x?server=db.example.vn"))[1]
+    for named in ("tcps.example.vn", "(address=(protocol=tcp)(host=x))(protocol=tcps)"):
+        assert secured(make_url("oracle://u@x/y").set(host=named))[1] == {"protocol": "tcps"}
+    assert secured(make_url("oracle://u@x/y?protocol=tcps"))[1] == {}
 
 
 def test_the_file_of_a_sqlite_source_is_opened_read_only(folder: Path) -> None:

@@ -1,0 +1,295 @@
+"""What is damaged is named, set aside and built anew: nothing stops every later run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from etl.errors import DamagedError, DiskFullError, WarehouseBusyError
+from etl.warehouse.damage import trouble
+from etl.warehouse.run import make_memory, warehouse_between_runs
+from etl.warehouse.statements import TableName
+from tests.support import Command, Registers, from_warehouse, record
+
+Doisoat = Callable[..., Command]
+Make = Callable[..., Registers]
+
+# What a run in the night, a command and a hand have left in the memory.
+MEMORY = {
+    "link_history": "select count(*) from ops.link_history",
+    "acknowledgements": "select count(*) from ops.acknowledgements where reason = 'known'",
+    "decisions": "select count(*) from ops.decisions where reason = 'seen'",
+    "access_log": "select count(*) from ops.access_log where command = 'explain'",
+    "models": "select count(*) from ops.models",
+}
+
+
+@pytest.fixture
+def lived(registers: Make) -> Registers:
+    """A home that has run, with something in each table of its memory."""
+    pair = registers()
+    pair.sync()
+    with warehouse_between_runs(pair.settings) as warehouse:
+        for statement in (
+            "insert into ops.acknowledgements values "
+            "('core.links', 'x', 'me', 'known', now()::timestamp, now()::timestamp)",
+            "insert into ops.decisions values ('R1', null, 'me', 'seen', now()::timestamp)",
+            "insert into ops.access_log values (now()::timestamp, 'me', 'k', 'explain')",
+            "insert into ops.models values ('v1', '2020-01-01', '{}')",
+        ):
+            warehouse.connection.execute(statement)
+    from etl.warehouse.memory import keep_copy
+
+    with warehouse_between_runs(pair.settings) as warehouse:
+        keep_copy(warehouse)
+        warehouse.connection.execute("delete from ops.models")  # no model that can be read
+        keep_copy(warehouse)
+    return pair
+
+
+def remembered(pair: Registers) -> dict[str, object]:
+    return {
+        name: next(iter(from_warehouse(pair.settings, query)[0].values()))
+        for name, query in MEMORY.items()
+    }
+
+
+def _random(file: Path) -> None:
+    file.write_bytes(os.urandom(60_000))
+
+
+def _empty(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def _halved(file: Path) -> None:
+    os.truncate(file, file.stat().st_size // 2)
+
+
+def _header(file: Path) -> None:
+    with file.open("r+b") as opened:
+        opened.seek(100)
+        opened.write(os.urandom(9_000))
+
+
+def _log(file: Path) -> None:
+    """The engine's log of a process that was killed, and then a bad block in it."""
+    died = (
+        "import duckdb, os; c = duckdb.connect(os.environ['FILE']);"
+        "c.execute('create table ops.died as select range as i from range(99999)'); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", died], env={**os.environ, "FILE": str(file)}, check=True)
+    log = file.with_name(f"{file.name}.wal")
+    content = log.read_bytes()
+    log.write_bytes(content[:200] + os.urandom(500) + content[700:])
+
+
+def _folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+@pytest.mark.parametrize("damage", [_random, _empty, _halved, _header, _log, _folder])
+def test_a_damaged_warehouse_is_set_aside_and_its_memory_read_back(
+    lived: Registers, caplog: pytest.LogCaptureFixture, damage: Callable[[Path], None]
+) -> None:
+    before, published = remembered(lived), lived.target_state()
+    assert before["link_history"]
+    damage(lived.settings.warehouse_path)
+
+    # A look says what is the matter, and not that somebody else has the file.
+    with pytest.raises(DamagedError, match="damaged") as told:
+        remembered(lived)
+    assert "doisoat sync" in told.value.remedy
+
+    synced = lived.sync()
+
+    assert synced.changes == {}, "the target was right before"
+    assert {k: v for k, v in lived.target_state().items() if k == "reconciled"} == {
+        "reconciled": published["reconciled"]
+    }
+    assert remembered(lived) == before
+    assert "is damaged; it was set aside as warehouse.duckdb.damaged-" in caplog.text
+    assert "Read back from the copy" in caplog.text
+    assert list(lived.settings.home.glob("warehouse.duckdb.damaged-*"))
+    assert lived.sync().changes == {}
+
+
+def test_a_bad_block_that_is_found_in_a_step_ends_that_run_only(lived: Registers) -> None:
+    before = remembered(lived)
+    file = lived.settings.warehouse_path
+    size = file.stat().st_size
+    with file.open("r+b") as opened:  # all but the headers, and the list of what is where
+        opened.seek(size // 20)
+        opened.write(os.urandom(size * 3 // 4))
+
+    with suppress(DamagedError):  # any other error fails the test
+        lived.sync()
+    lived.sync()
+
+    assert remembered(lived) == before
+    assert lived.sync().changes == {}
+
+
+def test_a_deleted_warehouse_loses_nothing(lived: Registers) -> None:
+    before = remembered(lived)
+    lived.settings.warehouse_path.unlink()
+
+    assert lived.sync().changes == {}
+    assert remembered(lived) == before
+
+
+def test_a_damaged_copy_loses_its_own_table_only(lived: Registers) -> None:
+    before = remembered(lived)
+    copy = lived.settings.home / "memory"
+    _random(copy / "decisions.parquet")
+    lived.settings.warehouse_path.unlink()
+
+    lived.sync()
+
+    assert remembered(lived) == before | {"decisions": 0}
+    assert list(copy.glob("decisions.parquet.damaged-*"))
+
+
+def parts(pair: Registers, table: str = "names") -> list[Path]:
+    folder = pair.settings.warehouse_path.with_suffix(".files") / f"clean.{table}.parquet"
+    return sorted(folder.glob("*.parquet"), key=lambda part: -part.stat().st_size)
+
+
+@pytest.mark.parametrize("damage", [_random, _empty, _halved])
+@pytest.mark.parametrize("table", ["names", "births", "numbers", "genders", "flags"])
+def test_a_damaged_part_of_a_dictionary_is_set_aside_and_its_strings_found_again(
+    lived: Registers, damage: Callable[[Path], None], table: str
+) -> None:
+    for part in parts(lived, table):
+        damage(part)
+    assert lived.sync().changes == {}
+
+
+def test_a_bad_block_in_a_dictionary_ends_that_run_only(lived: Registers) -> None:
+    part = parts(lived)[0]
+    content = part.read_bytes()
+    part.write_bytes(content[:4] + os.urandom(len(content) // 2) + content[4 + len(content) // 2 :])
+
+    with suppress(DamagedError):
+        lived.sync()
+    assert lived.sync().changes == {}
+
+
+def test_a_dictionary_folder_without_any_part_is_begun_anew(lived: Registers) -> None:
+    """A process died between making the folder and its first part, or while merging parts."""
+    for part in parts(lived):
+        part.rename(part.with_suffix(".unfinished"))
+    assert from_warehouse(lived.settings, "select 1 as one") == [{"one": 1}]
+    assert lived.sync().changes == {}
+
+
+def test_the_words_of_a_damaged_file_are_not_taken_for_a_lock(tmp_path: Path) -> None:
+    file = tmp_path / "w.duckdb"
+    corrupt = duckdb.IOException("Corrupt database file: checksum does not match in block at 4096")
+    assert isinstance(trouble(corrupt, file), DamagedError)
+    held = duckdb.IOException(
+        f'Could not set lock on file "{file}": Conflicting lock is held in /bin/x (PID 7).'
+    )
+    busy = trouble(held, file)
+    assert isinstance(busy, WarehouseBusyError)
+    assert "(x, process 7)" in str(busy)
+    full = trouble(OSError(28, "No space left on device", "/mnt/x"), file)
+    assert isinstance(full, DiskFullError)
+    assert "/mnt/x" in str(full)
+    assert trouble(duckdb.IOException("something else"), file) is None
+    # A folder that somebody named for a page is not the warehouse's fault.
+    assert trouble(IsADirectoryError(21, "Is a directory", "/home/x/page.html"), file) is None
+    away = duckdb.InvalidInputException("No magic bytes found at end of file '/tmp/x.parquet'")
+    assert trouble(away, file) is None
+
+
+# --- other processes ------------------------------------------------------------------------
+
+HOLDS = """
+import duckdb, sys, time
+held = duckdb.connect(sys.argv[1], read_only=sys.argv[2] == "read")
+print("held", flush=True)
+time.sleep(float(sys.argv[3]))
+"""
+
+
+def held(file: Path, how: str, seconds: float) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDS, str(file), how, str(seconds)], stdout=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+@pytest.mark.parametrize("how", ["read", "write"])
+def test_a_run_waits_for_a_reader(lived: Registers, how: str) -> None:
+    reader = held(lived.settings.warehouse_path, how, 2)
+    try:
+        assert lived.sync().changes == {}
+    finally:
+        reader.wait(30)
+
+
+def test_a_command_waits_for_a_reader_and_names_one_that_stays(
+    lived: Registers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = held(lived.settings.warehouse_path, "write", 2)
+    assert from_warehouse(lived.settings, "select 1 as one") == [{"one": 1}]
+    reader.wait(30)
+    monkeypatch.setattr("etl.warehouse.run.COMMAND_WAITS", 0.3)
+    reader = held(lived.settings.warehouse_path, "write", 60)
+    try:
+        with pytest.raises(WarehouseBusyError, match=f"process {reader.pid}"):
+            from_warehouse(lived.settings, "select 1 as one")
+    finally:
+        reader.kill()
+        reader.wait(30)
+
+
+GREEDY = """
+import duckdb, sys, time
+until = time.monotonic() + 200
+while time.monotonic() < until:
+    try:
+        duckdb.connect(sys.argv[1]).close()
+    except duckdb.Error:
+        pass
+    time.sleep(0.005)
+"""
+
+
+def test_a_sync_that_published_says_so_whoever_takes_the_file_as_it_ends(
+    lived: Registers, doisoat: Doisoat
+) -> None:
+    """A reader that takes the file whenever nobody has it."""
+    lived.insurance.append(record(31))
+    lived.write()
+    reader = subprocess.Popen([sys.executable, "-c", GREEDY, str(lived.settings.warehouse_path)])
+    try:
+        time.sleep(0.5)
+        ended = doisoat("--config", lived.file, "sync")
+    finally:
+        reader.kill()
+        reader.wait(30)
+    assert ended.exit_code == 0, ended.errors
+    assert "Published to" in ended.output
+    assert "Waterfall" in ended.output
+
+
+def test_make_memory_of_a_warehouse_in_use_reads_nothing_back(lived: Registers) -> None:
+    before = remembered(lived)
+    with warehouse_between_runs(lived.settings) as warehouse:
+        assert warehouse.exists(TableName("ops", "runs"))
+        make_memory(warehouse)
+    assert remembered(lived) == before

@@ -1,0 +1,242 @@
+"""The home: nobody else's, made once however many begin at once, and mended where it is damaged."""
+
+from __future__ import annotations
+
+import fcntl
+import multiprocessing
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from assets.resources import Doisoat as Resource
+from assets.resources import DoisoatResource
+from etl.errors import ConfigError
+from etl.process.home import prepare_home, take
+from etl.settings import CONFIG_VARIABLE, load_settings
+from tests.support import Command, Registers, configure
+
+Doisoat = Callable[..., Command]
+Make = Callable[..., Registers]
+
+NOBODY = 65534
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_home_that_an_administrator_made_is_shut_with_all_that_is_in_it(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / "dagster" / "history").mkdir(parents=True)
+    (home / "dagster" / "history" / "runs.db").write_text("x")
+    (home / "linked").symlink_to(tmp_path)
+    for path in (home, home / "dagster"):
+        path.chmod(0o755)
+
+    prepare_home(home)
+
+    assert mode(home) == mode(home / "dagster") == mode(home / "dagster" / "history") == 0o700
+    assert mode(home / "dagster" / "history" / "runs.db") == 0o600
+    assert mode(tmp_path) == 0o700 or mode(tmp_path) == 0o755, "a link leads out of the home"
+
+
+def test_the_lock_of_another_user_blocks_nobody(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o755)
+    home.chmod(0o755)
+    lock = home / "run.lock"
+    lock.write_text("")
+    lock.chmod(0o644)
+    with lock.open() as foreign:  # whoever may read a file may lock it
+        fcntl.flock(foreign, fcntl.LOCK_SH)
+
+        mine = take(lock, words="run 1")
+
+        assert not isinstance(mine, str)
+        assert take(lock) == "run 1"
+        assert mode(lock) == 0o600
+        mine.close()
+
+
+@as_root
+def test_a_home_of_another_user_is_refused_with_a_remedy(folder: Path) -> None:
+    folder.chmod(0o755)
+    home = folder / "home"
+    home.mkdir(mode=0o777)
+    home.chmod(0o777)
+    asks = (
+        "import os, sys; from pathlib import Path; from etl.process.home import prepare_home;"
+        f"os.setgid({NOBODY}); os.setuid({NOBODY})\n"
+        "try: prepare_home(Path(sys.argv[1]))\n"
+        "except Exception as error: print(type(error).__name__, error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", asks, str(home)], capture_output=True, text=True, check=True
+    )
+    assert "ConfigError The home is open to other users" in done.stdout
+    assert "it belongs to root" in done.stdout
+    assert "a folder inside it" in done.stdout
+
+
+def test_a_home_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("")
+    with pytest.raises(ConfigError, match="no folder"):
+        prepare_home(tmp_path / "home")
+
+
+def test_whatever_a_sync_leaves_is_its_owners_only(registers: Make, doisoat: Doisoat) -> None:
+    pair = registers()
+    (pair.folder / ".doisoat").mkdir(mode=0o755)
+    ended = doisoat("--config", pair.file, "sync")
+    assert ended.exit_code == 0, ended.errors
+    found = [pair.folder / ".doisoat", *(pair.folder / ".doisoat").rglob("*")]
+    assert len(found) > 30
+    assert [path for path in found if mode(path) & 0o077] == []
+
+
+# --- Dagster's part of it -------------------------------------------------------------------
+
+
+@pytest.fixture
+def configured(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("DAGSTER_HOME", CONFIG_VARIABLE):
+        monkeypatch.setenv(name, "")
+    database = {"url": f"sqlite:///{folder}/none.db"}
+    register = database | {"table": "none"}
+    return configure(
+        folder / "doisoat.toml", insurance=register, population=register, target=database
+    )
+
+
+def _begin(file: Path, at_once: object, answers: object) -> None:
+    from assets.running import instance_for
+
+    at_once.wait()  # type: ignore[attr-defined]
+    try:
+        with instance_for(load_settings(file)) as instance:
+            instance.get_runs(limit=1)
+        answers.put("")  # type: ignore[attr-defined]
+    except BaseException as error:
+        answers.put(repr(error))  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("trial", range(3))
+def test_first_starts_at_once_leave_one_instance(configured: Path, trial: int) -> None:
+    import assets.running  # noqa: F401 - loaded before the processes part, so that they race
+
+    forked = multiprocessing.get_context("fork")
+    at_once, answers = forked.Barrier(6), forked.Queue()
+    processes = [
+        forked.Process(target=_begin, args=(configured, at_once, answers)) for _ in range(6)
+    ]
+    for process in processes:
+        process.start()
+    told = [answers.get(timeout=120) for _ in processes]
+    for process in processes:
+        process.join(30)
+    assert told == [""] * 6
+
+
+DATABASES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
+
+
+@pytest.mark.parametrize("name", [*DATABASES, "dagster.yaml"])
+@pytest.mark.parametrize("content", [b"", os.urandom(9_000), b"\xff\xfe: ["])
+def test_garbage_in_dagsters_files_is_set_aside(
+    configured: Path, name: str, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    from assets.running import instance_for
+
+    settings = load_settings(configured)
+    instance_for(settings).dispose()
+    (settings.dagster_home / name).write_bytes(content)
+
+    for _ in range(2):
+        with instance_for(settings) as instance:
+            assert instance.get_runs() == []
+            assert instance.all_instigator_state() == []
+    if content:
+        assert "is damaged; it was set aside" in caplog.text
+
+
+def test_two_heads_of_an_earlier_version_are_set_aside(configured: Path) -> None:
+    import sqlite3
+    from contextlib import closing
+
+    from assets.running import instance_for
+
+    settings = load_settings(configured)
+    instance_for(settings).dispose()
+    with closing(sqlite3.connect(settings.dagster_home / "history" / "runs.db")) as runs, runs:
+        runs.execute("insert into alembic_version values ('567bc23fd1ac')")
+    with instance_for(settings) as instance:
+        assert instance.get_runs() == []
+
+
+def test_a_wrong_word_in_dagsters_configuration_is_named_and_left(configured: Path) -> None:
+    from assets.running import instance_for
+
+    settings = load_settings(configured)
+    instance_for(settings).dispose()
+    file = settings.dagster_home / "dagster.yaml"
+    file.write_text("retentoin: {}\n")
+    with pytest.raises(ConfigError, match="retentoin") as told:
+        instance_for(settings)
+    assert str(file) in told.value.where
+    assert file.read_text() == "retentoin: {}\n"
+
+
+def test_a_locked_history_is_not_taken_for_a_damaged_one(configured: Path) -> None:
+    from assets.running import _of_damage
+
+    assert not _of_damage(Exception("database is locked"))
+    assert not _of_damage(Exception("database or disk is full"))
+    assert _of_damage(Exception("file is not a database"))
+
+
+def test_a_run_takes_no_configuration_from_whoever_launches_it(tmp_path: Path) -> None:
+    from assets.definitions import build_defs
+
+    place = {"url": "sqlite:///x.db"}
+    own, foreign = tmp_path / "own", tmp_path / "foreign"
+    for folder in (own, foreign):
+        folder.mkdir()
+        configure(
+            folder / "doisoat.toml", insurance=place | {"table": "t"},
+            population=place | {"table": "t"}, target=place,
+        )  # fmt: skip
+
+    @dg.asset
+    def which(doisoat: DoisoatResource) -> str:
+        return str(doisoat.settings.file)
+
+    named = {"config_file": str(foreign / "doisoat.toml")}
+    found = dg.materialize(
+        [which],
+        resources={"doisoat": Resource(own / "doisoat.toml"), "io_manager": dg.mem_io_manager},
+        run_config={
+            "resources": {
+                "doisoat": {"config": named},
+                "io_manager": {"config": {"base_dir": str(foreign / "made")}},
+            }
+        },
+    )
+    assert found.output_for_node("which") == str(own / "doisoat.toml")
+    assert not (foreign / "made").exists()
+    # Nothing of the job asks a run for configuration: no part of it has a schema of its own.
+    job = build_defs(load_settings(own / "doisoat.toml")).resolve_job_def("full_sync")
+    parts = job.run_config_schema.config_type.fields
+    asked = {
+        name: getattr(field.config_type.fields["config"].config_type, "fields", None)
+        for part in ("ops", "resources")
+        for name, field in parts[part].config_type.fields.items()
+    }
+    assert len(asked) > 50
+    assert not any(asked.values())
