@@ -115,7 +115,8 @@ def _clear(home: Path) -> None:
 def _config(server: PostgresServer) -> str:
     sections = [
         "# Written by 'doisoat demo'. The server starts whenever doisoat is run with this file.",
-        'home = "."',
+        # Beside the server, whose user must come as far as its folder where root started it.
+        'home = "home"',
     ]
     for name in ("insurance", "population"):
         sections.append(f'\n[{name}]\nurl = "{server.get_uri(name)}"\ntable = "{name}"')

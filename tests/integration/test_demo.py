@@ -22,7 +22,7 @@ def test_the_demo_reconciles_publishes_and_a_second_sync_changes_nothing(
     assert {row["match_step"] for row in figures["waterfall"]} >= {"personal_id", "demographic"}
     assert not [check for check in result["failed_checks"] if check["severity"] == "error"]
 
-    charts = folder / ".doisoat" / "demo" / "charts" / "run.html"
+    charts = folder / ".doisoat" / "demo" / "home" / "charts" / "run.html"
     assert "chart-waterfall" in charts.read_text("utf-8")
 
     # Found without naming a configuration: there is none but the demo's.
