@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 
 from assets.checks import KNOWN_UNTIL, SINCE
+from assets.instance import with_log
 from assets.jobs import FULL_SYNC, PRUNE_HISTORY
 from assets.outcomes import Outcome, note, stopped_by_check
 from assets.processes import bury_dead_runs
@@ -134,7 +135,9 @@ def _report(instance: dg.DagsterInstance, record: Any) -> Report:
     run = record.dagster_run
     events = [
         entry.dagster_event
-        for entry in instance.all_logs(run.run_id, of_type=_READ)
+        for entry in with_log(
+            instance, run.run_id, lambda: instance.all_logs(run.run_id, of_type=_READ)
+        )
         if entry.dagster_event
     ]
     cause, problem = _failure(events) if run.status == dg.DagsterRunStatus.FAILURE else ("", "")

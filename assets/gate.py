@@ -31,7 +31,7 @@ PROXY_HEADER = "X-Doisoat-Proxy"
 """The header with which a trusted proxy names its secret."""
 
 _SAFE = frozenset({"GET", "HEAD"})
-_API = "/graphql"
+_API = "graphql"
 
 _EVERY_ANSWER = {
     # The address of a page may hold the token, until it is in the cookie.
@@ -161,7 +161,7 @@ class Guarded:
             )
         query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1")))
         path = str(scope["path"])
-        if path.rstrip("/") == _API and "query" in query:
+        if path.strip("/") == _API and "query" in query:
             return _refusal(405, "By POST only", "The API takes its queries by POST.")
         if method in _SAFE and scope["type"] == "http" and "token" in query:
             return self._welcome(path, query)

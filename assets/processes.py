@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from functools import partial
 
 import dagster as dg
 import psutil
 
+from assets.instance import with_log
 from etl.process.stopping import begin_run, watch
 from etl.process.stopping import in_words as words
 
@@ -45,6 +47,11 @@ def cancelled_by_signals(instance: dg.DagsterInstance, run: dg.DagsterRun) -> No
     watch()
 
 
+_ITS_END = (
+    "The process of this run ended before the run did. Run it again: nothing half-done was "
+    "published."
+)
+
 _UNDER_WAY = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
@@ -57,10 +64,7 @@ def bury_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     buried = []
     for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
         if run.tags.get(_HOST_TAG) == socket.gethostname() and not _lives(run.tags):
-            instance.report_run_failed(
-                run, "The process of this run ended before the run did. Run it again: nothing "
-                "half-done was published."
-            )  # fmt: skip
+            with_log(instance, run.run_id, partial(instance.report_run_failed, run, _ITS_END))
             buried.append(run.run_id)
     return buried
 

@@ -1,23 +1,15 @@
 """Running the main job from the command line, on the same instance as the UI.
 
-Belongs here: the instance, and one run from start to end. Does not belong here: what the job does,
-and how its outcome is shown (``etl/cli.py``).
+Belongs here: one run from start to end. Does not belong here: the instance (``instance.py``), what
+the job does, and how its outcome is shown (``etl/cli.py``).
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import sqlite3
 from collections.abc import Callable
-from importlib.resources import files
-from pathlib import Path
 
 import dagster as dg
-import yaml
-from alembic.util import CommandError
 from dagster._core.definitions.job_base import InMemoryJob
-from dagster._core.errors import DagsterInvalidConfigError
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.remote_origin import (
     ManagedGrpcPythonEnvCodeLocationOrigin,
@@ -25,95 +17,22 @@ from dagster._core.remote_origin import (
     RemoteRepositoryOrigin,
 )
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
-from sqlalchemy.exc import SQLAlchemyError
 
 from assets.definitions import build_defs
+from assets.instance import instance_for
 from assets.jobs import JOBS
 from assets.outcomes import Outcome, note
 from assets.processes import bury_dead_runs, cancelled_by_signals, this_process
-from etl.errors import ConfigError, DoisoatError
+from etl.errors import DoisoatError
 from etl.figures import Figures, figures_of
-from etl.privacy import owner_only
-from etl.process.home import locked, notice, prepare_home, set_aside
+from etl.process.home import notice, prepare_home
 from etl.process.stopping import end_run
 from etl.publish.writers import try_tables
-from etl.settings import CONFIG_VARIABLE, Settings
+from etl.settings import Settings
 from etl.warehouse.run import Run, release_lock, warehouse_for
 
 LOCATION = "doisoat"
 """The code location's name in workspace.yaml."""
-
-
-def root_file(name: str) -> Path:
-    """Returns ``dagster.yaml`` or ``workspace.yaml``, from the checkout or the installed wheel."""
-    packaged = Path(str(files("assets").joinpath(name)))
-    return packaged if packaged.is_file() else Path(str(files("assets"))).parent / name
-
-
-def instance_for(settings: Settings) -> dg.DagsterInstance:
-    """Returns the Dagster instance of a configuration, making it where it is missing.
-
-    One process at a time: two that make its databases at once leave them so that none can be
-    opened again. What is damaged is set aside and made anew; only the UI's history is lost by it.
-
-    Raises:
-        ConfigError: ``dagster.yaml`` of the home says what Dagster does not know.
-    """
-    prepare_home(settings.home)
-    home = settings.dagster_home
-    os.environ["DAGSTER_HOME"] = str(home)
-    os.environ[CONFIG_VARIABLE] = str(settings.file)
-    with owner_only(), locked(settings.home / "dagster.lock"):
-        prepare_home(home)
-        _put_instance_file(home)
-        try:
-            return _opened()
-        except DagsterInvalidConfigError as error:
-            raise ConfigError(
-                "Dagster cannot use its configuration: "
-                f"{'; '.join(problem.message for problem in error.errors)}",
-                where=str(home / "dagster.yaml"),
-                remedy="Mend it; or delete it, and the next start puts doisoat's own there.",
-            ) from None
-        except (SQLAlchemyError, sqlite3.Error, CommandError) as error:
-            if not _of_damage(error):
-                raise
-        set_aside(home)
-        prepare_home(home)
-        _put_instance_file(home)
-        return _opened()
-
-
-def _put_instance_file(home: Path) -> None:
-    """Puts doisoat's ``dagster.yaml`` where there is none that can be read."""
-    file = home / "dagster.yaml"
-    if file.exists():
-        try:
-            if isinstance(yaml.safe_load(file.read_text("utf-8")), dict):
-                return
-        except (yaml.YAMLError, UnicodeDecodeError):
-            pass
-        set_aside(file)
-    shutil.copyfile(root_file("dagster.yaml"), file)
-
-
-def _opened() -> dg.DagsterInstance:
-    """Opens the instance and looks into each of its databases, which makes those that are new."""
-    instance = dg.DagsterInstance.get()
-    try:
-        instance.get_runs(limit=1)
-        instance.get_asset_keys(limit=1)
-        instance.all_instigator_state()
-    except BaseException:
-        instance.dispose()
-        raise
-    return instance
-
-
-def _of_damage(error: Exception) -> bool:
-    """Says whether a database is damaged, and not only busy, or on a disk that is full."""
-    words = str(error).lower()
-    return not any(sign in words for sign in ("locked", "disk is full", "unable to open"))
 
 
 def _origin(job_name: str) -> RemoteJobOrigin:

@@ -33,9 +33,10 @@ from starlette.types import ASGIApp
 
 from assets.child import PATIENCE
 from assets.gate import Gate, Guarded
+from assets.instance import instance_for
 from assets.pages import pages_app
 from assets.processes import bury_dead_runs
-from assets.running import LOCATION, instance_for
+from assets.running import LOCATION
 from etl import display
 from etl.errors import ConfigError, DoisoatError
 from etl.process.home import locked, notice

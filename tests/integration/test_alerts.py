@@ -73,7 +73,7 @@ class Nights:
 @pytest.fixture
 def nights(registers: Make, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Nights]]:
     """Makes registers and the Dagster instance in which they are read."""
-    from assets.running import instance_for
+    from assets.instance import instance_for
 
     for name in ("DAGSTER_HOME", "DOISOAT_CONFIG"):
         monkeypatch.setenv(name, "")

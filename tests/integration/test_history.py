@@ -16,8 +16,8 @@ import pytest
 
 from assets.definitions import build_defs
 from assets.history import prune
+from assets.instance import root_file
 from assets.jobs import PRUNE_HISTORY
-from assets.running import root_file
 from tests.support import Registers
 
 ROWS = "x" * 200_000

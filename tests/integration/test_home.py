@@ -116,7 +116,7 @@ def configured(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _begin(file: Path, at_once: object, answers: object) -> None:
-    from assets.running import instance_for
+    from assets.instance import instance_for
 
     at_once.wait()  # type: ignore[attr-defined]
     try:
@@ -152,7 +152,7 @@ DATABASES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db
 def test_garbage_in_dagsters_files_is_set_aside(
     configured: Path, name: str, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from assets.running import instance_for
+    from assets.instance import instance_for
 
     settings = load_settings(configured)
     instance_for(settings).dispose()
@@ -166,11 +166,31 @@ def test_garbage_in_dagsters_files_is_set_aside(
         assert "is damaged; it was set aside" in caplog.text
 
 
+def test_a_killed_run_whose_log_is_garbage_is_buried_all_the_same(configured: Path) -> None:
+    from assets.instance import instance_for
+    from assets.processes import bury_dead_runs, this_process
+
+    settings = load_settings(configured)
+    with instance_for(settings) as instance:
+        died = this_process() | {".dagster/doisoat_process": "4194305"}  # no process has that
+        run = dg.DagsterRun(job_name="full_sync", tags=died, status=dg.DagsterRunStatus.STARTED)
+        instance.add_run(run)
+        log = settings.dagster_home / "history" / "runs" / f"{run.run_id}.db"
+        log.write_bytes(os.urandom(9_000))
+    with instance_for(settings) as instance:
+        assert bury_dead_runs(instance) == [run.run_id]
+        (found,) = instance.get_runs()
+        assert found.status == dg.DagsterRunStatus.FAILURE
+        assert list(log.parent.glob(f"{log.name}.damaged-*"))
+    with instance_for(settings) as instance:
+        assert bury_dead_runs(instance) == []
+
+
 def test_two_heads_of_an_earlier_version_are_set_aside(configured: Path) -> None:
     import sqlite3
     from contextlib import closing
 
-    from assets.running import instance_for
+    from assets.instance import instance_for
 
     settings = load_settings(configured)
     instance_for(settings).dispose()
@@ -181,7 +201,7 @@ def test_two_heads_of_an_earlier_version_are_set_aside(configured: Path) -> None
 
 
 def test_a_wrong_word_in_dagsters_configuration_is_named_and_left(configured: Path) -> None:
-    from assets.running import instance_for
+    from assets.instance import instance_for
 
     settings = load_settings(configured)
     instance_for(settings).dispose()
@@ -194,11 +214,11 @@ def test_a_wrong_word_in_dagsters_configuration_is_named_and_left(configured: Pa
 
 
 def test_a_locked_history_is_not_taken_for_a_damaged_one(configured: Path) -> None:
-    from assets.running import _of_damage
+    from assets.instance import of_damage
 
-    assert not _of_damage(Exception("database is locked"))
-    assert not _of_damage(Exception("database or disk is full"))
-    assert _of_damage(Exception("file is not a database"))
+    assert not of_damage(Exception("database is locked"))
+    assert not of_damage(Exception("database or disk is full"))
+    assert of_damage(Exception("file is not a database"))
 
 
 def test_a_run_takes_no_configuration_from_whoever_launches_it(tmp_path: Path) -> None:

@@ -29,8 +29,8 @@ import dagster as dg
 import pytest
 
 from assets.definitions import build_defs
+from assets.instance import instance_for
 from assets.jobs import JOBS
-from assets.running import instance_for
 from etl.clean import dictionaries
 from etl.contract import DIFFERENCE_TABLES, HISTORY_TABLES
 from etl.normalise.syllables import unaccent

@@ -164,7 +164,7 @@ def test_two_at_once_and_a_killed_run(
 
 def _run_statuses(pair: Registers, monkeypatch: pytest.MonkeyPatch) -> list[dg.DagsterRunStatus]:
     """What the UI shows of the runs, newest first."""
-    from assets.running import instance_for
+    from assets.instance import instance_for
 
     for name in ("DAGSTER_HOME", "DOISOAT_CONFIG"):
         monkeypatch.setenv(name, "")

@@ -1,0 +1,122 @@
+"""Dagster's instance in the home: made once, opened, and mended where its databases are damaged.
+
+Belongs here: the files that Dagster keeps, as long as nothing is asked of them but to be there.
+Does not belong here: what is in them (``history.py`` prunes it) and running (``running.py``).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import TypeVar
+
+import dagster as dg
+import yaml
+from alembic.util import CommandError
+from dagster._core.errors import DagsterInvalidConfigError
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from sqlalchemy.exc import SQLAlchemyError
+
+from etl.errors import ConfigError
+from etl.privacy import owner_only
+from etl.process.home import locked, prepare_home, set_aside
+from etl.settings import CONFIG_VARIABLE, Settings
+
+_Found = TypeVar("_Found")
+
+_OF_A_DATABASE = (SQLAlchemyError, sqlite3.Error, CommandError)
+
+
+def root_file(name: str) -> Path:
+    """Returns ``dagster.yaml`` or ``workspace.yaml``, from the checkout or the installed wheel."""
+    packaged = Path(str(files("assets").joinpath(name)))
+    return packaged if packaged.is_file() else Path(str(files("assets"))).parent / name
+
+
+def instance_for(settings: Settings) -> dg.DagsterInstance:
+    """Returns the Dagster instance of a configuration, making it where it is missing.
+
+    One process at a time: two that make its databases at once leave them so that none can be
+    opened again. What is damaged is set aside and made anew; only the UI's history is lost by it.
+
+    Raises:
+        ConfigError: ``dagster.yaml`` of the home says what Dagster does not know.
+    """
+    prepare_home(settings.home)
+    home = settings.dagster_home
+    os.environ["DAGSTER_HOME"] = str(home)
+    os.environ[CONFIG_VARIABLE] = str(settings.file)
+    with owner_only(), locked(settings.home / "dagster.lock"):
+        prepare_home(home)
+        _put_instance_file(home)
+        try:
+            return _opened()
+        except DagsterInvalidConfigError as error:
+            raise ConfigError(
+                "Dagster cannot use its configuration: "
+                f"{'; '.join(problem.message for problem in error.errors)}",
+                where=str(home / "dagster.yaml"),
+                remedy="Mend it; or delete it, and the next start puts doisoat's own there.",
+            ) from None
+        except _OF_A_DATABASE as error:
+            if not of_damage(error):
+                raise
+        set_aside(home)
+        prepare_home(home)
+        _put_instance_file(home)
+        return _opened()
+
+
+def _put_instance_file(home: Path) -> None:
+    """Puts doisoat's ``dagster.yaml`` where there is none that can be read."""
+    file = home / "dagster.yaml"
+    if file.exists():
+        try:
+            if isinstance(yaml.safe_load(file.read_text("utf-8")), dict):
+                return
+        except (yaml.YAMLError, UnicodeDecodeError):
+            pass
+        set_aside(file)
+    shutil.copyfile(root_file("dagster.yaml"), file)
+
+
+def _opened() -> dg.DagsterInstance:
+    """Opens the instance and looks into each of its databases, which makes those that are new."""
+    instance = dg.DagsterInstance.get()
+    try:
+        instance.get_runs(limit=1)
+        instance.get_asset_keys(limit=1)
+        instance.all_instigator_state()
+    except BaseException:
+        instance.dispose()
+        raise
+    return instance
+
+
+def of_damage(error: BaseException) -> bool:
+    """Says whether a database is damaged, and not only busy, or on a disk that is full."""
+    words = str(error).lower()
+    return not any(sign in words for sign in ("locked", "disk is full", "unable to open"))
+
+
+def with_log(instance: dg.DagsterInstance, run_id: str, work: Callable[[], _Found]) -> _Found:
+    """Does something with a run's log; one that is damaged is set aside, and a new one begun.
+
+    Args:
+        instance: Whose run it is.
+        run_id: The run.
+        work: What is done; it is done again with the new log.
+    """
+    try:
+        return work()
+    except _OF_A_DATABASE as error:
+        storage = instance.event_log_storage
+        if not isinstance(storage, SqliteEventLogStorage) or not of_damage(error):
+            raise
+        set_aside(Path(storage.path_for_shard(run_id)))
+        storage._initialized_dbs.discard(run_id)
+        return work()
