@@ -167,6 +167,7 @@ MAY_HOLD_THEM = {
     ".doisoat/warehouse.duckdb.wal": "its log",
     ".doisoat/warehouse.duckdb.tmp": "what did not fit into memory",
     ".doisoat/warehouse.files": "the registers as they were read",
+    ".doisoat/memory": "the copy of decisions and link history",
     "sources": "the registers themselves, and the target",
     "doisoat.toml": "the configuration, which names the password",
 }
