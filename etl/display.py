@@ -100,6 +100,12 @@ def show_figures(figures: Figures) -> None:
         table.add_row(step, *numbers, _meaning(words[step].vi, words[step].en))
     console.print(table)
     console.print(_mismatch_table(figures, total))
+    for name, rows in figures.repaired.items():
+        them = "1 row" if rows == 1 else f"{rows:,} rows"
+        console.print(
+            f"[yellow]Another hand had changed {them} of the target's '{name}'[/]: put right. "
+            "Find out who may write there besides doisoat."
+        )
 
 
 def _mismatch_table(figures: Figures, total: int) -> Table:

@@ -26,6 +26,8 @@ class Figures:
         waterfall: Per step: came_in, linked, to_review, went_on.
         mismatches: Per code: records, commonest first.
         ledger: The equations and whether they hold.
+        repaired: Rows of the target that another hand had changed and that were put right, by
+            table; only tables that had any.
     """
 
     run_id: str
@@ -33,6 +35,7 @@ class Figures:
     waterfall: list[dict[str, Any]]
     mismatches: list[dict[str, Any]]
     ledger: list[dict[str, Any]]
+    repaired: dict[str, int]
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the figures as plain values, for JSON."""
@@ -71,6 +74,14 @@ def _figures(warehouse: Warehouse) -> Figures:
             "select equation, left_side, right_side, holds from ops.ledger "
             "where run_id = (select run_id from ops.parameters)"
         ),
+        repaired={
+            str(row["table_name"]): int(str(row["repaired_rows"]))
+            for row in warehouse.rows(
+                "select table_name, repaired_rows from ops.target_comparisons "
+                "where run_id = (select run_id from ops.parameters) and repaired_rows > 0 "
+                "order by table_name"
+            )
+        },
     )
 
 
