@@ -7,6 +7,8 @@ stay ordinary exceptions. No message may carry a name, a number or a birth date 
 
 from __future__ import annotations
 
+from etl.showing import visible
+
 
 class DoisoatError(Exception):
     """A trouble with a known remedy.
@@ -29,13 +31,16 @@ class DoisoatError(Exception):
         super().__init__(what)
 
     def __str__(self) -> str:
-        """Returns the three parts on one line each, leaving out what is empty."""
+        """Returns the three parts on one line each, leaving out what is empty.
+
+        They may hold a name of a file or a rule that somebody chose, which obeys nobody here.
+        """
         parts = [self.what]
         if self.where:
             parts.append(f"Where: {self.where}")
         if self.remedy:
             parts.append(f"What to do: {self.remedy}")
-        return "\n".join(parts)
+        return "\n".join(visible(part, None) for part in parts)
 
 
 class ConfigError(DoisoatError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -38,7 +39,14 @@ def rich_sources() -> Iterator[dict[str, str]]:
         "(select record_id from insurance order by record_id limit 1 offset :at)",
         parameters=[{"code": code, "at": at} for at, code in enumerate(ODD_TEXTS)],
     )
+    run_sql(
+        urls["insurance"],
+        "update insurance set full_name = null, date_of_birth = '\t=x', id_number = null, "
+        "insurance_number = null, health_card_number = null where record_id = "
+        "(select record_id from insurance order by record_id limit 1)",
+    )
     yield urls
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
