@@ -340,6 +340,11 @@ def show_alerts(receivers: Sequence[str], memory: Memory) -> None:
     if not receivers:
         console.print("Nobody is told: [bold]\\[alerts] urls[/] is empty in the configuration.")
         return
+    if memory.damaged:
+        console.print(
+            "[yellow]The memory of what they were told is damaged[/]: with the next run it is set "
+            "aside and begins anew, and what fails is told anew."
+        )
     kinds = ", ".join(f"{n} {url.split(':')[0]}" for n, url in enumerate(receivers, start=1))
     console.print(Text(f"Told when a run fails or checks fail anew: {visible(kinds, None)}."))
     table = _table("They know that these fail", "what", "since", "severity")

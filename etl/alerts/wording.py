@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from etl.alerts.incidents import CheckReport, News, Report
 from etl.alerts.memory import Letter
@@ -42,6 +43,25 @@ def test_letter(settings: Settings) -> Letter:
         title="doisoat: tin thử · test message",
         body=body,
         kind="info",
+        written=datetime.now(UTC),
+    )
+
+
+def damage_letter(settings: Settings, set_aside: Path) -> Letter:
+    """Words that the memory of what was told is lost, so that old failures are told as new."""
+    body = "\n\n".join(
+        (
+            "The memory of what was told was damaged, as by a power cut or a full disk. It begins "
+            "anew: what fails now is told anew, messages that waited for a receiver are lost, and "
+            "of the runs that ended meanwhile only the last is told.",
+            f"The damaged file: {set_aside}. It is not needed; look at the disk that it is on.",
+            _origin(settings),
+        )
+    )
+    return Letter(
+        title="doisoat: quên những gì đã báo · what was told is forgotten",
+        body=body,
+        kind="warning",
         written=datetime.now(UTC),
     )
 
