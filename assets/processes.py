@@ -12,6 +12,9 @@ from collections.abc import Mapping
 import dagster as dg
 import psutil
 
+from assets.outcomes import has_published
+from etl.publish.asking import AskPublished
+
 # The UI hides tags of this prefix: they are for bury_dead_runs, not for people.
 _HOST_TAG, _PROCESS_TAG, _STARTED_TAG = (
     ".dagster/doisoat_host",
@@ -30,8 +33,12 @@ def this_process() -> dict[str, str]:
     }
 
 
-def bury_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+def bury_dead_runs(instance: dg.DagsterInstance, ask: AskPublished | None = None) -> list[str]:
     """Marks runs of this machine failed whose process is no more (killed, or a power cut).
+
+    Args:
+        instance: Where the runs are.
+        ask: Asks the target whether a run that died at its publish was published.
 
     Returns:
         Their ids.
@@ -39,12 +46,28 @@ def bury_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     buried = []
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
         if run.tags.get(_HOST_TAG) == socket.gethostname() and not _lives(run.tags):
-            instance.report_run_failed(
-                run, "The process of this run ended before the run did. Run it again: nothing "
-                "half-done was published."
-            )  # fmt: skip
+            instance.report_run_failed(run, _epitaph(instance, run.run_id, ask))
             buried.append(run.run_id)
     return buried
+
+
+_STEPS = {dg.DagsterEventType.STEP_START, dg.DagsterEventType.STEP_SUCCESS}
+
+_ENDED = "The process of this run ended before the run did. "
+_EPITAPHS = {
+    False: _ENDED + "Nothing was published; the target is as it was. Run it again.",
+    True: _ENDED + "It had published all the same: the target holds its result, whole. What comes "
+    "after the publish was not done; the next run does it.",
+    None: _ENDED + "Whether it had published, only the target knows, which could not be asked: "
+    "'doisoat runs' asks it. It holds the old state or the new one, never a mix. Run it again.",
+}
+
+
+def _epitaph(instance: dg.DagsterInstance, run_id: str, ask: AskPublished | None) -> str:
+    """Tells why a run is marked failed, and what became of its publish."""
+    logs = instance.all_logs(run_id, of_type=_STEPS)
+    events = [entry.dagster_event for entry in logs if entry.dagster_event]
+    return _EPITAPHS[has_published(events, run_id, ask)]
 
 
 def _lives(tags: Mapping[str, str]) -> bool:

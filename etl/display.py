@@ -167,6 +167,9 @@ def show_problem(text: str) -> None:
         errors.print(f"  {rest.replace(chr(10), chr(10) + '  ')}", highlight=False, soft_wrap=True)
 
 
+_PUBLISHED = {True: "yes", False: "[red]no[/]", None: "[yellow]not known[/]"}
+
+
 def show_runs(runs: Sequence[dict[str, Any]], schedule: Schedule) -> None:
     """Prints runs, newest first."""
     if not runs:
@@ -178,10 +181,15 @@ def show_runs(runs: Sequence[dict[str, Any]], schedule: Schedule) -> None:
         table.add_row(
             Text(visible(str(run["run_id"]))),
             schedule.shown(run["started_at"]),
-            "yes" if run["published_at"] else "[red]no[/]",
+            _PUBLISHED[run["published"]],
             *(str(run[name]) for name in ("checks", "errors", "warnings")),
         )
     console.print(table)
+    if any(run["published"] is None for run in runs):
+        console.print(
+            "Not known: the run ended at its publish, and the target, which knows, cannot be "
+            "reached now. Next: [bold]doisoat check[/], then doisoat runs again."
+        )
 
 
 def show_ui(settings: Settings, port: int) -> None:

@@ -6,11 +6,14 @@ laying them out (``etl/display.py``).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from etl.codes import Status
-from etl.settings import Settings
+from etl.errors import DoisoatError
+from etl.publish.asking import runs_in_doubt, settle_published
+from etl.settings import Settings, Target
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.run import warehouse_between_runs
 from etl.warehouse.statements import TableName
@@ -86,13 +89,18 @@ def _figures(warehouse: Warehouse) -> Figures:
 
 
 def read_runs(settings: Settings, last: int = 20) -> list[dict[str, Any]]:
-    """Reads the last runs, newest first, each with its checks and links."""
+    """Reads the last runs, newest first, each with its checks.
+
+    Of a run that died at its publish the target is asked; ``published`` is None where it cannot
+    be reached.
+    """
     if not settings.warehouse_path.exists():
         return []
     with warehouse_between_runs(settings) as warehouse:
         if not warehouse.exists(TableName("ops", "runs")):
             return []
-        return warehouse.rows(
+        unknown = _settled(warehouse, settings.target)
+        rows = warehouse.rows(
             """
             select
                 runs.run_id,
@@ -111,3 +119,16 @@ def read_runs(settings: Settings, last: int = 20) -> list[dict[str, Any]]:
             """,
             {"last": last},
         )
+    return [
+        row | {"published": None if row["run_id"] in unknown else row["published_at"] is not None}
+        for row in rows
+    ]
+
+
+def _settled(warehouse: Warehouse, target: Target) -> Collection[str]:
+    """Asks the target of runs that are in doubt, and returns those that still are."""
+    try:
+        settle_published(warehouse, target)
+    except DoisoatError:
+        return runs_in_doubt(warehouse)
+    return ()

@@ -76,7 +76,7 @@ def _subject(news: News) -> tuple[str, str]:
     if news.failed:
         return "failure", _of_failure(news)
     if errors:
-        all_the_same = ", published all the same" * news.report.published
+        all_the_same = ", published all the same" * bool(news.report.published)
         return "failure", f"doisoat: lỗi mới · {_counted(errors, 'error', news)}{all_the_same}"
     if warnings and not news.run_recovered:
         return "warning", f"doisoat: cảnh báo mới · {_counted(warnings, 'warning', news)}"
@@ -95,6 +95,8 @@ def _of_failure(news: News) -> str:
         return f"doisoat: thất bại · {news.report.job} failed"
     if news.report.published:
         return "doisoat: đồng bộ lỗi sau khi công bố · sync failed after it had published"
+    if news.report.published is None:
+        return "doisoat: đồng bộ thất bại · sync failed, perhaps after it had published"
     return "doisoat: đồng bộ thất bại · sync failed, nothing was published"
 
 

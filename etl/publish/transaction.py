@@ -13,6 +13,7 @@ from sqlalchemy import Table
 
 from etl.contract import DIFFERENCE_TABLES
 from etl.errors import LedgerError
+from etl.publish.asking import settle_published
 from etl.publish.differences import Difference, publish_difference
 from etl.publish.drift import part_to_compare, remember_comparison
 from etl.publish.history import remember_run
@@ -79,6 +80,7 @@ def publish(warehouse: Warehouse, target: Target) -> PublishedCounts:
     metadata = metadata_for(target)
     tables = {table.name: table for table in metadata.tables.values()}
     run_id = str(warehouse.value("select run_id from ops.parameters"))
+    settle_published(warehouse, target, but=run_id)
     part = part_to_compare(warehouse, target)
     with transaction(target) as writer:
         differences = {
