@@ -34,12 +34,12 @@ _REFUSALS: dict[int, tuple[str, str]] = {
 }  # fmt: skip
 
 
-def refused(file: Path, error: OSError) -> ConfigError:
+def refused(file: Path, error: OSError, what: str = "file could not be written") -> ConfigError:
     """Words why a file could not be written. What stood there before still stands there."""
     reason, remedy = _REFUSALS.get(
         error.errno or 0, (f"the system reported {type(error).__name__}", _ANOTHER)
     )
-    return ConfigError(f"The file could not be written: {reason}.", where=str(file), remedy=remedy)
+    return ConfigError(f"The {what}: {reason}.", where=str(file), remedy=remedy)
 
 
 @contextmanager
@@ -93,7 +93,7 @@ def folder_for(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise refused(folder, error) from None
+        raise refused(folder, error, "folder could not be made") from None
 
 
 def _begun(place: Path, private: bool) -> Path:

@@ -12,6 +12,7 @@ from pathlib import Path
 from etl.charts.counts import read_counts
 from etl.charts.drawing import run_charts
 from etl.charts.page import make_page
+from etl.errors import ConfigError
 from etl.files import folder_for, write_whole
 from etl.settings import Settings
 from etl.story_words import Words
@@ -38,5 +39,9 @@ def write_charts(warehouse: Warehouse, file: Path) -> None:
     counts = read_counts(warehouse)
     title = Words(f"Kết quả đối soát, lần chạy {counts.run_id}", f"Run {counts.run_id} in charts")
     page = make_page(title, run_charts(counts))
-    folder_for(file.parent)
-    write_whole(file, page, private=False)
+    try:
+        folder_for(file.parent)
+        write_whole(file, page, private=False)
+    except ConfigError as error:
+        error.remedy += " --output names another file."
+        raise
