@@ -14,12 +14,13 @@ import dagster as dg
 from assets.checks import KNOWN_UNTIL, SINCE
 from assets.instance import with_log
 from assets.jobs import FULL_SYNC, PRUNE_HISTORY
-from assets.outcomes import Outcome, note, stopped_by_check
+from assets.outcomes import Outcome, has_published, note, stopped_by_check
 from assets.processes import bury_dead_runs
 from assets.resources import DoisoatResource
 from etl.alerts import CheckReport, Report, Told, tell
 from etl.alerts.incidents import GATE
 from etl.errors import DoisoatError
+from etl.publish.asking import AskPublished, asking
 from etl.settings import Alerts, Settings
 
 SENSOR = "alerts"
@@ -33,8 +34,8 @@ _ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
 _STALE = timedelta(days=1)
 """Of runs that ended longer ago and were never looked at, each job's last says how it stands."""
 
-_PUBLISHED_BY = "publish_to_target"
 _READ = {
+    dg.DagsterEventType.STEP_START,
     dg.DagsterEventType.STEP_SUCCESS,
     dg.DagsterEventType.STEP_FAILURE,
     dg.DagsterEventType.RUN_FAILURE,
@@ -54,7 +55,8 @@ def tell_news(settings: Settings, instance: dg.DagsterInstance) -> Told:
     Raises:
         AlertError: A receiver was not reached; it is tried again at the next call.
     """
-    return tell(settings, lambda since, seen: _reports(instance, since, seen))
+    ask = asking(settings.target)
+    return tell(settings, lambda since, seen: _reports(instance, since, seen, ask))
 
 
 def tell_of_no_run(settings: Settings, instance: dg.DagsterInstance, error: DoisoatError) -> Told:
@@ -69,7 +71,8 @@ def tell_of_no_run(settings: Settings, instance: dg.DagsterInstance, error: Dois
         AlertError: A receiver was not reached.
     """
     report = Report("", FULL_SYNC, datetime.now(UTC), cause="no run", problem=str(error))
-    return tell(settings, lambda since, seen: [*_reports(instance, since, seen), report])
+    ask = asking(settings.target)
+    return tell(settings, lambda since, seen: [*_reports(instance, since, seen, ask), report])
 
 
 def alert_sensor(alerts: Alerts) -> dg.SensorDefinition:
@@ -88,7 +91,7 @@ def alert_sensor(alerts: Alerts) -> dg.SensorDefinition:
         settings = doisoat.settings
         if not settings.alerts.urls:
             return dg.SkipReason("Nobody is told: [alerts] urls is empty in the configuration.")
-        bury_dead_runs(context.instance)
+        bury_dead_runs(context.instance, asking(settings.target))
         told = tell_news(settings, context.instance)
         if told.busy:
             return dg.SkipReason("Another process is sending; the next look does what is left.")
@@ -100,7 +103,10 @@ def alert_sensor(alerts: Alerts) -> dg.SensorDefinition:
 
 
 def _reports(
-    instance: dg.DagsterInstance, since: datetime | None, seen: Mapping[str, datetime]
+    instance: dg.DagsterInstance,
+    since: datetime | None,
+    seen: Mapping[str, datetime],
+    ask: AskPublished,
 ) -> list[Report]:
     """Reads the runs that ended since, oldest first; the very first time only the last one."""
     if since is None:
@@ -125,13 +131,13 @@ def _reports(
     last = {record.dagster_run.job_name: record for record in fresh}
     stale = (datetime.now(UTC) - _STALE).timestamp()
     return [
-        _report(instance, record)
+        _report(instance, record, ask)
         for record in fresh
         if (record.end_time or 0.0) > stale or last[record.dagster_run.job_name] is record
     ]
 
 
-def _report(instance: dg.DagsterInstance, record: Any) -> Report:
+def _report(instance: dg.DagsterInstance, record: Any, ask: AskPublished) -> Report:
     run = record.dagster_run
     events = [
         entry.dagster_event
@@ -147,10 +153,7 @@ def _report(instance: dg.DagsterInstance, record: Any) -> Report:
         ended=datetime.fromtimestamp(record.end_time or 0.0, UTC),
         cause=cause,
         problem=problem,
-        published=any(
-            event.event_type == dg.DagsterEventType.STEP_SUCCESS and event.step_key == _PUBLISHED_BY
-            for event in events
-        ),
+        published=has_published(events, run.run_id, ask),
         checks=[
             _check(event.asset_check_evaluation_data)
             for event in events

@@ -6,12 +6,14 @@ here: running it (``running.py``) and telling of it (``alerts.py``, ``etl/cli.py
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
 
 from etl.figures import Figures
+from etl.publish.asking import AskPublished
 
 _INTERNAL = 70  # EX_SOFTWARE of sysexits.h: a fault of doisoat itself
 
@@ -48,6 +50,28 @@ def note(event: dg.DagsterEvent, outcome: Outcome) -> None:
     elif event.event_type == dg.DagsterEventType.RUN_FAILURE and not outcome.exit_code:
         outcome.exit_code = _INTERNAL
         outcome.problem = outcome.problem or (event.message or "The run failed.")
+
+
+_PUBLISHING = "publish_to_target"
+"""The step that writes the target."""
+
+
+def has_published(
+    events: Iterable[dg.DagsterEvent], run_id: str, ask: AskPublished | None
+) -> bool | None:
+    """Says whether a run has published; None where only the target knows, and does not answer.
+
+    Args:
+        events: At least its steps' starts and successes.
+        run_id: Dagster's id of the run.
+        ask: Asks the target; used only where the step began and did not end well.
+    """
+    of_step = {event.event_type for event in events if event.step_key == _PUBLISHING}
+    if dg.DagsterEventType.STEP_SUCCESS in of_step:
+        return True
+    if dg.DagsterEventType.STEP_START not in of_step:
+        return False
+    return ask(run_id) if ask else None
 
 
 def stopped_by_check(event: dg.DagsterEvent) -> bool:

@@ -14,8 +14,10 @@ import dagster as dg
 import psutil
 
 from assets.instance import with_log
+from assets.outcomes import has_published
 from etl.process.stopping import begin_run, watch
 from etl.process.stopping import in_words as words
+from etl.publish.asking import AskPublished
 
 # The UI hides tags of this prefix: they are for bury_dead_runs, not for people.
 _HOST_TAG, _PROCESS_TAG, _STARTED_TAG = (
@@ -47,16 +49,15 @@ def cancelled_by_signals(instance: dg.DagsterInstance, run: dg.DagsterRun) -> No
     watch()
 
 
-_ITS_END = (
-    "The process of this run ended before the run did. Run it again: nothing half-done was "
-    "published."
-)
-
 _UNDER_WAY = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
-def bury_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+def bury_dead_runs(instance: dg.DagsterInstance, ask: AskPublished | None = None) -> list[str]:
     """Marks runs of this machine failed whose process is no more (killed, or a power cut).
+
+    Args:
+        instance: Where the runs are.
+        ask: Asks the target whether a run that died at its publish was published.
 
     Returns:
         Their ids.
@@ -64,9 +65,32 @@ def bury_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     buried = []
     for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
         if run.tags.get(_HOST_TAG) == socket.gethostname() and not _lives(run.tags):
-            with_log(instance, run.run_id, partial(instance.report_run_failed, run, _ITS_END))
+            with_log(instance, run.run_id, partial(_bury, instance, run, ask))
             buried.append(run.run_id)
     return buried
+
+
+_STEPS = {dg.DagsterEventType.STEP_START, dg.DagsterEventType.STEP_SUCCESS}
+
+_ENDED = "The process of this run ended before the run did. "
+_EPITAPHS = {
+    False: _ENDED + "Nothing was published; the target is as it was. Run it again.",
+    True: _ENDED + "It had published all the same: the target holds its result, whole. What comes "
+    "after the publish was not done; the next run does it.",
+    None: _ENDED + "Whether it had published, only the target knows, which could not be asked: "
+    "'doisoat runs' asks it. It holds the old state or the new one, never a mix. Run it again.",
+}
+
+
+def _epitaph(instance: dg.DagsterInstance, run_id: str, ask: AskPublished | None) -> str:
+    """Tells why a run is marked failed, and what became of its publish."""
+    logs = instance.all_logs(run_id, of_type=_STEPS)
+    events = [entry.dagster_event for entry in logs if entry.dagster_event]
+    return _EPITAPHS[has_published(events, run_id, ask)]
+
+
+def _bury(instance: dg.DagsterInstance, run: dg.DagsterRun, ask: AskPublished | None) -> None:
+    instance.report_run_failed(run, _epitaph(instance, run.run_id, ask))
 
 
 def _lives(tags: Mapping[str, str]) -> bool:

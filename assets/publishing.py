@@ -11,8 +11,11 @@ import dagster as dg
 from assets.metadata import GROUPS, OWNER, table_metadata
 from assets.resources import WAREHOUSE_POOL, DoisoatResource
 from etl.charts import charts_file, write_charts
+from etl.codes import Owner
 from etl.contract import DIFFERENCE_TABLES, HISTORY_TABLES, target_metadata
-from etl.publish import publish
+from etl.publish import PublishedCounts, publish
+from etl.publish.differences import Difference
+from etl.publish.drift import SLICES
 from etl.publish.ledger import balance
 from etl.warehouse.memory import keep_copy
 from etl.warehouse.statements import TableName
@@ -27,6 +30,18 @@ _FEEDS = {
     "sync_runs": ["core", "reconciled"],
     "quality_results": ["ops", "ledger"],
 }
+
+
+_AS_WRITTEN = "rows_are_as_written"
+_BY_ANOTHER_HAND = (
+    "Somebody, or a program, other than doisoat has changed published rows in the target. They are "
+    "written anew, so the target is right again; find out who may write there, and take that right."
+)
+_NOT_KEPT = (
+    "The target gives rows back otherwise than they were written: a trigger, or a column of "
+    "another type, length or character set changes them. Put the table right, or rename it and "
+    "run again, and it is made anew."
+)
 
 
 def _ledger_asset() -> dg.AssetsDefinition:
@@ -131,6 +146,15 @@ def _publish_asset(kind: str) -> dg.AssetsDefinition:
         specs=_target_specs(kind),
         description="Writes what differs to the target database, in one transaction.",
         pool=WAREHOUSE_POOL,
+        check_specs=[
+            dg.AssetCheckSpec(
+                _AS_WRITTEN,
+                asset=["target", name],
+                description=f"Of the published rows one in {len(SLICES)}, and all of them once in "
+                "[target] compare_whole_days, are read and compared with what they should hold.",
+            )
+            for name in DIFFERENCE_TABLES
+        ],
     )
     def publish_to_target(
         context: dg.AssetExecutionContext, doisoat: DoisoatResource
@@ -145,6 +169,8 @@ def _publish_asset(kind: str) -> dg.AssetsDefinition:
                     "inserted": difference.inserted,
                     "updated": difference.updated,
                     "deleted": difference.deleted,
+                    "compared": difference.compared,
+                    "repaired": difference.repaired,
                 }
                 if difference
                 else {}
@@ -156,9 +182,38 @@ def _publish_asset(kind: str) -> dg.AssetsDefinition:
                     "dagster/column_schema": _target_schema(name),
                     **changes,
                 },
+                check_results=[_as_written(name, difference, counts)] if difference else [],
             )
 
     return publish_to_target
+
+
+def _as_written(name: str, difference: Difference, counts: PublishedCounts) -> dg.AssetCheckResult:
+    """Says whether the rows that were read whole held what had been written to them."""
+    read = f"{difference.compared:,} {'' if counts.whole else f'(one slice of {len(SLICES)}) '}"
+    observed = f"{read}of the published rows were compared; all hold what was written"
+    if difference.repaired:
+        observed = (
+            f"{read}of the published rows were compared; another hand had changed "
+            f"{difference.repaired:,}, which were put right"
+        )
+    if difference.unkept:
+        observed += f"; the target still gives {difference.unkept:,} of them back otherwise"
+    return dg.AssetCheckResult(
+        passed=not difference.repaired,
+        check_name=_AS_WRITTEN,
+        asset_key=["target", name],
+        severity=dg.AssetCheckSeverity.WARN,
+        description=observed,
+        metadata={
+            "meaning": _NOT_KEPT if difference.unkept else _BY_ANOTHER_HAND,
+            "observed": observed,
+            "expected": "every row holds what doisoat wrote",
+            "owner": Owner.ENGINEERING.words,
+            "rows_checked": difference.compared,
+            "rows_failed": difference.repaired,
+        },
+    )
 
 
 def _charts_asset() -> dg.AssetsDefinition:

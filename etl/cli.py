@@ -6,7 +6,6 @@ in ``etl`` may call ``assets``. Does not belong here: any work itself.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -26,6 +25,8 @@ from etl.errors import ConfigError, DoisoatError
 from etl.privacy import mute_uncaught_errors, stack_trace
 from etl.process.stopping import STOPPED, on_stop
 from etl.settings import CONFIG_VARIABLE, DEFAULT_CONFIG, Database, Settings, load_settings
+from etl.showing import as_json as to_json
+from etl.showing import in_markup
 
 app = typer.Typer(
     name="doisoat",
@@ -92,7 +93,7 @@ def _start_demo_server(settings: Settings) -> None:
 
 
 def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
+    sys.stdout.write(to_json(value, indent=2) + "\n")
 
 
 @contextmanager
@@ -184,9 +185,9 @@ def sync(
     code = _sync(settings, mode, as_json)
     if code == 0 and not as_json:
         display.console.print(
-            f"Published to [bold]{settings.target.shown}[/]. "
+            f"Published to [bold]{in_markup(settings.target.shown)}[/]. "
             "Next: [bold]doisoat ui[/] shows lineage, checks and this run.\n"
-            f"Charts of this run, for a browser: {charts_file(settings)}"
+            f"Charts of this run, for a browser: {in_markup(charts_file(settings))}"
         )
     raise typer.Exit(code)
 
@@ -219,7 +220,7 @@ def demo(
             "  [bold]doisoat ui[/]     lineage, checks and this run in the Dagster UI\n"
             "  [bold]doisoat sync[/]   run again: nothing changes, because nothing changed\n"
             "  docs/configuration.md tells how to point doisoat at real databases.\n"
-            f"Charts of this run, for a browser: {charts_file(settings)}"
+            f"Charts of this run, for a browser: {in_markup(charts_file(settings))}"
         )
     raise typer.Exit(code)
 
@@ -336,7 +337,9 @@ def check(context: typer.Context, as_json: JsonOption = False) -> None:
     else:
         for finding in findings:
             if finding.error is None:
-                display.console.print(f"[green]✓[/] {finding.name}: {finding.detail}")
+                display.console.print(
+                    f"[green]✓[/] {in_markup(finding.name)}: {in_markup(finding.detail)}"
+                )
             else:
                 display.show_problem(f"{finding.name}: {finding.error}")
     raise typer.Exit(max((finding.exit_code for finding in findings), default=0))
@@ -355,17 +358,15 @@ def train(
     settings = _settings(context)
     with warehouse_between_runs(settings) as warehouse:
         trained = training.train(warehouse, seed)
+        folder = (settings.home / "models" / trained.model.version).resolve()
+        training.write_pages(trained, folder)
         training.keep(warehouse, trained.model)
-    folder = (settings.home / "models" / trained.model.version).resolve()
-    folder.mkdir(parents=True)
-    for name, page in trained.charts.items():
-        (folder / f"{name}.html").write_text(page, encoding="utf-8")
     if as_json:
         _print_json({"version": trained.model.version, **trained.model.about,
                      "same_person": trained.model.same_person, "charts": str(folder)})  # fmt: skip
         return
     display.show_model(trained.model.version, trained.model.about, trained.model.same_person)
-    display.console.print(f"The next run uses it. Its charts are in {folder}.")
+    display.console.print(f"The next run uses it. Its charts are in {in_markup(folder)}.")
 
 
 @app.command()
@@ -389,7 +390,9 @@ def charts(
     if as_json:
         _print_json({"page": str(file)})
     else:
-        display.console.print(f"Written to {file}: open it in a browser; it needs no network.")
+        display.console.print(
+            f"Written to {in_markup(file)}: open it in a browser; it needs no network."
+        )
 
 
 @app.command()
@@ -456,7 +459,7 @@ def triage(
     if out is not None:
         work.write_out(found, out, settings.schedule)
         logged = " That it names them is noted in ops.access_log." if ids else ""
-        display.console.print(f"{len(found):,} lines written to {out}.{logged}")
+        display.console.print(f"{len(found):,} lines written to {in_markup(out)}.{logged}")
     elif as_json:
         _print_json(found)
     elif standing is None:
@@ -480,8 +483,8 @@ def acknowledge(
     settings = _settings(context)
     until = settings.schedule.local(work.acknowledge(settings, rule, reason, days))
     display.console.print(
-        f"{rule} is acknowledged until {until:%Y-%m-%d}: no alert tells of it until then. It "
-        "fails as before, and what it stops stays stopped."
+        f"{in_markup(rule)} is acknowledged until {until:%Y-%m-%d}: no alert tells of it until "
+        "then. It fails as before, and what it stops stays stopped."
     )
 
 
@@ -550,7 +553,7 @@ def explain(
     if as_json:
         _print_json({**story.as_dict(), "told": telling.as_dict()})
     elif html:
-        display.console.print(f"Written to {html}; only you may read the file.")
+        display.console.print(f"Written to {in_markup(html)}; only you may read the file.")
     else:
         from etl.story_text import show_story
 
@@ -596,7 +599,7 @@ def normalise(
         answers = understanding.understand_names(sys.stdin.buffer, lang.value)
         if as_json:
             for answer in answers:
-                sys.stdout.write(json.dumps(answer.as_dict(), ensure_ascii=False) + "\n")
+                sys.stdout.write(to_json(answer.as_dict()) + "\n")
         else:
             display.show_names(answers)
         return

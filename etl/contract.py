@@ -16,7 +16,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
-    Float,
+    Double,
     Index,
     Integer,
     MetaData,
@@ -147,7 +147,7 @@ def target_metadata(schema: str | None) -> MetaData:
         Column("personal_id", String(12), comment="the linked citizen, or null"),
         Column("status", _CODE, nullable=False, comment="VERIFIED, MISMATCH, REVIEW, ..."),
         Column("match_step", _CODE, comment="the step of the waterfall that linked it"),
-        Column("match_probability", Float, comment="of a probabilistic link, else null"),
+        Column("match_probability", Double, comment="of a probabilistic link, else null"),
         Column("name_agreement", _CODE, comment="how the names agree, of linked records"),
         Column("birth_agreement", _CODE, comment="how the birth dates agree"),
         Column("gender_agreement", _CODE, comment="how the sexes agree"),
@@ -194,7 +194,7 @@ def target_metadata(schema: str | None) -> MetaData:
             Column("name_agreement", _CODE),
             Column("birth_agreement", _CODE),
             Column("gender_agreement", _CODE),
-            Column("match_probability", Float),
+            Column("match_probability", Double),
         ],
         comment="The citizens a steward chooses from, for records in REVIEW",
     )
@@ -280,7 +280,7 @@ def target_metadata(schema: str | None) -> MetaData:
         Column("deceased_active", BigInteger, nullable=False),
         Column("other_person", BigInteger, nullable=False),
         Column("shared_numbers", BigInteger, nullable=False),
-        Column("suspect_share", Float, nullable=False, comment="0 to 1"),
+        Column("suspect_share", Double, nullable=False, comment="0 to 1"),
         comment="Per run: inspection leads, employers with more doubtful participants than usual",
     )
     Table(

@@ -12,14 +12,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich import box
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from etl import advice, codes
 from etl.codes import Owner
 from etl.errors import DoisoatError
+from etl.showing import SafeConsole, in_markup, visible
 
 if TYPE_CHECKING:
     from etl.alerts.memory import Memory
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
     from etl.settings import Schedule, Settings
     from etl.understanding import Understood
 
-console = Console()
-errors = Console(stderr=True)
+console = SafeConsole()
+errors = SafeConsole(stderr=True)
 
 _WIDE = 150
 """Columns from which a line holds both languages."""
@@ -55,7 +54,12 @@ _STYLE = {
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    table = Table(
+        title=Text(visible(title, None)),
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        title_style="bold",
+    )
     for column in columns:
         name = column.removeprefix(">")
         table.add_column(
@@ -100,6 +104,12 @@ def show_figures(figures: Figures) -> None:
         table.add_row(step, *numbers, _meaning(words[step].vi, words[step].en))
     console.print(table)
     console.print(_mismatch_table(figures, total))
+    for name, rows in figures.repaired.items():
+        them = "1 row" if rows == 1 else f"{rows:,} rows"
+        console.print(
+            f"[yellow]Another hand had changed {them} of the target's '{name}'[/]: put right. "
+            "Find out who may write there besides doisoat."
+        )
 
 
 def _mismatch_table(figures: Figures, total: int) -> Table:
@@ -135,9 +145,9 @@ def show_checks(failed: Sequence[dict[str, object]]) -> None:
     for check in sorted(failed, key=lambda c: (c["severity"] != "error", str(c["table"]))):
         colour = "red" if check["severity"] == "error" else "yellow"
         table.add_row(
-            f"[{colour}]{check['table']}.{check['check']}[/]",
+            Text(f"{check['table']}.{check['check']}", colour),
             *([str(check["severity"])] if roomy else []),
-            str(check["observed"]),
+            Text(visible(str(check["observed"]), None)),
         )
     console.print(table)
     console.print("Next: [bold]doisoat triage[/] lists what fails, by severity and age.")
@@ -151,10 +161,13 @@ def show_error(error: DoisoatError) -> None:
 def show_problem(text: str) -> None:
     """Prints a trouble that is already in words."""
     # A section of the configuration, [alerts], is no markup.
-    first, _, rest = escape(text).partition("\n")
+    first, _, rest = "\n".join(map(in_markup, text.split("\n"))).partition("\n")
     errors.print(f"[bold red]✗[/] {first}", highlight=False, soft_wrap=True)
     if rest:
         errors.print(f"  {rest.replace(chr(10), chr(10) + '  ')}", highlight=False, soft_wrap=True)
+
+
+_PUBLISHED = {True: "yes", False: "[red]no[/]", None: "[yellow]not known[/]"}
 
 
 def show_runs(runs: Sequence[dict[str, Any]], schedule: Schedule) -> None:
@@ -166,12 +179,17 @@ def show_runs(runs: Sequence[dict[str, Any]], schedule: Schedule) -> None:
     table.columns[0].no_wrap = True
     for run in runs:
         table.add_row(
-            str(run["run_id"]),
+            Text(visible(str(run["run_id"]))),
             schedule.shown(run["started_at"]),
-            "yes" if run["published_at"] else "[red]no[/]",
+            _PUBLISHED[run["published"]],
             *(str(run[name]) for name in ("checks", "errors", "warnings")),
         )
     console.print(table)
+    if any(run["published"] is None for run in runs):
+        console.print(
+            "Not known: the run ended at its publish, and the target, which knows, cannot be "
+            "reached now. Next: [bold]doisoat check[/], then doisoat runs again."
+        )
 
 
 def show_ui(settings: Settings, address: str) -> None:
@@ -186,7 +204,9 @@ def show_ui(settings: Settings, address: str) -> None:
         "The address lets in whoever has it, until this ends (Ctrl+C). Begin with Runs; Lineage "
         "shows what is made of what."
     )
-    console.print(f"The pages behind its checks: {settings.quality.pages_url}", style="dim")
+    console.print(
+        f"The pages behind its checks: {in_markup(settings.quality.pages_url)}", style="dim"
+    )
     if not settings.schedule.enabled:
         console.print("No nightly run: [schedule] enabled is false.", style="dim", markup=False)
     if not settings.alerts.urls:
@@ -209,13 +229,13 @@ def show_failing_rules(rules: Sequence[Mapping[str, Any]], schedule: Schedule) -
     for rule in rules:
         style = "dim" if rule["passed"] else "red" if rule["severity"] == "error" else "yellow"
         cells = (
-            str(rule["rule"]),
-            f"[{style}]{rule['severity']}[/]",
+            Text(visible(str(rule["rule"]), None)),
+            Text(str(rule["severity"]), style),
             f"{rule['failed_rows']:,}",
             f"{rule['new_since_last_run']:,}",
             f"{schedule.local(rule['first_seen']):%Y-%m-%d}" if rule["first_seen"] else "-",
             str(rule["owner"]),
-            f"[{style}]{_state(rule, schedule)}[/]",
+            Text(_state(rule, schedule), style),
         )
         table.add_row(*(cells[i] for i in shown))
     console.print(table)
@@ -241,8 +261,8 @@ _PROVINCES = 5
 def show_rule(rule: Mapping[str, Any], schedule: Schedule) -> None:
     """Prints how one rule stands: what was seen, what is expected, since when, what to do."""
     table = Table(
-        title=str(rule["rule"]), title_justify="left", title_style="bold", box=None,
-        show_header=False,
+        title=Text(visible(str(rule["rule"]), None)), title_justify="left", title_style="bold",
+        box=None, show_header=False,
     )  # fmt: skip
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -262,12 +282,13 @@ def show_rule(rule: Mapping[str, Any], schedule: Schedule) -> None:
     }
     for name, text in lines.items():
         if text:
-            table.add_row(name, Text(str(text)))
+            table.add_row(name, Text(visible(str(text), None)))
     console.print(table)
     if not rule["about_rows"] and not rule["passed"]:
         console.print(
             "The rule is about the table as a whole. Next: do what its meaning says; "
-            f"[bold]doisoat acknowledge {rule['rule']} --reason TEXT[/] notes that it is known."
+            f"[bold]doisoat acknowledge {in_markup(rule['rule'])} --reason TEXT[/] notes that "
+            "it is known."
         )
 
 
@@ -281,21 +302,21 @@ def _known(rule: Mapping[str, object]) -> str:
     """Says who acknowledged a failure, and why; empty where nobody did."""
     if not rule["acknowledged_until"]:
         return ""
-    return f"by {rule['acknowledged_by']}: {visible(str(rule['acknowledged_because']))}"
+    return f"by {rule['acknowledged_by']}: {rule['acknowledged_because']}"
 
 
 def show_failing_records(
     rule: Mapping[str, Any], records: Sequence[Mapping[str, object]], schedule: Schedule
 ) -> None:
     """Prints the rows that fail a rule, by key."""
-    name = rule["rule"]
+    name = in_markup(rule["rule"])
     if not records:
         console.print(f"[green]No row fails {name}[/] (or none of that province or employer).")
         return
     _show_where(records)
     told = {column for record in records for column, value in record.items() if value is not None}
     columns = [c for c in records[0] if c in told and c not in ("first_run", "last_run")]
-    table = _table(f"{len(records):,} rows fail {name}", *columns)
+    table = _table(f"{len(records):,} rows fail {rule['rule']}", *columns)
     for record in records[:_RECORDS_SHOWN]:
         table.add_row(*(_cell(record[column], schedule) for column in columns))
     console.print(table)
@@ -313,19 +334,19 @@ def _show_where(records: Sequence[Mapping[str, object]]) -> None:
     """Prints how many of the rows are new, and the provinces that have most of them."""
     provinces = Counter(record.get("province_code") or "none" for record in records)
     ordered = sorted(provinces.items(), key=lambda found: (-found[1], str(found[0])))
-    most = [f"{count:,} in province {code}" for code, count in ordered[:_PROVINCES]]
+    most = [f"{count:,} in province {visible(str(code))}" for code, count in ordered[:_PROVINCES]]
     others = sum(count for _, count in ordered[_PROVINCES:])
     where = [*most, f"{others:,} elsewhere"] if others else most
     new = sum(record["first_run"] == record["last_run"] for record in records)
     console.print(f"Of {len(records):,} rows {new:,} are new since the run before.")
     if any("province_code" in record for record in records):
-        console.print(f"Where: {'; '.join(where)}.", highlight=False)
+        console.print(Text(f"Where: {'; '.join(where)}."))
 
 
-def _cell(value: object, schedule: Schedule) -> str:
+def _cell(value: object, schedule: Schedule) -> Text:
     if value is None:
-        return "-"
-    return schedule.shown(value) if isinstance(value, datetime) else str(value)
+        return Text("-")
+    return Text(schedule.shown(value) if isinstance(value, datetime) else visible(str(value)))
 
 
 def show_alerts(receivers: Sequence[str], memory: Memory) -> None:
@@ -333,18 +354,26 @@ def show_alerts(receivers: Sequence[str], memory: Memory) -> None:
     if not receivers:
         console.print("Nobody is told: [bold]\\[alerts] urls[/] is empty in the configuration.")
         return
+    if memory.damaged:
+        console.print(
+            "[yellow]The memory of what they were told is damaged[/]: with the next run it is set "
+            "aside and begins anew, and what fails is told anew."
+        )
     kinds = ", ".join(f"{n} {url.split(':')[0]}" for n, url in enumerate(receivers, start=1))
-    console.print(f"Told when a run fails or checks fail anew: {kinds}.")
+    console.print(Text(f"Told when a run fails or checks fail anew: {visible(kinds, None)}."))
     table = _table("They know that these fail", "what", "since", "severity")
     for job, run in memory.runs.items():
-        table.add_row(f"{job} ({run.cause})", f"{run.since:%Y-%m-%d}", "error")
+        table.add_row(Text(visible(f"{job} ({run.cause})")), f"{run.since:%Y-%m-%d}", "error")
     for rule, check in memory.checks.items():
-        table.add_row(rule, f"{check.since:%Y-%m-%d}", "error" if check.error else "warning")
+        table.add_row(
+            Text(visible(rule)), f"{check.since:%Y-%m-%d}", "error" if check.error else "warning"
+        )
     if table.rows:
         console.print(table)
     for letter in memory.letters:
         numbers = ", ".join(map(str, letter.to))
-        console.print(f"Waits for number {numbers}: {letter.title} ({letter.written:%Y-%m-%d})")
+        waits = f"Waits for number {numbers}: {visible(letter.title)} ({letter.written:%Y-%m-%d})"
+        console.print(Text(waits))
     console.print("Next: [bold]doisoat alerts --test[/] sends each of them a test message.")
 
 
@@ -352,7 +381,9 @@ def show_sent(sent: Mapping[int, Sent]) -> None:
     """Prints how each receiver took a message."""
     for number, answer in sent.items():
         if answer.reached:
-            console.print(f"[green]✓[/] number {number} ({answer.service}) took the test message")
+            console.print(
+                f"[green]✓[/] number {number} ({in_markup(answer.service)}) took the test message"
+            )
         else:
             show_problem(
                 f"Number {number} ({answer.service}) did not take it: {answer.reason}\n"
@@ -364,7 +395,8 @@ def show_row(rule: str, record_key: str, row: Mapping[str, object]) -> None:
     """Prints one failing row with its values."""
     table = _table(f"{rule}: {record_key}", "column", "value")
     for name, value in row.items():
-        table.add_row(name, Text("-", "dim") if value is None else Text(visible(str(value))))
+        shown = Text("-", "dim") if value is None else Text(visible(str(value)))
+        table.add_row(Text(visible(name)), shown)
     console.print(table)
     console.print("That you looked is written to ops.access_log, with this key.", style="dim")
 
@@ -374,8 +406,8 @@ def show_model(
 ) -> None:
     """Prints a linkage model: how often the same person's data agree at each level."""
     console.print(
-        f"Model {version}: {about['records']:,} records beside {about['citizens']:,} citizens, "
-        f"seed {about['seed']}, {about['seconds']} s."
+        f"Model {in_markup(version)}: {about['records']:,} records beside {about['citizens']:,} "
+        f"citizens, seed {about['seed']}, {about['seconds']} s."
     )
     table = _table("How often one person's two entries agree", "compared", "level", ">share")
     for comparison, levels in same_person.items():
@@ -385,15 +417,6 @@ def show_model(
 
 
 _REASON_STYLE = {"note": "cyan", "repair": "yellow", "warning": "yellow", "reject": "red"}
-_LONGEST_SHOWN = 200
-
-
-def visible(recorded: str) -> str:
-    """A value as recorded, with what a terminal would hide or obey written out."""
-    shown = "".join(
-        c if c == " " or c.isprintable() else f"⟨U+{ord(c):04X}⟩" for c in recorded[:_LONGEST_SHOWN]
-    )
-    return shown + "…" if len(recorded) > _LONGEST_SHOWN else shown
 
 
 def show_understanding(answers: Sequence[Understood]) -> None:
@@ -401,11 +424,13 @@ def show_understanding(answers: Sequence[Understood]) -> None:
     for answer in answers:
         console.print(Text.assemble((answer.label, "bold"), ": ", visible(answer.recorded)))
         mark = ("→ ", "green") if answer.value else ("✗ ", "red")
-        console.print(Text.assemble("  ", mark, (answer.value or "—", "bold green")))
+        console.print(Text.assemble("  ", mark, (visible(answer.value or "—"), "bold green")))
         for label, text in answer.parts:
-            console.print(Text.assemble("    ", (f"{label}: ", "dim"), text))
+            console.print(Text.assemble("    ", (f"{label}: ", "dim"), visible(text, None)))
         for reason in answer.reasons:
-            line = Text.assemble("    ", ("• ", _REASON_STYLE[reason.kind]), reason.text)
+            line = Text.assemble(
+                "    ", ("• ", _REASON_STYLE[reason.kind]), visible(reason.text, None)
+            )
             console.print(line.append(f" {reason.code}", "dim"), soft_wrap=True)
         console.print()
 
@@ -414,6 +439,6 @@ def show_names(answers: Iterable[Understood]) -> None:
     """Prints one line a name as they come: canonical form or a dash, what was recorded, codes."""
     for answer in answers:
         codes_of_it = " ".join(reason.code for reason in answer.reasons)
-        line = Text(answer.value or "—", "bold green" if answer.value else "red")
+        line = Text(visible(answer.value or "—"), "bold green" if answer.value else "red")
         line.append(f"  {visible(answer.recorded)}", "default")
         console.print(line.append(f"  {codes_of_it}", "dim"), soft_wrap=True)

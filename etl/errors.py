@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from etl.showing import visible
+
 
 class DoisoatError(Exception):
     """A trouble with a known remedy.
@@ -31,13 +33,16 @@ class DoisoatError(Exception):
         super().__init__(what)
 
     def __str__(self) -> str:
-        """Returns the three parts on one line each, leaving out what is empty."""
+        """Returns the three parts on one line each, leaving out what is empty.
+
+        They may hold a name of a file or a rule that somebody chose, which obeys nobody here.
+        """
         parts = [self.what]
         if self.where:
             parts.append(f"Where: {self.where}")
         if self.remedy:
             parts.append(f"What to do: {self.remedy}")
-        return "\n".join(parts)
+        return "\n".join(visible(part, None) for part in parts)
 
 
 class ConfigError(DoisoatError):

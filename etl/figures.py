@@ -6,11 +6,14 @@ laying them out (``etl/display.py``).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from etl.codes import Status
-from etl.settings import Settings
+from etl.errors import DoisoatError
+from etl.publish.asking import runs_in_doubt, settle_published
+from etl.settings import Settings, Target
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.run import warehouse_between_runs
 from etl.warehouse.statements import TableName
@@ -26,6 +29,8 @@ class Figures:
         waterfall: Per step: came_in, linked, to_review, went_on.
         mismatches: Per code: records, commonest first.
         ledger: The equations and whether they hold.
+        repaired: Rows of the target that another hand had changed and that were put right, by
+            table; only tables that had any.
     """
 
     run_id: str
@@ -33,6 +38,7 @@ class Figures:
     waterfall: list[dict[str, Any]]
     mismatches: list[dict[str, Any]]
     ledger: list[dict[str, Any]]
+    repaired: dict[str, int]
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the figures as plain values, for JSON."""
@@ -72,17 +78,30 @@ def figures_of(warehouse: Warehouse) -> Figures:
             "select equation, left_side, right_side, holds from ops.ledger "
             "where run_id = (select run_id from ops.parameters)"
         ),
+        repaired={
+            str(row["table_name"]): int(str(row["repaired_rows"]))
+            for row in warehouse.rows(
+                "select table_name, repaired_rows from ops.target_comparisons "
+                "where run_id = (select run_id from ops.parameters) and repaired_rows > 0 "
+                "order by table_name"
+            )
+        },
     )
 
 
 def read_runs(settings: Settings, last: int = 20) -> list[dict[str, Any]]:
-    """Reads the last runs, newest first, each with its checks and links."""
+    """Reads the last runs, newest first, each with its checks.
+
+    Of a run that died at its publish the target is asked; ``published`` is None where it cannot
+    be reached.
+    """
     if not settings.warehouse_path.exists():
         return []
     with warehouse_between_runs(settings) as warehouse:
         if not warehouse.exists(TableName("ops", "runs")):
             return []
-        return warehouse.rows(
+        unknown = _settled(warehouse, settings.target)
+        rows = warehouse.rows(
             """
             select
                 runs.run_id,
@@ -101,3 +120,16 @@ def read_runs(settings: Settings, last: int = 20) -> list[dict[str, Any]]:
             """,
             {"last": last},
         )
+    return [
+        row | {"published": None if row["run_id"] in unknown else row["published_at"] is not None}
+        for row in rows
+    ]
+
+
+def _settled(warehouse: Warehouse, target: Target) -> Collection[str]:
+    """Asks the target of runs that are in doubt, and returns those that still are."""
+    try:
+        settle_published(warehouse, target)
+    except DoisoatError:
+        return runs_in_doubt(warehouse)
+    return ()

@@ -86,26 +86,64 @@ def load_record_key(home: Path) -> RecordKey:
     if given is not None:
         return RecordKey(_parse(given, KEY_VARIABLE))
     file = home / "record_key"
-    if not file.exists():
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        if not file.exists():
+            _make_key(file)
+        if stat.S_IMODE(file.stat().st_mode) & 0o077:
+            raise ConfigError(
+                "The secret of the record keys can be read by others.",
+                where=str(file),
+                remedy=f"Run: chmod 600 {file}",
+            )
+        text = file.read_bytes().decode("ascii", "replace").strip()
+    except OSError as error:
+        raise ConfigError(
+            f"The secret of the record keys cannot be read or made ({type(error).__name__}).",
+            where=str(file),
+            remedy="It must be a file that this user may read, in a folder that it may write to.",
+        ) from None
+    if not _KEY_FORM.fullmatch(text):
+        # Never made anew by itself: nobody would notice what is lost.
+        raise ConfigError(
+            "The secret of the record keys is damaged: the file holds no 64 hexadecimal digits.",
+            where=str(file),
+            remedy="Put it back from a backup. Without one, delete the file and run again: every "
+            "record then gets another key, so that failing rows lose their age, and keys in older "
+            "messages, lists and ops.access_log lead to no record any more.",
+        )
+    return RecordKey(bytes.fromhex(text))
+
+
+_KEY_FORM = re.compile(r"[0-9a-fA-F]{64}")
+
+
+def _make_key(file: Path) -> None:
+    """Makes the secret; of two processes that do, the first one's counts for both."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
         with os.fdopen(descriptor, "w") as out:
             out.write(secrets.token_hex(32))
-    if stat.S_IMODE(file.stat().st_mode) & 0o077:
-        raise ConfigError(
-            "The secret of the record keys can be read by others.",
-            where=str(file),
-            remedy=f"Run: chmod 600 {file}",
-        )
-    return RecordKey(_parse(file.read_text().strip(), str(file)))
+            out.flush()
+            os.fsync(descriptor)
+        try:
+            os.link(draft, file)  # unlike a rename it replaces nothing
+        except FileExistsError:
+            pass
+        except OSError:  # a disk without links
+            draft.rename(file)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _parse(text: str, where: str) -> bytes:
-    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
+    if not _KEY_FORM.fullmatch(text):
         raise ConfigError(
             "The secret of the record keys is not 64 hexadecimal digits.",
             where=where,
-            remedy="Make one with: openssl rand -hex 32",
+            remedy="Give the one that was used before; keys of records hang on it. The very first "
+            "one is made with: openssl rand -hex 32",
         )
     return bytes.fromhex(text)
 

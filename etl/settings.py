@@ -96,9 +96,12 @@ class Target(Database):
 
     Attributes:
         schema_name: The schema, where the database has schemas.
+        compare_whole_days: After so many days all published rows are read and compared with what
+            they should hold; the runs between compare a slice of them. 0: every run compares all.
     """
 
     schema_name: str = Field(default="doisoat", alias="schema", pattern=r"^[a-z_][a-z0-9_]*$")
+    compare_whole_days: Annotated[int, Field(ge=0, le=366)] = 7
 
 
 class Reconcile(_Strict):

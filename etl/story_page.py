@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterable
-from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from etl.charts.page import POLICY, draw
-from etl.errors import ConfigError
 from etl.explain import COMPARISONS, Person, Story
+from etl.files import write_whole
+from etl.showing import in_html
 from etl.story import Candidate, Telling
 from etl.story_text import MARKS, TITLES
 from etl.story_words import COMPARED, LEVELS, Words, times
 
 _COLOURS = {"prior": "#8a94a6", "for": "#2e8b57", "against": "#c0392b", "total": "#1f4e79"}
+_LONGEST = 500
+"""Characters of a value that are shown."""
+
 _LEGEND = Words(
     "Mỗi thanh là một điều được so sánh. Xanh lá làm tăng khả năng là cùng một người, đỏ làm giảm; "
     "× 1.000 là tăng 1.000 lần. Các khả năng khác: những công dân gần giống, và khả năng người này "
@@ -39,18 +41,7 @@ def write_page(file: Path, story: Story, telling: Telling) -> None:
     Raises:
         ConfigError: The file cannot be written.
     """
-    page = make_page(story, telling)
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as out:
-            os.fchmod(descriptor, 0o600)
-            out.write(page)
-    except OSError as error:
-        raise ConfigError(
-            f"The page could not be written ({type(error).__name__}).",
-            where=str(file),
-            remedy="Name a file in a folder that is there and that you may write to.",
-        ) from None
+    write_whole(file, make_page(story, telling))
 
 
 def make_page(story: Story, telling: Telling) -> str:
@@ -72,7 +63,7 @@ def make_page(story: Story, telling: Telling) -> str:
         '<!DOCTYPE html>\n<html lang="vi"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width">'
-        f"<title>doisoat {escape(story.record_key)}</title><style>{style}</style></head>"
+        f"<title>doisoat {in_html(story.record_key)}</title><style>{style}</style></head>"
         f"<body><main>{body}</main></body></html>\n"
     )
 
@@ -83,8 +74,13 @@ def make_page(story: Story, telling: Telling) -> str:
 def _both(words: Words) -> str:
     """Vietnamese, and English beside it where it differs."""
     if words.vi == words.en:
-        return escape(words.vi)
-    return f'{escape(words.vi)} <span class="en" lang="en">{escape(words.en)}</span>'
+        return in_html(words.vi)
+    return f'{in_html(words.vi)} <span class="en" lang="en">{in_html(words.en)}</span>'
+
+
+def _value(recorded: str) -> str:
+    """A value as recorded, not without end."""
+    return in_html(recorded, _LONGEST)
 
 
 def _section(title: str, content: str) -> str:
@@ -101,10 +97,11 @@ def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 def _head(story: Story, telling: Telling) -> str:
     because = "".join(f"<p>{_both(line)}</p>" for line in telling.because)
-    about = f"{_both(TITLES['key'])} {story.record_key} · {_both(TITLES['run'])} {story.run_id}"
+    key, run = in_html(story.record_key), in_html(story.run_id)
+    about = f"{_both(TITLES['key'])} {key} · {_both(TITLES['run'])} {run}"
     return (
-        f'<header class="{telling.status}"><h1>{escape(telling.verdict.vi)}</h1>'
-        f'<p class="en" lang="en">{escape(telling.verdict.en)}</p>{because}'
+        f'<header class="{telling.status}"><h1>{in_html(telling.verdict.vi)}</h1>'
+        f'<p class="en" lang="en">{in_html(telling.verdict.en)}</p>{because}'
         f'<p class="about">{about}</p></header>'
     )
 
@@ -113,15 +110,9 @@ def _fields(telling: Telling) -> str:
     rows = []
     for field in telling.fields:
         notes = "".join(f'<div class="note">{_both(note)}</div>' for note in field.notes)
-        recorded = f"<code>{escape(_readable(field.recorded))}</code>"
+        recorded = f"<code>{_value(field.recorded)}</code>"
         rows.append((_both(field.label), recorded, f"<b>{_both(field.understood)}</b>{notes}"))
     return _section("fields", _table(("field", "recorded", "understood"), rows))
-
-
-def _readable(recorded: str) -> str:
-    """A value with what a browser would hide written out, and not without end."""
-    shown = "".join(c if c.isprintable() else f"⟨U+{ord(c):04X}⟩" for c in recorded[:500])
-    return shown + "…" if len(recorded) > len(shown) else shown
 
 
 def _steps(telling: Telling) -> str:
@@ -165,8 +156,8 @@ def _mismatches(telling: Telling) -> str:
         (
             f'{_both(wrong.label)}<div class="{wrong.severity}">{wrong.code}: '
             f"{_both(wrong.matters)}</div>",
-            escape(wrong.recorded),
-            escape(wrong.population),
+            _value(wrong.recorded),
+            _value(wrong.population),
             _both(wrong.owner) if wrong.severity != "info" else "—",
         )
         for wrong in telling.mismatches
@@ -176,7 +167,7 @@ def _mismatches(telling: Telling) -> str:
 
 def _corrections(telling: Telling) -> str:
     rows = [
-        (_both(p.label), escape(p.recorded), f"<b>{escape(p.proposed)}</b>", _both(p.because))
+        (_both(p.label), _value(p.recorded), f"<b>{_value(p.proposed)}</b>", _both(p.because))
         for p in telling.corrections
     ]
     return _section("corrections", _table(("field", "recorded", "proposed", "because"), rows))

@@ -8,8 +8,9 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
-from etl.display import console, simple_table, visible
+from etl.display import console, simple_table
 from etl.explain import Story
+from etl.showing import visible
 from etl.story import Candidate, Field, Step, Telling
 from etl.story_words import Words
 
@@ -69,7 +70,8 @@ class _Saying:
         self.lang = lang
 
     def __call__(self, words: Words) -> str:
-        return words.en if self.lang == "en" else words.vi
+        # Words may quote a value.
+        return visible(words.en if self.lang == "en" else words.vi, None)
 
     def title(self, name: str) -> None:
         console.print()

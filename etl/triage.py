@@ -19,8 +19,9 @@ from typing import Any
 
 from etl.advice import REGISTER_KEYS, id_column, register_key
 from etl.errors import ConfigError, DoisoatError
-from etl.privacy import owner_only
+from etl.files import whole_file
 from etl.settings import Schedule, Settings
+from etl.showing import cell
 from etl.warehouse.access import log_access, log_accesses, who_asks
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.run import last_published, make_memory, warehouse_between_runs
@@ -266,7 +267,8 @@ def write_out(rows: Sequence[dict[str, Any]], file: Path, schedule: Schedule) ->
     Times are written in the time zone of the schedule.
 
     Raises:
-        ConfigError: Another ending, or more rows than a worksheet holds.
+        ConfigError: Another ending, more rows than a worksheet holds, or a file that cannot be
+            written.
     """
     if file.suffix not in (".csv", ".xlsx"):
         raise ConfigError(
@@ -278,15 +280,14 @@ def write_out(rows: Sequence[dict[str, Any]], file: Path, schedule: Schedule) ->
             remedy="Write a .csv file, or choose one --province.",
         )
     shown = [
-        {name: schedule.shown(v) if isinstance(v, datetime) else v for name, v in row.items()}
+        {name: cell(schedule.shown(v) if isinstance(v, datetime) else v) for name, v in row.items()}
         for row in rows
     ]
-    with owner_only():
-        file.unlink(missing_ok=True)  # or it would keep its mode
+    with whole_file(file) as draft:
         if file.suffix == ".xlsx":
-            _write_excel(shown, file)
+            _write_excel(shown, draft)
         else:
-            _write_csv(shown, file)
+            _write_csv(shown, draft)
 
 
 def _write_csv(rows: Sequence[dict[str, Any]], file: Path) -> None:
@@ -300,12 +301,15 @@ def _write_excel(rows: Sequence[dict[str, Any]], file: Path) -> None:
     import xlsxwriter
 
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-    with xlsxwriter.Workbook(str(file), options) as book:
-        sheet = book.add_worksheet("triage")
-        for at, row in enumerate([dict.fromkeys(rows[0])] if rows else []):
-            sheet.write_row(at, 0, list(row))
-        for at, row in enumerate(rows, start=1):
-            sheet.write_row(at, 0, ["" if value is None else str(value) for value in row.values()])
+    try:
+        with xlsxwriter.Workbook(str(file), options) as book:
+            sheet = book.add_worksheet("triage")
+            for at, row in enumerate([dict.fromkeys(rows[0])] if rows else []):
+                sheet.write_row(at, 0, list(row))
+            for at, row in enumerate(rows, start=1):
+                sheet.write_row(at, 0, list(map(str, row.values())))
+    except xlsxwriter.exceptions.FileCreateError as error:
+        raise error.args[0] from None  # the system's own, which says why
 
 
 @contextmanager

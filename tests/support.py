@@ -209,12 +209,15 @@ class Registers:
     @property
     def file(self) -> Path:
         """Writes the configuration and returns its file."""
+        more = dict(self.options)
+        target = more.pop("target", {})
+        assert isinstance(target, dict)
         return configure(
             self.folder / "doisoat.toml",
             insurance={"url": self.insurance_url, "table": "insurance"},
             population={"url": self.population_url, "table": "population"},
-            target={"url": self.target_url},
-            **self.options,
+            target={"url": self.target_url, **target},
+            **more,
         )
 
     @property

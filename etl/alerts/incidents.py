@@ -67,7 +67,8 @@ class Report:
         ended: When.
         cause: What it failed by, the same word for the same cause; empty where it succeeded.
         problem: The same for a person.
-        published: Whether the target was written.
+        published: Whether the target was written; None where the target, which alone knows, could
+            not be asked.
         checks: The checks that were made; those downstream of a failure were not.
     """
 
@@ -76,7 +77,7 @@ class Report:
     ended: datetime
     cause: str = ""
     problem: str = ""
-    published: bool = False
+    published: bool | None = False
     checks: Sequence[CheckReport] = ()
 
 

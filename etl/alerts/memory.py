@@ -10,12 +10,13 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 
 from etl.errors import AlertError
+from etl.files import write_whole
 
 
 class OpenCheck(BaseModel):
@@ -76,12 +77,26 @@ class Memory(BaseModel):
     runs: dict[str, OpenRun] = Field(default_factory=dict)
     letters: list[Letter] = Field(default_factory=list)
     _file: Path = PrivateAttr(default=Path())
+    _damaged: bool = PrivateAttr(default=False)
+    _set_aside: Path | None = PrivateAttr(default=None)
+
+    @property
+    def damaged(self) -> bool:
+        """Whether what was told is lost, because the file cannot be understood."""
+        return self._damaged
+
+    @property
+    def set_aside(self) -> Path | None:
+        """Where the damaged file is now, of which nobody has been told yet."""
+        return self._set_aside
 
     def save(self) -> None:
-        """Writes it down whole: a process that dies leaves the last state or this one."""
-        draft = self._file.with_suffix(".new")
-        draft.write_text(self.model_dump_json(indent=2), encoding="utf-8")
-        draft.replace(self._file)
+        """Writes it down whole: a process that dies leaves the last state or this one.
+
+        Raises:
+            ConfigError: It cannot be written.
+        """
+        write_whole(self._file, self.model_dump_json(indent=2))
 
 
 def memory_file(home: Path) -> Path:
@@ -90,21 +105,23 @@ def memory_file(home: Path) -> Path:
 
 
 def recall(home: Path) -> Memory:
-    """Reads what was told; nothing yet where there is no file.
+    """Reads what was told; nothing yet where there is no file, or one that is damaged.
 
     Raises:
-        AlertError: The file cannot be understood.
+        AlertError: The file cannot be read.
     """
     file = memory_file(home)
+    memory = Memory()
     try:
-        memory = (
-            Memory.model_validate_json(file.read_bytes()) if file.exists() else Memory()
-        )  # fmt: skip
+        if file.exists():
+            memory = Memory.model_validate_json(file.read_bytes())
     except ValidationError:
+        memory._damaged = True
+    except OSError as error:
         raise AlertError(
-            "The memory of what was told cannot be read.",
+            f"The memory of what was told cannot be read ({type(error).__name__}).",
             where=str(file),
-            remedy="Delete the file: what fails now is then told anew.",
+            remedy="It must be a file that this user may read and write.",
         ) from None
     memory._file = file
     return memory
@@ -112,7 +129,11 @@ def recall(home: Path) -> Memory:
 
 @contextmanager
 def remembering(home: Path) -> Iterator[Memory | None]:
-    """Gives the memory to one process at a time; None where another has it."""
+    """Gives the memory to one process at a time; None where another has it.
+
+    A damaged file, as a power cut may leave one, must not silence the alerts: it is set aside and
+    the memory begins anew.
+    """
     home.mkdir(parents=True, exist_ok=True)
     with (home / "alerts.lock").open("a") as handle:
         try:
@@ -120,4 +141,15 @@ def remembering(home: Path) -> Iterator[Memory | None]:
         except BlockingIOError:
             yield None
             return
-        yield recall(home)
+        memory = recall(home)
+        if memory.damaged:
+            memory._set_aside = _moved(memory_file(home))
+        yield memory
+
+
+def _moved(file: Path) -> Path:
+    """Gives a damaged file another name, for whoever wants to see what became of it."""
+    aside = file.with_name(f"{file.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
+    file.replace(aside)
+    aside.chmod(0o600)
+    return aside

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from etl.alerts.incidents import Report, take_in
 from etl.alerts.memory import Memory, remembering
 from etl.alerts.sending import Sent, send
-from etl.alerts.wording import letter, test_letter
+from etl.alerts.wording import damage_letter, letter, test_letter
 from etl.errors import AlertError, ConfigError
 from etl.settings import Settings
 
@@ -59,6 +59,11 @@ def tell(settings: Settings, ended: Ended) -> Told:
     with remembering(settings.home) as memory:
         if memory is None:
             return Told(busy=True)
+        if memory.set_aside:
+            begun_anew = damage_letter(settings, memory.set_aside)
+            begun_anew.to = list(_receivers(settings))
+            memory.letters.append(begun_anew)
+            memory.save()
         reports = list(ended(_since(memory), memory.seen))
         for report in reports:
             _take(settings, memory, report)

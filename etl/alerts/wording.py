@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from etl.alerts.incidents import CheckReport, News, Report
 from etl.alerts.memory import Letter
@@ -46,6 +47,25 @@ def test_letter(settings: Settings) -> Letter:
     )
 
 
+def damage_letter(settings: Settings, set_aside: Path) -> Letter:
+    """Words that the memory of what was told is lost, so that old failures are told as new."""
+    body = "\n\n".join(
+        (
+            "The memory of what was told was damaged, as by a power cut or a full disk. It begins "
+            "anew: what fails now is told anew, messages that waited for a receiver are lost, and "
+            "of the runs that ended meanwhile only the last is told.",
+            f"The damaged file: {set_aside}. It is not needed; look at the disk that it is on.",
+            _origin(settings),
+        )
+    )
+    return Letter(
+        title="doisoat: quên những gì đã báo · what was told is forgotten",
+        body=body,
+        kind="warning",
+        written=datetime.now(UTC),
+    )
+
+
 def _subject(news: News) -> tuple[str, str]:
     """Returns the kind and the subject: the gravest thing first."""
     anew = [*news.new, *(check for check, _ in news.worse)]
@@ -56,7 +76,7 @@ def _subject(news: News) -> tuple[str, str]:
     if news.failed:
         return "failure", _of_failure(news)
     if errors:
-        all_the_same = ", published all the same" * news.report.published
+        all_the_same = ", published all the same" * bool(news.report.published)
         return "failure", f"doisoat: lỗi mới · {_counted(errors, 'error', news)}{all_the_same}"
     if warnings and not news.run_recovered:
         return "warning", f"doisoat: cảnh báo mới · {_counted(warnings, 'warning', news)}"
@@ -75,6 +95,8 @@ def _of_failure(news: News) -> str:
         return f"doisoat: thất bại · {news.report.job} failed"
     if news.report.published:
         return "doisoat: đồng bộ lỗi sau khi công bố · sync failed after it had published"
+    if news.report.published is None:
+        return "doisoat: đồng bộ thất bại · sync failed, perhaps after it had published"
     return "doisoat: đồng bộ thất bại · sync failed, nothing was published"
 
 

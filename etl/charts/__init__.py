@@ -13,6 +13,7 @@ from etl.charts.counts import read_counts
 from etl.charts.drawing import run_charts
 from etl.charts.page import make_page
 from etl.errors import ConfigError
+from etl.files import folder_for, write_whole
 from etl.settings import Settings
 from etl.story_words import Words
 from etl.warehouse.engine import Warehouse
@@ -39,11 +40,8 @@ def write_charts(warehouse: Warehouse, file: Path) -> None:
     title = Words(f"Kết quả đối soát, lần chạy {counts.run_id}", f"Run {counts.run_id} in charts")
     page = make_page(title, run_charts(counts))
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(
-            f"The charts could not be written ({type(error).__name__}).",
-            where=str(file),
-            remedy="Name a file that you may write to, with --output.",
-        ) from None
+        folder_for(file.parent)
+        write_whole(file, page, private=False)
+    except ConfigError as error:
+        error.remedy += " --output names another file."
+        raise

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from importlib.resources import files
 from typing import Any
 
+from etl.showing import in_html
 from etl.story_words import Words
 
 POLICY = (
@@ -53,7 +53,7 @@ def make_page(title: Words, charts: Sequence[Drawn]) -> str:
         '<!DOCTYPE html>\n<html lang="vi"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width">'
-        f"<title>doisoat: {escape(title.en)}</title><style>{style}</style></head>"
+        f"<title>doisoat: {in_html(title.en)}</title><style>{style}</style></head>"
         f"<body><main><h1>{_both(title)}</h1>{sections}{draw(specs)}</main></body></html>\n"
     )
 
@@ -104,4 +104,4 @@ def _section(chart: Drawn) -> str:
 
 
 def _both(words: Words) -> str:
-    return f'{escape(words.vi)} <span class="en" lang="en">{escape(words.en)}</span>'
+    return f'{in_html(words.vi)} <span class="en" lang="en">{in_html(words.en)}</span>'

@@ -1,15 +1,17 @@
 """What differs between the warehouse and the target, found in the warehouse by hash.
 
-Belongs here: new, changed and gone rows of the tables that are published by difference. Does not
-belong here: writing them (``writers.py``).
+Belongs here: new, changed, drifted and gone rows of the tables that are published by difference.
+Does not belong here: writing them (``writers.py``), and how drift is told (``drift.py``).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Table
 
+from etl.publish.drift import Part, drifted, no_summary, summary
 from etl.publish.writers import Writer, key_columns
 from etl.warehouse.engine import Warehouse
 
@@ -22,56 +24,118 @@ RUN_COLUMNS = {
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How many rows a table gains, changes and loses."""
+    """How many rows a table gains, changes and loses.
+
+    Attributes:
+        inserted: Rows that are new.
+        updated: Rows that the reconciliation has changed.
+        deleted: Rows that are gone.
+        compared: Published rows that were read whole.
+        repaired: Those of them that another hand had changed; they are written anew.
+        unkept: Those of the repaired that the target gives back otherwise all the same.
+    """
 
     inserted: int
     updated: int
     deleted: int
+    compared: int = 0
+    repaired: int = 0
+    unkept: int = 0
 
     @property
     def total(self) -> int:
         """Rows touched."""
-        return self.inserted + self.updated + self.deleted
+        return self.inserted + self.updated + self.deleted + self.repaired
 
 
 def publish_difference(
-    warehouse: Warehouse, writer: Writer, table: Table, run_id: str
+    warehouse: Warehouse, writer: Writer, table: Table, run_id: str, part: Part
 ) -> Difference:
-    """Brings one published table to the warehouse's state, touching only what differs."""
+    """Brings one published table to the warehouse's state, touching only what differs.
+
+    Args:
+        warehouse: Of the run.
+        writer: The target's open transaction.
+        table: The table.
+        run_id: The run, for columns that remember it.
+        part: The published rows that are read whole and compared column by column.
+    """
     keys = key_columns(table)
-    _read_published(warehouse, writer, table, keys)
     ours = f"publish.{table.name}"
     same_key = " and ".join(f"ours.{key} = theirs.{key}" for key in keys)
     data = [c.name for c in table.columns if c.name not in RUN_COLUMNS.get(table.name, ())]
     columns = ", ".join(f"ours.{name}" for name in data)
     runs = "".join(f", '{run_id}' as {name}" for name in RUN_COLUMNS.get(table.name, ()))
     change = f", '{run_id}' as last_changed_run" if table.name == "reconciled" else ""
-    parts = {
-        "deleted": f"select {', '.join(f'theirs.{k}' for k in keys)} from published as theirs "  # noqa: S608
-        f"anti join {ours} as ours on {same_key}",
-        "updated": f"select {columns}{change} from {ours} as ours inner join published as theirs "  # noqa: S608
-        f"on {same_key} where ours.row_hash is distinct from theirs.row_hash",
-        "inserted": f"select {columns}{runs} from {ours} as ours "  # noqa: S608
-        f"anti join published as theirs on {same_key}",
-    }
-    actions = {"deleted": writer.delete, "updated": writer.update, "inserted": writer.insert}
-    counts = {}
-    for part, query in parts.items():
-        counts[part] = warehouse.number(f"select count(*) from ({query})")  # noqa: S608
-        if counts[part]:
-            actions[part](table, warehouse.batches(query))
+    content = [name for name in data if name not in (*keys, "row_hash")]
+    has_changed = "ours.row_hash is distinct from theirs.row_hash"
+    has_drifted = drifted(table, content)
+    both = f"{ours} as ours inner join published as theirs on {same_key}"
+
+    def count(what: str) -> int:
+        return warehouse.number(f"select count(*) from {what}")  # noqa: S608 - our own words
+
+    _read_published(warehouse, writer, table, keys, content, part)
+    gone = f"published as theirs anti join {ours} as ours on {same_key}"
+    new = f"{ours} as ours anti join published as theirs on {same_key}"
+    found = Difference(
+        inserted=count(new),
+        updated=count(f"{both} where {has_changed}"),
+        deleted=count(gone),
+        compared=count("published where content is not null"),
+        repaired=count(f"{both} where {has_drifted}"),
+    )
+    if found.deleted:
+        names = ", ".join(f"theirs.{key}" for key in keys)
+        writer.delete(table, warehouse.batches(f"select {names} from {gone}"))  # noqa: S608
+    if found.updated or found.repaired:
+        writer.update(
+            table,
+            warehouse.batches(
+                f"select {columns}{change} from {both} where {has_changed} or {has_drifted}"  # noqa: S608
+            ),
+        )
+    if found.inserted:
+        writer.insert(table, warehouse.batches(f"select {columns}{runs} from {new}"))  # noqa: S608
+    unkept = 0
+    if found.repaired:
+        _read_published(warehouse, writer, table, keys, content, part)
+        unkept = count(f"{both} where {has_drifted}")
     warehouse.connection.execute("drop table published")
-    return Difference(**counts)
+    return Difference(
+        found.inserted, found.updated, found.deleted, found.compared, found.repaired, unkept
+    )
 
 
-def _read_published(warehouse: Warehouse, writer: Writer, table: Table, keys: list[str]) -> None:
-    """Copies the keys and hashes of what is published into a temporary table."""
-    reader = writer.read(table, [*keys, "row_hash"])
+def _read_published(
+    warehouse: Warehouse,
+    writer: Writer,
+    table: Table,
+    keys: list[str],
+    content: list[str],
+    part: Part,
+) -> None:
+    """Copies what is published into a temporary table: keys and hashes, and what a part holds."""
+    light = [*keys, "row_hash"]
+    _copy(
+        warehouse,
+        writer.read(table, [*light, *content], part.inside(table)),
+        f"create or replace temp table published as select {', '.join(light)}, "  # noqa: S608
+        f"{summary(table, content)} from incoming",
+    )
+    if part.digit is not None:
+        _copy(
+            warehouse,
+            writer.read(table, light, part.outside(table)),
+            f"insert into published select {', '.join(light)}, "  # noqa: S608
+            f"{no_summary(table, content)} from incoming",
+        )
+
+
+def _copy(warehouse: Warehouse, reader: Any, statement: str) -> None:
     warehouse.connection.register("incoming", reader)
     try:
-        warehouse.connection.execute(
-            "create or replace temp table published as select * from incoming"
-        )
+        warehouse.connection.execute(statement)
     finally:
         warehouse.connection.unregister("incoming")
         reader.close()

@@ -13,7 +13,9 @@ from sqlalchemy import Table
 
 from etl.contract import DIFFERENCE_TABLES
 from etl.errors import LedgerError
+from etl.publish.asking import settle_published
 from etl.publish.differences import Difference, publish_difference
+from etl.publish.drift import part_to_compare, remember_comparison
 from etl.publish.history import remember_run
 from etl.publish.writers import Writer, ensure_tables, metadata_for, transaction
 from etl.settings import Target
@@ -58,10 +60,12 @@ class PublishedCounts:
     Attributes:
         rows: Rows of each table now in the target, of this run where it is a history.
         differences: What each table published by difference gained, changed and lost.
+        whole: Whether all published rows were compared with what they should hold, or a slice.
     """
 
     rows: dict[str, int]
     differences: dict[str, Difference]
+    whole: bool
 
 
 def publish(warehouse: Warehouse, target: Target) -> PublishedCounts:
@@ -76,16 +80,20 @@ def publish(warehouse: Warehouse, target: Target) -> PublishedCounts:
     metadata = metadata_for(target)
     tables = {table.name: table for table in metadata.tables.values()}
     run_id = str(warehouse.value("select run_id from ops.parameters"))
+    settle_published(warehouse, target, but=run_id)
+    part = part_to_compare(warehouse, target)
     with transaction(target) as writer:
         differences = {
-            name: publish_difference(warehouse, writer, tables[name], run_id)
+            name: publish_difference(warehouse, writer, tables[name], run_id, part)
             for name in DIFFERENCE_TABLES
         }
         rows = {name: writer.count(tables[name]) for name in DIFFERENCE_TABLES}
         _prove(warehouse, rows)
         rows |= _publish_run(warehouse, writer, tables, run_id, differences["reconciled"])
     remember_run(warehouse)
-    return PublishedCounts(rows, differences)
+    compared = {name: (d.compared, d.repaired) for name, d in differences.items()}
+    remember_comparison(warehouse, target, part, compared)
+    return PublishedCounts(rows, differences, whole=part.digit is None)
 
 
 def _prove(warehouse: Warehouse, rows: dict[str, int]) -> None:
@@ -126,7 +134,7 @@ def _publish_run(
         {
             "published_at": datetime.now(UTC).replace(tzinfo=None),
             "inserted": reconciled.inserted,
-            "updated": reconciled.updated,
+            "updated": reconciled.updated + reconciled.repaired,
             "deleted": reconciled.deleted,
         },
     )

@@ -6,8 +6,9 @@ Belongs here: what differs by product when publishing. Does not belong here: wha
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -113,8 +114,14 @@ class Writer(ABC):
     """One open transaction on the target."""
 
     @abstractmethod
-    def read(self, table: Table, columns: list[str]) -> pa.RecordBatchReader:
-        """Streams columns of a published table, as it is inside this transaction."""
+    def read(self, table: Table, columns: list[str], where: Any = None) -> pa.RecordBatchReader:
+        """Streams columns of a published table, as it is inside this transaction.
+
+        Args:
+            table: The table.
+            columns: Names of its columns.
+            where: The rows to read, as a condition of SQLAlchemy; all where it is None.
+        """
 
     @abstractmethod
     def insert(self, table: Table, rows: pa.RecordBatchReader) -> None:
@@ -149,15 +156,15 @@ class RowWriter(Writer):
         self.connection = connection
 
     @override
-    def read(self, table: Table, columns: list[str]) -> pa.RecordBatchReader:
+    def read(self, table: Table, columns: list[str], where: Any = None) -> pa.RecordBatchReader:
         schema = pa.schema([(name, _arrow_type(table, name)) for name in columns])
 
         def batches() -> Iterator[pa.RecordBatch]:
-            statement = select(*(table.c[name] for name in columns))
+            statement = _selected(table, columns, where)
             streaming = self.connection.execution_options(yield_per=_ROWS_PER_BATCH)
             for rows in streaming.execute(statement).partitions():
                 arrays = [
-                    pa.array(column, field.type)
+                    _array(column, field.type)
                     for column, field in zip(zip(*rows, strict=True), schema, strict=True)
                 ]
                 yield pa.record_batch(arrays, schema=schema)
@@ -202,6 +209,25 @@ class RowWriter(Writer):
         return int(self.connection.execute(select(func.count()).select_from(table)).scalar_one())
 
 
+def _selected(table: Table, columns: list[str], where: Any) -> Any:
+    statement = select(*(table.c[name] for name in columns))
+    return statement if where is None else statement.where(where)
+
+
+def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """Values of one column. SQLite takes anything anywhere: what is of another kind is a fault."""
+    try:
+        return pa.array(values, kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        if pa.types.is_string(kind):
+            return pa.array([None if v is None else str(v) for v in values], kind)
+        odd = math.nan if pa.types.is_floating(kind) else None
+        fits = float if pa.types.is_floating(kind) else int
+        return pa.array(
+            [v if v is None or isinstance(v, (fits, int)) else odd for v in values], kind
+        )
+
+
 def _arrow_type(table: Table, name: str) -> pa.DataType:
     kind = table.c[name].type.python_type
     return {int: pa.int64(), bool: pa.bool_(), float: pa.float64()}.get(kind, pa.string())
@@ -215,12 +241,12 @@ class ArrowWriter(Writer):
         self._reading: adbc.Cursor | None = None
 
     @override
-    def read(self, table: Table, columns: list[str]) -> pa.RecordBatchReader:
+    def read(self, table: Table, columns: list[str], where: Any = None) -> pa.RecordBatchReader:
         # A stream ends when its cursor is let go, so the cursor is kept until the next read.
         if self._reading is not None:
             self._reading.close()
         self._reading = self.connection.cursor()
-        self._reading.execute(_sql(select(*(table.c[name] for name in columns))))
+        self._reading.execute(_sql(_selected(table, columns, where)))
         return self._reading.fetch_record_batch()
 
     @override

@@ -12,11 +12,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from etl.errors import DoisoatError
+from etl.files import folder_for, write_whole
 from etl.reconcile.model import COMPARED, NEVER_SEEN, Model, default_model, splink_settings
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.statements import TableName
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from splink import Linker
 
 SAMPLE_RECORDS = 100_000
@@ -124,6 +127,17 @@ def train(warehouse: Warehouse, seed: int = 1) -> Trained:
     seconds = round((datetime.now(UTC) - started).total_seconds(), 1)
     model = Model(version, sizes | {"seed": seed, "seconds": seconds}, _same_person(found), found)
     return Trained(model, _charts(linker))
+
+
+def write_pages(trained: Trained, folder: Path) -> None:
+    """Writes the charts of a model, a page each.
+
+    Raises:
+        ConfigError: They cannot be written.
+    """
+    folder_for(folder)
+    for name, page in trained.charts.items():
+        write_whole(folder / f"{name}.html", page, private=False)
 
 
 def keep(warehouse: Warehouse, model: Model) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from etl.files import folder_for, whole_file
 from etl.simulate.spec import SimulationReport, SimulationSpec
 from etl.simulate.writing import SCHEMAS, Progress, Sink, write_batches
 
@@ -55,21 +56,24 @@ def write_parquet(
 
 @contextmanager
 def parquet_file(path: Path, name: str, *, replace: bool) -> Iterator[Sink]:
-    """Yields a sink whose file takes its name only when everything has gone well."""
-    if path.exists() and not replace:
+    """Yields a sink whose file takes its name only when everything has gone well.
+
+    Raises:
+        FileExistsError: It is there already and `replace` is false.
+        ConfigError: It cannot be written.
+    """
+    if path.is_file() and not replace:
         raise FileExistsError(f"{path} is there already; ask to replace it, or name another place")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        with pq.ParquetWriter(
-            unfinished,
+    folder_for(path.parent)
+    with (
+        whole_file(path, private=False) as draft,
+        pq.ParquetWriter(
+            draft,
             SCHEMAS[name],
             use_dictionary=sorted(_REPETITIVE & set(SCHEMAS[name].names)),
-        ) as writer:
-            yield _ParquetSink(writer)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        ) as writer,
+    ):
+        yield _ParquetSink(writer)
 
 
 class _ParquetSink:

@@ -188,3 +188,15 @@ create table if not exists ops.access_log (
     record_key varchar not null,
     command varchar not null
 );
+
+-- What each published run read whole of the target, to find what another hand has changed there.
+-- slice is the first digit of the rows' hash; null where all rows were compared.
+create table if not exists ops.target_comparisons (
+    run_id varchar not null,
+    target varchar not null,
+    compared_at timestamp not null,
+    slice varchar,
+    table_name varchar not null,
+    compared_rows bigint not null,
+    repaired_rows bigint not null
+);

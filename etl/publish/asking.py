@@ -1,0 +1,141 @@
+"""What the target itself knows of runs: whether one was published.
+
+A run that dies between the commit and its own next line has published, and nobody on this side
+knows. The target's ``sync_runs`` does: its row is part of the same transaction.
+
+Belongs here: asking the target, and writing its answer into the warehouse. Does not belong here:
+publishing (``transaction.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, inspect, select
+
+from etl.errors import DoisoatError
+from etl.extract.connect import engine_for, plain_errors
+from etl.publish.writers import metadata_for
+from etl.settings import Target
+from etl.warehouse.engine import Warehouse
+
+AskPublished = Callable[[str], bool | None]
+"""Says of a run of Dagster whether it was published; None where the target could not be asked."""
+
+# Runs that came to their publish and after which none is known to have published.
+_IN_DOUBT = """
+select runs.run_id, runs.dagster_run_id
+from ops.runs as runs
+where
+    runs.published_at is null
+    and runs.run_id in (select run_id from ops.ledger group by run_id having bool_and(holds))
+    and runs.started_at > coalesce(
+        (select max(started_at) from ops.runs where published_at is not null),
+        timestamp '1970-01-01'
+    )
+    and ($but::varchar is null or runs.run_id <> $but)
+"""
+
+
+def published_run(target: Target, dagster_run_id: str) -> datetime | None:
+    """Returns when a run was published (UTC); None where it was not.
+
+    Raises:
+        ConnectionFailedError: The target cannot be reached or refuses.
+    """
+    found: datetime | None = _ask(
+        target, lambda connection, runs: _published_at(connection, runs, dagster_run_id)
+    )
+    return found
+
+
+def asking(target: Target) -> AskPublished:
+    """Returns what asks a target of a run and takes no answer for an answer, too."""
+
+    def ask(dagster_run_id: str) -> bool | None:
+        try:
+            return published_run(target, dagster_run_id) is not None
+        except DoisoatError:
+            return None
+
+    return ask
+
+
+def runs_in_doubt(warehouse: Warehouse, but: str | None = None) -> dict[str, str]:
+    """Returns runs that may have published without the warehouse's knowing.
+
+    Args:
+        warehouse: The warehouse.
+        but: A run that is left out, because it is at work.
+
+    Returns:
+        Dagster's ids by run.
+    """
+    rows = warehouse.rows(_IN_DOUBT, {"but": but})
+    return {str(row["run_id"]): str(row["dagster_run_id"]) for row in rows}
+
+
+def settle_published(warehouse: Warehouse, target: Target, but: str | None = None) -> None:
+    """Writes into ``ops`` what the target knows of runs that are in doubt.
+
+    Args:
+        warehouse: The warehouse.
+        target: Is asked only where a run is in doubt.
+        but: A run that is left out, because it is at work.
+
+    Raises:
+        ConnectionFailedError: The target cannot be reached or refuses.
+    """
+    doubtful = runs_in_doubt(warehouse, but)
+    if doubtful:
+        _ask(target, lambda connection, runs: _settle(warehouse, connection, runs, doubtful))
+
+
+def _settle(
+    warehouse: Warehouse, connection: Connection, runs: Table, doubtful: dict[str, str]
+) -> None:
+    counts = runs.metadata.tables[runs.fullname.replace("sync_runs", "mismatch_counts")]
+    of_all = ("run_id", "code", "province_code", "mismatches", "records")
+    for run_id, dagster_run_id in doubtful.items():
+        at = _published_at(connection, runs, dagster_run_id)
+        if at is None:
+            continue
+        found = connection.execute(
+            select(*(counts.c[name] for name in of_all)).where(
+                (counts.c.run_id == run_id) & (counts.c.scheme == "all")
+            )
+        ).all()
+        warehouse.connection.execute(
+            "update ops.runs set published_at = $at where run_id = $run", {"at": at, "run": run_id}
+        )
+        for row in found:  # a few hundred: codes by provinces
+            warehouse.connection.execute(
+                "insert into ops.mismatch_history by name select $run as run_id, "
+                "$at as published_at, $code as code, $province as province_code, "
+                "$mismatches as mismatches, $records as records",
+                dict(zip(("run", "code", "province", "mismatches", "records"), row, strict=True))
+                | {"at": at},
+            )
+
+
+def _published_at(connection: Connection, runs: Table, dagster_run_id: str) -> datetime | None:
+    found: datetime | None = connection.execute(
+        select(runs.c.published_at).where(runs.c.dagster_run_id == dagster_run_id)
+    ).scalar()
+    return found
+
+
+def _ask(target: Target, question: Callable[[Connection, Table], Any]) -> Any:
+    """Puts a question to ``sync_runs``; None where the target has not been made yet."""
+    metadata = metadata_for(target)
+    (runs,) = (table for table in metadata.sorted_tables if table.name == "sync_runs")
+    engine = engine_for(target, read_only=True)
+    try:
+        with plain_errors(target, "Asking the target"), engine.connect() as connection:
+            if not inspect(connection).has_table(runs.name, schema=runs.schema):
+                return None
+            return question(connection, runs)
+    finally:
+        engine.dispose()
