@@ -122,6 +122,18 @@ def one_former_number(crowd: Crowd, size: int) -> Both:
     )
 
 
+def one_former_number_beside_the_own(crowd: Crowd, size: int) -> Both:
+    """The same, beside the right number and another given name."""
+    filler = f"12345678{crowd.mark % 10}"
+    return (
+        [
+            crowd.record(n, f"Lê {word(n)} Hải", id_number=filler, insurance_number=crowd.number(n))
+            for n in range(size)
+        ],
+        [crowd.citizen(n, f"Lê {word(n)} Sơn", former_id_numbers=filler) for n in range(size)],
+    )
+
+
 def one_insurance_number(crowd: Crowd, size: int) -> Both:
     """One insurance number and one card with another, which other records of theirs carry."""
     number, on_card = f"79{crowd.mark:08d}", f"78{crowd.mark:08d}"
@@ -192,6 +204,7 @@ KINDS: dict[str, Callable[[Crowd, int], Both]] = {
         other_given_names,
         one_number,
         one_former_number,
+        one_former_number_beside_the_own,
         one_insurance_number,
         one_citizen,
         repeated_keys,

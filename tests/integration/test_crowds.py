@@ -124,6 +124,12 @@ def _told(settings: Settings, record_id: str, step: str) -> str:
     )
 
 
+def test_a_number_that_a_crowd_lists_keeps_another_given_name_from_a_link(
+    crowded: Crowded,
+) -> None:
+    assert crowded.count("one_former_number_beside_the_own", "status = 'REVIEW'") == SIZE
+
+
 def test_a_wrong_digit_is_found_in_the_greatest_crowd(crowded: Crowded) -> None:
     wrong = crowded.warehouse.number(
         "select count(*) from core.links where starts_with(record_id, 'namesakes_with_wrong') "
@@ -165,7 +171,7 @@ def test_two_spellings_of_one_number_are_two_versions_of_a_citizen(crowded: Crow
     refused = crowded.warehouse.number(
         "select count(*) from clean.rejects "
         "where register = 'population' and reason = 'personal_id_conflict' "
-        "and replace(record_id, ' ', '')[2:3] = '10'"
+        "and replace(record_id, ' ', '')[2:3] = '11'"
     )
     assert refused == 2 * (SIZE // 2)
     assert crowded.count("irregular_numbers", "personal_id is not null") == SIZE - SIZE // 2
