@@ -335,7 +335,8 @@ def _steps(warehouse: Warehouse, record_id: str, understood: Row) -> tuple[Tried
     """Follows the record down the waterfall, to the step that settled it."""
     claims = _rows(
         warehouse,
-        "select number, field, is_repaired from core.claims where record_id = $id order by all",
+        "select number, field, is_repaired, is_filler from core.claims "
+        "where record_id = $id order by all",
         record_id,
     )
     told: list[Tried] = []

@@ -303,6 +303,16 @@ _NOTHING_FOUND = {
     ),
 }
 
+_CROWD = Words(
+    "Quá nhiều công dân có cùng họ tên và ngày sinh này: không thể biết là ai.",
+    "So many citizens have this name and this full birth date that they tell nobody apart.",
+)
+
+_FILLER = Words(
+    "Quá nhiều công dân khai số này: không thể biết là ai.",
+    "So many citizens list the number that it tells nobody apart.",
+)
+
 _NO_NAME = Words("Hồ sơ không có họ tên dùng được.", "The record has no usable name.")
 
 
@@ -324,7 +334,8 @@ def _found(tried: Tried, story: Story) -> Iterator[Words]:
     if not tried.looked and not tried.pairs and tried.step != "steward":
         yield _NOTHING_TO_LOOK_WITH.get(tried.step, _NO_NAME)
     elif not tried.pairs:
-        yield _NOTHING_FOUND[tried.step]
+        by_filler = tried.step != "personal_id" and any(n["is_filler"] for n in tried.numbers)
+        yield _FILLER if by_filler else _NOTHING_FOUND[tried.step]
     elif tried.step == "probabilistic":
         yield from _weighed(tried, story)
     else:
@@ -351,6 +362,8 @@ def _weighed(tried: Tried, story: Story) -> Iterator[Words]:
 
 def _pair(step: str, pair: Row) -> Words:
     """Says what came of one citizen that a step found, without saying who that is."""
+    if pair["reason"] == "too_many_citizens":
+        return _CROWD
     agreeing = _agreement(pair)
     reason = said.REASONS[pair["reason"]]
     if step == "steward" and pair["verdict"] != "link":

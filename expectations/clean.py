@@ -11,12 +11,35 @@ from expectations.rules import (
     Rule,
     Suite,
     has_fresh_changes,
+    holds,
     is_between,
     is_filled,
     is_one_of,
     is_unique,
     never,
 )
+
+
+def is_mostly_used(register: str, harm: str, causes: str) -> Rule:
+    """Most rows of a register could be used; copies of a row that was used do no harm."""
+    lost = f"filter (register = '{register}' and reason <> 'row_repeated')"
+    rows = f"(select count(*) from raw.{register})"  # noqa: S608 - our own names
+    return holds(
+        f"{register}_rows_are_mostly_used",
+        f"select 1 from (select count(*) {lost} as lost from {{batch}}) "  # noqa: S608
+        f"where lost > <at_most> * {rows}",
+        f"So many rows of the {register} register were rejected that {harm}. {causes} The other "
+        "rules of this table list the rows (doisoat triage clean.rejects.RULE). If the register "
+        "really is like this, raise at_most of this rule in the file that [quality] thresholds "
+        "names.",
+        limit=f"at most {{at_most:.0%}} of the {register} register's rows rejected",
+        seen=f"select format('{{:,}} of {{:,}} rows of the {register} register rejected, "  # noqa: S608
+        f"{{:.1f}}%', count(*) {lost}, {rows}, 100 * (count(*) {lost}) / greatest({rows}, 1)) "
+        "|| coalesce((select '; most of them: ' || reason || ', in ' || column_name from {batch} "
+        f"where register = '{register}' and reason <> 'row_repeated' "
+        "group by reason, column_name order by count(*) desc, reason limit 1), '') from {batch}",
+    )
+
 
 NAMES = Suite(
     TableName("clean", "names"),
@@ -245,6 +268,18 @@ REJECTS = Suite(
             "A citizen without a 12-digit number can verify nobody. Correct the number in the "
             "population register; the next run takes the citizen.",
             owner=Owner.POPULATION,
+        ),
+        is_mostly_used(
+            "population",
+            "the insurance records of those citizens would be blamed for having none",
+            "Nearly always the mapping reads the wrong column: see personal_id under "
+            "[population.columns] of the configuration.",
+        ),
+        is_mostly_used(
+            "insurance",
+            "their records would be published as rejected, and their links closed",
+            "Nearly always the mapping reads the wrong column: see the one that is named as "
+            "observed under [insurance.columns] of the configuration.",
         ),
         Rule(
             "rejects_are_few",

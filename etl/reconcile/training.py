@@ -7,6 +7,7 @@ Belongs here: the sample and Splink's estimation. Does not belong here: what the
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -30,9 +31,9 @@ _LEAST_PAIRS = 200
 # The same person's pairs are found in three ways, each of which says nothing of the field by
 # which they were found, and lets the model learn how the others agree.
 _PASSES = (
-    "l.numbers[1] = r.numbers[1]",
-    "l.name_key = r.name_key and l.province_code = r.province_code",
-    "l.birth_date = r.birth_date and l.province_code = r.province_code",
+    ("numbers[1]",),
+    ("name_key", "province_code"),
+    ("birth_date", "province_code"),
 )
 
 _RECORDS = """
@@ -59,6 +60,7 @@ create or replace temp table training_citizens as
 with former as (
     select personal_id, list(former_number order by former_number) as numbers
     from clean.former_numbers
+    where holders <= (select block_limit from ops.parameters)
     group by personal_id
 )
 select
@@ -163,19 +165,27 @@ def _estimate(connection: Any, seed: int) -> Linker:
     tables = [api.register("training_records"), api.register("training_citizens")]
     linker = Linker(tables, splink_settings(), log_level=logging.ERROR)
     linker.training.estimate_u_using_random_sampling(max_pairs=RANDOM_PAIRS, seed=seed)
-    for rule in _PASSES:
-        if _pairs(connection, rule) < _LEAST_PAIRS:
+    for keys in _PASSES:
+        if _pairs(connection, keys) < _LEAST_PAIRS:
             continue
+        rule = " and ".join(f"l.{key} = r.{key}" for key in keys)
         linker.training.estimate_parameters_using_expectation_maximisation(
             rule, max_pairs=PAIRS_PER_PASS
         )
     return linker
 
 
-def _pairs(connection: Any, rule: str) -> int:
-    """Returns how many pairs of the sample a rule brings together."""
+def _pairs(connection: Any, keys: Sequence[str]) -> int:
+    """Returns how many pairs of the sample keys bring together, without making the pairs."""
+    named = ", ".join(f"{key} as key_{place}" for place, key in enumerate(keys))
+    names = ", ".join(f"key_{place}" for place in range(len(keys)))
+    records, citizens = (
+        f"(select {named}, count(*) as rows from training_{side} group by all)"  # noqa: S608 - our own keys
+        for side in ("records", "citizens")
+    )
     found = connection.execute(
-        f"select count(*) from training_citizens as l inner join training_records as r on {rule}"  # noqa: S608 - our own rules
+        f"select coalesce(sum(r.rows * l.rows), 0) from {citizens} as l "  # noqa: S608
+        f"inner join {records} as r using ({names})"
     ).fetchone()
     return int(found[0])
 

@@ -76,6 +76,37 @@ def test_a_failed_gate_stops_the_publish_and_leaves_the_target(
     assert all(f"{table}.{check} (error, stops" in message.body for table, check in blocking)
 
 
+def test_a_register_that_is_rejected_whole_stops_the_run_and_blames_no_record(
+    registers: Make, doisoat: Doisoat
+) -> None:
+    """As where the mapping takes the names for the personal numbers."""
+    pair = registers()
+    pair.sync()
+    before = pair.target_state()
+    for row in pair.population:
+        row["personal_id"] = row["full_name"]
+    pair.write()
+
+    ended = doisoat("--config", pair.file, "sync", "--json")
+
+    assert ended.exit_code == 1
+    blocking = {
+        (c["table"], c["check"]) for c in json.loads(ended.output)["failed_checks"] if c["blocking"]
+    }
+    assert blocking == {("clean.rejects", "population_rows_are_mostly_used")}
+    assert pair.target_state() == before
+    (told,) = from_warehouse(
+        pair.settings,
+        "select observed from ops.quality_results where check_name = "
+        "'population_rows_are_mostly_used'",
+    )
+    rows = len(pair.population)
+    assert told["observed"] == (
+        f"{rows} of {rows} rows of the population register rejected, 100.0%; "
+        "most of them: personal_id_invalid, in personal_id"
+    )
+
+
 @pytest.fixture
 def published(registers: Make, postgresql: Server) -> Registers:
     """A target that holds an earlier state; the registers have moved on."""

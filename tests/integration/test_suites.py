@@ -63,6 +63,12 @@ FAULTS = {
     "clean.rejects.rows_come_once": "set reason = 'row_repeated'",
     "clean.rejects.records_have_something_to_compare": "set reason = 'nothing_to_compare'",
     "clean.rejects.personal_numbers_are_understood": "set reason = 'personal_id_invalid'",
+    **{
+        f"clean.rejects.{register}_rows_are_mostly_used":
+            "insert into {table} (register, reason, column_name) "
+            f"select '{register}', 'personal_id_invalid', 'personal_id' from raw.{register}"
+        for register in ("insurance", "population")
+    },
     "core.links.every_link_leads_to_a_citizen": "set personal_id = '000000000000'",
     "core.links.no_link_by_number_alone":
         "set name_agreement = 'different', birth_agreement = 'one_digit'",
@@ -277,6 +283,30 @@ def test_a_code_that_is_rarer_than_chance_explains_is_told_and_a_small_change_is
             count = round(100_000 * float(str(usual)) * share)
             validated.connection.execute(counts.format(count) + one)
             assert _judge(validated, suite, rule).passed == passes, share
+
+
+@pytest.mark.parametrize("register", ["insurance", "population"])
+def test_a_tenth_of_a_register_may_be_rejected_and_copies_do_not_count(
+    validated: Warehouse, register: str
+) -> None:
+    suite = next(s for s in SUITES if s.table.sql == "clean.rejects")
+    rule = next(r for r in suite.rules if r.name == f"{register}_rows_are_mostly_used")
+    rows = validated.number(f"select count(*) from raw.{register}")
+    add = "insert into clean.rejects (register, reason, column_name) select '{}', '{}', 'name' "
+    with kept(validated, suite.table):
+        for reason, lost, passes in (
+            ("nothing_to_compare", rows // 10, True),
+            ("row_repeated", rows, True),
+            ("nothing_to_compare", rows // 10 + 1, False),
+        ):
+            validated.connection.execute("delete from clean.rejects")
+            validated.connection.execute(add.format(register, reason) + f"from range({lost})")
+            result = _judge(validated, suite, rule)
+            assert result.passed == passes, (reason, lost)
+    assert result.observed == (
+        f"{rows // 10 + 1} of {rows} rows of the {register} register rejected, "
+        f"{100 * (rows // 10 + 1) / rows:.1f}%; most of them: nothing_to_compare, in name"
+    )
 
 
 def test_a_first_run_has_nothing_to_have_shrunk_from(warehouse: Warehouse) -> None:

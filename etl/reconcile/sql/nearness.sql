@@ -126,6 +126,17 @@ list_transform(
     ))
 )[1];
 
+-- A text whole, and without each of its characters in turn: of two that one slip parts, a character
+-- added, dropped, changed or swapped with the next, one such gap is the same. So they are found by
+-- an equal key, and not by comparing each with each.
+create or replace temp macro gaps(text) as
+list_distinct(list_prepend(
+    hash(text),
+    list_transform(
+        range(1, length(text) + 1), lambda gap: hash(left(text, gap - 1) || text[gap + 1:])
+    )
+));
+
 -- A number one slip away begins or ends as the right one does.
 create or replace temp macro number_blocks(number) as
 [hash('beginning', left(number, 9)), hash('end', right(number, 6))];

@@ -17,14 +17,27 @@ with single_rows as not materialized (
             and population.personal_id = repeated.row_key
 ),
 
--- Only a repaired number can turn out to be another row's number: the plain ones differ.
+-- Only a repaired number can turn out to be another row's number: the plain ones differ. A number
+-- is looked for as each of its irregular spellings, and as it is.
+spellings as (
+    select
+        number,
+        raw as spelling
+    from clean.numbers
+    where field = 'personal' and kind = 'personal'
+    union
+    select
+        number,
+        number as spelling
+    from clean.numbers
+    where field = 'personal' and kind = 'personal'
+),
+
 clashes as (
-    select numbers.number
-    from clean.numbers as numbers
-    inner join single_rows as recorded
-        on recorded.personal_id in (numbers.raw, numbers.number)
-    where numbers.field = 'personal' and numbers.kind = 'personal'
-    group by numbers.number
+    select spellings.number
+    from spellings
+    inner join single_rows as recorded on spellings.spelling = recorded.personal_id
+    group by spellings.number
     having count(distinct recorded.personal_id) > 1
 ),
 

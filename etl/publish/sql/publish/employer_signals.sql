@@ -21,26 +21,26 @@ employers as (
         count(*) filter (is_deceased) as deceased_active,
         count(*) filter (is_other_person) as other_person,
         count(*) filter (is_shared) as shared_numbers,
-        count(*) filter (is_not_found or is_deceased or is_other_person or is_shared)
-        / count(*) as suspect_share
+        count(*) filter (is_not_found or is_deceased or is_other_person or is_shared) as suspects,
+        suspects / records as suspect_share
     from participants
     group by employer_code
 ),
 
 usual as (
-    select sum(suspect_share * records) / sum(records) as share
+    select sum(suspects) / sum(records) as share
     from employers
 )
 
 select
     parameters.run_id,
     published_key(employers.employer_code) as employer_code,
-    employers.* exclude (employer_code)
+    employers.* exclude (employer_code, suspects)
 from employers
 cross join usual
 cross join ops.parameters as parameters
 where
-    employers.suspect_share * employers.records > 2.5
+    employers.suspects >= 3
     and (
         employers.suspect_share + 1.92 / employers.records
         - 1.96 * sqrt(

@@ -30,10 +30,11 @@ stopped as (
     where verdict = 'none'
 ),
 
+-- Who is stopped nowhere went through all six.
 journeys as (
     select
         coalesce(insurance.province_code, 'unknown') as province_code,
-        coalesce(steps.step_order, 99) as stopped_at,
+        coalesce(steps.step_order, 7) as stopped_at,
         stopped.outcome,
         count(*) as records
     from clean.insurance as insurance
@@ -42,19 +43,26 @@ journeys as (
     group by all
 ),
 
+reached as (
+    select
+        *,
+        unnest(range(1, stopped_at + 1)) as step_order
+    from journeys
+),
+
 passed as (
     select
         steps.step_order,
         steps.match_step,
-        journeys.province_code,
-        sum(journeys.records) as came_in,
-        sum(if(journeys.stopped_at = steps.step_order and outcome = 'linked', records, 0))
+        reached.province_code,
+        sum(reached.records) as came_in,
+        sum(if(reached.stopped_at = steps.step_order and outcome = 'linked', records, 0))
             as linked,
-        sum(if(journeys.stopped_at = steps.step_order and outcome = 'to_review', records, 0))
+        sum(if(reached.stopped_at = steps.step_order and outcome = 'to_review', records, 0))
             as to_review,
-        sum(if(journeys.stopped_at > steps.step_order, records, 0)) as went_on
+        sum(if(reached.stopped_at > steps.step_order, records, 0)) as went_on
     from steps
-    inner join journeys on steps.step_order <= journeys.stopped_at
+    inner join reached on steps.step_order = reached.step_order
     group by all
 )
 

@@ -25,30 +25,35 @@ in_question as (
     from conflicts
 ),
 
+-- The first and the last citizen tell whether a number has any beside one's own, however many
+-- carry it.
 carriers as (
     select
         insurance.insurance_number as number,
-        links.personal_id
+        min(links.personal_id) as first_citizen,
+        max(links.personal_id) as last_citizen
     from clean.insurance as insurance
     semi join in_question on insurance.insurance_number = in_question.number
     inner join core.links as links on insurance.record_id = links.record_id
+    group by insurance.insurance_number
 ),
 
 weighed as (
     select
-        conflicts.record_id,
-        any_value(conflicts.insurance_number) as insurance_number,
-        any_value(conflicts.card_number) as card_number,
-        any_value(conflicts.kept_number) as kept_number,
-        coalesce(bool_or(carriers.number = conflicts.card_number), false) as card_is_anothers,
-        coalesce(bool_or(carriers.number = conflicts.insurance_number), false)
-            as number_is_anothers
+        conflicts.*,
+        coalesce(
+            conflicts.personal_id <> of_card.first_citizen
+            or conflicts.personal_id <> of_card.last_citizen,
+            false
+        ) as card_is_anothers,
+        coalesce(
+            conflicts.personal_id <> of_number.first_citizen
+            or conflicts.personal_id <> of_number.last_citizen,
+            false
+        ) as number_is_anothers
     from conflicts
-    left join carriers
-        on
-            carriers.number in (conflicts.card_number, conflicts.insurance_number)
-            and conflicts.personal_id <> carriers.personal_id
-    group by conflicts.record_id
+    left join carriers as of_card on conflicts.card_number = of_card.number
+    left join carriers as of_number on conflicts.insurance_number = of_number.number
 ),
 
 judged as (

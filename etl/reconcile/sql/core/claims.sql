@@ -1,7 +1,8 @@
 -- The numbers by which a record claims to be a citizen: one row per record and number.
 -- Since 1/8/2025 the personal number may stand in the insurance number's column, so a record can
 -- make two claims. By itself, a repaired claim counts only with full agreement of name, birth and
--- sex.
+-- sex. A former number that more citizens list than block_limit is a filler: it leads to nobody, and
+-- whoever carries it is in doubt.
 with typed as (
     select
         record_id,
@@ -27,12 +28,20 @@ with typed as (
         true as is_repaired
     from clean.insurance
     where id_candidates <> ''
+),
+
+fillers as (
+    select distinct former_number as number
+    from clean.former_numbers
+    where holders > (select block_limit from ops.parameters)
 )
 
 select
-    record_id,
-    number,
-    min(field) as field,
-    bool_and(is_repaired) as is_repaired
+    typed.record_id,
+    typed.number,
+    min(typed.field) as field,
+    bool_and(typed.is_repaired) as is_repaired,
+    any_value(fillers.number) is not null as is_filler
 from typed
-group by record_id, number
+left join fillers on typed.number = fillers.number
+group by typed.record_id, typed.number

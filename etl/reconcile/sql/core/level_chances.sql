@@ -101,20 +101,21 @@ smoothed as (
     select
         model.comparison,
         model.level,
-        (coalesce(counted.pairs, 0) + 1)
-        / (sum(coalesce(counted.pairs, 0)) over (partition by model.comparison) + 1000) as chance
+        coalesce(counted.pairs, 0) + 1 as pairs,
+        sum(coalesce(counted.pairs, 0)) over (partition by model.comparison) + 1000 as all_pairs
     from ref.match_model as model
     left join counted
         on model.comparison = counted.comparison and model.level = counted.level
 )
 
+-- (Pairs are subtracted, not shares: a sum of whole numbers is the same in whatever order.)
 select
     comparison,
     level,
     case
-        when level <> 'different' then chance
-        else 1 - coalesce(
-            sum(chance) filter (level <> 'different') over (partition by comparison), 0
+        when level <> 'different' then pairs
+        else all_pairs - coalesce(
+            sum(pairs) filter (level <> 'different') over (partition by comparison), 0
         )
-    end as chance
+    end / all_pairs as chance
 from smoothed

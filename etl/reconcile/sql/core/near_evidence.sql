@@ -11,12 +11,14 @@ with likely as (
         or not (select relatives from ops.parameters)
 ),
 
+-- (A number that a crowd lists is no evidence.)
 former as (
     select
         former_numbers.personal_id,
         list(former_numbers.former_number order by former_numbers.former_number) as numbers
     from clean.former_numbers as former_numbers
     semi join likely on former_numbers.personal_id = likely.personal_id
+    where former_numbers.holders <= (select block_limit from ops.parameters)
     group by former_numbers.personal_id
 ),
 

@@ -75,14 +75,40 @@ totalled as (
     from weighed
     cross join register
     cross join ops.parameters as parameters
+),
+
+-- The strongest pair of each record and of each citizen is the measure for the others near it.
+measured as (
+    select
+        totalled.*,
+        max(match_weight) over (partition by record_id) as record_best,
+        max(match_weight) over (partition by personal_id) as citizen_best
+    from totalled
+),
+
+-- Parts of the strongest in steps of 2^-52, as whole numbers: their sum is the same in whatever
+-- order the engine adds them, which that of fractions is not.
+summed as (
+    select
+        measured.*,
+        sum(round(pow(2, match_weight - record_best + 52))::bigint) over (partition by record_id)
+        / pow(2, 52) as record_sum,
+        sum(round(pow(2, match_weight - citizen_best + 52))::bigint)
+            over (partition by personal_id)
+        / pow(2, 52) as citizen_sum
+    from measured
 )
 
 select
-    * exclude (unregistered_share, citizen_key, citizen_birth_date),
-    pow(2, match_weight)
-    / (unregistered_share + sum(pow(2, match_weight)) over (partition by record_id))
-        as match_probability,
+    * exclude (
+        unregistered_share, citizen_key, citizen_birth_date,
+        record_best, citizen_best, record_sum, citizen_sum
+    ),
+    round(
+        pow(2, match_weight - record_best)
+        / (unregistered_share * pow(2, -record_best) + record_sum),
+        12
+    ) as match_probability,
     -- The other way round: this record against the others that are near the same citizen.
-    pow(2, match_weight) / sum(pow(2, match_weight)) over (partition by personal_id)
-        as share_of_citizen
-from totalled
+    round(pow(2, match_weight - citizen_best) / citizen_sum, 12) as share_of_citizen
+from summed

@@ -24,24 +24,99 @@ with doubtful as materialized (
     where not (name_agrees(owners.name_agreement) and owners.birth_agreement = 'same')
 ),
 
+-- (The first and the last citizen of a name, birth date and sex tell whether there is any beside
+-- the owner, however many there are.)
+namesakes as (
+    select
+        population.name_key,
+        population.birth_date,
+        population.gender,
+        min(population.personal_id) as first_citizen,
+        max(population.personal_id) as last_citizen
+    from clean.population as population
+    semi join doubtful
+        on
+            population.name_key = doubtful.name_key
+            and population.birth_date = doubtful.birth_date
+    group by population.name_key, population.birth_date, population.gender
+),
+
 -- Somebody else has exactly the recorded name and birth date: a twin, a sibling, a father.
 outdone as (
     select distinct
         doubtful.record_id,
         doubtful.personal_id
     from doubtful
-    inner join clean.population as rival
+    inner join namesakes as rivals
         on
-            doubtful.name_key = rival.name_key
-            and doubtful.birth_date = rival.birth_date
-            and doubtful.personal_id <> rival.personal_id
-            and gender_agreement(doubtful.gender, rival.gender) <> 'different'
+            doubtful.name_key = rivals.name_key
+            and doubtful.birth_date = rivals.birth_date
+    where
+        gender_agreement(doubtful.gender, rivals.gender) <> 'different'
+        and (
+            doubtful.personal_id <> rivals.first_citizen
+            or doubtful.personal_id <> rivals.last_citizen
+        )
 ),
 
 half_named as materialized (
     select *
     from doubtful
     where is_other_given
+),
+
+-- Names that one slip parts have a gap in common, however many are borne on one birth date.
+gaps_of_records as (
+    select
+        birth_date,
+        name_key,
+        unnest(gaps(name_key)) as gap
+    from (select distinct birth_date, name_key from half_named) as recorded
+),
+
+gaps_of_citizens as (
+    select
+        birth_date,
+        name_key,
+        unnest(gaps(name_key)) as gap
+    from (
+        select distinct
+            population.birth_date,
+            population.name_key
+        from clean.population as population
+        semi join half_named
+            on
+                population.birth_date = half_named.birth_date
+                and split_part(population.name_key, ' ', 1) = split_part(half_named.name_key, ' ', 1)
+    ) as borne
+),
+
+slips as (
+    select distinct
+        recorded.birth_date,
+        recorded.name_key,
+        borne.name_key as citizen_key
+    from gaps_of_records as recorded
+    inner join gaps_of_citizens as borne
+        on recorded.birth_date = borne.birth_date and recorded.gap = borne.gap
+    where
+        damerau_levenshtein(recorded.name_key, borne.name_key) = 1
+        and same_first_word(recorded.name_key, borne.name_key)
+),
+
+twins as (
+    select
+        population.name_key,
+        population.birth_date,
+        population.gender,
+        min(population.personal_id) as first_citizen,
+        max(population.personal_id) as last_citizen
+    from clean.population as population
+    semi join slips
+        on
+            population.name_key = slips.citizen_key
+            and population.birth_date = slips.birth_date
+    group by population.name_key, population.birth_date, population.gender
 ),
 
 owners_of_several as (
@@ -58,11 +133,15 @@ records_of_several as (
     semi join half_named on owners.record_id = half_named.record_id
     group by owners.record_id
     having min(owners.personal_id) <> max(owners.personal_id)
+    union
+    select record_id
+    from core.claims
+    where is_filler
 ),
 
 -- Not alone: another record's number leads to the owner, another record has the owner's name and
 -- birth date or was found to be the owner's by a steward, the record's other number leads to
--- somebody else, or a citizen of that birth date has the recorded name but for a slip: a twin whose
+-- somebody else or is a filler, or a citizen of that birth date has the recorded name but for a slip: a twin whose
 -- own name was mistyped.
 accompanied as (
     select
@@ -95,14 +174,20 @@ accompanied as (
         half_named.record_id,
         half_named.personal_id
     from half_named
-    inner join clean.population as twin
+    inner join slips
         on
-            half_named.birth_date = twin.birth_date
-            and split_part(half_named.name_key, ' ', 1) = split_part(twin.name_key, ' ', 1)
-            and half_named.personal_id <> twin.personal_id
+            half_named.birth_date = slips.birth_date
+            and half_named.name_key = slips.name_key
+    inner join twins
+        on
+            slips.birth_date = twins.birth_date
+            and slips.citizen_key = twins.name_key
     where
-        damerau_levenshtein(half_named.name_key, twin.name_key) = 1
-        and gender_agreement(half_named.gender, twin.gender) <> 'different'
+        gender_agreement(half_named.gender, twins.gender) <> 'different'
+        and (
+            half_named.personal_id <> twins.first_citizen
+            or half_named.personal_id <> twins.last_citizen
+        )
 )
 
 select

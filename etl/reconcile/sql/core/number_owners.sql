@@ -1,5 +1,6 @@
 -- Whose the numbers are: each record beside the citizens that its numbers lead to, compared.
 -- What follows from it, number_pairs says.
+-- A filler leads to nobody.
 with known_numbers as (
     select personal_id as number
     from clean.population
@@ -22,18 +23,43 @@ numbers_of_nobody as materialized (
     inner join clean.insurance as insurance on claims.record_id = insurance.record_id
 ),
 
--- A number that is nobody's, one digit wrong or two swapped: looked for among the citizens of that
--- very name and birth date only. (As if(), or equal lengths would be taken for a key to join by.)
-mistyped as (
+gaps_of_nobody as (
     select
+        *,
+        unnest(gaps(number)) as gap
+    from numbers_of_nobody
+),
+
+gaps_of_namesakes as (
+    select
+        population.personal_id,
+        population.recorded_name,
+        population.full_name,
+        population.name_key,
+        population.birth_date,
+        population.gender,
+        unnest(gaps(population.personal_id)) as gap
+    from clean.population as population
+    semi join numbers_of_nobody as typed
+        on
+            population.name_key = typed.name_key
+            and population.birth_date = typed.birth_date
+),
+
+-- A number that is nobody's, one digit wrong or two swapped: looked for among the citizens of that
+-- very name and birth date only. However many they are, few of them have a gap in common with it.
+-- (As if(), or equal lengths would be taken for a key to join by.)
+mistyped as (
+    select distinct
         typed.record_id,
         typed.number,
         population.personal_id
-    from numbers_of_nobody as typed
-    inner join clean.population as population
+    from gaps_of_nobody as typed
+    inner join gaps_of_namesakes as population
         on
             typed.name_key = population.name_key
             and typed.birth_date = population.birth_date
+            and typed.gap = population.gap
     where
         if(
             length(typed.number) = length(population.personal_id),
@@ -63,6 +89,7 @@ pointed as (
         if(claims.is_repaired, 'repaired_id', 'former_id') as match_step
     from core.claims as claims
     inner join clean.former_numbers as former on claims.number = former.former_number
+    where not claims.is_filler
     union all
     select
         record_id,

@@ -4,26 +4,54 @@
 -- would agree by chance is estimated, name share x births of that sex that day, and must be
 -- small; a place that agrees makes chance less likely. Whatever this step leaves, ties among it,
 -- goes on to the probabilistic step, which weighs place, address and numbers too.
-with compared as (
+-- Citizens are counted before they are compared: a name and birth date that more of them share than
+-- block_limit settles nobody, and such a record has one row without a citizen that says so.
+with namesakes as (
     select
-        residue.record_id,
+        population.name_key,
+        population.birth_date,
+        count(*) as citizens
+    from clean.population as population
+    semi join core.residue as residue
+        on
+            population.name_key = residue.name_key
+            and population.birth_date = residue.birth_date
+    group by population.name_key, population.birth_date
+),
+
+sought as (
+    select
+        residue.*,
+        namesakes.citizens > parameters.block_limit as is_crowded
+    from core.residue as residue
+    inner join namesakes
+        on
+            residue.name_key = namesakes.name_key
+            and residue.birth_date = namesakes.birth_date
+    cross join ops.parameters as parameters
+),
+
+compared as (
+    select
+        sought.record_id,
         population.personal_id,
-        residue.name_key,
-        residue.birth_date,
+        sought.name_key,
+        sought.birth_date,
         coalesce(population.gender, '?') as gender,
         name_agreement(
-            residue.recorded_name, residue.full_name, residue.name_key,
+            sought.recorded_name, sought.full_name, sought.name_key,
             population.recorded_name, population.full_name, population.name_key
         ) as name_agreement,
         'same' as birth_agreement,
-        gender_agreement(residue.gender, population.gender) as gender_agreement,
-        coalesce(residue.province_code = population.province_code, false) as place_agrees,
+        gender_agreement(sought.gender, population.gender) as gender_agreement,
+        coalesce(sought.province_code = population.province_code, false) as place_agrees,
         population.province_code
-    from core.residue as residue
+    from sought
     inner join clean.population as population
         on
-            residue.name_key = population.name_key
-            and residue.birth_date = population.birth_date
+            sought.name_key = population.name_key
+            and sought.birth_date = population.birth_date
+    where not sought.is_crowded
 ),
 
 agreeing as (
@@ -114,7 +142,7 @@ reasoned as (
             when numbered_links.personal_id is not null then 'citizen_already_linked'
             when
                 chance_agreements is null
-                or chance_agreements > (select chance_agreement_limit from ops.parameters)
+                or round(chance_agreements, 12) > (select chance_agreement_limit from ops.parameters)
                 then 'common_name'
             else 'agrees'
         end as reason
@@ -134,3 +162,16 @@ select
     place_agrees,
     chance_agreements
 from reasoned
+union all
+select
+    record_id,
+    null as personal_id,
+    'other' as verdict,
+    'too_many_citizens' as reason,
+    null as name_agreement,
+    'same' as birth_agreement,
+    null as gender_agreement,
+    null as place_agrees,
+    null as chance_agreements
+from sought
+where is_crowded

@@ -40,6 +40,10 @@ with_numbers_of_others as (
     select distinct record_id
     from core.number_pairs
     where reason = 'looks_different'
+    union
+    select record_id
+    from core.claims
+    where is_filler
 ),
 
 ranked as (

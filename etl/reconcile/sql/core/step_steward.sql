@@ -5,7 +5,9 @@ with latest as (
         record_id,
         personal_id
     from ops.decisions
-    qualify row_number() over (partition by record_id order by decided_at desc) = 1
+    qualify row_number() over (
+        partition by record_id order by decided_at desc, personal_id asc nulls first
+    ) = 1
 )
 
 select
