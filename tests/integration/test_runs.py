@@ -203,8 +203,8 @@ def _die(pair: Registers, environment: dict[str, str], at: str) -> None:
         "from etl.publish import transaction\n"
         f"transaction.{at} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"sys.argv = ['doisoat', '--config', {str(pair.file)!r}, 'sync']\n"
-        "from etl.cli import main\n"
-        "main()\n"
+        "from etl.cli import command\n"
+        "command()\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=pair.folder, env=environment, capture_output=True,
@@ -218,7 +218,7 @@ def instance(
     registers: Make, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Registers, dg.DagsterInstance]]:
     """Registers whose runs are told, and the Dagster instance of their configuration."""
-    from assets.running import instance_for
+    from assets.instance import instance_for
 
     pair = registers()
     pair.options["alerts"] = {"urls": [hook.url]}
