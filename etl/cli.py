@@ -22,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from etl import demo as demonstration
 from etl import display
 from etl.errors import ConfigError, DoisoatError
-from etl.privacy import mute_uncaught_errors, stack_trace
+from etl.privacy import mute_uncaught_errors, own_what_is_written, stack_trace
 from etl.process.stopping import STOPPED, on_stop
 from etl.settings import CONFIG_VARIABLE, DEFAULT_CONFIG, Database, Settings, load_settings
 from etl.showing import as_json as to_json
@@ -35,7 +35,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
     epilog="Exit codes: 0 done, 1 a quality gate failed, 2 wrong use or configuration, "
-    "3 a source or the target could not be reached, 70 a fault of doisoat itself.",
+    "3 a source or the target could not be reached, 70 a fault of doisoat itself, 130 stopped by "
+    "a signal.",
 )
 
 
@@ -386,7 +387,7 @@ def charts(
     if not settings.warehouse_path.exists():
         raise ConfigError("Nothing has been reconciled yet.", remedy="Run: doisoat sync")
     with warehouse_between_runs(settings) as warehouse:
-        write_charts(warehouse, file)
+        write_charts(warehouse, file, private=output is None)
     if as_json:
         _print_json({"page": str(file)})
     else:
@@ -652,9 +653,10 @@ def _trace(error: Exception, debug: bool) -> None:
 def command() -> int:
     """Runs the command line and returns its exit code.
 
-    Whatever it and its children write is their user's only, unless somebody opens it.
+    Whatever it and its children write is their user's only, but for files that a person asked for
+    and that hold no personal data.
     """
-    os.umask(0o077)
+    own_what_is_written()
     mute_uncaught_errors()
     debug = "--debug" in sys.argv
     return _guarded(lambda: app(standalone_mode=True), debug)

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from etl.errors import ConfigError
+from etl.privacy import mode_for_others
 
 _ANOTHER = "Name a file in a folder that is there and that you may write to."
 
@@ -101,8 +102,9 @@ def _begun(place: Path, private: bool) -> Path:
     if place.is_dir():
         raise IsADirectoryError(errno.EISDIR, "is a folder")
     draft = place.with_name(f".{place.name[:100]}.{secrets.token_hex(4)}.unfinished")
-    mode = 0o600 if private else 0o666
-    os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
+    os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    if not private:
+        draft.chmod(mode_for_others())
     return draft
 
 

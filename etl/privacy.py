@@ -165,6 +165,26 @@ def owner_only() -> Iterator[None]:
         os.umask(before)
 
 
+_umask_of_the_user: int | None = None
+
+
+def own_what_is_written() -> None:
+    """From now on whatever this process and its children write, its own user alone may read."""
+    global _umask_of_the_user  # noqa: PLW0603 - a process has one
+    before = os.umask(0o077)
+    if _umask_of_the_user is None:
+        _umask_of_the_user = before
+
+
+def mode_for_others() -> int:
+    """Returns the mode of a file that others may read, too, as far as the user's umask has it."""
+    if _umask_of_the_user is not None:
+        return 0o666 & ~_umask_of_the_user
+    before = os.umask(0o077)
+    os.umask(before)
+    return 0o666 & ~before
+
+
 def shut(path: Path) -> None:
     """Takes a file or folder from other users, where an earlier version left it open to them."""
     mode = stat.S_IMODE(path.stat().st_mode)

@@ -26,12 +26,13 @@ def charts_file(settings: Settings) -> Path:
     return settings.home / "charts" / FILE
 
 
-def write_charts(warehouse: Warehouse, file: Path) -> None:
+def write_charts(warehouse: Warehouse, file: Path, *, private: bool = True) -> None:
     """Draws the run that is in the warehouse, in place of what was drawn before.
 
     Args:
         warehouse: Holds ``core`` and ``publish`` of a run.
         file: The page.
+        private: Whether its owner alone may read it, or those whom the user's umask lets.
 
     Raises:
         ConfigError: Nothing has been reconciled yet, or the file cannot be written.
@@ -41,7 +42,7 @@ def write_charts(warehouse: Warehouse, file: Path) -> None:
     page = make_page(title, run_charts(counts))
     try:
         folder_for(file.parent)
-        write_whole(file, page, private=False)
+        write_whole(file, page, private=private)
     except ConfigError as error:
         error.remedy += " --output names another file."
         raise

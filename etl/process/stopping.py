@@ -138,7 +138,9 @@ def run(work: Callable[[], int]) -> int:
         news.put(number)
 
     for number in SIGNALS:
-        signal.signal(number, hear)
+        # nohup asks for deafness; a shell's background job is born deaf to Ctrl+C and means nothing
+        if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, hear)
     threading.Thread(target=do, name="doisoat", daemon=True).start()
     while (heard := news.get()) is not None:
         ask, _state.takes_over = _state.takes_over, None

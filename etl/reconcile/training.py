@@ -139,7 +139,7 @@ def write_pages(trained: Trained, folder: Path) -> None:
     """
     folder_for(folder)
     for name, page in trained.charts.items():
-        write_whole(folder / f"{name}.html", page, private=False)
+        write_whole(folder / f"{name}.html", page)
 
 
 def keep(warehouse: Warehouse, model: Model) -> None:

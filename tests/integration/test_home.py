@@ -101,6 +101,20 @@ def test_whatever_a_sync_leaves_is_its_owners_only(registers: Make, doisoat: Doi
     assert [path for path in found if mode(path) & 0o077] == []
 
 
+def test_a_page_without_personal_data_is_for_those_whom_the_umask_lets(
+    registers: Make, doisoat: Doisoat
+) -> None:
+    pair = registers()
+    pair.sync()
+    page = pair.folder / "page.html"
+    assert doisoat("--config", pair.file, "charts", "--output", page).exit_code == 0
+    assert doisoat("--config", pair.file, "charts").exit_code == 0
+    before = os.umask(0o022)
+    os.umask(before)
+    assert mode(page) == 0o666 & ~before
+    assert mode(pair.folder / ".doisoat" / "charts" / "run.html") == 0o600
+
+
 # --- Dagster's part of it -------------------------------------------------------------------
 
 

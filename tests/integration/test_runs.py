@@ -76,6 +76,7 @@ def test_a_failed_gate_stops_the_publish_and_leaves_the_target(
     assert all(f"{table}.{check} (error, stops" in message.body for table, check in blocking)
 
 
+@pytest.mark.long
 def test_a_register_that_is_rejected_whole_stops_the_run_and_blames_no_record(
     registers: Make, doisoat: Doisoat
 ) -> None:
@@ -287,6 +288,7 @@ def test_the_next_run_settles_what_the_run_before_could_not_write_down(
     assert all(run["published_at"] for run in published)
 
 
+@pytest.mark.long
 def test_a_run_that_dies_before_its_commit_is_known_not_to_have_published(
     instance: tuple[Registers, dg.DagsterInstance],
     doisoat: Doisoat,
@@ -303,6 +305,7 @@ def test_a_run_that_dies_before_its_commit_is_known_not_to_have_published(
     assert _published_of(doisoat, pair) == [False]
 
 
+@pytest.mark.long
 def test_a_target_that_cannot_be_asked_is_no_answer(
     instance: tuple[Registers, dg.DagsterInstance],
     doisoat: Doisoat,

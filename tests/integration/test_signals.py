@@ -113,7 +113,9 @@ def _waits_for_a_lock(pair: Registers) -> bool:
     return bool(read_sql(pair.target_url, query))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
+)
 def test_a_signal_while_the_publish_waits_for_a_lock(
     begun: Registers, command_environment: dict[str, str], doisoat: Doisoat, number: int
 ) -> None:
@@ -147,7 +149,14 @@ def test_a_signal_while_the_publish_waits_for_a_lock(
 
 
 @pytest.mark.parametrize(
-    "step", ["raw__insurance", "clean__names", "core__mismatches", "check_core_reconciled"]
+    "step",
+    [
+        "core__mismatches",
+        *(
+            pytest.param(step, marks=pytest.mark.long)
+            for step in ("raw__insurance", "clean__names", "check_core_reconciled")
+        ),
+    ],
 )
 def test_a_signal_in_any_step_ends_the_run_and_not_only_the_step(
     begun: Registers, command_environment: dict[str, str], step: str
