@@ -30,7 +30,7 @@ ui: install ## open the Dagster UI on 127.0.0.1:3000
 	$(RUN)/doisoat ui
 
 test: install ## run the tests, a file to each of two processes at a time
-	$(RUN)/pytest -m "not long" -n 2 --dist loadfile
+	$(RUN)/pytest -m "not long" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-long: install ## run the long campaigns
 	$(RUN)/pytest -m long --timeout 7200

@@ -66,7 +66,11 @@ class ServerAwayError(ConnectionFailedError):
 
 
 class WarehouseBusyError(DoisoatError):
-    """Another process has the warehouse, or another run is at work."""
+    """Another run is at work."""
+
+
+class WarehouseHeldError(WarehouseBusyError):
+    """Another process has the warehouse's file open, a command for a look at it, say."""
 
     may_pass = True
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from etl.errors import ConfigError, DamagedError, DiskFullError, DoisoatError, WarehouseBusyError
+from etl.errors import ConfigError, DamagedError, DiskFullError, DoisoatError, WarehouseHeldError
 
 _HELD = re.compile(
     r"Could not set lock on file .*?: Conflicting lock is held in (.*?)\(PID (\d+)\)"
@@ -70,11 +70,11 @@ def trouble(error: BaseException, path: Path) -> DoisoatError | None:
     return None
 
 
-def _busy(words: str, path: Path) -> WarehouseBusyError:
+def _busy(words: str, path: Path) -> WarehouseHeldError:
     held = _HELD.search(words)
     program = Path(held[1].strip()).name if held else ""
     by = f" ({program}, process {held[2]})" if held else ""
-    return WarehouseBusyError(
+    return WarehouseHeldError(
         f"Another process has the warehouse open{by}.",
         where=str(path),
         remedy="Wait for it to end ('doisoat runs' lists runs), or stop it.",

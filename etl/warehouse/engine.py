@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.errors import WarehouseBusyError
+from etl.errors import WarehouseHeldError
 from etl.privacy import RecordKey, owner_only, shut
 from etl.process.home import set_aside
 from etl.settings import Engine
@@ -283,7 +283,7 @@ def connect(
         patience: Seconds to wait for another process that has the file open.
 
     Raises:
-        WarehouseBusyError: Another process holds the file.
+        WarehouseHeldError: Another process holds the file.
         DamagedError: The file cannot be read.
         DiskFullError: There is no room to make or to open it.
         ConfigError: A newer version wrote it.
@@ -310,7 +310,7 @@ def _connect(path: Path, patience: float) -> duckdb.DuckDBPyConnection:
             known = trouble(error, path)
             if known is None:
                 raise
-            if not isinstance(known, WarehouseBusyError) or time.monotonic() > until:
+            if not isinstance(known, WarehouseHeldError) or time.monotonic() > until:
                 raise known from None
             time.sleep(_LOOK_AGAIN)
     shut(path)

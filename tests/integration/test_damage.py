@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from etl.errors import DamagedError, DiskFullError, WarehouseBusyError
+from etl.errors import DamagedError, DiskFullError, WarehouseHeldError
 from etl.warehouse.damage import trouble
 from etl.warehouse.run import make_memory, warehouse_between_runs
 from etl.warehouse.statements import TableName
@@ -200,7 +200,7 @@ def test_the_words_of_a_damaged_file_are_not_taken_for_a_lock(tmp_path: Path) ->
         f'Could not set lock on file "{file}": Conflicting lock is held in /bin/x (PID 7).'
     )
     busy = trouble(held, file)
-    assert isinstance(busy, WarehouseBusyError)
+    assert isinstance(busy, WarehouseHeldError)
     assert "(x, process 7)" in str(busy)
     full = trouble(OSError(28, "No space left on device", "/mnt/x"), file)
     assert isinstance(full, DiskFullError)
@@ -250,7 +250,7 @@ def test_a_command_waits_for_a_reader_and_names_one_that_stays(
     monkeypatch.setattr("etl.warehouse.run.COMMAND_WAITS", 0.3)
     reader = held(lived.settings.warehouse_path, "write", 60)
     try:
-        with pytest.raises(WarehouseBusyError, match=f"process {reader.pid}"):
+        with pytest.raises(WarehouseHeldError, match=f"process {reader.pid}"):
             from_warehouse(lived.settings, "select 1 as one")
     finally:
         reader.kill()
@@ -265,7 +265,7 @@ while time.monotonic() < until:
         duckdb.connect(sys.argv[1]).close()
     except duckdb.Error:
         pass
-    time.sleep(0.005)
+    time.sleep(0.03)
 """
 
 

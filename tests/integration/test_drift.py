@@ -161,6 +161,7 @@ def _with_faults(pair: Registers) -> Registers:
     return pair.write()
 
 
+@pytest.mark.long
 def test_a_hand_in_one_slice_is_found_within_as_many_nights_as_there_are_slices(
     registers: Make,
 ) -> None:

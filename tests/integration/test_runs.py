@@ -275,6 +275,7 @@ def test_a_run_that_dies_after_its_commit_is_known_to_have_published(
     )
 
 
+@pytest.mark.long
 def test_the_next_run_settles_what_the_run_before_could_not_write_down(
     instance: tuple[Registers, dg.DagsterInstance], command_environment: dict[str, str]
 ) -> None:
