@@ -185,8 +185,8 @@ class Guarded:
         return _refusal(
             401,
             "Open the address that doisoat ui printed",
-            "It ends in <code>?token=…</code>, of this start of <code>doisoat ui</code>; this "
-            "browser remembers it until then.",
+            "It ends in <code>?token=…</code>. The browser remembers it from then on, until that "
+            "<code>doisoat ui</code> ends: each start has a token of its own.",
         )
 
 

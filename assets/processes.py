@@ -15,8 +15,7 @@ import psutil
 
 from assets.instance import with_log
 from assets.outcomes import has_published
-from etl.process.stopping import begin_run, watch
-from etl.process.stopping import in_words as words
+from etl.process.stopping import begin_run, outcome_in_words, watch
 from etl.publish.asking import AskPublished
 
 # The UI hides tags of this prefix: they are for bury_dead_runs, not for people.
@@ -43,7 +42,9 @@ def cancelled_by_signals(instance: dg.DagsterInstance, run: dg.DagsterRun) -> No
     def cancel() -> None:
         known = instance.get_run_by_id(run.run_id)
         if known is not None and not known.is_finished:
-            instance.report_run_canceled(known, message=f"Stopped by a signal. {words()}")
+            instance.report_run_canceled(
+                known, message=f"Stopped by a signal. {outcome_in_words()}"
+            )
 
     begin_run(cancel)
     watch()

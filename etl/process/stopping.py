@@ -195,11 +195,11 @@ def stop(number: int) -> None:
     left = _GOODBYE_SECONDS
     for thread in threads:
         thread.join(left / len(threads))
-    _say(f"Stopped by {signal.Signals(number).name}. {in_words(known)}")
+    _say(f"Stopped by {signal.Signals(number).name}. {outcome_in_words(known)}")
     os._exit(STOPPED)
 
 
-def in_words(known: bool = True) -> str:
+def outcome_in_words(known: bool = True) -> str:
     """Says what of the run is published.
 
     Args:
