@@ -51,11 +51,14 @@ def begun(registers: Make, postgresql: Server) -> Registers:
 
 @contextmanager
 def started(pair: Registers, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    # Under nohup the tests, and so their children, would be deaf to one of the signals.
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     process = subprocess.Popen(
         [COMMAND, "--config", str(pair.file), "sync"],
         cwd=pair.folder, env=environment, text=True, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
+    signal.signal(signal.SIGHUP, before)
     try:
         yield process
     finally:

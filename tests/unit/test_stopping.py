@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+HEARS = "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # also under nohup
+
 RUN = """
 import os, signal, sys, threading, time
 from etl.process import stopping
@@ -26,7 +28,7 @@ sys.exit(stopping.run(work))
 
 
 def ended(
-    work: str, *numbers: int, before: str = "", wait: float = 0.4
+    work: str, *numbers: int, before: str = HEARS, wait: float = 0.4
 ) -> tuple[int, list[str], str]:
     """Sends signals to a process once it has begun; returns its exit code and what it said."""
     script = before + RUN.format(work=work.replace("\n", "\n    "))
