@@ -17,9 +17,8 @@ from etl.errors import DamagedError, DiskFullError, WarehouseHeldError
 from etl.warehouse.damage import trouble
 from etl.warehouse.run import make_memory, warehouse_between_runs
 from etl.warehouse.statements import TableName
-from tests.support import Command, Registers, from_warehouse, record
+from tests.support import Registers, from_warehouse, record
 
-Doisoat = Callable[..., Command]
 Make = Callable[..., Registers]
 
 # What a run in the night, a command and a hand have left in the memory.
@@ -259,32 +258,42 @@ def test_a_command_waits_for_a_reader_and_names_one_that_stays(
 
 GREEDY = """
 import duckdb, sys, time
-until = time.monotonic() + 200
-while time.monotonic() < until:
+for _ in range(20_000):
     try:
-        duckdb.connect(sys.argv[1]).close()
+        held = duckdb.connect(sys.argv[1])
+        break
     except duckdb.Error:
-        pass
-    time.sleep(0.03)
+        time.sleep(0.005)
+time.sleep(30)
 """
 
 
 def test_a_sync_that_published_says_so_whoever_takes_the_file_as_it_ends(
-    lived: Registers, doisoat: Doisoat
+    lived: Registers, command_environment: dict[str, str]
 ) -> None:
-    """A reader that takes the file whenever nobody has it."""
+    """A reader that waits for the file, and keeps it."""
     lived.insurance.append(record(31))
     lived.write()
+    lock = lived.settings.home / "run.lock"
+    command = [str(Path(sys.executable).with_name("doisoat")), "--config", str(lived.file), "sync"]
+    sync = subprocess.Popen(
+        command, cwd=lived.folder, env=command_environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    while not lock.read_text() and sync.poll() is None:
+        time.sleep(0.05)
+    time.sleep(1)  # the run has the file
     reader = subprocess.Popen([sys.executable, "-c", GREEDY, str(lived.settings.warehouse_path)])
     try:
-        time.sleep(0.5)
-        ended = doisoat("--config", lived.file, "sync")
+        output, errors = sync.communicate(timeout=240)
+        assert reader.poll() is None
     finally:
         reader.kill()
         reader.wait(30)
-    assert ended.exit_code == 0, ended.errors
-    assert "Published to" in ended.output
-    assert "Waterfall" in ended.output
+        sync.kill()
+    assert sync.returncode == 0, errors
+    assert "Published to" in output
+    assert "Waterfall" in output
 
 
 def test_make_memory_of_a_warehouse_in_use_reads_nothing_back(lived: Registers) -> None:
