@@ -4,7 +4,7 @@ Belongs here: hearing signals before anything else is loaded, which takes longer
 wait. Does not belong here: the commands (``cli.py``).
 """
 
-import sys
+import os
 
 from etl.process.stopping import run
 
@@ -17,7 +17,7 @@ def _command() -> int:
 
 def main() -> None:
     """Runs the command line until it ends, or a signal ends it."""
-    sys.exit(run(_command))
+    os._exit(run(_command))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ whether it happened: ``committing`` keeps it and the stop apart.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import socket
@@ -119,6 +120,9 @@ def end_run() -> None:
 def run(work: Callable[[], int]) -> int:
     """Does a command's work in a thread and waits for it, or for a signal.
 
+    What is registered with ``atexit`` is done there, too. Leave with ``os._exit`` then: while
+    Python takes itself apart, for a second or more with so many libraries, nobody hears signals.
+
     Args:
         work: Returns the exit code.
 
@@ -131,6 +135,7 @@ def run(work: Callable[[], int]) -> int:
     def do() -> None:
         try:
             ended.append(work())
+            _tidy_up()
         finally:
             news.put(None)
 
@@ -149,6 +154,14 @@ def run(work: Callable[[], int]) -> int:
         else:
             ask()
     return ended[0] if ended else 70
+
+
+def _tidy_up() -> None:
+    """Does what Python does at the end of a process, as long as signals are heard."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # a reader that has gone, as head does
+            stream.flush()
 
 
 def watch() -> None:

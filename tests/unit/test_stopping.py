@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -23,7 +24,7 @@ def work():
     said("begun")
     {work}
 
-sys.exit(stopping.run(work))
+os._exit(stopping.run(work))
 """
 
 
@@ -40,10 +41,12 @@ def ended(
     for number in numbers:
         time.sleep(wait)
         process.send_signal(number)
-    try:
-        output, errors = process.communicate(timeout=12)
-    finally:
-        process.kill()
+    killer = threading.Timer(12, process.kill)
+    killer.start()
+    with process:
+        assert process.stderr is not None
+        output, errors = process.stdout.read(), process.stderr.read()
+    killer.cancel()
     return process.returncode, output.split(), errors
 
 
@@ -120,6 +123,13 @@ def test_nohup_is_respected_and_a_background_job_still_hears_ctrl_c() -> None:
     work = "time.sleep(1); said('on'); return 0"
     assert ended(work, signal.SIGHUP, before=deaf)[:2] == (0, ["on"])
     assert ended("time.sleep(60)", signal.SIGINT, before=deaf)[0] == 130
+
+
+def test_what_is_left_for_the_end_is_done_and_can_be_stopped() -> None:
+    left = "import atexit; atexit.register(lambda: said('left')); print('printed'); return 0"
+    assert ended(left)[:2] == (0, ["left", "printed"])
+    slow = "import atexit; atexit.register(lambda: time.sleep(60)); return 0"
+    assert ended(slow, signal.SIGTERM)[0] == 130
 
 
 def test_work_that_ends_says_how() -> None:
