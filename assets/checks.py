@@ -10,8 +10,9 @@ from pathlib import Path
 
 import dagster as dg
 
+from assets.instance import WAREHOUSE_POOL
 from assets.metadata import key_of
-from assets.resources import WAREHOUSE_POOL, DoisoatResource
+from assets.resources import DoisoatResource
 from etl import advice
 from etl.codes import Severity
 from etl.privacy import places

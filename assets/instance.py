@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
@@ -23,8 +23,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from etl.errors import ConfigError
 from etl.privacy import owner_only
-from etl.process.home import locked, prepare_home, set_aside
+from etl.process.home import locked, make_room, prepare_home, set_aside
 from etl.settings import CONFIG_VARIABLE, Settings
+
+WAREHOUSE_POOL = "warehouse"
+"""DuckDB has one writer: every step that writes takes this pool's one slot."""
 
 _Found = TypeVar("_Found")
 
@@ -51,7 +54,11 @@ def instance_for(settings: Settings) -> dg.DagsterInstance:
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ[CONFIG_VARIABLE] = str(settings.file)
     with owner_only(), locked(settings.home / "dagster.lock"):
+        make_room(home, folder=True)
         prepare_home(home)
+        for name in ("history", "history/runs", "schedules", "storage"):
+            make_room(home / name, folder=True)
+            (home / name).mkdir(mode=0o700, exist_ok=True)
         _put_instance_file(home)
         try:
             return _opened()
@@ -74,14 +81,31 @@ def instance_for(settings: Settings) -> dg.DagsterInstance:
 def _put_instance_file(home: Path) -> None:
     """Puts doisoat's ``dagster.yaml`` where there is none that can be read."""
     file = home / "dagster.yaml"
+    make_room(file, folder=False)
     if file.exists():
         try:
-            if isinstance(yaml.safe_load(file.read_text("utf-8")), dict):
+            found = yaml.safe_load(file.read_text("utf-8"))
+            if isinstance(found, dict):
+                _complete(file, found)
                 return
         except (yaml.YAMLError, UnicodeDecodeError):
             pass
         set_aside(file)
     shutil.copyfile(root_file("dagster.yaml"), file)
+
+
+def _complete(file: Path, found: Mapping[str, object]) -> None:
+    """Adds to the file of an earlier version what this one has to say of a run's output."""
+    shipped = root_file("dagster.yaml").read_text("utf-8")
+    section = shipped[shipped.index(_OUTPUT) :]
+    ours = file.read_text("utf-8").startswith(shipped.splitlines()[0])
+    if ours and "compute_logs" not in found:
+        with file.open("a", encoding="utf-8") as out:
+            out.write(f"\n{section}")
+
+
+_OUTPUT = "# What a run prints"
+"""Where that section of ``dagster.yaml`` begins; it is the last."""
 
 
 def _opened() -> dg.DagsterInstance:
@@ -91,6 +115,8 @@ def _opened() -> dg.DagsterInstance:
         instance.get_runs(limit=1)
         instance.get_asset_keys(limit=1)
         instance.all_instigator_state()
+        # Whoever is let into the UI could set it otherwise, for good: to none, or to two writers.
+        instance.event_log_storage.set_concurrency_slots(WAREHOUSE_POOL, 1)
     except BaseException:
         instance.dispose()
         raise

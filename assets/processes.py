@@ -36,11 +36,11 @@ def this_process() -> dict[str, str]:
     }
 
 
-def cancelled_by_signals(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+def cancelled_by_signals(instance: dg.DagsterInstance, run_id: str) -> None:
     """Lets a signal that stops this process end the run with it, at once and in good order."""
 
     def cancel() -> None:
-        known = instance.get_run_by_id(run.run_id)
+        known = instance.get_run_by_id(run_id)
         if known is not None and not known.is_finished:
             instance.report_run_canceled(
                 known, message=f"Stopped by a signal. {outcome_in_words()}"
@@ -50,7 +50,13 @@ def cancelled_by_signals(instance: dg.DagsterInstance, run: dg.DagsterRun) -> No
     watch()
 
 
-_UNDER_WAY = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+# One that is not started yet has the tags of its process only where it is the command line's.
+_UNDER_WAY = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 
 def bury_dead_runs(instance: dg.DagsterInstance, ask: AskPublished | None = None) -> list[str]:

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from assets.instance import WAREHOUSE_POOL
 from assets.metadata import GROUPS, OWNER, table_metadata
-from assets.resources import WAREHOUSE_POOL, DoisoatResource
+from assets.resources import DoisoatResource
 from etl.charts import charts_file, write_charts
 from etl.codes import Owner
 from etl.contract import DIFFERENCE_TABLES, HISTORY_TABLES, target_metadata

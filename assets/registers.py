@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import dagster as dg
 
+from assets.instance import WAREHOUSE_POOL
 from assets.metadata import GROUPS, OWNER, table_metadata
-from assets.resources import WAREHOUSE_POOL, DoisoatResource
+from assets.resources import DoisoatResource
 from etl.contract import REGISTERS
 from etl.extract import extract_register
 from etl.warehouse.statements import TableName

@@ -18,9 +18,6 @@ from etl.warehouse.engine import Warehouse
 from etl.warehouse.run import Run, warehouse_for
 from expectations import suites
 
-WAREHOUSE_POOL = "warehouse"
-"""DuckDB has one writer: every step that writes takes this pool's one slot."""
-
 Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext
 
 
@@ -85,7 +82,7 @@ class Doisoat:
         if self._named != context.run.run_id:
             self._named = context.run.run_id
             context.instance.add_run_tags(context.run.run_id, this_process())
-            cancelled_by_signals(context.instance, context.run)
+            cancelled_by_signals(context.instance, context.run.run_id)
 
 
 DoisoatResource = dg.ResourceParam[Doisoat]

@@ -7,6 +7,7 @@ the job does, and how its outcome is shown (``etl/cli.py``).
 from __future__ import annotations
 
 from collections.abc import Callable
+from uuid import uuid4
 
 import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
@@ -68,14 +69,16 @@ def run_sync(
     bury_dead_runs(instance, asking(settings.target))
     job_name = JOBS[mode]
     job = build_defs(settings).resolve_job_def(job_name)
+    run_id = str(uuid4())
+    cancelled_by_signals(instance, run_id)  # making the run takes seconds, and lists it at once
     run = instance.create_run_for_job(
         job,
+        run_id=run_id,
         # The console stays clear for the progress; everything is in the run's log in the UI.
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         tags={**this_process(), "doisoat/mode": mode},
         remote_job_origin=_origin(job_name),
     )
-    cancelled_by_signals(instance, run)
     outcome = Outcome(run.run_id)
     total = _planned_steps(instance, run)
     try:

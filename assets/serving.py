@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -59,7 +59,8 @@ def serve(settings: Settings, port: int) -> int:
         port: The port on the loopback address.
 
     Returns:
-        The exit code: 0 where a person or a signal ended it, 70 where the daemon ended by itself.
+        The exit code: 0 where a person or a signal ended it, 70 where a service of Dagster ended
+        by itself.
 
     Raises:
         ConfigError: The port is taken, or a UI of the same home is open.
@@ -73,7 +74,7 @@ def serve(settings: Settings, port: int) -> int:
         bury_dead_runs(instance, asking(settings.target))
         servers = [_server(pages_app(settings.data_docs), gate, pages) for pages in
                    _pages_socket(settings, open_things)]  # fmt: skip
-        workspace = enter(_code_server(settings.dagster_home))
+        workspace, code = enter(_code_server(settings.dagster_home))
         daemon = enter(
             _child(settings.dagster_home, "daemon", "--workspace", str(workspace),
                    "--log-level", "warning")
@@ -91,7 +92,7 @@ def serve(settings: Settings, port: int) -> int:
             server.listening.listen(_WAITING)  # whoever is quicker than the server waits for it
         display.show_ui(settings, gate.address(f"http://{_LOOPBACK}:{port}"))
         with ends_by_itself(lambda: _end(servers)):
-            return _run(servers, daemon)
+            return _run(servers, {"daemon": daemon, "code server": code})
 
 
 def _open_already(_words: str) -> ConfigError:
@@ -152,15 +153,15 @@ def _server(app: ASGIApp, gate: Gate, listening: socket.socket) -> _Server:
     return _Server(config, listening)
 
 
-def _run(servers: Sequence[_Server], daemon: subprocess.Popen[bytes]) -> int:
-    """Serves until somebody ends it, or the daemon ends by itself."""
+def _run(servers: Sequence[_Server], services: Mapping[str, subprocess.Popen[bytes]]) -> int:
+    """Serves until somebody ends it, or one of Dagster's services ends by itself."""
     ended = threading.Event()
-    died = threading.Event()
+    died: list[str] = []
 
     def watch() -> None:
         while not ended.wait(_LOOK):
-            if daemon.poll() is not None:
-                died.set()
+            died.extend(name for name, child in services.items() if child.poll() is not None)
+            if died:
                 _end(servers)
                 return
 
@@ -172,10 +173,10 @@ def _run(servers: Sequence[_Server], daemon: subprocess.Popen[bytes]) -> int:
         asyncio.run(all_of_them())
     finally:
         ended.set()
-    if died.is_set():
+    if died:
         notice(
-            f"Dagster's daemon, which starts schedules and sensors, ended by itself (exit code "
-            f"{daemon.returncode}); so the UI ends, too. Start it again: doisoat ui"
+            f"Dagster's {died[0]}, without which no schedule starts, ended by itself (exit code "
+            f"{services[died[0]].returncode}); so the UI ends, too. Start it again: doisoat ui"
         )
         return 70
     return 0
@@ -187,11 +188,12 @@ def _end(servers: Sequence[_Server]) -> None:
 
 
 @contextmanager
-def _code_server(home: Path) -> Iterator[Path]:
+def _code_server(home: Path) -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
     """Starts the process that holds the definitions, for the UI and the daemon alike.
 
     Yields:
-        The workspace file that tells where it listens: a socket that only this user may open.
+        The workspace file that tells where it listens, a socket that only this user may open; and
+        the process.
     """
     # In the system's folder: a socket's path must be short, and a home's may be long.
     with tempfile.TemporaryDirectory(prefix="doisoat-") as folder:
@@ -205,7 +207,7 @@ def _code_server(home: Path) -> Iterator[Path]:
             "--inject-env-vars-from-instance",
         ) as child:  # fmt: skip
             _wait_for(place, child)
-            yield file
+            yield file, child
         file.unlink(missing_ok=True)
 
 

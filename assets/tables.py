@@ -6,8 +6,9 @@ not belong here: a list of tables; a new ``.sql`` file is a new asset.
 
 import dagster as dg
 
+from assets.instance import WAREHOUSE_POOL
 from assets.metadata import GROUPS, OWNER, key_of, table_metadata
-from assets.resources import WAREHOUSE_POOL, DoisoatResource
+from assets.resources import DoisoatResource
 from etl.clean import dictionaries
 from etl.warehouse.lineage import column_lineage
 from etl.warehouse.statements import Statement, TableName, statements

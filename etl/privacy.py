@@ -89,6 +89,13 @@ def load_record_key(home: Path) -> RecordKey:
     try:
         if not file.exists():
             _make_key(file)
+        if not file.is_file():
+            raise ConfigError(
+                "The secret of the record keys is no file.",
+                where=str(file),
+                remedy="Move away what is there and put the file back. Without it a new secret is "
+                "made, with which keys in old logs name nobody.",
+            )
         if stat.S_IMODE(file.stat().st_mode) & 0o077:
             raise ConfigError(
                 "The secret of the record keys can be read by others.",

@@ -20,6 +20,7 @@ from etl.errors import LedgerError
 from etl.extract.connect import reading
 from etl.extract.mapping import register_select
 from etl.extract.streams import adbc_stream, row_stream
+from etl.process.home import make_room
 from etl.settings import Source
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.statements import TableName
@@ -93,6 +94,8 @@ def extract_register(
 def _replacing(warehouse: Warehouse, table: TableName) -> Iterator[Path]:
     """Lends a file to write, which takes the table's place if all goes well and else is gone."""
     file = warehouse.file(table)
+    make_room(file.parent, folder=True)
+    make_room(file, folder=False)
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     unfinished = file.with_suffix(".unfinished")
     try:

@@ -107,6 +107,7 @@ def take(file: Path, *, wait: bool = False, words: str = "") -> IO[str] | str:
         what that process left in it.
     """
     prepare_home(file.parent)
+    make_room(file, folder=False)
     until = time.monotonic() + _UNNAMED
     while True:
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -146,6 +147,17 @@ def set_aside(path: Path) -> Path:
     path.rename(aside)
     notice(f"{path} is damaged; it was set aside as {aside.name}.")
     return aside
+
+
+def make_room(path: Path, *, folder: bool) -> None:
+    """Sets aside what stands where a file or a folder of ours belongs, and is another thing.
+
+    Args:
+        path: Where it belongs.
+        folder: Whether a folder belongs there, or a file.
+    """
+    if os.path.lexists(path) and not (path.is_dir() if folder else path.is_file()):
+        set_aside(path)
 
 
 def notice(text: str) -> None:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from etl.errors import WarehouseHeldError
 from etl.privacy import RecordKey, owner_only, shut
-from etl.process.home import set_aside
+from etl.process.home import make_room, set_aside
 from etl.settings import Engine
 from etl.warehouse.damage import trouble
 from etl.warehouse.statements import Statement, TableName, macros
@@ -176,6 +176,8 @@ class Warehouse:
         It takes a quarter of the work of an insert and needs no connection, so threads may call
         it. A part is there whole or not at all.
         """
+        make_room(self.files, folder=True)
+        make_room(self.file(table), folder=True)
         self.file(table).mkdir(parents=True, exist_ok=True)
         part = self.file(table) / f"{uuid4().hex}.parquet"
         _unfinished(data, part).replace(part)

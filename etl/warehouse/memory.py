@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from etl.privacy import owner_only
-from etl.process.home import set_aside
+from etl.process.home import make_room, set_aside
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.statements import TableName
 
@@ -75,11 +75,13 @@ def _tables(warehouse: Warehouse) -> list[str]:
 
 def _copy(warehouse: Warehouse, tables: Iterable[str]) -> None:
     folder = _folder(warehouse)
+    make_room(folder, folder=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     with owner_only():
         for table in tables:
             name = TableName("ops", table)
             file = folder / f"{table}.parquet"
+            make_room(file, folder=False)
             content = _content(warehouse, name)
             if content == _copied(warehouse, file):
                 continue

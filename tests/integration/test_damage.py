@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -180,6 +181,25 @@ def test_a_bad_block_in_a_dictionary_ends_that_run_only(lived: Registers) -> Non
 
     with suppress(DamagedError):
         lived.sync()
+    assert lived.sync().changes == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("memory", False),
+        ("memory/decisions.parquet", True),
+        ("run.lock", True),
+        ("warehouse.files", False),
+        ("warehouse.files/raw.insurance.parquet", True),
+        ("warehouse.files/clean.names.parquet", False),
+    ],
+)
+def test_what_is_of_another_kind_is_set_aside(lived: Registers, name: str, folder: bool) -> None:
+    place = lived.settings.home / name
+    shutil.rmtree(place) if place.is_dir() else place.unlink()
+    place.mkdir() if folder else place.write_text("")
+    assert from_warehouse(lived.settings, "select 1 as one") == [{"one": 1}]
     assert lived.sync().changes == {}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import multiprocessing
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -198,6 +199,56 @@ def test_a_killed_run_whose_log_is_garbage_is_buried_all_the_same(configured: Pa
         assert list(log.parent.glob(f"{log.name}.damaged-*"))
     with instance_for(settings) as instance:
         assert bury_dead_runs(instance) == []
+
+
+@pytest.mark.parametrize("name", ["", "history", "history/runs", "schedules"])
+def test_a_file_where_a_folder_of_dagsters_belongs_is_set_aside(
+    configured: Path, name: str
+) -> None:
+    from assets.instance import instance_for
+
+    settings = load_settings(configured)
+    instance_for(settings).dispose()
+    place = settings.dagster_home / name
+    shutil.rmtree(place)
+    place.write_text("")
+    with instance_for(settings) as instance:
+        assert instance.get_runs() == []
+
+
+@pytest.mark.parametrize("name", ["dagster.lock", "dagster/dagster.yaml"])
+def test_a_folder_where_a_file_belongs_is_set_aside(configured: Path, name: str) -> None:
+    from assets.instance import instance_for
+
+    settings = load_settings(configured)
+    instance_for(settings).dispose()
+    (settings.home / name).unlink()
+    (settings.home / name).mkdir()
+    with instance_for(settings) as instance:
+        assert instance.get_runs() == []
+
+
+def test_no_setting_of_the_ui_lets_two_write_or_nobody(configured: Path) -> None:
+    from assets.instance import WAREHOUSE_POOL, instance_for
+
+    settings = load_settings(configured)
+    with instance_for(settings) as instance:
+        instance.event_log_storage.set_concurrency_slots(WAREHOUSE_POOL, 0)
+    with instance_for(settings) as instance:
+        assert instance.event_log_storage.get_concurrency_info(WAREHOUSE_POOL).slot_count == 1
+
+
+def test_an_earlier_versions_file_is_completed_and_anothers_kept(configured: Path) -> None:
+    from assets.instance import instance_for
+
+    settings = load_settings(configured)
+    instance_for(settings).dispose()
+    file = settings.dagster_home / "dagster.yaml"
+    whole = file.read_text()
+    file.write_text(whole[: whole.index("# What a run prints")])
+    instance_for(settings).dispose()
+    instance_for(settings).dispose()
+    assert file.read_text().count("compute_logs") == 1
 
 
 def test_two_heads_of_an_earlier_version_are_set_aside(configured: Path) -> None:

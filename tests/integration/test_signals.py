@@ -180,6 +180,25 @@ def test_a_signal_before_anything_has_begun(
         assert stop(process, signal.SIGTERM).exit_code == 130
 
 
+def _is_listed(pair: Registers) -> bool:
+    file = pair.folder / ".doisoat" / "dagster" / "history" / "runs.db"
+    with (
+        suppress(sqlite3.OperationalError),
+        closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as runs,
+    ):
+        return bool(runs.execute("select 1 from runs").fetchone())
+    return False
+
+
+def test_a_signal_while_the_run_is_being_made_leaves_it_canceled(
+    begun: Registers, command_environment: dict[str, str]
+) -> None:
+    with started(begun, command_environment) as process:
+        wait_for(lambda: _is_listed(begun), process)
+        assert stop(process, signal.SIGTERM).exit_code == 130
+    assert last_status(begun) == dg.DagsterRunStatus.CANCELED
+
+
 @pytest.mark.long
 @pytest.mark.timeout(7200)
 def test_fifty_signals_over_all_phases(

@@ -66,7 +66,9 @@ def known(**headers: str) -> dict[str, str]:
 
 def test_the_token_opens_in_three_ways() -> None:
     assert ask(**known()).status == 200
-    assert ask(cookie=f"other=1; {GATE.cookie}={GATE.token}").status == 200
+    for other in ("other=1", 'x={"a":"b"}', "tr=a b", "a/b=1", "[bad]=1", f"{GATE.cookie}=x", ""):
+        assert ask(cookie=f"{other}; {GATE.cookie}={GATE.token}").status == 200
+        assert ask(cookie=f"{GATE.cookie}={GATE.token};{other}").status == 200
     welcome = ask("/runs/1", query=f"a=1&token={GATE.token}&b=%26")
     assert (welcome.status, welcome.headers["location"]) == (303, "/runs/1?a=1&b=%26")
     cookie = welcome.headers["set-cookie"]
@@ -123,6 +125,10 @@ def test_a_secret_that_can_be_guessed_is_refused() -> None:
         ({"origin": f"http://{HERE}:80"}, 403),
         ({"origin": f"http://x@{HERE}"}, 403),
         ({"origin": "null"}, 403),
+        ({"origin": f"https://{HERE}"}, 200),
+        ({"origin": f"ftp://{HERE}"}, 403),
+        ({"origin": f"http://{HERE}/x"}, 403),
+        ({"origin": "http://["}, 403),
     ],
 )  # fmt: skip
 def test_where_a_request_comes_from(headers: dict[str, str], status: int) -> None:

@@ -268,7 +268,7 @@ def test_a_damaged_secret_is_never_made_anew_unasked(tmp_path: Path, damaged: by
 def test_a_secret_that_is_no_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "record_key").mkdir(mode=0o700)
 
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="no file"):
         load_record_key(tmp_path)
 
 
