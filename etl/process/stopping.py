@@ -23,7 +23,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from queue import SimpleQueue
 from types import FrameType
 
 STOPPED = 130
@@ -129,7 +128,10 @@ def run(work: Callable[[], int]) -> int:
     Returns:
         The exit code. A signal ends the process from here, with ``STOPPED``.
     """
-    news: SimpleQueue[int | None] = SimpleQueue()  # its put may interrupt its get
+    # A signal that comes just before a lock is waited for is not seen; one in a socket is.
+    reading, writing = socket.socketpair()
+    writing.setblocking(False)
+    signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
     ended: list[int] = []
 
     def do() -> None:
@@ -137,23 +139,30 @@ def run(work: Callable[[], int]) -> int:
             ended.append(work())
             _tidy_up()
         finally:
-            news.put(None)
-
-    def hear(number: int, _frame: FrameType | None) -> None:
-        news.put(number)
+            writing.send(bytes([_WORK_HAS_ENDED]))
 
     for number in SIGNALS:
         # nohup asks for deafness; a shell's background job is born deaf to Ctrl+C and means nothing
         if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, hear)
+            signal.signal(number, _heard_by_the_socket)
     threading.Thread(target=do, name="doisoat", daemon=True).start()
-    while (heard := news.get()) is not None:
+    while (heard := reading.recv(1)[0]) != _WORK_HAS_ENDED:
+        if heard not in SIGNALS:
+            continue
         ask, _state.takes_over = _state.takes_over, None
         if ask is None:
             stop(heard)
         else:
             ask()
     return ended[0] if ended else 70
+
+
+_WORK_HAS_ENDED = 0
+"""No signal has this number."""
+
+
+def _heard_by_the_socket(_number: int, _frame: FrameType | None) -> None:
+    """Does nothing: Python writes a signal to the socket because there is somebody to hear it."""
 
 
 def _tidy_up() -> None:
