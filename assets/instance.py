@@ -63,9 +63,13 @@ def instance_for(settings: Settings) -> dg.DagsterInstance:
         try:
             return _opened()
         except DagsterInvalidConfigError as error:
+            # Whole only of an unknown name: of a value it quotes the value, perhaps a secret.
+            told = [
+                problem.message if "NOT_DEFINED" in problem.reason.name else problem.reason.value
+                for problem in error.errors
+            ]
             raise ConfigError(
-                "Dagster cannot use its configuration: "
-                f"{'; '.join(problem.message for problem in error.errors)}",
+                f"Dagster cannot use its configuration: {'; '.join(told)}",
                 where=str(home / "dagster.yaml"),
                 remedy="Mend it; or delete it, and the next start puts doisoat's own there.",
             ) from None
