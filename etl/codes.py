@@ -76,6 +76,16 @@ class Scheme(StrEnum):
     HEALTH_INSURANCE = "health_insurance"
 
 
+VOCABULARIES: dict[str, tuple[str, ...]] = {
+    "sex": ("M", "F"),
+    "flag": ("true", "false"),
+    "insurance_status": ("active", "ended", "other"),
+    "population_status": ("alive", "deceased", "other"),
+    "province": (),
+}
+"""What the words of a register may mean; ``other`` is understood, and neither of the others. A
+province is named by its code of 2025, see ``etl.normalise.parse_province``."""
+
 ALL = "all"
 """The label of a total in the counting tables."""
 
@@ -364,23 +374,133 @@ CORRECTION_LABELS: tuple[Label, ...] = (
         "A person must look at card and file: nothing tells which of the two numbers is right",
     ),
     Label(
+        "number_on_card",
+        "Số trên thẻ BHYT của hồ sơ, không hồ sơ nào khác ghi số này",
+        "The number on the record's health card, which no other record carries",
+    ),
+    Label(
+        "personal_number_replaces",
+        "Từ 1/8/2025 số định danh cá nhân thay mã số BHXH (công văn 1804/BHXH-QLT)",
+        "Since 1/8/2025 the personal number replaces the insurance number (letter 1804/BHXH-QLT)",
+    ),
+    Label(
         "look_number_of_several",
         "Cần người xem xét: hồ sơ của nhiều người dùng chung mã số BHXH này",
         "A person must look: records of different people carry this insurance number",
+    ),
+    Label(
+        "look_same_person",
+        "Cần người xem xét: các hồ sơ cùng mã số là của một người, gộp hồ sơ thì hết trùng",
+        "A person must look: the records with this number are one person's; merging them settles it",
+    ),
+    Label(
+        "look_for_the_citizen",
+        "Cần người xem xét: chưa biết là công dân nào, đề nghị người tham gia xuất trình CCCD",
+        "A person must look: whose record it is is not known; ask the participant for the identity "
+        "card",
+    ),
+    Label(
+        "look_at_candidates",
+        "Cần người xem xét: chọn công dân trong danh sách đề cử, rồi mới biết giá trị đúng",
+        "A person must look: choose among the candidates; then the right value is known",
+    ),
+    Label(
+        "look_birth_incomplete",
+        "Cần người xem xét: CSDL dân cư không đủ ngày sinh, đối chiếu giấy khai sinh, báo công an xã",
+        "A person must look: the population register's own birth date is incomplete; compare the "
+        "birth certificate and tell the police of the commune",
+    ),
+    Label(
+        "look_register_lacks",
+        "Cần người xem xét: CSDL dân cư cũng thiếu thông tin này, báo công an xã bổ sung",
+        "A person must look: the population register lacks it, too; tell the police of the commune",
     ),
 )
 """Why a correction is proposed; those that begin with ``look_`` leave the choice to a person."""
 
 
+REASON_LABELS: tuple[Label, ...] = (
+    Label("agrees", "mọi điều cần khớp đều khớp", "all that must agree agrees"),
+    Label(
+        "nobody_else",
+        "số, ngày sinh và giới tính đều khớp, họ tên chỉ khác ở tên gọi, "
+        "và không hồ sơ nào khác là của công dân này",
+        "number, birth date and sex agree, only the given name differs, "
+        "and no other record is this citizen's",
+    ),
+    Label(
+        "repaired_number",
+        "số phải sửa mới đọc được và không phải mọi điều đều khớp: "
+        "được cân nhắc cùng các bằng chứng khác",
+        "the number had to be repaired and not all agrees: it is weighed with all other evidence",
+    ),
+    Label("overwhelming", "bằng chứng áp đảo", "the evidence is overwhelming"),
+    Label("decided", "cán bộ đã quyết định", "a steward decided so"),
+    Label(
+        "decisions_contradict",
+        "hai quyết định cùng lúc nói khác nhau, cần quyết định lại",
+        "two decisions of one moment say different things: decide again",
+    ),
+    Label(
+        "near_twin",
+        "tên gọi khác và cũng là một tên thường dùng: có thể là anh chị em song sinh chưa đăng ký",
+        "the given name differs and is a name in use itself: it may be a twin who is not registered",
+    ),
+    Label(
+        "several_citizens",
+        "có người khác cũng khớp gần như vậy",
+        "somebody else fits nearly as well",
+    ),
+    Label(
+        "several_records",
+        "có hồ sơ khác cũng khớp với công dân này",
+        "another record fits this citizen as well",
+    ),
+    Label(
+        "citizen_already_linked",
+        "công dân này đã có hồ sơ khác",
+        "another record is already linked to this citizen",
+    ),
+    Label(
+        "common_name",
+        "tên quá phổ biến: có thể chỉ là trùng hợp",
+        "the name is so common that this may be chance",
+    ),
+    Label(
+        "partial_agreement",
+        "chỉ khớp một phần, chưa đủ để tự động ghép",
+        "only some of it agrees: not enough to link without a person",
+    ),
+    Label(
+        "weak_evidence",
+        "bằng chứng chưa đủ mạnh để tự động ghép",
+        "the evidence is not strong enough to link without a person",
+    ),
+    Label(
+        "somebody_fits_better",
+        "có người khác mang đúng họ tên và ngày sinh đã ghi",
+        "somebody else carries exactly the recorded name and birth date",
+    ),
+    Label("looks_different", "người này trông khác hẳn", "that person looks different"),
+)
+"""Why a citizen who was found is linked, or not simply linked; parts of a sentence."""
+
+NO_REMEDY = Label("none", "Để biết, không cần sửa", "For information: nothing to correct")
+
+LABELS: dict[str, tuple[Label, ...]] = {
+    "mismatch": tuple(Label(m.code, m.vi, m.en) for m in MISMATCH_CODES),
+    "status": STATUS_LABELS,
+    "step": STEP_LABELS,
+    "reject": REJECT_LABELS,
+    "remedy": (*CORRECTION_LABELS, NO_REMEDY),
+    "reason": REASON_LABELS,
+}
+"""Every labelled code of the system, by kind."""
+
+
 def labels() -> dict[str, Label]:
-    """Returns every labelled code of the system, by code."""
-    mismatch = (Label(m.code, m.vi, m.en) for m in MISMATCH_CODES)
-    return {
-        entry.code: entry
-        for entry in (
-            *mismatch, *STATUS_LABELS, *STEP_LABELS, *REJECT_LABELS, *CORRECTION_LABELS
-        )
-    }  # fmt: skip
+    """Returns every labelled code, by code; no two kinds share one."""
+    return {label.code: label for kind in LABELS.values() for label in kind}
 
 
 NameLevel = Literal[

@@ -36,11 +36,13 @@ class SourceColumn:
         name: The contract's name.
         required: Whether a register without it cannot be read.
         meaning: What it holds, for error messages and documentation.
+        vocabulary: Which words it holds, where they are few: a key of ``etl.codes.VOCABULARIES``.
     """
 
     name: str
     required: bool
     meaning: str
+    vocabulary: str = ""
 
 
 INSURANCE: tuple[SourceColumn, ...] = (
@@ -48,16 +50,18 @@ INSURANCE: tuple[SourceColumn, ...] = (
     SourceColumn("insurance_number", False, "10 digits, or since 1/8/2025 the personal number"),
     SourceColumn("full_name", True, "full name as recorded"),
     SourceColumn("date_of_birth", True, "birth date as recorded"),
-    SourceColumn("gender", False, "sex as recorded"),
+    SourceColumn("gender", False, "sex as recorded", "sex"),
     SourceColumn("id_number", False, "CMND (9) or CCCD (12) as typed"),
     SourceColumn("health_card_number", False, "15-character card or 10 digits"),
-    SourceColumn("compulsory_si", False, "flag: compulsory social insurance"),
-    SourceColumn("voluntary_si", False, "flag: voluntary social insurance"),
-    SourceColumn("unemployment_insurance", False, "flag: unemployment insurance"),
-    SourceColumn("health_insurance", False, "flag: health insurance"),
-    SourceColumn("status", False, "active, ended, ..."),
+    SourceColumn("compulsory_si", False, "flag: compulsory social insurance", "flag"),
+    SourceColumn("voluntary_si", False, "flag: voluntary social insurance", "flag"),
+    SourceColumn("unemployment_insurance", False, "flag: unemployment insurance", "flag"),
+    SourceColumn("health_insurance", False, "flag: health insurance", "flag"),
+    SourceColumn("status", False, "active, ended, ...", "insurance_status"),
     SourceColumn("employer_code", False, "code of the paying unit"),
-    SourceColumn("province_code", False, "2-digit code of 2025, or an old one"),
+    SourceColumn("province_code", False, "code or name of the province, of 2025 or before", "province"),
+    SourceColumn("commune", False, "commune of residence, as the register names it"),
+    SourceColumn("office", False, "grassroots office that keeps the record, as it is named"),
     SourceColumn("address", False, "address as recorded"),
     SourceColumn("updated_at", False, "time of the last change"),
 )
@@ -66,11 +70,12 @@ POPULATION: tuple[SourceColumn, ...] = (
     SourceColumn("personal_id", True, "12-digit personal number"),
     SourceColumn("full_name", True, "full name"),
     SourceColumn("date_of_birth", True, "birth date as recorded"),
-    SourceColumn("gender", False, "sex as recorded"),
+    SourceColumn("gender", False, "sex as recorded", "sex"),
     SourceColumn("former_id_numbers", False, "earlier CMND and cancelled numbers, ';' between"),
-    SourceColumn("status", False, "alive, deceased, ..."),
+    SourceColumn("status", False, "alive, deceased, ...", "population_status"),
     SourceColumn("date_of_death", False, "date of death"),
-    SourceColumn("province_code", False, "2-digit code of 2025, or an old one"),
+    SourceColumn("province_code", False, "code or name of the province, of 2025 or before", "province"),
+    SourceColumn("commune", False, "commune of residence, as the register names it"),
     SourceColumn("address", False, "place of residence"),
     SourceColumn("updated_at", False, "time of the last change"),
 )
@@ -155,6 +160,8 @@ def target_metadata(schema: str | None) -> MetaData:
         Column("mismatch_codes", _TEXT, comment="sorted, ';' between"),
         Column("province_code", _CODE, comment="code of 2025, of the insurance record"),
         Column("employer_code", _TEXT),
+        Column("commune", _TEXT, comment="as the insurance register names it"),
+        Column("office", _TEXT, comment="the office that keeps the record, as it is named"),
         Column("compulsory_si", Boolean, nullable=False),
         Column("voluntary_si", Boolean, nullable=False),
         Column("unemployment_insurance", Boolean, nullable=False),
@@ -178,7 +185,12 @@ def target_metadata(schema: str | None) -> MetaData:
             Column("severity", _CODE, nullable=False),
             Column("owner", _CODE, nullable=False, comment="who can put it right"),
             Column("portal_code", _CODE, comment="nearest code of the insurer's card portal"),
+            Column("remedy", _CODE, comment="reason of the correction that answers it, or none"),
+            Column("province_code", _CODE, comment="code of 2025, of the insurance record"),
+            Column("commune", _TEXT, comment="as the insurance register names it"),
+            Column("office", _TEXT, comment="the office that keeps the record, as it is named"),
             Column("since_run", _CODE, nullable=False, comment="run that first found it"),
+            Column("since_at", DateTime, comment="when that run began (UTC): its age"),
         ],
         comment="One row per record and mismatch code",
     )
@@ -195,6 +207,12 @@ def target_metadata(schema: str | None) -> MetaData:
             Column("birth_agreement", _CODE),
             Column("gender_agreement", _CODE),
             Column("match_probability", Double),
+            Column("full_name", _TEXT, comment="this and what follows: as in the citizen register"),
+            Column("date_of_birth", _TEXT),
+            Column("gender", _TEXT),
+            Column("status", _TEXT),
+            Column("province_code", _TEXT),
+            Column("address", _TEXT),
         ],
         comment="The citizens a steward chooses from, for records in REVIEW",
     )
@@ -229,6 +247,19 @@ def target_metadata(schema: str | None) -> MetaData:
             Column("reason_en", _TEXT),
         ],
         comment="Every source row that could not be used, and why",
+    )
+    _row_table(
+        metadata,
+        "codes",
+        [
+            Column("code", _CODE, primary_key=True),
+            Column("kind", _CODE, primary_key=True, comment="mismatch, status, remedy, ..."),
+            Column("vi", _TEXT, comment="label in Vietnamese"),
+            Column("en", _TEXT, comment="label in English"),
+            Column("severity", _CODE, comment="of mismatch codes"),
+            Column("owner", _CODE, comment="of mismatch codes: who can put it right"),
+        ],
+        comment="What every code of these tables says, in both languages",
     )
     Table(
         "mismatch_counts",
@@ -325,7 +356,7 @@ def _row_table(metadata: MetaData, name: str, columns: list[Column[object]], com
     return Table(name, metadata, *columns, row_hash, comment=comment)
 
 
-DIFFERENCE_TABLES = ("reconciled", "mismatches", "candidates", "corrections", "rejects")
+DIFFERENCE_TABLES = ("reconciled", "mismatches", "candidates", "corrections", "rejects", "codes")
 """Published by difference: rows that are new, changed or gone."""
 
 HISTORY_TABLES = (

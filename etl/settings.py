@@ -28,6 +28,8 @@ from pydantic import (
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from etl.codes import VOCABULARIES
+from etl.contract import REGISTERS
 from etl.errors import ConfigError
 
 CONFIG_VARIABLE = "DOISOAT_CONFIG"
@@ -78,11 +80,15 @@ class Source(Database):
         query: A SELECT, for registers whose contract needs a join.
         columns: Contract column -> column or SQL expression of the source. A contract column
             that is not named here is taken from a source column of the same name.
+        values: Contract column -> spelling of the register -> what it means, for spellings that
+            doisoat does not know or would misread (``status``: D is ``deceased``). Case and
+            spaces around do not count.
     """
 
     table: str | None = None
     query: str | None = None
     columns: dict[str, str] = Field(default_factory=dict)
+    values: dict[str, dict[str, str]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _table_or_query(self) -> Source:
@@ -296,6 +302,19 @@ class Settings(_Strict):
     ui: Ui = Ui()
     file: Path = Field(default=Path(DEFAULT_CONFIG), exclude=True)
 
+    @model_validator(mode="after")
+    def _words_are_known(self) -> Settings:
+        for register, contract in REGISTERS.items():
+            columns = {column.name: column.vocabulary for column in contract if column.vocabulary}
+            for name, words in getattr(self, register).values.items():
+                if name not in columns:
+                    raise ValueError(
+                        f"{register}.values.{name}: has no words to map; there are "
+                        f"{', '.join(columns)}"
+                    )
+                _refuse_other_words(f"{register}.values.{name}", words, columns[name])
+        return self
+
     @property
     def warehouse_path(self) -> Path:
         """The DuckDB file."""
@@ -310,6 +329,15 @@ class Settings(_Strict):
     def data_docs(self) -> Path:
         """Where the Data Docs of the last run are."""
         return self.home / "data_docs"
+
+
+def _refuse_other_words(place: str, words: dict[str, str], vocabulary: str) -> None:
+    """Refuses meanings that are none; the spellings are the register's and are not repeated."""
+    from etl.normalise.places import province_codes  # loads all of normalisation
+
+    known = VOCABULARIES[vocabulary] or province_codes()
+    if not set(words.values()) <= set(known):
+        raise ValueError(f"{place}: a spelling can mean only {', '.join(known)}")
 
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from etl.codes import REASON_LABELS
+
 
 class Words(NamedTuple):
     """A text in the two languages of the system's users."""
@@ -33,6 +35,8 @@ FIELDS = {
     "status": Words("Trạng thái", "Status"),
     "employer_code": Words("Mã đơn vị", "Employer"),
     "province_code": Words("Tỉnh", "Province"),
+    "commune": Words("Xã, phường", "Commune"),
+    "office": Words("Cơ quan quản lý", "Office"),
     "address": Words("Địa chỉ", "Address"),
     "updated_at": Words("Cập nhật lúc", "Last change"),
     "personal_id": Words("Số định danh", "Personal number"),
@@ -98,6 +102,7 @@ LEVELS = {
     ("place", "same"): Words("cùng tỉnh", "the same province"),
     ("place", "different"): Words("khác tỉnh", "another province"),
     ("place", "missing"): Words("một bên không ghi", "not recorded on one side"),
+    ("place", "unread"): Words("một bên ghi không đọc được", "unreadable on one side"),
     ("address", "same"): Words("giống hệt", "the same"),
     ("address", "near"): Words("gần như giống", "nearly the same"),
     ("address", "partly"): Words("giống một phần", "partly the same"),
@@ -113,49 +118,7 @@ AGREEING = frozenset({"same", "format", "iy_variant", "unaccented", "same_partia
 CONTRADICTING = frozenset({"given_shared", "surname_shared", "different"})
 """Levels that speak for and against where no weight says so; those between say a little."""
 
-REASONS = {
-    "agrees": Words("mọi điều cần khớp đều khớp", "all that must agree agrees"),
-    "nobody_else": Words(
-        "số, ngày sinh và giới tính đều khớp, họ tên chỉ khác ở tên gọi, "
-        "và không hồ sơ nào khác là của công dân này",
-        "number, birth date and sex agree, only the given name differs, "
-        "and no other record is this citizen's",
-    ),
-    "repaired_number": Words(
-        "số phải sửa mới đọc được và không phải mọi điều đều khớp: "
-        "được cân nhắc cùng các bằng chứng khác",
-        "the number had to be repaired and not all agrees: it is weighed with all other evidence",
-    ),
-    "overwhelming": Words("bằng chứng áp đảo", "the evidence is overwhelming"),
-    "decided": Words("cán bộ đã quyết định", "a steward decided so"),
-    "several_citizens": Words(
-        "có người khác cũng khớp gần như vậy", "somebody else fits nearly as well"
-    ),
-    "several_records": Words(
-        "có hồ sơ khác cũng khớp với công dân này",
-        "another record fits this citizen as well",
-    ),
-    "citizen_already_linked": Words(
-        "công dân này đã có hồ sơ khác", "another record is already linked to this citizen"
-    ),
-    "common_name": Words(
-        "tên quá phổ biến: có thể chỉ là trùng hợp",
-        "the name is so common that this may be chance",
-    ),
-    "partial_agreement": Words(
-        "chỉ khớp một phần, chưa đủ để tự động ghép",
-        "only some of it agrees: not enough to link without a person",
-    ),
-    "weak_evidence": Words(
-        "bằng chứng chưa đủ mạnh để tự động ghép",
-        "the evidence is not strong enough to link without a person",
-    ),
-    "somebody_fits_better": Words(
-        "có người khác mang đúng họ tên và ngày sinh đã ghi",
-        "somebody else carries exactly the recorded name and birth date",
-    ),
-    "looks_different": Words("người này trông khác hẳn", "that person looks different"),
-}
+REASONS = {label.code: Words(label.vi, label.en) for label in REASON_LABELS}
 
 SEVERITIES = {
     "info": Words("để biết", "for information"),

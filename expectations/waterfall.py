@@ -58,8 +58,9 @@ def _step(step: MatchStep) -> Suite:
         (
             is_one_of(
                 "verdict",
-                ("link", "review", "other"),
-                "A step links, asks a person, or says that the number is somebody else's.",
+                ("link", "review", "other", *(("none",) if step is MatchStep.STEWARD else ())),
+                "A step links, asks a person, or says that the number is somebody else's; a "
+                "steward may say that the record is nobody's.",
                 blocking=True,
             ),
             never(

@@ -21,6 +21,7 @@ from etl.warehouse.engine import Warehouse
 from etl.warehouse.statements import TableName
 
 _Field = Literal["id", "insurance", "card", "personal"]
+_Register = Literal["insurance", "population"]
 
 STRINGS_PER_BATCH = 122_880
 """How many distinct strings a core holds at a time, so that memory stays flat: a row group."""
@@ -34,7 +35,7 @@ class Dictionary:
         table: The table in the schema ``clean``.
         sources: Register and column of the strings.
         understand: Maps an array of distinct strings to a table with a column ``raw``.
-        field: Tells several kinds of number apart in one table; empty elsewhere.
+        field: Tells apart what one table holds: kinds of number, or the register; empty elsewhere.
         where: Which strings need the dictionary, in SQL over the column ``raw``.
     """
 
@@ -51,6 +52,10 @@ def _names(raw: pa.Array) -> pa.Table:
 
 def _numbers(field: _Field) -> Callable[[pa.Array], pa.Table]:
     return lambda raw: bulk.normalise_numbers(raw, field)
+
+
+def _statuses(register: _Register) -> Callable[[pa.Array], pa.Table]:
+    return lambda raw: bulk.normalise_statuses(raw, register)
 
 
 _IRREGULAR = "not is_plain_number(raw, 12)"
@@ -85,6 +90,13 @@ DICTIONARIES: tuple[Dictionary, ...] = (
             )
         ),
         bulk.normalise_flags,
+    ),
+    Dictionary("statuses", (("insurance", "status"),), _statuses("insurance"), "insurance"),
+    Dictionary("statuses", (("population", "status"),), _statuses("population"), "population"),
+    Dictionary(
+        "provinces",
+        (("insurance", "province_code"), ("population", "province_code")),
+        bulk.normalise_provinces,
     ),
     Dictionary(
         "numbers",

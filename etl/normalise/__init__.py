@@ -23,11 +23,13 @@ from etl.normalise.numbers import (
     decode_personal_number,
     parse_number,
 )
+from etl.normalise.provinces import parse_province
+from etl.normalise.statuses import parse_status
 from etl.normalise.values import parse_flag, parse_gender
 
 # Raised whenever a function here may return something else for the same input, or other columns:
 # dictionaries computed with another version are computed again.
-NORMALISER_VERSION: int = 6
+NORMALISER_VERSION: int = 7
 
 __all__ = [
     "NORMALISER_VERSION",
@@ -49,4 +51,6 @@ __all__ = [
     "parse_gender",
     "parse_name",
     "parse_number",
+    "parse_province",
+    "parse_status",
 ]

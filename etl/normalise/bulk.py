@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
@@ -25,6 +26,8 @@ from etl.normalise.columns import (
     resolve_column,
 )
 from etl.normalise.numbers import Field, parse_number
+from etl.normalise.provinces import parse_province
+from etl.normalise.statuses import Register, parse_status
 from etl.normalise.values import parse_flag, parse_gender
 
 if TYPE_CHECKING:
@@ -47,7 +50,7 @@ NUMBER_SCHEMA = pa.schema(
     [(c, pa.string()) for c in
      ("raw", "kind", "number", "card_code", "repairs", "warnings", "candidates", "reject")]
 )  # fmt: skip
-GENDER_SCHEMA = pa.schema([("raw", pa.string()), ("value", pa.string())])
+WORD_SCHEMA = pa.schema([("raw", pa.string()), ("value", pa.string())])
 FLAG_SCHEMA = pa.schema([("raw", pa.string()), ("value", pa.bool_())])
 
 
@@ -174,12 +177,22 @@ def _filled(column: pa.Array, where: pa.Array, values: Sequence[str | None]) -> 
 
 def normalise_genders(raw: Column) -> pa.Table:
     """The dictionary of sex spellings: columns raw, value (``M``, ``F`` or null)."""
-    return _values(raw, parse_gender, GENDER_SCHEMA)
+    return _values(raw, parse_gender, WORD_SCHEMA)
 
 
 def normalise_flags(raw: Column) -> pa.Table:
     """The dictionary of flag spellings: columns raw, value (boolean or null)."""
     return _values(raw, parse_flag, FLAG_SCHEMA)
+
+
+def normalise_statuses(raw: Column, register: Register) -> pa.Table:
+    """The dictionary of one register's statuses: columns raw, value (as ``parse_status``)."""
+    return _values(raw, partial(parse_status, register=register), WORD_SCHEMA)
+
+
+def normalise_provinces(raw: Column) -> pa.Table:
+    """The dictionary of provinces: columns raw, value (code of 2025 or null)."""
+    return _values(raw, parse_province, WORD_SCHEMA)
 
 
 def _values(raw: Column, parse: Callable[[str | None], object], schema: pa.Schema) -> pa.Table:

@@ -50,3 +50,10 @@ def _card_provinces() -> frozenset[str]:
 def card_province_known(code: str) -> bool:
     """Whether a two-digit code on a health card is a province, old or new, or a special insurer."""
     return code in _card_provinces()
+
+
+@cache
+def province_codes() -> tuple[str, ...]:
+    """The two-digit codes of the 34 provinces of 2025, in order."""
+    rows = read_rows("province_codes.csv", "etl")
+    return tuple(sorted({row["code_2025"] for row in rows}))

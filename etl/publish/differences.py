@@ -15,9 +15,10 @@ from etl.publish.drift import Part, drifted, no_summary, summary
 from etl.publish.writers import Writer, key_columns
 from etl.warehouse.engine import Warehouse
 
+_RUN, _BEGAN = (f"(select {name} from ops.parameters)" for name in ("run_id", "started_at"))
 RUN_COLUMNS = {
-    "reconciled": ("first_seen_run", "last_changed_run"),
-    "mismatches": ("since_run",),
+    "reconciled": {"first_seen_run": _RUN, "last_changed_run": _RUN},
+    "mismatches": {"since_run": _RUN, "since_at": _BEGAN},
 }
 """Columns that remember runs: set when a row is new; only ``last_changed_run`` when it changes."""
 
@@ -49,7 +50,7 @@ class Difference:
 
 
 def publish_difference(
-    warehouse: Warehouse, writer: Writer, table: Table, run_id: str, part: Part
+    warehouse: Warehouse, writer: Writer, table: Table, part: Part
 ) -> Difference:
     """Brings one published table to the warehouse's state, touching only what differs.
 
@@ -57,16 +58,16 @@ def publish_difference(
         warehouse: Of the run.
         writer: The target's open transaction.
         table: The table.
-        run_id: The run, for columns that remember it.
         part: The published rows that are read whole and compared column by column.
     """
     keys = key_columns(table)
     ours = f"publish.{table.name}"
     same_key = " and ".join(f"ours.{key} = theirs.{key}" for key in keys)
-    data = [c.name for c in table.columns if c.name not in RUN_COLUMNS.get(table.name, ())]
+    of_run = RUN_COLUMNS.get(table.name, {})
+    data = [column.name for column in table.columns if column.name not in of_run]
     columns = ", ".join(f"ours.{name}" for name in data)
-    runs = "".join(f", '{run_id}' as {name}" for name in RUN_COLUMNS.get(table.name, ()))
-    change = f", '{run_id}' as last_changed_run" if table.name == "reconciled" else ""
+    runs = "".join(f", {value} as {name}" for name, value in of_run.items())
+    change = f", {_RUN} as last_changed_run" if "last_changed_run" in of_run else ""
     content = [name for name in data if name not in (*keys, "row_hash")]
     has_changed = "ours.row_hash is distinct from theirs.row_hash"
     has_drifted = drifted(table, content)

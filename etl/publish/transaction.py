@@ -84,7 +84,7 @@ def publish(warehouse: Warehouse, target: Target) -> PublishedCounts:
     part = part_to_compare(warehouse, target)
     with transaction(target) as writer:
         differences = {
-            name: publish_difference(warehouse, writer, tables[name], run_id, part)
+            name: publish_difference(warehouse, writer, tables[name], part)
             for name in DIFFERENCE_TABLES
         }
         rows = {name: writer.count(tables[name]) for name in DIFFERENCE_TABLES}

@@ -17,6 +17,7 @@ import adbc_driver_manager
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 from sqlalchemy import (
+    DDL,
     Connection,
     MetaData,
     Table,
@@ -31,7 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DataError, IntegrityError
-from sqlalchemy.schema import CreateSchema
+from sqlalchemy.schema import CreateColumn, CreateSchema
 from typing_extensions import override
 
 from etl.contract import target_metadata
@@ -91,7 +92,24 @@ def _make_tables(connection: Connection, metadata: MetaData, target: Target) -> 
     if metadata.schema and metadata.schema not in inspect(connection).get_schema_names():
         connection.execute(CreateSchema(metadata.schema))
     metadata.create_all(connection)
+    _add_columns(connection, metadata)
     _prove_columns(connection, metadata, target)
+
+
+def _add_columns(connection: Connection, metadata: MetaData) -> None:
+    """Adds what a later version publishes beside what an earlier one did; rows there get nulls."""
+    inspector = inspect(connection)
+    prepare = connection.dialect.identifier_preparer
+    for table in metadata.sorted_tables:
+        there = {column["name"] for column in inspector.get_columns(table.name, table.schema)}
+        added = [c.name for c in table.columns if c.name not in there and c.nullable]
+        for name in added:
+            column = CreateColumn(table.c[name]).compile(dialect=connection.dialect)
+            connection.execute(DDL(f"alter table {prepare.format_table(table)} add {column}"))
+        if "since_at" in added:
+            runs = metadata.tables[f"{table.schema}.sync_runs" if table.schema else "sync_runs"]
+            began = select(runs.c.started_at).where(runs.c.run_id == table.c.since_run)
+            connection.execute(update(table).values(since_at=began.scalar_subquery()))
 
 
 def _prove_columns(connection: Connection, metadata: MetaData, target: Target) -> None:

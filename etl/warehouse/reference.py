@@ -12,7 +12,9 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from etl import codes
+from etl.contract import REGISTERS
 from etl.reconcile.model import Model, default_model
+from etl.settings import Settings
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.statements import TableName
 
@@ -33,7 +35,6 @@ def read_data(name: str, package: str = "etl.data") -> pa.Table:
 def load_reference(warehouse: Warehouse) -> None:
     """Writes the reference tables anew, so that they are those of this version."""
     warehouse.load(TableName("ref", "provinces"), read_data("province_codes.csv"))
-    warehouse.load(TableName("ref", "status_spellings"), read_data("status_spellings.csv"))
     warehouse.load(TableName("ref", "verdicts"), _verdicts())
     warehouse.load(TableName("ref", "mismatch_codes"), _mismatch_codes())
     warehouse.load(TableName("ref", "labels"), _labels())
@@ -42,6 +43,20 @@ def load_reference(warehouse: Warehouse) -> None:
         TableName("ref", "match_model"),
         pa.Table.from_pylist([{"version": model.version, **level} for level in model.levels()]),
     )
+
+
+def load_configured_words(warehouse: Warehouse, settings: Settings) -> None:
+    """Writes what the configuration says that words of the registers mean."""
+    rows = [
+        (register, column, spelling.strip().lower(), value)
+        for register in REGISTERS
+        for column, words in getattr(settings, register).values.items()
+        for spelling, value in words.items()
+    ]
+    names = ("register", "column_name", "spelling", "value")
+    columns = zip(*rows, strict=True) if rows else ((),) * len(names)
+    table = {name: pa.array(c, pa.string()) for name, c in zip(names, columns, strict=True)}
+    warehouse.load(TableName("ref", "configured_words"), pa.table(table))
 
 
 def current_model(warehouse: Warehouse) -> Model:
@@ -58,8 +73,9 @@ def _mismatch_codes() -> pa.Table:
 
 
 def _labels() -> pa.Table:
-    every = codes.labels().values()
-    return pa.table({name: [getattr(x, name) for x in every] for name in ("code", "vi", "en")})
+    every = [(kind, label) for kind, labels in codes.LABELS.items() for label in labels]
+    columns = {name: [getattr(label, name) for _, label in every] for name in ("code", "vi", "en")}
+    return pa.table({"kind": [kind for kind, _ in every], **columns})
 
 
 def _verdicts() -> pa.Table:

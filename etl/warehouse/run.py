@@ -26,7 +26,7 @@ from etl.settings import Settings
 from etl.warehouse.damage import trouble, unreadable_file
 from etl.warehouse.engine import Warehouse, connect, open_warehouse
 from etl.warehouse.memory import keep_copy_of_commands, restore
-from etl.warehouse.reference import load_reference
+from etl.warehouse.reference import load_configured_words, load_reference
 from etl.warehouse.statements import TableName
 
 PARAMETERS = TableName("ops", "parameters")
@@ -172,6 +172,7 @@ def _opened(settings: Settings, run: Run) -> Warehouse:
         make_memory(warehouse)
         keep_copy_of_commands(warehouse)
         load_reference(warehouse)
+        load_configured_words(warehouse, settings)
         warehouse.connection.execute(_sql("ops_views.sql"))
         _begin(warehouse, settings, run)
     return warehouse

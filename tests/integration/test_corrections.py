@@ -215,7 +215,10 @@ def test_anothers_personal_number_in_the_insurance_numbers_column_is_replaced_th
 
 
 def test_for_a_bearer_who_is_linked_to_nobody_nothing_is_invented(registers: Registers):
-    assert _proposed(registers, "stranger") == {}
+    assert _proposed(registers, "stranger") == {
+        "id_number": (None, "look_for_the_citizen"),
+        "record_id": (None, "look_for_the_citizen"),
+    }
 
 
 def test_no_correction_tells_whose_number_it_is(registers: Registers):

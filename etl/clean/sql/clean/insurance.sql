@@ -1,6 +1,7 @@
 -- Insurance records, understood: one row per record that can be compared.
 -- Names, dates and irregular numbers come from the dictionaries. A number that its dictionary does
 -- not hold is plain: the dictionary was given every other.
+-- What a status, a sex, a flag or a province means is in clean.vocabularies.
 -- A record needs a number, or a name with a birth date or an address; the others are in
 -- clean.rejects.
 with single_rows as (
@@ -61,33 +62,56 @@ understood as (
         end as card_code,
         if(cards.raw is null, right(recorded.health_card_number, 10), cards.number)
             as card_insurance_number,
-        coalesce(compulsory.value, false) as compulsory_si,
-        coalesce(voluntary.value, false) as voluntary_si,
-        coalesce(unemployment.value, false) as unemployment_insurance,
-        coalesce(health.value, false) as health_insurance,
+        coalesce(compulsory.value = 'true', false) as compulsory_si,
+        coalesce(voluntary.value = 'true', false) as voluntary_si,
+        coalesce(unemployment.value = 'true', false) as unemployment_insurance,
+        coalesce(health.value = 'true', false) as health_insurance,
         coalesce(statuses.value, 'other') as status,
         nullif(trim(recorded.employer_code), '') as employer_code,
-        provinces.code_2025 as province_code,
+        provinces.value as province_code,
+        coalesce(provinces.value is null and trim(recorded.province_code) <> '', false)
+            as province_unread,
+        nullif(trim(recorded.commune), '') as commune,
+        nullif(trim(recorded.office), '') as office,
         nullif(trim(recorded.address), '') as address,
         try_cast(recorded.updated_at as timestamp) as updated_at
     from single_rows as recorded
     left join clean.names as names on recorded.full_name = names.raw
     left join clean.births as births on recorded.date_of_birth = births.raw
-    left join clean.genders as genders on recorded.gender = genders.raw
     left join clean.numbers as ids
         on ids.field = 'id' and recorded.id_number = ids.raw
     left join clean.numbers as numbers
         on numbers.field = 'insurance' and recorded.insurance_number = numbers.raw
     left join clean.numbers as cards
         on cards.field = 'card' and recorded.health_card_number = cards.raw
-    left join clean.flags as compulsory on recorded.compulsory_si = compulsory.raw
-    left join clean.flags as voluntary on recorded.voluntary_si = voluntary.raw
-    left join clean.flags as unemployment on recorded.unemployment_insurance = unemployment.raw
-    left join clean.flags as health on recorded.health_insurance = health.raw
-    left join ref.status_spellings as statuses
-        on statuses.register = 'insurance' and lower(trim(recorded.status)) = statuses.raw
-    left join ref.provinces as provinces
-        on lpad(trim(recorded.province_code), 3, '0') = provinces.cccd_code
+    left join clean.vocabularies as genders
+        on
+            genders.register = 'insurance' and genders.column_name = 'gender'
+            and recorded.gender = genders.raw
+    left join clean.vocabularies as compulsory
+        on
+            compulsory.register = 'insurance' and compulsory.column_name = 'compulsory_si'
+            and recorded.compulsory_si = compulsory.raw
+    left join clean.vocabularies as voluntary
+        on
+            voluntary.register = 'insurance' and voluntary.column_name = 'voluntary_si'
+            and recorded.voluntary_si = voluntary.raw
+    left join clean.vocabularies as unemployment
+        on
+            unemployment.register = 'insurance' and unemployment.column_name = 'unemployment_insurance'
+            and recorded.unemployment_insurance = unemployment.raw
+    left join clean.vocabularies as health
+        on
+            health.register = 'insurance' and health.column_name = 'health_insurance'
+            and recorded.health_insurance = health.raw
+    left join clean.vocabularies as statuses
+        on
+            statuses.register = 'insurance' and statuses.column_name = 'status'
+            and recorded.status = statuses.raw
+    left join clean.vocabularies as provinces
+        on
+            provinces.register = 'insurance' and provinces.column_name = 'province_code'
+            and recorded.province_code = provinces.raw
 )
 
 select *

@@ -63,7 +63,10 @@ understood as (
             else coalesce(statuses.value, 'other')
         end as status,
         deaths.birth_date as date_of_death,
-        provinces.code_2025 as province_code,
+        provinces.value as province_code,
+        coalesce(provinces.value is null and trim(recorded.province_code) <> '', false)
+            as province_unread,
+        nullif(trim(recorded.commune), '') as commune,
         nullif(trim(recorded.address), '') as address,
         nullif(trim(recorded.former_id_numbers), '') as former_id_numbers,
         try_cast(recorded.updated_at as timestamp) as updated_at
@@ -71,13 +74,20 @@ understood as (
     left join clean.names as names on recorded.full_name = names.raw
     left join clean.births as births on recorded.date_of_birth = births.raw
     left join clean.births as deaths on recorded.date_of_death = deaths.raw
-    left join clean.genders as genders on recorded.gender = genders.raw
     left join clean.numbers as numbers
         on numbers.field = 'personal' and recorded.personal_id = numbers.raw
-    left join ref.status_spellings as statuses
-        on statuses.register = 'population' and lower(trim(recorded.status)) = statuses.raw
-    left join ref.provinces as provinces
-        on lpad(trim(recorded.province_code), 3, '0') = provinces.cccd_code
+    left join clean.vocabularies as genders
+        on
+            genders.register = 'population' and genders.column_name = 'gender'
+            and recorded.gender = genders.raw
+    left join clean.vocabularies as statuses
+        on
+            statuses.register = 'population' and statuses.column_name = 'status'
+            and recorded.status = statuses.raw
+    left join clean.vocabularies as provinces
+        on
+            provinces.register = 'population' and provinces.column_name = 'province_code'
+            and recorded.province_code = provinces.raw
 )
 
 -- Two spellings of one number are one citizen with two versions: neither is used.

@@ -10,14 +10,8 @@ with used as (
 
 insurance_rows as (
     select
-        recorded.record_id,
+        recorded.*,
         repeated.versions,
-        concat_ws(
-            ' | ', recorded.full_name, recorded.date_of_birth, recorded.id_number,
-            recorded.insurance_number
-        ) as content,
-        recorded.province_code,
-        nullif(trim(recorded.employer_code), '') as employer_code,
         fingerprint(to_json(recorded)::varchar) as content_hash
     from (select * exclude (run_id, read_at) from raw.insurance) as recorded
     left join clean.repeated_keys as repeated
@@ -32,33 +26,106 @@ insurance_copies as (
     from insurance_rows
 ),
 
-insurance_rejects as (
+-- Of a row with nothing to compare: the columns that hold something unreadable; where there is none,
+-- the empty ones.
+insurance_read as (
     select
-        'insurance' as register,
-        insurance_copies.record_id,
-        content_hash,
-        copy_number,
+        insurance_copies.*,
         case
             when coalesce(trim(insurance_copies.record_id), '') = '' then 'record_id_missing'
             when versions > 1 then 'record_id_conflict'
             when versions = 1 and copy_number > 1 then 'row_repeated'
             else 'nothing_to_compare'
         end as reason,
-        case
-            when
-                coalesce(trim(insurance_copies.record_id), '') = '' or versions is not null
-                then 'record_id'
-            else 'full_name;date_of_birth;id_number'
-        end as column_name,
-        content as raw_value,
-        insurance_copies.province_code,
-        insurance_copies.employer_code
+        list_filter(
+            [
+                {
+                    'name': 'full_name',
+                    'value': insurance_copies.full_name,
+                    'is_read': names.name_key is not null
+                },
+                {
+                    'name': 'date_of_birth',
+                    'value': insurance_copies.date_of_birth,
+                    'is_read': births.birth_year is not null
+                },
+                {
+                    'name': 'id_number',
+                    'value': insurance_copies.id_number,
+                    'is_read': false
+                }
+            ],
+            lambda field: not field.is_read
+        ) as unread
     from insurance_copies
     left join clean.insurance as kept on insurance_copies.record_id = kept.record_id
+    left join clean.names as names on insurance_copies.full_name = names.raw
+    left join clean.births as births on insurance_copies.date_of_birth = births.raw
     -- Of identical rows, the first copy is the one that clean.insurance kept, if it kept one.
     where
         versions is null
         or not (versions = 1 and copy_number = 1 and kept.record_id is not null)
+),
+
+insurance_named as (
+    select
+        insurance_read.*,
+        if(
+            len(list_filter(unread, lambda field: trim(field.value) <> '')) > 0,
+            list_filter(unread, lambda field: trim(field.value) <> ''),
+            unread
+        ) as at_fault
+    from insurance_read
+),
+
+insurance_rejects as (
+    select
+        'insurance' as register,
+        named.record_id,
+        content_hash,
+        copy_number,
+        reason,
+        if(
+            reason = 'nothing_to_compare',
+            array_to_string(list_transform(at_fault, lambda field: field.name), ';'),
+            'record_id'
+        ) as column_name,
+        if(
+            reason = 'nothing_to_compare',
+            nullif(array_to_string(list_filter(
+                list_transform(at_fault, lambda field: field.value), lambda value: value is not null
+            ), ' | '), ''),
+            named.record_id
+        ) as raw_value,
+        provinces.value as province_code,
+        nullif(trim(named.employer_code), '') as employer_code,
+        nullif(trim(named.commune), '') as commune,
+        nullif(trim(named.office), '') as office,
+        coalesce(compulsory.value = 'true', false) as compulsory_si,
+        coalesce(voluntary.value = 'true', false) as voluntary_si,
+        coalesce(unemployment.value = 'true', false) as unemployment_insurance,
+        coalesce(health.value = 'true', false) as health_insurance
+    from insurance_named as named
+    left join clean.vocabularies as provinces
+        on
+            provinces.register = 'insurance' and provinces.column_name = 'province_code'
+            and named.province_code = provinces.raw
+    left join clean.vocabularies as compulsory
+        on
+            compulsory.register = 'insurance' and compulsory.column_name = 'compulsory_si'
+            and named.compulsory_si = compulsory.raw
+    left join clean.vocabularies as voluntary
+        on
+            voluntary.register = 'insurance' and voluntary.column_name = 'voluntary_si'
+            and named.voluntary_si = voluntary.raw
+    left join clean.vocabularies as unemployment
+        on
+            unemployment.register = 'insurance' and unemployment.column_name = 'unemployment_insurance'
+            and named.unemployment_insurance = unemployment.raw
+    left join clean.vocabularies as health
+        on
+            health.register = 'insurance' and health.column_name = 'health_insurance'
+            and named.health_insurance = health.raw
 ),
 
 population_rows as (
@@ -103,13 +170,16 @@ population_rejects as (
         end as reason,
         'personal_id' as column_name,
         population_copies.personal_id as raw_value,
-        population_copies.province_code,
-        null as employer_code
+        provinces.value as province_code
     from population_copies
     left join clean.population as kept
         on population_copies.personal_id = kept.recorded_personal_id
     left join clean.numbers as numbers
         on numbers.field = 'personal' and population_copies.personal_id = numbers.raw
+    left join clean.vocabularies as provinces
+        on
+            provinces.register = 'population' and provinces.column_name = 'province_code'
+            and population_copies.province_code = provinces.raw
     where
         versions is null
         or not (versions = 1 and copy_number = 1 and kept.personal_id is not null)
@@ -117,7 +187,7 @@ population_rejects as (
 
 set_aside as (
     select * from insurance_rejects
-    union all
+    union all by name
     select * from population_rejects
 )
 
@@ -132,9 +202,13 @@ select
     left(set_aside.raw_value, 500) as raw_value,
     labels.vi as reason_vi,
     labels.en as reason_en,
-    provinces.code_2025 as province_code,
-    set_aside.employer_code
+    set_aside.province_code,
+    set_aside.employer_code,
+    set_aside.commune,
+    set_aside.office,
+    set_aside.compulsory_si,
+    set_aside.voluntary_si,
+    set_aside.unemployment_insurance,
+    set_aside.health_insurance
 from set_aside
 left join ref.labels as labels on set_aside.reason = labels.code
-left join ref.provinces as provinces
-    on lpad(trim(set_aside.province_code), 3, '0') = provinces.cccd_code

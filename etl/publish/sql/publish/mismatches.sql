@@ -1,15 +1,42 @@
--- One row per record and mismatch code, as it leaves.
-with leaving as (
+-- One row per record and mismatch code, as it leaves: what disagrees, whose work it is, and the
+-- correction that answers it.
+with answers as (
     select
-        published_key(record_id) as record_id,
-        code,
-        field,
-        printable(insurance_value) as insurance_value,
-        printable(population_value) as population_value,
-        severity,
-        owner,
-        portal_code
-    from core.mismatches
+        mismatches.record_id,
+        mismatches.code,
+        coalesce(corrections.reason, of_number.reason, 'none') as remedy
+    from core.mismatches as mismatches
+    left join core.corrections as corrections
+        on
+            mismatches.record_id = corrections.record_id
+            and mismatches.field = corrections.field
+            and mismatches.severity <> 'info'
+    -- Of card and number, the number may be what is wrong.
+    left join core.corrections as of_number
+        on
+            mismatches.record_id = of_number.record_id
+            and mismatches.code = 'CARD_CONFLICT'
+            and of_number.field = 'insurance_number'
+),
+
+leaving as (
+    select
+        published_key(mismatches.record_id) as record_id,
+        mismatches.code,
+        mismatches.field,
+        printable(mismatches.insurance_value) as insurance_value,
+        printable(mismatches.population_value) as population_value,
+        mismatches.severity,
+        mismatches.owner,
+        mismatches.portal_code,
+        answers.remedy,
+        reconciled.province_code,
+        printable(reconciled.commune) as commune,
+        printable(reconciled.office) as office
+    from core.mismatches as mismatches
+    inner join answers
+        on mismatches.record_id = answers.record_id and mismatches.code = answers.code
+    inner join core.reconciled as reconciled on mismatches.record_id = reconciled.record_id
 )
 
 select

@@ -13,6 +13,8 @@ with leaving as (
         mismatch_codes,
         province_code,
         printable(employer_code) as employer_code,
+        printable(commune) as commune,
+        printable(office) as office,
         compulsory_si,
         voluntary_si,
         unemployment_insurance,

@@ -2,6 +2,15 @@
 with doubtful as (
     select
         *,
+        0 as step_order,
+        'steward' as match_step,
+        false as place_agrees,
+        null::double as match_probability
+    from core.step_steward
+    where verdict = 'review'
+    union all by name
+    select
+        *,
         1 as step_order,
         'personal_id' as match_step,
         false as place_agrees,

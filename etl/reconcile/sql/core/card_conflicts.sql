@@ -1,12 +1,13 @@
 -- Which of a record's two numbers is wrong where its health card and its insurance number differ.
--- A card carries its holder's insurance number, so other records decide: the number that another
--- citizen's record carries is that citizen's. Of a citizen with several records the number that
+-- A card carries its holder's insurance number, or since 1/8/2025 the personal number. Whose it is,
+-- other records and the citizens decide: the number that another citizen's record carries, and another
+-- citizen's personal number, are that citizen's. Of a citizen with several records the number that
 -- is kept goes on the card, too. Two records are of different people only where both are linked;
 -- where that does not tell, a person looks at card and file: the value is null then.
 with conflicts as (
     select
         insurance.record_id,
-        insurance.insurance_number,
+        coalesce(insurance.insurance_number, insurance.insurance_personal_id) as insurance_number,
         insurance.card_insurance_number as card_number,
         links.personal_id,
         duplicates.kept_number
@@ -36,6 +37,13 @@ carriers as (
     semi join in_question on insurance.insurance_number = in_question.number
     inner join core.links as links on insurance.record_id = links.record_id
     group by insurance.insurance_number
+    union all
+    select
+        population.personal_id as number,
+        population.personal_id as first_citizen,
+        population.personal_id as last_citizen
+    from clean.population as population
+    semi join in_question on population.personal_id = in_question.number
 ),
 
 weighed as (
@@ -62,7 +70,7 @@ judged as (
         case
             when card_is_anothers and number_is_anothers then 'look_both_elsewhere'
             when kept_number is not null then 'number_of_kept'
-            when card_is_anothers then 'card_of_another'
+            when card_is_anothers and insurance_number is not null then 'card_of_another'
             when number_is_anothers then 'number_of_another_record'
             else 'look_at_card'
         end as reason

@@ -1,6 +1,6 @@
--- The numbers by which a record claims to be a citizen: one row per record and number.
+-- The numbers by which a record claims to be a citizen: one row per record, field and number.
 -- Since 1/8/2025 the personal number may stand in the insurance number's column, so a record can
--- make two claims. By itself, a repaired claim counts only with full agreement of name, birth and
+-- make two claims, and each is judged by itself. On its own, a repaired claim counts only with full agreement of name, birth and
 -- sex. A former number that more citizens list than block_limit is a filler: it leads to nobody, and
 -- whoever carries it is in doubt.
 with typed as (
@@ -9,7 +9,8 @@ with typed as (
         id_number as number,
         'id_number' as field,
         -- Separators are only a way of writing; a lost zero or a letter is a repair.
-        regexp_matches(id_repairs, 'zero|letter') as is_repaired
+        regexp_matches(id_repairs, 'zero|letter') as is_repaired,
+        false as is_candidate
     from clean.insurance
     where id_number is not null
     union all
@@ -17,7 +18,8 @@ with typed as (
         record_id,
         insurance_personal_id as number,
         'insurance_number' as field,
-        regexp_matches(insurance_number_repairs, 'zero|letter') as is_repaired
+        regexp_matches(insurance_number_repairs, 'zero|letter') as is_repaired,
+        false as is_candidate
     from clean.insurance
     where insurance_personal_id is not null
     union all
@@ -25,7 +27,8 @@ with typed as (
         record_id,
         unnest(string_split(id_candidates, ';')) as number,
         'id_number' as field,
-        true as is_repaired
+        true as is_repaired,
+        true as is_candidate
     from clean.insurance
     where id_candidates <> ''
 ),
@@ -38,10 +41,11 @@ fillers as (
 
 select
     typed.record_id,
+    typed.field,
     typed.number,
-    min(typed.field) as field,
     bool_and(typed.is_repaired) as is_repaired,
+    bool_and(typed.is_candidate) as is_candidate,
     any_value(fillers.number) is not null as is_filler
 from typed
 left join fillers on typed.number = fillers.number
-group by typed.record_id, typed.number
+group by typed.record_id, typed.field, typed.number

@@ -3,9 +3,10 @@
 -- Whose a record is: its citizen's, or, where it is linked to none, nobody's but its own.
 with carried as (
     select
-        shared.insurance_value as insurance_number,
+        insurance.insurance_number,
         coalesce(links.personal_id, 'record ' || shared.record_id) as bearer
     from core.mismatches as shared
+    inner join clean.insurance as insurance on shared.record_id = insurance.record_id
     left join core.links as links on shared.record_id = links.record_id
     where shared.code = 'INSURANCE_NUMBER_SHARED'
 )

@@ -1,69 +1,96 @@
 -- What to write where, proposed for a person, with the reason: never written to a source.
 -- The population register is the authority on name, birth, sex, personal number and death
 -- (Decree 43/2021 Art. 7), the insurance register on its own numbers and records (Art. 6).
--- A row without a proposed value says that a person must look, and why.
-with of_population as (
+-- Every mismatch that asks for a correction has its answer here: a value, in the insurance register's
+-- own words, or the reason why a person must look.
+with asking as (
     select
-        mismatches.record_id,
-        mismatches.field,
-        mismatches.code,
-        mismatches.insurance_value as recorded_value,
-        case mismatches.field
-            when 'id_number' then population.personal_id
-            when 'full_name' then population.full_name
-            when 'date_of_birth' then mismatches.population_value
-            when 'gender' then population.gender
-        end as proposed_value,
-        'population' as authority,
-        if(
-            mismatches.code in ('ID_OTHER_PERSON', 'ID_SHARED'),
-            coalesce(foreign_numbers.reason, 'register_says'), 'register_says'
-        ) as reason,
-        null as evidence
-    from core.mismatches as mismatches
-    inner join core.links as links on mismatches.record_id = links.record_id
-    inner join clean.population as population on links.personal_id = population.personal_id
-    left join core.foreign_numbers as foreign_numbers
-        on
-            mismatches.record_id = foreign_numbers.record_id
-            and mismatches.field = foreign_numbers.field
-    where
-        mismatches.severity <> 'info'
-        and mismatches.field in ('id_number', 'full_name', 'date_of_birth', 'gender')
+        disagreements.record_id,
+        disagreements.field,
+        disagreements.code,
+        disagreements.insurance_value as recorded_value,
+        links.personal_id
+    from core.disagreements as disagreements
+    left join core.links as links on disagreements.record_id = links.record_id
+    where disagreements.severity <> 'info'
 ),
 
--- Somebody else's personal number in the column of the insurance number.
-of_foreign_numbers as (
+in_review as (
+    select distinct record_id
+    from core.candidates
+),
+
+own_form as (
+    select min(word) as form
+    from core.own_words
+    where column_name = 'date_of_birth'
+),
+
+-- What the population register says of the linked citizen, as it is written in the insurance register.
+of_population as (
     select
-        foreign_numbers.record_id,
-        foreign_numbers.field,
-        min(mismatches.code) as code,
-        any_value(foreign_numbers.recorded_value) as recorded_value,
-        any_value(foreign_numbers.personal_id) as proposed_value,
+        asking.record_id,
+        asking.field,
+        asking.code,
+        asking.recorded_value,
+        -- The citizen's 1 January, beside another day of that year, says no more than the year.
+        asking.code = 'BIRTH_PARTIAL'
+        and insurance.birth_date is not null
+        and dayofyear(insurance.birth_date) <> 1
+            as may_be_filler,
+        case asking.field
+            when 'full_name' then name_written(population.full_name, asking.recorded_value)
+            when 'date_of_birth'
+                then if(
+                    may_be_filler, null,
+                    date_written(
+                        population.birth_date,
+                        coalesce(date_form(asking.recorded_value), own_form.form, 'yyyy-mm-dd')
+                    )
+                )
+            when 'gender' then coalesce(sexes.word, population.gender)
+            else population.personal_id
+        end as proposed_value,
         'population' as authority,
-        any_value(foreign_numbers.reason) as reason,
+        case
+            when asking.field = 'date_of_birth' and (population.birth_date is null or may_be_filler)
+                then 'look_birth_incomplete'
+            when asking.field = 'full_name' and population.full_name is null
+                then 'look_register_lacks'
+            when asking.field = 'gender' and population.gender is null
+                then 'look_register_lacks'
+            when asking.code in ('ID_OTHER_PERSON', 'ID_SHARED')
+                then coalesce(foreign_numbers.reason, 'register_says')
+            else 'register_says'
+        end as reason,
         null as evidence
-    from core.foreign_numbers as foreign_numbers
-    inner join core.mismatches as mismatches
-        on
-            foreign_numbers.record_id = mismatches.record_id
-            and mismatches.code in ('ID_OTHER_PERSON', 'ID_SHARED')
-    where foreign_numbers.field = 'insurance_number'
-    group by foreign_numbers.record_id, foreign_numbers.field
+    from asking
+    inner join clean.insurance as insurance on asking.record_id = insurance.record_id
+    inner join clean.population as population on asking.personal_id = population.personal_id
+    cross join own_form
+    left join core.own_words as sexes
+        on sexes.column_name = 'gender' and population.gender = sexes.value
+    left join core.foreign_numbers as foreign_numbers
+        on asking.record_id = foreign_numbers.record_id and asking.field = foreign_numbers.field
+    where
+        asking.field in ('id_number', 'full_name', 'date_of_birth', 'gender')
+        or (asking.field = 'insurance_number' and starts_with(asking.code, 'ID_'))
 ),
 
 of_the_dead as (
     select
-        record_id,
-        field,
-        code,
-        insurance_value as recorded_value,
-        'ended' as proposed_value,
+        asking.record_id,
+        asking.field,
+        asking.code,
+        asking.recorded_value,
+        coalesce(ended.word, 'ended') as proposed_value,
         'population' as authority,
-        if(population_value is null, 'deceased_without_date', 'deceased') as reason,
-        population_value as evidence
-    from core.mismatches
-    where code = 'DECEASED_ACTIVE'
+        if(population.date_of_death is null, 'deceased_without_date', 'deceased') as reason,
+        population.date_of_death::varchar as evidence
+    from asking
+    inner join clean.population as population on asking.personal_id = population.personal_id
+    left join core.own_words as ended on ended.column_name = 'status' and ended.value = 'ended'
+    where asking.code = 'DECEASED_ACTIVE'
 ),
 
 -- The record to keep is told in every row of its group, in its own as well.
@@ -93,6 +120,40 @@ of_duplicates as (
     where
         duplicates.kept_number
         is distinct from coalesce(insurance.insurance_number, insurance.insurance_personal_id)
+        and duplicates.kept_number is not null
+),
+
+-- Numbers on cards that no record has as its insurance number.
+free_card_numbers as (
+    select
+        insurance.record_id,
+        insurance.card_insurance_number as number
+    from asking
+    inner join clean.insurance as insurance on asking.record_id = insurance.record_id
+    anti join clean.insurance as others
+        on insurance.card_insurance_number = others.insurance_number
+    where
+        asking.code in ('INSURANCE_NUMBER_MISSING', 'INSURANCE_NUMBER_INVALID')
+        and length(insurance.card_insurance_number) = 10
+),
+
+-- A number that is missing or unreadable stands on the card; where it does not, the personal number
+-- has taken its place (letter 1804/BHXH-QLT, from 1/8/2025).
+of_lacking_numbers as (
+    select
+        asking.record_id,
+        asking.field,
+        asking.code,
+        asking.recorded_value,
+        coalesce(free.number, asking.personal_id) as proposed_value,
+        'insurance' as authority,
+        if(free.number is not null, 'number_on_card', 'personal_number_replaces') as reason,
+        null as evidence
+    from asking
+    left join free_card_numbers as free on asking.record_id = free.record_id
+    where
+        asking.code in ('INSURANCE_NUMBER_MISSING', 'INSURANCE_NUMBER_INVALID')
+        and coalesce(free.number, asking.personal_id) is not null
 ),
 
 of_numbers as (
@@ -108,32 +169,54 @@ of_numbers as (
     from core.card_conflicts
     union all
     select
-        mismatches.record_id,
-        mismatches.field,
-        mismatches.code,
-        mismatches.insurance_value as recorded_value,
+        asking.record_id,
+        asking.field,
+        asking.code,
+        asking.recorded_value,
         null as proposed_value,
         'insurance' as authority,
-        'look_number_of_several' as reason,
+        if(contested.insurance_number is null, 'look_same_person', 'look_number_of_several')
+            as reason,
         null as evidence
-    from core.mismatches as mismatches
-    semi join core.contested_numbers as contested
-        on mismatches.insurance_value = contested.insurance_number
-    where mismatches.code = 'INSURANCE_NUMBER_SHARED'
+    from asking
+    inner join clean.insurance as insurance on asking.record_id = insurance.record_id
+    left join core.contested_numbers as contested
+        on insurance.insurance_number = contested.insurance_number
+    where asking.code = 'INSURANCE_NUMBER_SHARED'
+),
+
+-- Of a record that is linked to nobody, nothing is known: first its citizen must be found.
+of_unlinked as (
+    select
+        asking.record_id,
+        asking.field,
+        asking.code,
+        asking.recorded_value,
+        null as proposed_value,
+        if(
+            asking.field in ('record_id', 'insurance_number', 'health_card_number'),
+            'insurance', 'population'
+        ) as authority,
+        if(in_review.record_id is null, 'look_for_the_citizen', 'look_at_candidates') as reason,
+        null as evidence
+    from asking
+    left join in_review on asking.record_id = in_review.record_id
+    where asking.personal_id is null
 ),
 
 proposals as (
-    select * from of_population
-    where proposed_value is not null and recorded_value is distinct from proposed_value
-    union all
-    select * from of_foreign_numbers
+    select * exclude (may_be_filler) from of_population
+    where proposed_value is null or recorded_value is distinct from proposed_value
     union all
     select * from of_the_dead
     union all
     select * from of_duplicates
-    where proposed_value is not null
+    union all
+    select * from of_lacking_numbers
     union all
     select * from of_numbers
+    union all
+    select * from of_unlinked
 )
 
 -- One per field, whatever number of codes speak of it: one that proposes before one that asks,
@@ -145,5 +228,6 @@ qualify
     row_number() over (
         partition by proposals.record_id, proposals.field
         order by
-            proposals.proposed_value is null, codes.severity <> 'error', proposals.code
+            proposals.proposed_value is null, codes.severity <> 'error', proposals.code,
+            proposals.reason
     ) = 1

@@ -1,25 +1,18 @@
--- Identity numbers that linked records carry and that are not their citizen's: whose they are.
+-- Identity numbers that linked records carry and that are somebody else's, or shared: whose they are.
 -- They belong to another citizen, or to nobody. That citizen is never named: the record's own
 -- citizen's number is what it should carry. Of a record that is linked to nobody nothing is
 -- proposed, because nothing is known.
-with suspected as (
-    select distinct record_id
-    from core.mismatches
-    where code in ('ID_OTHER_PERSON', 'ID_SHARED')
-),
-
-carried as (
-    select
-        claims.record_id,
-        claims.field,
-        claims.number,
+with carried as (
+    select distinct
+        faults.record_id,
+        faults.field,
+        faults.number,
         links.personal_id
-    from core.claims as claims
-    semi join suspected on claims.record_id = suspected.record_id
-    inner join core.links as links on claims.record_id = links.record_id
+    from core.number_faults as faults
+    inner join core.links as links on faults.record_id = links.record_id
     anti join clean.former_numbers as own
-        on links.personal_id = own.personal_id and claims.number = own.former_number
-    where claims.number <> links.personal_id
+        on links.personal_id = own.personal_id and faults.number = own.former_number
+    where faults.code in ('ID_OTHER_PERSON', 'ID_SHARED') and faults.number <> links.personal_id
 ),
 
 held as (

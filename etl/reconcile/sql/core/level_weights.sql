@@ -21,7 +21,9 @@ select
     chance,
     case
         when level = 'different' then least(log2(same_person / chance), 0)
-        when level = 'same' then greatest(log2(same_person / chance), 0)
+        -- (An address that is nearly the same never speaks against a pair, whatever was learnt.)
+        when level = 'same' or (comparison = 'address' and level = 'near')
+            then greatest(log2(same_person / chance), 0)
         else log2(same_person / chance)
     end as weight
 from chances

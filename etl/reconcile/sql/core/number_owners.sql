@@ -1,26 +1,17 @@
 -- Whose the numbers are: each record beside the citizens that its numbers lead to, compared.
 -- What follows from it, number_pairs says.
 -- A filler leads to nobody.
-with known_numbers as (
-    select personal_id as number
-    from clean.population
-    union all
-    select former_number
-    from clean.former_numbers
-),
-
-numbers_of_nobody as materialized (
+with numbers_of_nobody as materialized (
     select
-        claims.record_id,
-        claims.number,
+        typed.record_id,
+        typed.number,
         insurance.recorded_name,
         insurance.full_name,
         insurance.name_key,
         insurance.birth_date,
         insurance.gender
-    from core.claims as claims
-    anti join known_numbers on claims.number = known_numbers.number
-    inner join clean.insurance as insurance on claims.record_id = insurance.record_id
+    from core.numbers_of_nobody as typed
+    inner join clean.insurance as insurance on typed.record_id = insurance.record_id
 ),
 
 gaps_of_nobody as (

@@ -35,6 +35,8 @@ compared as (
         coalesce(coded.mismatch_codes, '') as mismatch_codes,
         insurance.province_code,
         insurance.employer_code,
+        insurance.commune,
+        insurance.office,
         insurance.compulsory_si,
         insurance.voluntary_si,
         insurance.unemployment_insurance,
@@ -45,30 +47,32 @@ compared as (
     left join in_review on insurance.record_id = in_review.record_id
 ),
 
+-- What all rows of a rejected record say; a scheme, where one of them does.
 rejected as (
-    select distinct rejects.record_id
+    select
+        rejects.record_id,
+        if(
+            min(rejects.province_code) = max(rejects.province_code), min(rejects.province_code), null
+        ) as province_code,
+        if(
+            min(rejects.employer_code) = max(rejects.employer_code), min(rejects.employer_code), null
+        ) as employer_code,
+        if(min(rejects.commune) = max(rejects.commune), min(rejects.commune), null) as commune,
+        if(min(rejects.office) = max(rejects.office), min(rejects.office), null) as office,
+        bool_or(rejects.compulsory_si) as compulsory_si,
+        bool_or(rejects.voluntary_si) as voluntary_si,
+        bool_or(rejects.unemployment_insurance) as unemployment_insurance,
+        bool_or(rejects.health_insurance) as health_insurance
     from clean.rejects as rejects
     anti join clean.insurance as insurance on rejects.record_id = insurance.record_id
     where rejects.register = 'insurance' and rejects.reason <> 'record_id_missing'
+    group by rejects.record_id
 )
 
 select * from compared
-union all
+union all by name
 select
-    record_id,
-    null as insurance_number,
-    null as personal_id,
+    rejected.*,
     'REJECTED' as status,
-    null as match_step,
-    null as match_probability,
-    null as name_agreement,
-    null as birth_agreement,
-    null as gender_agreement,
-    '' as mismatch_codes,
-    null as province_code,
-    null as employer_code,
-    false as compulsory_si,
-    false as voluntary_si,
-    false as unemployment_insurance,
-    false as health_insurance
+    '' as mismatch_codes
 from rejected

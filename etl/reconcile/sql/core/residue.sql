@@ -16,7 +16,7 @@ with unsettled as (
 numbers as (
     select
         claims.record_id,
-        list(claims.number order by claims.number) as numbers
+        list(distinct claims.number order by claims.number) as numbers
     from core.claims as claims
     semi join unsettled on claims.record_id = unsettled.record_id
     group by claims.record_id

@@ -4,7 +4,10 @@
 -- date, leaves two: both go before a person.
 -- A link needs a probability of being wrong below wrong_links_per_million, levels that
 -- etl/reconcile/agreement_rules.csv would accept beside a number, and a citizen whom no other
--- record claims. A second record of one citizen is a duplicate only where everything agrees and its
+-- record claims. Where the given name differs and the one that is recorded is a name in use, the
+-- citizen may be a brother or sister, a twin whose own entry is missing: a person looks, unless a number
+-- says that it is the citizen (Trần Đức An, where only Trần Đức Anh of that birth date is registered).
+-- A second record of one citizen is a duplicate only where everything agrees and its
 -- number is nobody else's.
 with taken as (
     select personal_id from core.step_steward
@@ -46,9 +49,44 @@ with_numbers_of_others as (
     where is_filler
 ),
 
+-- Pairs that may link although all words but the last are the same and the last is another.
+other_given as (
+    select
+        scores.record_id,
+        scores.personal_id,
+        lower(split_part(records.full_name, ' ', -1)) as given_name
+    from core.near_scores as scores
+    inner join core.near_records as records on scores.record_id = records.record_id
+    inner join clean.population as population on scores.personal_id = population.personal_id
+    where
+        scores.name_agreement in ('accents_differ', 'one_edit', 'similar', 'surname_shared')
+        and scores.number_agreement not in ('same', 'one_edit')
+        and scores.match_probability >= (select review_probability from ops.parameters)
+        and is_unaccented(records.full_name) = is_unaccented(population.full_name)
+        and not same_last_word(lower(records.full_name), lower(population.full_name))
+),
+
+-- (A name in use: one citizen in ten thousand bears it, which no slip of the keyboard reaches.)
+given_names_in_use as (
+    select lower(split_part(full_name, ' ', -1)) as given_name
+    from clean.population
+    where contains(full_name, ' ')
+    group by given_name
+    having count(*) >= 1e-4 * (select count(*) from clean.population)
+),
+
+siblings as (
+    select
+        other_given.record_id,
+        other_given.personal_id
+    from other_given
+    semi join given_names_in_use on other_given.given_name = given_names_in_use.given_name
+),
+
 ranked as (
     select
         scores.*,
+        siblings.record_id is not null and parameters.relatives as may_be_sibling,
         outdone.personal_id is not null as is_outdone,
         contested.record_id is not null as is_contested,
         verdicts.verdict as rule,
@@ -71,6 +109,8 @@ ranked as (
     left join outdone
         on scores.record_id = outdone.record_id and scores.personal_id = outdone.personal_id
     left join contested on scores.record_id = contested.record_id
+    left join siblings
+        on scores.record_id = siblings.record_id and scores.personal_id = siblings.personal_id
     left join with_numbers_of_others on scores.record_id = with_numbers_of_others.record_id
     cross join ops.parameters as parameters
 ),
@@ -86,6 +126,7 @@ reasoned as (
             when taken.personal_id is not null and not all_agrees then 'citizen_already_linked'
             when share_of_citizen < needed and not all_agrees then 'several_records'
             when rule <> 'link' and relatives then 'partial_agreement'
+            when may_be_sibling then 'near_twin'
             else 'agrees'
         end as reason
     from ranked
