@@ -18,6 +18,8 @@ from etl.publish import PublishedCounts, publish
 from etl.publish.differences import Difference
 from etl.publish.drift import SLICES
 from etl.publish.ledger import balance
+from etl.reconcile.model import is_trained
+from etl.story_words import UNTRAINED
 from etl.warehouse.memory import keep_copy
 from etl.warehouse.statements import TableName
 
@@ -163,6 +165,7 @@ def _publish_asset(kind: str) -> dg.AssetsDefinition:
         with doisoat.step(context) as warehouse:
             counts = publish(warehouse, doisoat.settings.target)
             keep_copy(warehouse)
+            model = str(warehouse.value("select min(version) from ref.match_model"))
         for name, rows in counts.rows.items():
             difference = counts.differences.get(name)
             changes = (
@@ -182,11 +185,16 @@ def _publish_asset(kind: str) -> dg.AssetsDefinition:
                     "dagster/row_count": rows,
                     "dagster/column_schema": _target_schema(name),
                     **changes,
+                    **({"linkage_model": _model_in_words(model)} if name == "sync_runs" else {}),
                 },
                 check_results=[_as_written(name, difference, counts)] if difference else [],
             )
 
     return publish_to_target
+
+
+def _model_in_words(version: str) -> str:
+    return f"{version}, trained on these registers" if is_trained(version) else UNTRAINED.en
 
 
 def _as_written(name: str, difference: Difference, counts: PublishedCounts) -> dg.AssetCheckResult:

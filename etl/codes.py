@@ -391,7 +391,7 @@ CORRECTION_LABELS: tuple[Label, ...] = (
     Label(
         "look_same_person",
         "Cần người xem xét: các hồ sơ cùng mã số là của một người, gộp hồ sơ thì hết trùng",
-        "A person must look: the records with this number are one person's; merging them settles it",
+        "A person must look: the records with this number are one person's: merge them",
     ),
     Label(
         "look_for_the_citizen",
@@ -406,7 +406,7 @@ CORRECTION_LABELS: tuple[Label, ...] = (
     ),
     Label(
         "look_birth_incomplete",
-        "Cần người xem xét: CSDL dân cư không đủ ngày sinh, đối chiếu giấy khai sinh, báo công an xã",
+        "Cần người xem xét: CSDL dân cư không đủ ngày sinh, xem giấy khai sinh, báo công an xã",
         "A person must look: the population register's own birth date is incomplete; compare the "
         "birth certificate and tell the police of the commune",
     ),
@@ -443,8 +443,8 @@ REASON_LABELS: tuple[Label, ...] = (
     ),
     Label(
         "near_twin",
-        "tên gọi khác và cũng là một tên thường dùng: có thể là anh chị em song sinh chưa đăng ký",
-        "the given name differs and is a name in use itself: it may be a twin who is not registered",
+        "tên gọi khác và cũng là một tên thường dùng: có thể là người song sinh chưa đăng ký",
+        "the given name differs and is a name in use: it may be a twin who is not registered",
     ),
     Label(
         "several_citizens",

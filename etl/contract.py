@@ -59,7 +59,9 @@ INSURANCE: tuple[SourceColumn, ...] = (
     SourceColumn("health_insurance", False, "flag: health insurance", "flag"),
     SourceColumn("status", False, "active, ended, ...", "insurance_status"),
     SourceColumn("employer_code", False, "code of the paying unit"),
-    SourceColumn("province_code", False, "code or name of the province, of 2025 or before", "province"),
+    SourceColumn(
+        "province_code", False, "code or name of the province, of 2025 or before", "province"
+    ),
     SourceColumn("commune", False, "commune of residence, as the register names it"),
     SourceColumn("office", False, "grassroots office that keeps the record, as it is named"),
     SourceColumn("address", False, "address as recorded"),
@@ -74,7 +76,9 @@ POPULATION: tuple[SourceColumn, ...] = (
     SourceColumn("former_id_numbers", False, "earlier CMND and cancelled numbers, ';' between"),
     SourceColumn("status", False, "alive, deceased, ...", "population_status"),
     SourceColumn("date_of_death", False, "date of death"),
-    SourceColumn("province_code", False, "code or name of the province, of 2025 or before", "province"),
+    SourceColumn(
+        "province_code", False, "code or name of the province, of 2025 or before", "province"
+    ),
     SourceColumn("commune", False, "commune of residence, as the register names it"),
     SourceColumn("address", False, "place of residence"),
     SourceColumn("updated_at", False, "time of the last change"),

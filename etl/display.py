@@ -19,6 +19,7 @@ from etl import advice, codes
 from etl.codes import Owner
 from etl.errors import DoisoatError
 from etl.showing import SafeConsole, in_markup, visible
+from etl.story_words import UNTRAINED
 
 if TYPE_CHECKING:
     from etl.alerts.memory import Memory
@@ -104,6 +105,8 @@ def show_figures(figures: Figures) -> None:
         table.add_row(step, *numbers, _meaning(words[step].vi, words[step].en))
     console.print(table)
     console.print(_mismatch_table(figures, total))
+    if not figures.model_is_trained:
+        console.print(f"[dim]{UNTRAINED.en}[/]")
     for name, rows in figures.repaired.items():
         them = "1 row" if rows == 1 else f"{rows:,} rows"
         console.print(

@@ -19,6 +19,7 @@ import duckdb
 from etl.codes import MatchStep
 from etl.contract import INSURANCE
 from etl.errors import ConfigError
+from etl.reconcile.model import is_trained
 from etl.settings import Settings
 from etl.warehouse.access import log_access
 from etl.warehouse.engine import Warehouse
@@ -92,6 +93,7 @@ class Story:
         weighed: Of the citizens weighed by the probabilistic step: how many, and the best chance.
         citizens: Citizens in the population register.
         wrong_links_per_million: How many links without a person may be wrong.
+        model_is_trained: Whether the linkage model has learnt from these registers.
     """
 
     run_id: str
@@ -110,6 +112,7 @@ class Story:
     rejects: tuple[Row, ...]
     citizens: int
     wrong_links_per_million: int
+    model_is_trained: bool
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the story as plain values, for JSON."""
@@ -173,7 +176,14 @@ def _find(warehouse: Warehouse, record_id: str | None, record_key: str | None) -
 def _gather(warehouse: Warehouse, verdict: Row) -> Story:
     record_id = verdict["record_id"]
     understood = _rows(warehouse, "select * from clean.insurance where record_id = $id", record_id)
-    people = (*_linked(warehouse, verdict), *_candidates(warehouse, record_id))
+    people = (
+        (
+            *_linked(warehouse, verdict, understood[0]),
+            *_candidates(warehouse, record_id, understood[0]),
+        )
+        if understood
+        else ()
+    )
     return Story(
         run_id=str(warehouse.value("select run_id from ops.parameters")),
         record_id=record_id,
@@ -215,6 +225,7 @@ def _gather(warehouse: Warehouse, verdict: Row) -> Story:
         wrong_links_per_million=warehouse.number(
             "select wrong_links_per_million from ops.parameters"
         ),
+        model_is_trained=is_trained(warehouse.value("select min(version) from ref.match_model")),
     )
 
 
@@ -283,26 +294,35 @@ def _with_place(warehouse: Warehouse, row: Row) -> Row:
 # --- the people who may be shown ---------------------------------------------------------------
 
 
-def _linked(warehouse: Warehouse, verdict: Row) -> tuple[Person, ...]:
+def _linked(warehouse: Warehouse, verdict: Row, understood: Row) -> tuple[Person, ...]:
     if verdict["personal_id"] is None:
         return ()
-    return (_person(warehouse, {**verdict, "candidate_rank": 0, "reason": "agrees"}),)
+    row = {**verdict, "candidate_rank": 0, "reason": "agrees"}
+    return (_person(warehouse, row, understood),)
 
 
-def _candidates(warehouse: Warehouse, record_id: str) -> tuple[Person, ...]:
+def _candidates(warehouse: Warehouse, record_id: str, understood: Row) -> tuple[Person, ...]:
     found = _rows(
         warehouse,
         "select * from core.candidates where record_id = $id order by candidate_rank",
         record_id,
     )
-    return tuple(_person(warehouse, row) for row in found)
+    return tuple(_person(warehouse, row, understood) for row in found)
 
 
-def _person(warehouse: Warehouse, row: Row) -> Person:
+def _person(warehouse: Warehouse, row: Row, understood: Row) -> Person:
     citizen = warehouse.rows(
-        "select personal_id, recorded_name as full_name, birth_date, birth_year, birth_month, "
-        "birth_precision, gender, province_code, address, status, date_of_death "
-        "from clean.population where personal_id = $id",
+        "select citizens.personal_id, citizens.recorded_name as full_name, citizens.birth_date, "
+        "citizens.birth_year, citizens.birth_month, citizens.birth_precision, citizens.gender, "
+        "citizens.province_code, citizens.province_unread, citizens.address, citizens.status, "
+        "citizens.date_of_death, recorded.status as recorded_status, words.value is null "
+        "and trim(recorded.status) <> '' as status_unread "
+        "from clean.population as citizens "
+        "inner join raw.population as recorded "
+        "on citizens.recorded_personal_id = recorded.personal_id "
+        "left join clean.vocabularies as words on words.register = 'population' "
+        "and words.column_name = 'status' and recorded.status = words.raw "
+        "where citizens.personal_id = $id limit 1",
         {"id": row["personal_id"]},
     )[0]
     weighed = warehouse.rows(
@@ -315,6 +335,10 @@ def _person(warehouse: Warehouse, row: Row) -> Person:
         for name in COMPARISONS
         if f"{name}_agreement" in (scores or row)
     }
+    if levels.get("place") == "missing" and (
+        citizen["province_unread"] or understood["province_unread"]
+    ):
+        levels["place"] = "unread"
     return Person(
         rank=row["candidate_rank"],
         match_step=row["match_step"],

@@ -13,6 +13,7 @@ from typing import Any
 from etl.codes import Status
 from etl.errors import DoisoatError
 from etl.publish.asking import runs_in_doubt, settle_published
+from etl.reconcile.model import is_trained
 from etl.settings import Settings, Target
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.run import warehouse_between_runs
@@ -31,6 +32,8 @@ class Figures:
         ledger: The equations and whether they hold.
         repaired: Rows of the target that another hand had changed and that were put right, by
             table; only tables that had any.
+        model: The version of the linkage model.
+        model_is_trained: Whether it has learnt from these registers.
     """
 
     run_id: str
@@ -39,6 +42,8 @@ class Figures:
     mismatches: list[dict[str, Any]]
     ledger: list[dict[str, Any]]
     repaired: dict[str, int]
+    model: str
+    model_is_trained: bool
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the figures as plain values, for JSON."""
@@ -57,6 +62,7 @@ def read_figures(settings: Settings) -> Figures | None:
 
 def figures_of(warehouse: Warehouse) -> Figures:
     """Reads the figures of the current run, whose tables are all there."""
+    model = warehouse.value("select min(version) from ref.match_model")
     counted = {
         str(row["status"]): int(str(row["n"]))
         for row in warehouse.rows(
@@ -86,6 +92,8 @@ def figures_of(warehouse: Warehouse) -> Figures:
                 "order by table_name"
             )
         },
+        model=str(model),
+        model_is_trained=is_trained(model),
     )
 
 

@@ -445,9 +445,23 @@ def _facts(citizen: Row) -> Iterator[tuple[Words, Words]]:
     yield said.FIELDS["gender"], said.GENDERS.get(citizen["gender"], Words("—", "—"))
     yield said.FIELDS["province_code"], _alike(citizen["province"])
     yield said.FIELDS["address"], _alike(citizen["address"])
+    yield said.FIELDS["status"], _citizen_status(citizen)
+
+
+def _citizen_status(citizen: Row) -> Words:
+    """Says whether a citizen lives, or what the register says where that is not understood."""
     if citizen["status"] == "deceased":
         died = text(citizen["date_of_death"])
-        yield said.FIELDS["status"], Words(f"đã mất, {died}", f"deceased, {died}")
+        return Words(f"đã mất, {died}", f"deceased, {died}")
+    recorded = citizen["recorded_status"]
+    if citizen["status_unread"]:
+        return Words(f"{recorded} ({said.UNREAD.vi})", f"{recorded} ({said.UNREAD.en})")
+    if not recorded:
+        return _alike(None)
+    meaning = said.CITIZEN_STATUS[citizen["status"]]
+    if citizen["status"] == "other":
+        return Words(f"{recorded} ({meaning.vi})", f"{recorded} ({meaning.en})")
+    return meaning
 
 
 def _evidence(person: Person) -> Iterator[Evidence]:
@@ -466,7 +480,7 @@ def _evidence(person: Person) -> Iterator[Evidence]:
 
 
 def _side(level: str, weighs: float | None, *, weighed: bool) -> Side:
-    if level == "missing":
+    if level in ("missing", "unread"):
         return "nothing"
     if weighed:
         if weighs is None or abs(weighs) < 0.58:
@@ -492,6 +506,8 @@ def _conclusion(person: Person, story: Story) -> Iterator[Words]:
             "After comparing, also with other citizens who are near and with the chance that the "
             f"person is not in the register, that it is the same person: {likely.en}.",
         )
+        if not story.model_is_trained:
+            yield said.UNTRAINED
     reason = said.REASONS[person.reason]
     if person.reason == "weak_evidence":
         allowed = said.count(1_000_000 // max(story.wrong_links_per_million, 1))

@@ -56,7 +56,12 @@ COMPARED = {
 }
 
 GENDERS = {"M": Words("Nam", "male"), "F": Words("Nữ", "female")}
-CITIZEN_STATUS = {"alive": Words("còn sống", "alive"), "deceased": Words("đã mất", "deceased")}
+CITIZEN_STATUS = {
+    "alive": Words("còn sống", "alive"),
+    "deceased": Words("đã mất", "deceased"),
+    "other": Words("khác", "another"),
+}
+UNREAD = Words("không đọc được", "not understood")
 
 PRECISION = {
     "month": Words("chỉ biết tháng và năm", "only month and year are known"),
@@ -119,6 +124,15 @@ CONTRADICTING = frozenset({"given_shared", "surname_shared", "different"})
 """Levels that speak for and against where no weight says so; those between say a little."""
 
 REASONS = {label.code: Words(label.vi, label.en) for label in REASON_LABELS}
+
+UNTRAINED = Words(
+    "Mô hình so sánh là mô hình kèm theo doisoat, chưa học từ các CSDL này. Lệnh “doisoat train” "
+    "đo tần suất dữ liệu của cùng một người khớp nhau ở đây; từ lần chạy sau, khả năng ở bước "
+    "“bằng chứng tổng hợp” được tính theo đó.",
+    "The linkage model is the one that ships with doisoat and has learnt nothing of these "
+    "registers. 'doisoat train' measures how often one person's data agree here; from the next "
+    "run on, the probabilities of the probabilistic step rest on that.",
+)
 
 SEVERITIES = {
     "info": Words("để biết", "for information"),

@@ -91,6 +91,32 @@ MISMATCHES = Suite(
     key=_KEY,
 )
 
+DISAGREEMENTS = Suite(
+    TableName("core", "disagreements"),
+    (
+        never(
+            "said_once_of_each_field",
+            "count(*) over (partition by record_id, code, field) > 1",
+            "A code is said once of a field. A fault of the table: report it.",
+            blocking=True,
+        ),
+    ),
+    key=_KEY,
+)
+
+OWN_WORDS = Suite(
+    TableName("core", "own_words"),
+    (
+        never(
+            "one_word_for_each_meaning",
+            "word is null or count(*) over (partition by column_name, value) > 1",
+            "Corrections are written in one word of the register for each meaning.",
+            blocking=True,
+        ),
+    ),
+    key="concat_ws('/', column_name, value)",
+)
+
 DUPLICATES = Suite(
     TableName("core", "duplicates"),
     (
@@ -185,6 +211,13 @@ RECONCILED = Suite(
             owner=Owner.INSURANCE,
         ),
         never(
+            "nobody_waits_for_a_person",
+            "status = 'REVIEW'",
+            "Several citizens may be meant, or one who only nearly agrees: provincial stewards "
+            "choose among the candidates (table candidates of the target; doisoat explain tells why).",
+            owner=Owner.INSURANCE,
+        ),
+        never(
             "everybody_is_found",
             "status = 'NOT_FOUND'",
             "No citizen matches these records. Provincial stewards ask the participant for the "
@@ -195,4 +228,13 @@ RECONCILED = Suite(
     key=_KEY,
 )
 
-SUITES = (LINKS, CANDIDATES, MISMATCHES, DUPLICATES, CORRECTIONS, RECONCILED)
+SUITES = (
+    LINKS,
+    CANDIDATES,
+    DISAGREEMENTS,
+    OWN_WORDS,
+    MISMATCHES,
+    DUPLICATES,
+    CORRECTIONS,
+    RECONCILED,
+)

@@ -62,6 +62,12 @@ MISMATCHES = Suite(
             blocking=True,
         ),
         _every_record_is_reconciled("mismatches"),
+        never(
+            "every_mismatch_is_answered",
+            "severity <> 'info' and remedy = 'none'",
+            "What asks for a correction has a proposal, or the reason why a person must look. A "
+            "row without either is on nobody's desk: a fault of core.corrections, report it.",
+        ),
     ),
     key="record_key(record_id)",
 )
@@ -105,6 +111,16 @@ REJECTS = Suite(
         is_filled("reason_en", "Each reason is said in English.", blocking=True),
     ),
     key="record_key(coalesce(record_id, row_key))",
+)
+
+CODES = Suite(
+    TableName("publish", "codes"),
+    (
+        _hash_is_complete(),
+        is_filled("vi", "Each code is said in Vietnamese.", blocking=True),
+        is_filled("en", "Each code is said in English.", blocking=True),
+    ),
+    key="concat_ws('/', kind, code)",
 )
 
 EMPLOYER_SIGNALS = Suite(
@@ -184,6 +200,12 @@ WATERFALL = Suite(
     key="concat_ws('/', match_step, province_code)",
 )
 
+_UNKNOWN = (
+    "select coalesce(sum(records) filter (province_code = 'unknown'), 0) as unknown, "
+    "coalesce(sum(records) filter (province_code = 'all'), 0) as records "
+    "from {batch} where scheme = 'all'"
+)
+
 COVERAGE = Suite(
     TableName("publish", "coverage"),
     (
@@ -192,6 +214,17 @@ COVERAGE = Suite(
             "verified + mismatch + review + not_found + rejected <> records",
             "The five statuses are all there is.",
             blocking=True,
+        ),
+        holds(
+            "provinces_are_mostly_known",
+            f"select 1 from ({_UNKNOWN}) where unknown > <at_most> * records",  # noqa: S608
+            "Records of no known province are counted under 'unknown' and on no office's list. "
+            "Complete the province at the source, or map its spelling ([insurance.values] "
+            "province_code): doisoat triage clean.vocabularies.insurance_provinces_are_understood.",
+            owner=Owner.INSURANCE,
+            limit="at most {at_most:.1%} of the records without a known province",
+            seen="select format('{:,} of {:,} records have no known province', unknown, records) "  # noqa: S608
+            f"from ({_UNKNOWN})",
         ),
     ),
     key="concat_ws('/', scheme, province_code)",
@@ -203,6 +236,7 @@ SUITES = (
     CANDIDATES,
     CORRECTIONS,
     REJECTS,
+    CODES,
     EMPLOYER_SIGNALS,
     MISMATCH_COUNTS,
     WATERFALL,

@@ -90,6 +90,39 @@ CLAIMS = Suite(
     key=_KEY,
 )
 
+NUMBERS_OF_NOBODY = Suite(
+    TableName("core", "numbers_of_nobody"),
+    (
+        never(
+            "each_number_once",
+            "count(*) over (partition by record_id, number) > 1",
+            "A record carries a number once. A fault of the table: report it.",
+            blocking=True,
+        ),
+    ),
+    key=_KEY,
+)
+
+NUMBER_FAULTS = Suite(
+    TableName("core", "number_faults"),
+    (
+        is_one_of(
+            "code",
+            ("ID_INVALID", "ID_FORMER", "ID_REPAIRED", "ID_OTHER_PERSON", "ID_SHARED",
+             "ID_ATTRIBUTE_CONFLICT"),
+            "What can be wrong with an identity number; each has its label in etl/codes.py.",
+            blocking=True,
+        ),
+        is_one_of(
+            "field",
+            ("id_number", "insurance_number"),
+            "A claim stands in one of two columns.",
+            blocking=True,
+        ),
+    ),
+    key=_KEY,
+)  # fmt: skip
+
 NUMBER_OWNERS = Suite(
     TableName("core", "number_owners"),
     (
@@ -274,6 +307,8 @@ CARD_CONFLICTS = Suite(
 
 SUITES = (
     CLAIMS,
+    NUMBERS_OF_NOBODY,
+    NUMBER_FAULTS,
     NUMBER_OWNERS,
     NUMBER_DOUBTS,
     NUMBER_PAIRS,

@@ -139,11 +139,12 @@ def pages_served(settings: Settings) -> Iterator[None]:
 INSURANCE_COLUMNS = (
     "record_id", "insurance_number", "full_name", "date_of_birth", "gender", "id_number",
     "health_card_number", "compulsory_si", "voluntary_si", "unemployment_insurance",
-    "health_insurance", "status", "employer_code", "province_code", "address", "updated_at",
+    "health_insurance", "status", "employer_code", "province_code", "commune", "office",
+    "address", "updated_at",
 )  # fmt: skip
 POPULATION_COLUMNS = (
     "personal_id", "full_name", "date_of_birth", "gender", "former_id_numbers", "status",
-    "date_of_death", "province_code", "address", "updated_at",
+    "date_of_death", "province_code", "commune", "address", "updated_at",
 )  # fmt: skip
 
 _SURNAMES = ("Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Phan", "Vũ", "Đặng", "Bùi", "Đỗ")
@@ -232,13 +233,13 @@ class Registers:
     def published(self, query: str) -> list[dict[str, Any]]:
         """Reads the target; ``{name}`` stands for a table where this product has it."""
         prefix = "doisoat." if self.target_url.startswith("postgresql") else ""
-        names = ("reconciled", "mismatches", "candidates", "corrections", "rejects",
+        names = ("reconciled", "mismatches", "candidates", "corrections", "rejects", "codes",
                  "mismatch_counts", "sync_runs", "waterfall", "coverage")  # fmt: skip
         return read_sql(self.target_url, query.format(**{n: prefix + n for n in names}))
 
     def target_state(self) -> dict[str, list[dict[str, Any]]]:
         """Everything in the target, to be compared."""
-        tables = ("reconciled", "mismatches", "candidates", "corrections", "rejects",
+        tables = ("reconciled", "mismatches", "candidates", "corrections", "rejects", "codes",
                   "mismatch_counts", "sync_runs", "waterfall")  # fmt: skip
         return {
             name: sorted(self.published(f"select * from {{{name}}}"), key=str) for name in tables

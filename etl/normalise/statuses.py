@@ -17,6 +17,7 @@ Register = Literal["insurance", "population"]
 
 _MAX_RAW_LENGTH = 100
 
+
 @cache
 def _spellings(register: Register) -> dict[str, str]:
     rows = read_rows("status_spellings.csv", "etl")

@@ -15,12 +15,12 @@ from etl.publish.drift import Part, drifted, no_summary, summary
 from etl.publish.writers import Writer, key_columns
 from etl.warehouse.engine import Warehouse
 
-_RUN, _BEGAN = (f"(select {name} from ops.parameters)" for name in ("run_id", "started_at"))
 RUN_COLUMNS = {
-    "reconciled": {"first_seen_run": _RUN, "last_changed_run": _RUN},
-    "mismatches": {"since_run": _RUN, "since_at": _BEGAN},
+    "reconciled": {"first_seen_run": "run_id", "last_changed_run": "run_id"},
+    "mismatches": {"since_run": "run_id", "since_at": "started_at"},
 }
-"""Columns that remember runs: set when a row is new; only ``last_changed_run`` when it changes."""
+"""Columns that remember a run's id or beginning: set when a row is new; only ``last_changed_run``
+when it changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,8 @@ def publish_difference(
     of_run = RUN_COLUMNS.get(table.name, {})
     data = [column.name for column in table.columns if column.name not in of_run]
     columns = ", ".join(f"ours.{name}" for name in data)
-    runs = "".join(f", {value} as {name}" for name, value in of_run.items())
-    change = f", {_RUN} as last_changed_run" if "last_changed_run" in of_run else ""
+    runs = "".join(f", parameters.{value} as {name}" for name, value in of_run.items())
+    change = ", parameters.run_id as last_changed_run" if "last_changed_run" in of_run else ""
     content = [name for name in data if name not in (*keys, "row_hash")]
     has_changed = "ours.row_hash is distinct from theirs.row_hash"
     has_drifted = drifted(table, content)
@@ -93,11 +93,15 @@ def publish_difference(
         writer.update(
             table,
             warehouse.batches(
-                f"select {columns}{change} from {both} where {has_changed} or {has_drifted}"  # noqa: S608
+                f"select {columns}{change} from {both} cross join ops.parameters "  # noqa: S608
+                f"where {has_changed} or {has_drifted}"
             ),
         )
     if found.inserted:
-        writer.insert(table, warehouse.batches(f"select {columns}{runs} from {new}"))  # noqa: S608
+        writer.insert(
+            table,
+            warehouse.batches(f"select {columns}{runs} from {new} cross join ops.parameters"),  # noqa: S608
+        )
     unkept = 0
     if found.repaired:
         _read_published(warehouse, writer, table, keys, content, part)

@@ -17,7 +17,6 @@ import adbc_driver_manager
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 from sqlalchemy import (
-    DDL,
     Connection,
     MetaData,
     Table,
@@ -105,7 +104,7 @@ def _add_columns(connection: Connection, metadata: MetaData) -> None:
         added = [c.name for c in table.columns if c.name not in there and c.nullable]
         for name in added:
             column = CreateColumn(table.c[name]).compile(dialect=connection.dialect)
-            connection.execute(DDL(f"alter table {prepare.format_table(table)} add {column}"))
+            connection.exec_driver_sql(f"alter table {prepare.format_table(table)} add {column}")
         if "since_at" in added:
             runs = metadata.tables[f"{table.schema}.sync_runs" if table.schema else "sync_runs"]
             began = select(runs.c.started_at).where(runs.c.run_id == table.c.since_run)

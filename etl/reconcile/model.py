@@ -168,3 +168,8 @@ class Model:
 def default_model() -> Model:
     """Returns the model that ships with the package, so that a first run needs no training."""
     return Model.from_json(files("etl.reconcile").joinpath("default_model.json").read_text("utf-8"))
+
+
+def is_trained(version: object) -> bool:
+    """Whether a model of this version has learnt from registers: the one that ships has not."""
+    return version is not None and version != default_model().version

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from etl.errors import DoisoatError
+from etl.errors import ConfigError
 from etl.files import folder_for, write_whole
 from etl.reconcile.model import COMPARED, NEVER_SEEN, Model, default_model, splink_settings
 from etl.warehouse.engine import Warehouse
@@ -100,15 +100,15 @@ def train(warehouse: Warehouse, seed: int = 1) -> Trained:
         seed: Chooses the sample; the same seed on the same data gives the same model.
 
     Raises:
-        DoisoatError: There is nothing to train on.
+        ConfigError: There is nothing to train on.
     """
     started = datetime.now(UTC)
     connection = warehouse.connection
     if not warehouse.exists(TableName("core", "claims")):
-        raise DoisoatError(
+        raise ConfigError(
             "There is nothing to train on yet.",
             where="the warehouse",
-            remedy="Run doisoat sync first; it uses the model that ships with doisoat.",
+            remedy="Run: doisoat sync. It uses the model that ships with doisoat.",
         )
     connection.execute(_RECORDS, {"seed": seed, "records": SAMPLE_RECORDS})
     connection.execute(_CITIZENS)
@@ -117,7 +117,7 @@ def train(warehouse: Warehouse, seed: int = 1) -> Trained:
         "citizens": warehouse.number("select count(*) from training_citizens"),
     }
     if min(sizes.values()) < 1000:
-        raise DoisoatError(
+        raise ConfigError(
             "There is too little to train on: a thousand records that share a number, a name or a "
             "birth date with citizens are the least.",
             where="the warehouse",

@@ -138,7 +138,7 @@ def apply_place_faults(
             column.blank(rows)
         else:
             home = records.people.home[records.person[rows]]
-            column.replace(rows, draw_addresses(draws, home, np.arange(len(rows))))
+            column.replace(rows, draw_addresses(draws, home, np.arange(len(rows)))[0])
         log.note(kind, rows)
 
 

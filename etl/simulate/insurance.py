@@ -36,6 +36,8 @@ SCHEMA = pa.schema(
         pa.field("status", pa.string()),
         pa.field("employer_code", pa.string()),
         pa.field("province_code", pa.string()),
+        pa.field("commune", pa.string()),
+        pa.field("office", pa.string()),
         pa.field("address", pa.string()),
         pa.field("updated_at", pa.timestamp("us")),
     ]
@@ -228,9 +230,12 @@ def insurance_table(spec: SimulationSpec, draws: Draws, records: Records, chunk:
     flags = {
         name: arrow.from_numpy(mask.astype(np.int16)) for name, mask in records.schemes.items()
     }
+    commune = arrow.gather(records.identity.communes, records.person)
     columns = {
         **text,
         **flags,
+        "commune": commune,
+        "office": arrow.join("", "BHXH cơ sở ", commune),
         "record_id": record_ids(chunk, size),
         "status": arrow.gather(
             arrow.from_texts(["active", "ended"]), records.ended.astype(np.int8)

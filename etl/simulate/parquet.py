@@ -19,6 +19,7 @@ from etl.simulate.writing import SCHEMAS, Progress, Sink, write_batches
 
 _REPETITIVE = {
     *("gender", "status", "date_of_death", "province_code", "employer_code", "faults"),
+    *("commune", "office"),
     *("compulsory_si", "voluntary_si", "unemployment_insurance", "health_insurance"),
 }
 """Columns worth a Parquet dictionary; the others are nearly all different."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +29,7 @@ SCHEMA = pa.schema(
         pa.field("status", pa.string()),
         pa.field("date_of_death", pa.string()),
         pa.field("province_code", pa.string()),
+        pa.field("commune", pa.string()),
         pa.field("address", pa.string()),
         pa.field("updated_at", pa.timestamp("us")),
     ]
@@ -53,6 +55,7 @@ class Identity:
         former: The register's column of former numbers.
         birth_text: Position of each person's birth date in the pool of the calendar.
         addresses: Address of each person.
+        communes: Commune of each person.
     """
 
     personal_ids: pa.Array
@@ -63,6 +66,7 @@ class Identity:
     former: pa.Array
     birth_text: Array
     addresses: pa.Array
+    communes: pa.Array
 
 
 def identify(draws: Draws, people: People, chunk: int, chunks: int) -> Identity:
@@ -80,6 +84,8 @@ def identify(draws: Draws, people: People, chunk: int, chunks: int) -> Identity:
     former.replace(cancelled_rows, arrow.join(";", former.texts(cancelled_rows), cancelled))
     cancelled_of = np.full(people.size, -1, dtype=np.int32)
     cancelled_of[cancelled_rows] = np.arange(len(cancelled_rows))
+    birth_text = _birth_texts(draws, people)
+    addresses, communes = draw_addresses(draws, people.home, people.household)
     return Identity(
         personal_ids=personal_ids,
         cmnd=cmnd,
@@ -87,8 +93,9 @@ def identify(draws: Draws, people: People, chunk: int, chunks: int) -> Identity:
         cancelled=cancelled,
         cancelled_of=cancelled_of,
         former=former.build(),
-        birth_text=_birth_texts(draws, people),
-        addresses=draw_addresses(draws, people.home, people.household),
+        birth_text=birth_text,
+        addresses=addresses,
+        communes=communes,
     )
 
 
@@ -108,6 +115,7 @@ def population_table(
         arrow.gather(arrow.from_texts(["alive", "deceased"]), dead.astype(np.int8)),
         arrow.gather(calendar.texts(), death),
         arrow.gather(arrow.from_texts(reference.places().new_codes), people.home[:size]),
+        identity.communes[:size],
         identity.addresses[:size],
         change_times(spec, draws, size, reference.shares("population")["update_days"]),
     ]
@@ -121,25 +129,40 @@ def change_times(spec: SimulationSpec, draws: Draws, size: int, days: int) -> pa
     return arrow.from_numpy(seconds.astype("M8[us]"))
 
 
-def draw_addresses(draws: Draws, home: Array, household: Array) -> pa.Array:
-    """Returns addresses, one per household, in the household's province."""
-    house, ward = _address_pools()
+def draw_addresses(draws: Draws, home: Array, household: Array) -> tuple[pa.Array, pa.Array]:
+    """Returns addresses, one per household, in the household's province; and their communes."""
+    pools = _address_pools()
     wards = len(reference.lines("wards.txt"))
-    house_of = draws.below(len(house), len(home))[household]
+    house_of = draws.below(len(pools.house), len(home))[household]
     ward_of = draws.below(wards, len(home))[household] + home.astype(np.int32) * wards
-    return arrow.join(", ", arrow.gather(house, house_of), arrow.gather(ward, ward_of))
+    address = arrow.join(
+        ", ", arrow.gather(pools.house, house_of), arrow.gather(pools.ward, ward_of)
+    )
+    return address, arrow.gather(pools.commune, ward_of)
+
+
+class _AddressPools(NamedTuple):
+    """House and group; commune and province; the commune alone."""
+
+    house: pa.Array
+    ward: pa.Array
+    commune: pa.Array
 
 
 @cache
-def _address_pools() -> tuple[pa.Array, pa.Array]:
+def _address_pools() -> _AddressPools:
     house = [f"{h} Tổ {g}" for h in range(1, _HOUSES + 1) for g in range(1, _GROUPS + 1)]
     kinds = ("Phường", "Xã")
-    ward = [
-        f"{kinds[(number + len(province)) % 2]} {ward}, {province}"
+    communes = [
+        (f"{kinds[(number + len(province)) % 2]} {ward}", province)
         for province in reference.places().new_names
         for number, ward in enumerate(reference.lines("wards.txt"))
     ]
-    return arrow.from_texts(house), arrow.from_texts(ward)
+    return _AddressPools(
+        arrow.from_texts(house),
+        arrow.from_texts([f"{commune}, {province}" for commune, province in communes]),
+        arrow.from_texts([commune for commune, _ in communes]),
+    )
 
 
 def _cells(place: Array, sex: Array, year: Array) -> Array:

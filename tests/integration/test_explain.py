@@ -117,7 +117,7 @@ def test_a_mismatch_says_what_is_wrong_and_who_writes_what(
     _, told, _ = _told(registers, "to_correct")
     proposed = {p["label"]["en"]: p["proposed"] for p in told["corrections"]}  # type: ignore[attr-defined]
     assert proposed == {
-        "Name": "Nguyễn Hữu Khánh",
+        "Name": "NGUYỄN HỮU KHÁNH",  # in capitals, as it is recorded
         "Birth date": "05/09/1980",
         # The other record of this citizen has a number, and this one has none.
         "Record id": "right",

@@ -51,6 +51,25 @@ FAULTS = {
             "insert into {table} (record_id, verdict) values ('R', 'link'), ('R', 'link')"
         for step in MatchStep
     },
+    "clean.statuses.each_string_stands_once": "insert into {table} from {table} limit 1",
+    "clean.provinces.each_string_stands_once": "insert into {table} from {table} limit 1",
+    "clean.vocabularies.each_spelling_means_one_thing": "insert into {table} from {table} limit 1",
+    **{
+        f"clean.vocabularies.{register}_{what}_are_{how}understood":
+            "insert into {table} (register, column_name, raw, copies) "
+            f"values ('{register}', '{column}', '§', 1000000)"
+        for register in ("insurance", "population")
+        for what, column in (("statuses", "status"), ("sexes", "gender"),
+                             ("provinces", "province_code"), ("flags", "health_insurance"))
+        for how in ("", "mostly_")
+    },
+    "core.numbers_of_nobody.each_number_once":
+        "insert into {table} (record_id, number) values ('R', '1'), ('R', '1')",
+    "core.disagreements.said_once_of_each_field": "insert into {table} from {table} limit 1",
+    "core.own_words.one_word_for_each_meaning": "insert into {table} from {table} limit 1",
+    "publish.mismatches.every_mismatch_is_answered": "set remedy = 'none', severity = 'error'",
+    "publish.coverage.provinces_are_mostly_known":
+        "update {table} set province_code = 'unknown' where province_code <> 'all'",
     "core.residue.nobody_here_was_linked_by_number":
         "set record_id = (select min(record_id) from core.step_personal_id where verdict = 'link')",
     "core.near_keys.keys_are_of_the_records_that_are_weighed": "set record_id = 'nobody'",
@@ -79,10 +98,11 @@ FAULTS = {
     "core.corrections.each_field_has_its_authority":
         "set field = 'gender', authority = 'insurance'",
     "core.candidates.rank_begins_at_one": "set candidate_rank = 0",
-    "core.reconciled.linked_means_verified_or_mismatch": "set status = 'REVIEW'",
+    "core.reconciled.linked_means_verified_or_mismatch": "set status = 'REVIEW', personal_id = '1'",
     "core.reconciled.mismatch_says_what_differs": "set status = 'MISMATCH', mismatch_codes = ''",
     "core.reconciled.nobody_dead_is_active": "set mismatch_codes = 'DECEASED_ACTIVE'",
     "core.reconciled.numbers_are_not_shared": "set mismatch_codes = 'ID_SHARED'",
+    "core.reconciled.nobody_waits_for_a_person": "set status = 'REVIEW', personal_id = null",
     "core.reconciled.everybody_is_found": "set status = 'NOT_FOUND', personal_id = null",
     **{
         f"publish.{table}.hash_is_complete": "set row_hash = null"

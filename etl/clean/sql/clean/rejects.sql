@@ -55,7 +55,7 @@ insurance_read as (
                     'is_read': false
                 }
             ],
-            lambda field: not field.is_read
+            lambda field: not field['is_read']
         ) as unread
     from insurance_copies
     left join clean.insurance as kept on insurance_copies.record_id = kept.record_id
@@ -71,8 +71,8 @@ insurance_named as (
     select
         insurance_read.*,
         if(
-            len(list_filter(unread, lambda field: trim(field.value) <> '')) > 0,
-            list_filter(unread, lambda field: trim(field.value) <> ''),
+            len(list_filter(unread, lambda field: trim(field['value']) <> '')) > 0,
+            list_filter(unread, lambda field: trim(field['value']) <> ''),
             unread
         ) as at_fault
     from insurance_read
@@ -87,13 +87,13 @@ insurance_rejects as (
         reason,
         if(
             reason = 'nothing_to_compare',
-            array_to_string(list_transform(at_fault, lambda field: field.name), ';'),
+            array_to_string(list_transform(at_fault, lambda field: field['name']), ';'),
             'record_id'
         ) as column_name,
         if(
             reason = 'nothing_to_compare',
             nullif(array_to_string(list_filter(
-                list_transform(at_fault, lambda field: field.value), lambda value: value is not null
+                list_transform(at_fault, lambda field: field['value']), lambda value: value is not null
             ), ' | '), ''),
             named.record_id
         ) as raw_value,

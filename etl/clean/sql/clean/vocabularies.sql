@@ -43,6 +43,28 @@ with spelt as (
     select 'population', 'province_code', province_code, count(*)
     from raw.population
     group by province_code
+),
+
+understood as (
+    select 'insurance' as register, 'gender' as column_name, raw, value
+    from clean.genders
+    union all
+    select 'population', 'gender', raw, value
+    from clean.genders
+    union all
+    select field, 'status', raw, value
+    from clean.statuses
+    union all
+    select 'insurance', 'province_code', raw, value
+    from clean.provinces
+    union all
+    select 'population', 'province_code', raw, value
+    from clean.provinces
+    union all
+    select 'insurance', unnest([
+        'compulsory_si', 'voluntary_si', 'unemployment_insurance', 'health_insurance'
+    ]), raw, value::varchar
+    from clean.flags
 )
 
 select
@@ -50,25 +72,16 @@ select
     spelt.column_name,
     spelt.raw,
     spelt.copies,
-    coalesce(configured.value, genders.value, statuses.value, provinces.value, flags.value::varchar)
-        as value
+    coalesce(configured.value, understood.value) as value
 from spelt
 left join ref.configured_words as configured
     on
         spelt.register = configured.register
         and spelt.column_name = configured.column_name
         and lower(trim(spelt.raw)) = configured.spelling
-left join clean.genders as genders
-    on spelt.column_name = 'gender' and spelt.raw = genders.raw
-left join clean.statuses as statuses
+left join understood
     on
-        spelt.column_name = 'status'
-        and spelt.register = statuses.field
-        and spelt.raw = statuses.raw
-left join clean.provinces as provinces
-    on spelt.column_name = 'province_code' and spelt.raw = provinces.raw
-left join clean.flags as flags
-    on
-        spelt.column_name not in ('gender', 'status', 'province_code')
-        and spelt.raw = flags.raw
+        spelt.register = understood.register
+        and spelt.column_name = understood.column_name
+        and spelt.raw = understood.raw
 where trim(spelt.raw) <> ''

@@ -4,19 +4,27 @@ with answers as (
     select
         mismatches.record_id,
         mismatches.code,
-        coalesce(corrections.reason, of_number.reason, 'none') as remedy
+        case
+            when mismatches.severity = 'info' then 'none'
+            -- Of card and number, the number may be what is wrong.
+            when mismatches.code = 'CARD_CONFLICT'
+                then coalesce(corrections.reason, of_number.reason, 'none')
+            else coalesce(corrections.reason, 'none')
+        end as remedy
     from core.mismatches as mismatches
     left join core.corrections as corrections
         on
             mismatches.record_id = corrections.record_id
             and mismatches.field = corrections.field
-            and mismatches.severity <> 'info'
-    -- Of card and number, the number may be what is wrong.
-    left join core.corrections as of_number
-        on
-            mismatches.record_id = of_number.record_id
-            and mismatches.code = 'CARD_CONFLICT'
-            and of_number.field = 'insurance_number'
+    left join
+        (
+            select
+                record_id,
+                reason
+            from core.corrections
+            where field = 'insurance_number'
+        ) as of_number
+        on mismatches.record_id = of_number.record_id
 ),
 
 leaving as (

@@ -20,10 +20,11 @@ in_review as (
     from core.candidates
 ),
 
-own_form as (
-    select min(word) as form
+own as (
+    select
+        min(word) filter (column_name = 'date_of_birth') as date_form,
+        min(word) filter (column_name = 'status' and value = 'ended') as ended
     from core.own_words
-    where column_name = 'date_of_birth'
 ),
 
 -- What the population register says of the linked citizen, as it is written in the insurance register.
@@ -45,7 +46,7 @@ of_population as (
                     may_be_filler, null,
                     date_written(
                         population.birth_date,
-                        coalesce(date_form(asking.recorded_value), own_form.form, 'yyyy-mm-dd')
+                        coalesce(date_form(asking.recorded_value), own.date_form, 'yyyy-mm-dd')
                     )
                 )
             when 'gender' then coalesce(sexes.word, population.gender)
@@ -67,7 +68,7 @@ of_population as (
     from asking
     inner join clean.insurance as insurance on asking.record_id = insurance.record_id
     inner join clean.population as population on asking.personal_id = population.personal_id
-    cross join own_form
+    cross join own
     left join core.own_words as sexes
         on sexes.column_name = 'gender' and population.gender = sexes.value
     left join core.foreign_numbers as foreign_numbers
@@ -83,13 +84,13 @@ of_the_dead as (
         asking.field,
         asking.code,
         asking.recorded_value,
-        coalesce(ended.word, 'ended') as proposed_value,
+        coalesce(own.ended, 'ended') as proposed_value,
         'population' as authority,
         if(population.date_of_death is null, 'deceased_without_date', 'deceased') as reason,
         population.date_of_death::varchar as evidence
     from asking
     inner join clean.population as population on asking.personal_id = population.personal_id
-    left join core.own_words as ended on ended.column_name = 'status' and ended.value = 'ended'
+    cross join own
     where asking.code = 'DECEASED_ACTIVE'
 ),
 

@@ -170,7 +170,11 @@ recorded as (
         insurance.status,
         insurance.province_code
     from raw.insurance as insurance
-    semi join (select record_id from found where field <> 'full_name') as concerned
+    semi join (
+        select record_id
+        from found
+        where field <> 'full_name'
+    ) as concerned
         on insurance.record_id = concerned.record_id
 ),
 

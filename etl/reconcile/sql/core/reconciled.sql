@@ -70,9 +70,24 @@ rejected as (
 )
 
 select * from compared
-union all by name
+union all
 select
-    rejected.*,
+    record_id,
+    null as insurance_number,
+    null as personal_id,
     'REJECTED' as status,
-    '' as mismatch_codes
+    null as match_step,
+    null as match_probability,
+    null as name_agreement,
+    null as birth_agreement,
+    null as gender_agreement,
+    '' as mismatch_codes,
+    province_code,
+    employer_code,
+    commune,
+    office,
+    compulsory_si,
+    voluntary_si,
+    unemployment_insurance,
+    health_insurance
 from rejected

@@ -57,22 +57,28 @@ other_given as (
         lower(split_part(records.full_name, ' ', -1)) as given_name
     from core.near_scores as scores
     inner join core.near_records as records on scores.record_id = records.record_id
-    inner join clean.population as population on scores.personal_id = population.personal_id
+    inner join clean.population as citizens on scores.personal_id = citizens.personal_id
     where
         scores.name_agreement in ('accents_differ', 'one_edit', 'similar', 'surname_shared')
         and scores.number_agreement not in ('same', 'one_edit')
         and scores.match_probability >= (select review_probability from ops.parameters)
-        and is_unaccented(records.full_name) = is_unaccented(population.full_name)
-        and not same_last_word(lower(records.full_name), lower(population.full_name))
+        and is_unaccented(records.full_name) = is_unaccented(citizens.full_name)
+        and not same_last_word(lower(records.full_name), lower(citizens.full_name))
 ),
 
 -- (A name in use: one citizen in ten thousand bears it, which no slip of the keyboard reaches.)
 given_names_in_use as (
-    select lower(split_part(full_name, ' ', -1)) as given_name
-    from clean.population
-    where contains(full_name, ' ')
-    group by given_name
-    having count(*) >= 1e-4 * (select count(*) from clean.population)
+    select given_name
+    from (
+        select
+            lower(split_part(full_name, ' ', -1)) as given_name,
+            count(*) as bearers,
+            sum(count(*)) over () as citizens
+        from clean.population
+        where contains(full_name, ' ')
+        group by given_name
+    ) as borne
+    where bearers >= 1e-4 * citizens
 ),
 
 siblings as (
