@@ -47,9 +47,10 @@ def vocabulary_is_read(
     """Every word of a register's vocabulary is understood; and most of its rows are."""
     listed = ", ".join(f"'{column}'" for column in columns)
     here = f"register = '{register}' and column_name in ({listed})"
+    rule = f"clean.vocabularies.{register}_{what}_are_understood"
     mend = (
-        "See the spellings with doisoat triage "
-        f"clean.vocabularies.{register}_{what}_are_understood and say what they mean under [{register}.values.{columns[0]}] of the configuration."
+        f"doisoat triage {rule} lists them by key, and with --record KEY shows one; say what it "
+        f"means under [{register}.values.{columns[0]}] of the configuration."
     )
     unread = "coalesce(sum(copies) filter (value is null), 0)"
     return (

@@ -214,7 +214,7 @@ RECONCILED = Suite(
             "nobody_waits_for_a_person",
             "status = 'REVIEW'",
             "Several citizens may be meant, or one who only nearly agrees: provincial stewards "
-            "choose among the candidates (table candidates of the target; doisoat explain tells why).",
+            "choose among the candidates (the target's table of that name; doisoat explain).",
             owner=Owner.INSURANCE,
         ),
         never(

@@ -211,12 +211,13 @@ class Registers:
     def file(self) -> Path:
         """Writes the configuration and returns its file."""
         more = dict(self.options)
-        target = more.pop("target", {})
+        target, citizens = more.pop("target", {}), more.pop("population", {})
         assert isinstance(target, dict)
+        assert isinstance(citizens, dict)
         return configure(
             self.folder / "doisoat.toml",
             insurance={"url": self.insurance_url, "table": "insurance"},
-            population={"url": self.population_url, "table": "population"},
+            population={"url": self.population_url, "table": "population", **citizens},
             target={"url": self.target_url, **target},
             **more,
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -102,6 +103,7 @@ def opened(command_environment: dict[str, str]) -> Iterator[Open]:
         yield Open(url, pages, address_of(server), folder / ".doisoat", server)
     finally:
         end(server)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def status(url: str, **headers: str) -> int:

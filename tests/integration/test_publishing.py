@@ -257,6 +257,44 @@ def test_a_row_that_a_constraint_refuses_is_a_publish_error(faulty: Registers) -
     assert "R000031" not in str(caught.value)
 
 
+def test_a_target_of_an_earlier_version_gains_the_columns_that_are_new(faulty: Registers) -> None:
+    first = faulty.sync()
+    prefix = "doisoat." if faulty.target_url.startswith("postgresql") else ""
+    for table, column in (
+        ("mismatches", "since_at"), ("mismatches", "remedy"), ("candidates", "full_name"),
+        ("reconciled", "office"),
+    ):  # fmt: skip
+        run_sql(
+            faulty.target_url,
+            f"alter table {prefix}{table} drop column {column}",
+            f"update {prefix}{table} set row_hash = 'of fewer columns'",
+        )
+
+    again = faulty.sync()
+
+    assert again.run_id != first.run_id
+    rows = faulty.published(
+        "select m.since_at, r.started_at, m.remedy from {mismatches} m "
+        "join {sync_runs} r on m.since_run = r.run_id"
+    )
+    assert rows
+    assert all(row["since_at"] == row["started_at"] and row["remedy"] for row in rows)
+
+
+def test_the_codes_are_told_in_the_target(faulty_in_file: Registers) -> None:
+    faulty_in_file.sync()
+    (row,) = faulty_in_file.published("select * from {codes} where code = 'ID_FORMER'")
+    assert (row["kind"], row["severity"], row["owner"]) == ("mismatch", "warning", "insurance")
+    assert row["vi"].startswith("Số cũ")
+    assert row["en"].startswith("A former number")
+    used = faulty_in_file.published(
+        "select distinct code from {mismatches} union select distinct remedy from {mismatches} "
+        "union select distinct status from {reconciled} union select reason from {candidates}"
+    )
+    known = {row["code"] for row in faulty_in_file.published("select code from {codes}")}
+    assert {row["code"] for row in used} <= known
+
+
 def test_a_target_table_without_a_column_is_explained(faulty_in_file: Registers) -> None:
     faulty_in_file.sync()
     run_sql(faulty_in_file.target_url, "alter table sync_runs drop column rows_deleted")

@@ -26,7 +26,9 @@ def _date(iso: object) -> str:
     return "/".join(reversed(str(iso).split("-")))
 
 
-def _case(number: int, case: str, person: dict[str, object] | None = None, **changes: object) -> str:
+def _case(
+    number: int, case: str, person: dict[str, object] | None = None, **changes: object
+) -> str:
     """A citizen and the record of that citizen; returns the personal number."""
     owner = citizen(number, **(person or {}))
     PEOPLE.append(owner)
@@ -70,19 +72,20 @@ OWN = {
     "place_unread": _case(217, "place_unread", province_code="0101"),
 }  # fmt: skip
 
+_HOME, _NEXT_DOOR = (f"{house} Hàng Bài, Hoàn Kiếm, Hà Nội" for house in (12, 14))
 # Only the twin with the longer name is registered.
 PEOPLE.append(citizen(300, full_name="Trần Đức Anh", gender="Nam", personal_id="001092000300",
-                      date_of_birth="1992-03-04", address="12 Hàng Bài, Hoàn Kiếm, Hà Nội"))  # fmt: skip
+                      date_of_birth="1992-03-04", address=_HOME))  # fmt: skip
 RECORDS.append(
     _written(300, PEOPLE[-1], record_id="near_twin", full_name="Trần Đức An", id_number=None,
-             address="12 Hàng Bài, Hoàn Kiếm, Hà Nội")
+             address=_HOME)
 )  # fmt: skip
 # A slip that makes no name.
 PEOPLE.append(citizen(301, full_name="Khổng Tước Bình", gender="Nam", personal_id="001093000301",
-                      date_of_birth="1993-03-04", address="14 Hàng Bài, Hoàn Kiếm, Hà Nội"))  # fmt: skip
+                      date_of_birth="1993-03-04", address=_NEXT_DOOR))  # fmt: skip
 RECORDS.append(
     _written(301, PEOPLE[-1], record_id="slip", full_name="Khổng Tước Bìnhx", id_number=None,
-             address="14 Hàng Bài, Hoàn Kiếm, Hà Nội")
+             address=_NEXT_DOOR)
 )  # fmt: skip
 PEOPLE += [citizen(n, full_name=f"Lê Văn An {'' if n % 2 else 'An'}".strip()) for n in (310, 311)]
 
@@ -192,8 +195,10 @@ def test_a_card_with_anothers_number_is_a_conflict_whatever_stands_beside_it(
     assert "CARD_CONFLICT" in _said(registers, case)
     recorded, proposed, reason = _proposed(registers, case)["health_card_number"]
     assert reason == "card_of_another"
-    assert recorded != proposed == next(
-        r["insurance_number"] for r in RECORDS if r["record_id"] == case
+    assert (
+        recorded
+        != proposed
+        == next(r["insurance_number"] for r in RECORDS if r["record_id"] == case)
     )
 
 
@@ -317,7 +322,7 @@ def test_a_near_twin_goes_to_a_person_and_a_slip_that_is_no_name_is_linked(regis
         "Trần Đức Anh", "1992-03-04", "Nam",
     )  # fmt: skip
     assert (candidate["status"], candidate["address"]) == (
-        "alive", "12 Hàng Bài, Hoàn Kiếm, Hà Nội",
+        "alive", _HOME,
     )  # fmt: skip
     assert _row(registers, "slip")["personal_id"] == "001093000301"
 

@@ -76,6 +76,42 @@ def test_a_failed_gate_stops_the_publish_and_leaves_the_target(
     assert all(f"{table}.{check} (error, stops" in message.body for table, check in blocking)
 
 
+def test_training_before_the_first_sync_says_what_comes_first(
+    registers: Make, doisoat: Doisoat
+) -> None:
+    pair = registers()
+
+    ended = doisoat("--config", pair.file, "train")
+
+    assert ended.exit_code == 2
+    assert "nothing to train on" in ended.errors
+    assert "doisoat sync" in ended.errors
+
+
+@pytest.mark.long
+def test_statuses_that_are_not_understood_stop_the_run(registers: Make, doisoat: Doisoat) -> None:
+    """Or the dead among the citizens would pass for living, and every check be green."""
+    pair = registers()
+    pair.sync()
+    before = pair.target_state()
+    for row in pair.population:
+        row["status"] = "S"
+    pair.population[0]["status"] = "D"
+    pair.write()
+
+    ended = doisoat("--config", pair.file, "sync", "--json")
+
+    assert ended.exit_code == 1
+    checks = json.loads(ended.output)["failed_checks"]
+    assert {c["check"] for c in checks if c["blocking"]} == {
+        "population_statuses_are_mostly_understood"
+    }
+    assert pair.target_state() == before
+    pair.options["population"] = {"values": {"status": {"S": "alive", "D": "deceased"}}}
+    ended = doisoat("--config", pair.file, "sync", "--json")
+    assert ended.exit_code == 0
+
+
 @pytest.mark.long
 def test_a_register_that_is_rejected_whole_stops_the_run_and_blames_no_record(
     registers: Make, doisoat: Doisoat

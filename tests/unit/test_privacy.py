@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import os
 import stat
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -277,3 +278,23 @@ def test_a_secret_is_made_whole_and_leaves_no_draft(tmp_path: Path) -> None:
     load_record_key(home)
 
     assert [file.name for file in home.iterdir()] == ["record_key"]
+
+
+def test_processes_that_make_the_secret_at_once_have_one(tmp_path: Path) -> None:
+    """A reader never meets half a secret, and the second to come takes the first one's."""
+    script = (
+        "import sys; from pathlib import Path; from etl.privacy import load_record_key\n"
+        "sys.stdin.readline()\n"
+        "for n in range(25): print(load_record_key(Path(sys.argv[1]) / str(n)).hex())\n"
+    )
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(tmp_path)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    told = [process.communicate("go\n") for process in started]
+
+    assert [errors for _, errors in told] == ["", "", ""]
+    assert len({output for output, _ in told}) == 1

@@ -51,6 +51,30 @@ def test_variables_are_put_into_the_items_of_a_list(
         load(GOOD + '[alerts]\nurls = ["json://duty:${DB_PASSWORD}@host/hook"]\n')
 
 
+def test_words_of_a_register_are_mapped(load: Callable[[str], Settings]) -> None:
+    mapped = load(GOOD + '[population.values.status]\nD = "deceased"\n')
+    assert mapped.population.values == {"status": {"D": "deceased"}}
+    assert load(GOOD + '[insurance.values.province_code]\nTPHN = "01"\n')
+
+
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        ('[population.values.status]\nD = "dead"', "alive, deceased, other"),
+        ('[insurance.values.gender]\n"1" = "X"', "M, F"),
+        ('[insurance.values.province_code]\nH = "999"', "01, 04, 08"),
+        ('[insurance.values.full_name]\na = "b"', "gender, compulsory_si"),
+    ],
+)
+def test_a_meaning_that_is_none_is_refused_without_the_spelling(
+    load: Callable[[str], Settings], section: str, told: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(f"{GOOD}{section}\n")
+    assert told in str(caught.value)
+    assert "values." in str(caught.value)
+
+
 def test_a_variable_that_is_not_set_is_named_with_its_setting(
     load: Callable[[str], Settings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from etl import codes
 from etl.clean.dictionaries import tables as dictionary_tables
+from etl.contract import REGISTERS
 from etl.warehouse.lineage import column_lineage
 from etl.warehouse.reference import read_data
 from etl.warehouse.statements import Statement, TableName, statements
@@ -56,6 +57,22 @@ def test_every_table_that_is_read_is_made_by_somebody():
     for one in statements().values():
         for table in one.depends_on:
             assert table in made or table.schema in given or table.table in dictionaries, table
+
+
+def test_no_two_kinds_of_label_share_a_code():
+    every = [label.code for kind in codes.LABELS.values() for label in kind]
+    assert len(every) == len(set(every))
+    assert all(label.vi and label.en for label in codes.labels().values())
+
+
+def test_every_word_of_the_contract_is_in_the_vocabularies():
+    text = statements()[TableName("clean", "vocabularies")].text
+    for register, columns in REGISTERS.items():
+        for column in columns:
+            counted = f"'{register}' as register, '{column.name}'" in text or (
+                f"select '{register}', '{column.name}', {column.name}, count(*)" in text
+            )
+            assert counted == bool(column.vocabulary), column.name
 
 
 def test_every_combination_of_levels_has_a_verdict_and_unknown_levels_are_refused():
