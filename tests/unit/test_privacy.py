@@ -285,7 +285,7 @@ def test_processes_that_make_the_secret_at_once_have_one(tmp_path: Path) -> None
     script = (
         "import sys; from pathlib import Path; from etl.privacy import load_record_key\n"
         "sys.stdin.readline()\n"
-        "for n in range(25): print(load_record_key(Path(sys.argv[1]) / str(n)).hex())\n"
+        "for n in range(25): print(load_record_key(Path(sys.argv[1]) / str(n)).of('R1'))\n"
     )
     started = [
         subprocess.Popen(
@@ -294,7 +294,11 @@ def test_processes_that_make_the_secret_at_once_have_one(tmp_path: Path) -> None
         )
         for _ in range(3)
     ]  # fmt: skip
-    told = [process.communicate("go\n") for process in started]
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    told = [process.communicate() for process in started]
 
     assert [errors for _, errors in told] == ["", "", ""]
     assert len({output for output, _ in told}) == 1
