@@ -7,6 +7,7 @@ import re
 import shutil
 import stat
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from etl.explain import read_story
 from etl.story import tell
 from etl.story_page import make_page
-from etl.story_words import Words, chance, strength
+from etl.story_words import UNTRAINED, Words, chance, strength
 from etl.warehouse.run import Run, release_lock, warehouse_for
 from tests.support import (
     Command,
@@ -104,6 +105,14 @@ def test_a_verified_record_is_linked_by_its_number_and_needs_no_other_step(
     assert str(citizen(7)["full_name"]) in shown.output
     story, _, _ = _told(registers, "R000007")
     assert _outcomes(story) == ["went_on", "linked", *["not_reached"] * 4]
+
+
+def test_a_probability_of_an_untrained_model_says_so(registers: Registers):
+    story = read_story(registers.settings, record_id="homonym", record_key=None, command="test")
+    assert not story.model_is_trained
+    assert UNTRAINED in tell(story).candidates[0].conclusion
+    trained = replace(story, model_is_trained=True)
+    assert UNTRAINED not in tell(trained).candidates[0].conclusion
 
 
 def test_a_mismatch_says_what_is_wrong_and_who_writes_what(

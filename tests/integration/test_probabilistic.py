@@ -15,6 +15,7 @@ from etl.simulate import SimulationSpec, write_database
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.reference import current_model, load_reference
 from etl.warehouse.run import Run, release_lock, warehouse_for
+from etl.warehouse.statements import TableName, statements
 from tests.support import Registers, memory_folder, reconcile
 
 CITIZENS = 12_000
@@ -261,6 +262,27 @@ def test_the_model_that_ships_has_a_share_for_every_level() -> None:
         assert set(shares) == {group[0] for group in compared.groups}
         assert math.isclose(sum(shares.values()), 1, rel_tol=1e-6)
     assert Model.from_json(model.to_json()) == model
+
+
+def test_an_address_that_is_nearly_the_same_never_speaks_against(warehouse: Warehouse) -> None:
+    """Whatever a model has learnt: offices write one address in many ways."""
+    statement = statements()[TableName("core", "level_weights")]
+    warehouse.connection.execute(
+        "create or replace temp table taught as from ref.match_model; "
+        "update ref.match_model set same_person = 1e-9 where comparison = 'address'"
+    )
+    try:
+        warehouse.build(statement)
+        weights = {
+            row["level"]: row["weight"]
+            for row in warehouse.rows("from core.level_weights where comparison = 'address'")
+        }
+    finally:
+        warehouse.connection.execute("create or replace table ref.match_model as from taught")
+        warehouse.build(statement)
+
+    assert weights["near"] == 0
+    assert weights["different"] < 0
 
 
 @pytest.fixture(scope="module")

@@ -61,9 +61,10 @@ understood as (
     select 'population', 'province_code', raw, value
     from clean.provinces
     union all
-    select 'insurance', unnest([
-        'compulsory_si', 'voluntary_si', 'unemployment_insurance', 'health_insurance'
-    ]), raw, value::varchar
+    select
+        'insurance', unnest([
+            'compulsory_si', 'voluntary_si', 'unemployment_insurance', 'health_insurance'
+        ]), raw, value::varchar
     from clean.flags
 )
 

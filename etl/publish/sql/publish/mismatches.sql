@@ -1,6 +1,14 @@
 -- One row per record and mismatch code, as it leaves: what disagrees, whose work it is, and the
 -- correction that answers it.
-with answers as (
+with of_insurance_numbers as (
+    select
+        record_id,
+        reason
+    from core.corrections
+    where field = 'insurance_number'
+),
+
+answers as (
     select
         mismatches.record_id,
         mismatches.code,
@@ -8,23 +16,15 @@ with answers as (
             when mismatches.severity = 'info' then 'none'
             -- Of card and number, the number may be what is wrong.
             when mismatches.code = 'CARD_CONFLICT'
-                then coalesce(corrections.reason, of_number.reason, 'none')
-            else coalesce(corrections.reason, 'none')
+                then coalesce(of_field.reason, of_number.reason, 'none')
+            else coalesce(of_field.reason, 'none')
         end as remedy
     from core.mismatches as mismatches
-    left join core.corrections as corrections
+    left join core.corrections as of_field
         on
-            mismatches.record_id = corrections.record_id
-            and mismatches.field = corrections.field
-    left join
-        (
-            select
-                record_id,
-                reason
-            from core.corrections
-            where field = 'insurance_number'
-        ) as of_number
-        on mismatches.record_id = of_number.record_id
+            mismatches.record_id = of_field.record_id
+            and mismatches.field = of_field.field
+    left join of_insurance_numbers as of_number on mismatches.record_id = of_number.record_id
 ),
 
 leaving as (
