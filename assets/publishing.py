@@ -17,11 +17,17 @@ from etl.contract import DIFFERENCE_TABLES, HISTORY_TABLES, target_metadata
 from etl.publish import PublishedCounts, publish
 from etl.publish.differences import Difference
 from etl.publish.drift import SLICES
+from etl.publish.gate import Guard
 from etl.publish.ledger import balance
 from etl.reconcile.model import is_trained
+from etl.settings import Settings
 from etl.story_words import UNTRAINED
 from etl.warehouse.memory import keep_copy
 from etl.warehouse.statements import TableName
+from expectations import suites
+
+REPLACE_TAG = "doisoat/replace_target"
+"""Says of a run, with ``yes``, that it may take over a target or replace most of its rows."""
 
 LEDGER = TableName("ops", "ledger")
 _BALANCED = "nothing_is_lost"
@@ -143,6 +149,16 @@ def _target_schema(name: str) -> dg.TableSchema:
     )
 
 
+def _guards(settings: Settings) -> list[Guard]:
+    """The blocking rules, as the configuration has them."""
+    return [
+        Guard(suite.table, rule.name, rule.reads)
+        for suite in suites(settings.quality.thresholds)
+        for rule in suite.rules
+        if rule.blocking
+    ]
+
+
 def _publish_asset(kind: str) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name="publish_to_target",
@@ -163,7 +179,12 @@ def _publish_asset(kind: str) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, doisoat: DoisoatResource
     ) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
         with doisoat.step(context) as warehouse:
-            counts = publish(warehouse, doisoat.settings.target)
+            counts = publish(
+                warehouse,
+                doisoat.settings.target,
+                _guards(doisoat.settings),
+                replace=context.run.tags.get(REPLACE_TAG) == "yes",
+            )
             keep_copy(warehouse)
             model = str(warehouse.value("select min(version) from ref.match_model"))
         for name, rows in counts.rows.items():

@@ -24,6 +24,7 @@ from assets.instance import instance_for
 from assets.jobs import JOBS
 from assets.outcomes import Outcome, note
 from assets.processes import bury_dead_runs, cancelled_by_signals, this_process
+from assets.publishing import REPLACE_TAG
 from etl.errors import DoisoatError
 from etl.figures import Figures, figures_of
 from etl.process.home import notice, prepare_home
@@ -47,7 +48,11 @@ def _origin(job_name: str) -> RemoteJobOrigin:
 
 
 def run_sync(
-    settings: Settings, mode: str = "full", on_step: Callable[[str, int, int], None] | None = None
+    settings: Settings,
+    mode: str = "full",
+    on_step: Callable[[str, int, int], None] | None = None,
+    *,
+    replace_target: bool = False,
 ) -> Outcome:
     """Runs the main job in this process.
 
@@ -55,6 +60,8 @@ def run_sync(
         settings: The settings.
         mode: ``full``.
         on_step: Called with the step's name, steps done and steps in all.
+        replace_target: Publish to a target of another installation, too, and whatever share of its
+            rows would vanish.
 
     Returns:
         How it ended; a failure of the run is an outcome, not an exception.
@@ -76,7 +83,11 @@ def run_sync(
         run_id=run_id,
         # The console stays clear for the progress; everything is in the run's log in the UI.
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        tags={**this_process(), "doisoat/mode": mode},
+        tags={
+            **this_process(),
+            "doisoat/mode": mode,
+            **({REPLACE_TAG: "yes"} if replace_target else {}),
+        },
         remote_job_origin=_origin(job_name),
     )
     outcome = Outcome(run.run_id)

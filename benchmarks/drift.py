@@ -100,7 +100,7 @@ def _publish(warehouse: Warehouse, target: Target, part: Part) -> float:
     start = time.perf_counter()
     (table,) = (t for t in metadata_for(target).sorted_tables if t.name == TABLE)
     with transaction(target) as writer:
-        publish_difference(warehouse, writer, table, "a run", part)
+        publish_difference(warehouse, writer, table, part)
     return time.perf_counter() - start
 
 

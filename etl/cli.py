@@ -132,7 +132,7 @@ def _alert(settings: Settings, not_begun: DoisoatError | None = None) -> None:
         display.show_problem(f"Alerts could not be sent ({type(error).__name__}).")
 
 
-def _sync(settings: Settings, mode: Mode, as_json: bool) -> int:
+def _sync(settings: Settings, mode: Mode, as_json: bool, *, replace_target: bool = False) -> int:
     """Runs the main job and shows what it found."""
     from assets.running import run_sync
 
@@ -143,7 +143,7 @@ def _sync(settings: Settings, mode: Mode, as_json: bool) -> int:
             progress.update(task, description=step, completed=done, total=total)
 
         try:
-            outcome = run_sync(settings, mode.value, show)
+            outcome = run_sync(settings, mode.value, show, replace_target=replace_target)
         except DoisoatError as error:
             _alert(settings, error)
             raise
@@ -176,6 +176,14 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable outpu
 def sync(
     context: typer.Context,
     mode: Annotated[Mode, typer.Option(help="full: read both registers whole.")] = Mode.FULL,
+    replace_target: Annotated[
+        bool,
+        typer.Option(
+            "--replace-target",
+            help="Publish this once although another installation published the target, or most "
+            "of its rows would vanish.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run the main job: read, normalise, reconcile, validate, publish."""
@@ -183,7 +191,7 @@ def sync(
 
     settings = _settings(context)
     _start_demo_server(settings)
-    code = _sync(settings, mode, as_json)
+    code = _sync(settings, mode, as_json, replace_target=replace_target)
     if code == 0 and not as_json:
         display.console.print(
             f"Published to [bold]{in_markup(settings.target.shown)}[/]. "
@@ -214,7 +222,7 @@ def demo(
             "insurance records, in two databases of a PostgreSQL of its own."
         )
     settings = load_settings(demonstration.config_file(home))
-    code = _sync(settings, Mode.FULL, as_json)
+    code = _sync(settings, Mode.FULL, as_json, replace_target=True)  # another seed, others' rows
     if code == 0 and not as_json:
         display.console.print(
             "Nobody in these figures exists. Next:\n"

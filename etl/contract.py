@@ -319,6 +319,13 @@ def target_metadata(schema: str | None) -> MetaData:
         comment="Per run: inspection leads, employers with more doubtful participants than usual",
     )
     Table(
+        "installation",
+        metadata,
+        Column("installation_id", _CODE, primary_key=True, comment="a pseudonym of its secret"),
+        Column("since_at", DateTime, nullable=False, comment="UTC"),
+        comment="Which installation of doisoat publishes here: one row",
+    )
+    Table(
         "sync_runs",
         metadata,
         Column("run_id", _CODE, primary_key=True),

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy.dialects import registry
 
 from etl.privacy import WITHHELD
+from etl.warehouse.builds import state_of
 from etl.warehouse.engine import Warehouse
 from expectations.failures import (
     Standing,
@@ -205,9 +206,10 @@ def _failing_rows(
 
 def _remember(warehouse: Warehouse, suite: Suite, result: RuleResult) -> None:
     warehouse.connection.execute(
-        "insert into ops.quality_results "
-        "select run_id, $tab, $name, $severity, $blocking, $passed, $checked, $failed, "
-        "$observed, current_timestamp::timestamp from ops.parameters",
+        "insert into ops.quality_results by name select run_id, $tab as table_name, "
+        "$name as check_name, $severity as severity, $blocking as blocking, $passed as passed, "
+        "$checked as checked_rows, $failed as failed_rows, $observed as observed, "
+        "current_timestamp::timestamp as checked_at, $state as of_state from ops.parameters",
         {
             "tab": suite.table.sql,
             "name": result.rule.name,
@@ -217,5 +219,6 @@ def _remember(warehouse: Warehouse, suite: Suite, result: RuleResult) -> None:
             "checked": result.checked,
             "failed": result.failed,
             "observed": result.observed,
+            "state": state_of(warehouse, {suite.table, *result.rule.reads}),
         },
     )

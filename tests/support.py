@@ -228,13 +228,14 @@ class Registers:
 
         return load_settings(self.file)
 
-    def sync(self) -> Synced:
-        return sync(self.settings)
+    def sync(self, *, replace: bool = False) -> Synced:
+        return sync(self.settings, replace=replace)
 
     def published(self, query: str) -> list[dict[str, Any]]:
         """Reads the target; ``{name}`` stands for a table where this product has it."""
         prefix = "doisoat." if self.target_url.startswith("postgresql") else ""
         names = ("reconciled", "mismatches", "candidates", "corrections", "rejects", "codes",
+                 "installation",
                  "mismatch_counts", "sync_runs", "waterfall", "coverage")  # fmt: skip
         return read_sql(self.target_url, query.format(**{n: prefix + n for n in names}))
 
@@ -338,8 +339,13 @@ def reconcile(warehouse: Any, settings: Settings) -> None:
             dictionaries.extend(warehouse, name.table)
 
 
-def sync(settings: Settings) -> Synced:
-    """Runs the whole of a sync but for Dagster and Great Expectations."""
+def sync(settings: Settings, *, replace: bool = False) -> Synced:
+    """Runs the whole of a sync but for Dagster and Great Expectations.
+
+    Args:
+        settings: Of what.
+        replace: Whatever share of the target's rows would vanish.
+    """
     from etl.publish import publish
     from etl.publish.ledger import balance
     from etl.warehouse.run import Run, release_lock, warehouse_for
@@ -348,7 +354,7 @@ def sync(settings: Settings) -> Synced:
         with warehouse_for(settings, Run(uuid.uuid4().hex)) as warehouse:
             reconcile(warehouse, settings)
             ledger = balance(warehouse)
-            counts = publish(warehouse, settings.target)
+            counts = publish(warehouse, settings.target, (), replace=replace)
             run_id = str(warehouse.value("select run_id from ops.parameters"))
             return Synced(run_id, ledger, counts, settings)
     finally:

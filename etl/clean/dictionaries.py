@@ -17,6 +17,7 @@ from typing import Literal
 import pyarrow as pa
 
 from etl.normalise import NORMALISER_VERSION, bulk
+from etl.warehouse.builds import is_noted, note_build, note_inputs
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.statements import TableName
 
@@ -143,15 +144,18 @@ def extend(warehouse: Warehouse, table: str) -> int:
         How many strings were new.
     """
     name = TableName("clean", table)
+    understood = [one for one in DICTIONARIES if one.table == table]
+    inputs = {TableName("raw", register) for one in understood for register, _ in one.sources}
     warehouse.set_damaged_parts_aside(name)  # their strings are new again
     _discard_other_versions(warehouse, name)
     if table == "births":
         _discard_future(warehouse, name)
-    return sum(
-        _extend_one(warehouse, name, dictionary)
-        for dictionary in DICTIONARIES
-        if dictionary.table == table
-    )
+    new = sum(_extend_one(warehouse, name, dictionary) for dictionary in understood)
+    if new or not is_noted(warehouse, name):
+        note_build(warehouse, name, inputs)
+    else:
+        note_inputs(warehouse, name, inputs)
+    return new
 
 
 def _discard_other_versions(warehouse: Warehouse, name: TableName) -> None:

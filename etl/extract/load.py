@@ -22,6 +22,7 @@ from etl.extract.mapping import register_select
 from etl.extract.streams import adbc_stream, row_stream
 from etl.process.home import make_room
 from etl.settings import Source
+from etl.warehouse.builds import forget_build, note_build
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.statements import TableName
 
@@ -100,10 +101,12 @@ def _replacing(warehouse: Warehouse, table: TableName) -> Iterator[Path]:
     unfinished = file.with_suffix(".unfinished")
     try:
         yield unfinished
+        forget_build(warehouse, table)
         unfinished.replace(file)
     finally:
         unfinished.unlink(missing_ok=True)
     warehouse.show(table)
+    note_build(warehouse, table, ())
 
 
 def _watched(

@@ -6,6 +6,7 @@ Does not belong here: writing them (``writers.py``), and how drift is told (``dr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +51,11 @@ class Difference:
 
 
 def publish_difference(
-    warehouse: Warehouse, writer: Writer, table: Table, part: Part
+    warehouse: Warehouse,
+    writer: Writer,
+    table: Table,
+    part: Part,
+    look_first: Callable[[Difference, int], None] | None = None,
 ) -> Difference:
     """Brings one published table to the warehouse's state, touching only what differs.
 
@@ -59,6 +64,8 @@ def publish_difference(
         writer: The target's open transaction.
         table: The table.
         part: The published rows that are read whole and compared column by column.
+        look_first: Is told what would change, and how many rows are published, before anything
+            is written; it may raise.
     """
     keys = key_columns(table)
     ours = f"publish.{table.name}"
@@ -86,6 +93,8 @@ def publish_difference(
         compared=count("published where content is not null"),
         repaired=count(f"{both} where {has_drifted}"),
     )
+    if look_first:
+        look_first(found, count("published"))
     if found.deleted:
         names = ", ".join(f"theirs.{key}" for key in keys)
         writer.delete(table, warehouse.batches(f"select {names} from {gone}"))  # noqa: S608

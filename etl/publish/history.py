@@ -66,20 +66,24 @@ where run_id = (select run_id from ops.parameters)
 _COUNTS = """
 insert into ops.mismatch_history by name
 select
-    run_id,
+    parameters.run_id,
     current_timestamp::timestamp as published_at,
-    code,
-    province_code,
-    mismatches,
-    records
-from publish.mismatch_counts
-where scheme = 'all'
+    counts.code,
+    counts.province_code,
+    counts.mismatches,
+    counts.records
+from publish.mismatch_counts as counts
+cross join ops.parameters as parameters
+where counts.scheme = 'all'
 """
 
 _PUBLISHED = """
 update ops.runs
 set published_at = current_timestamp::timestamp
-where run_id = (select run_id from ops.parameters)
+where
+    run_id = (select run_id from ops.parameters)
+    -- A run that built what this one publishes is published with it: one that failed late.
+    or (published_at is null and run_id in (select run_id from ops.builds))
 """
 
 

@@ -6,9 +6,12 @@ broken (``assets/publishing.py`` stops the publish).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from etl.warehouse.builds import state_of
 from etl.warehouse.engine import Warehouse
+from etl.warehouse.statements import TableName
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +79,27 @@ _EQUATIONS: tuple[tuple[str, str, str], ...] = (
 )
 
 
+TABLES = frozenset(
+    TableName(*found)
+    for _, *sides in _EQUATIONS
+    for side in sides
+    for found in re.findall(r"\b(raw|clean|core|publish)\.([a-z_]+)", side)
+)
+"""The tables that the equations count."""
+
+
 def balance(warehouse: Warehouse) -> list[Equation]:
     """Works the equations out for the current run and keeps them in ``ops.ledger``."""
     found = []
+    state = state_of(warehouse, TABLES)
     for name, left, right in _EQUATIONS:
         sides = warehouse.rows(f"select {left} as l, {right} as r")[0]
         equation = Equation(name, int(str(sides["l"])), int(str(sides["r"])))
         found.append(equation)
         warehouse.connection.execute(
-            "insert into ops.ledger select run_id, $name, $left, $right, $holds "
-            "from ops.parameters",
+            "insert into ops.ledger by name select run_id, $name as equation, $left as left_side, "
+            "$right as right_side, $holds as holds, $state as of_state from ops.parameters",
             {"name": name, "left": equation.left, "right": equation.right,
-             "holds": equation.holds},
+             "holds": equation.holds, "state": state},
         )  # fmt: skip
     return found

@@ -6,8 +6,10 @@ rows are found (``differences.py``) or written (``writers.py``).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from sqlalchemy import Table
 
@@ -16,6 +18,7 @@ from etl.errors import LedgerError
 from etl.publish.asking import settle_published
 from etl.publish.differences import Difference, publish_difference
 from etl.publish.drift import part_to_compare, remember_comparison
+from etl.publish.gate import Guard, claim_target, prove_state, refuse_upheaval
 from etl.publish.history import remember_run
 from etl.publish.writers import Writer, ensure_tables, metadata_for, transaction
 from etl.settings import Target
@@ -46,10 +49,12 @@ left join core.reconciled as reconciled on true
 group by all
 """
 
+# How each rule went last; of a table that this run did not build, in an earlier run.
 _QUALITY_ROWS = """
 select results.run_id, check_name, table_name, severity, passed, checked_rows, failed_rows
 from ops.quality_results as results
-inner join ops.parameters as parameters on results.run_id = parameters.run_id
+semi join ops.quality_rules as rules using (table_name, check_name)
+qualify row_number() over (partition by table_name, check_name order by checked_at desc) = 1
 """
 
 
@@ -68,25 +73,42 @@ class PublishedCounts:
     whole: bool
 
 
-def publish(warehouse: Warehouse, target: Target) -> PublishedCounts:
-    """Publishes the current run: readers see the old state or the new one, never a mix.
+def publish(
+    warehouse: Warehouse, target: Target, guards: Iterable[Guard], *, replace: bool = False
+) -> PublishedCounts:
+    """Publishes what is in the warehouse: readers see the old state or the new one, never a mix.
+
+    Args:
+        warehouse: Of the run.
+        target: Where it goes.
+        guards: The rules that must have passed on these very tables.
+        replace: Publish to a target of another installation, too, and whatever share of its rows
+            would vanish.
 
     Raises:
+        QualityGateError: The tables are of several states, a rule has not passed on them, the
+            target is another installation's, or most of its rows would vanish; it is untouched.
         LedgerError: What stands in the target is not what was reconciled; nothing was committed.
         ConnectionFailedError: The target could not be reached; it is as it was before.
         PublishError: The target refused a row; it is as it was before.
     """
+    prove_state(warehouse, guards)
     ensure_tables(target)
     metadata = metadata_for(target)
     tables = {table.name: table for table in metadata.tables.values()}
     run_id = str(warehouse.value("select run_id from ops.parameters"))
     settle_published(warehouse, target, but=run_id)
     part = part_to_compare(warehouse, target)
+    look = partial(refuse_upheaval, target=target)
     with transaction(target) as writer:
+        claim_target(warehouse, writer, tables["installation"], target, replace=replace)
         differences = {
-            name: publish_difference(warehouse, writer, tables[name], part)
+            name: publish_difference(
+                warehouse, writer, tables[name], part,
+                look if name == "reconciled" and not replace else None,
+            )
             for name in DIFFERENCE_TABLES
-        }
+        }  # fmt: skip
         rows = {name: writer.count(tables[name]) for name in DIFFERENCE_TABLES}
         _prove(warehouse, rows)
         rows |= _publish_run(warehouse, writer, tables, run_id, differences["reconciled"])
@@ -123,7 +145,11 @@ def _publish_run(
         writer.delete_run(tables[name], run_id)
         rows[name] = warehouse.number(f"select count(*) from ({query})")  # noqa: S608
         if rows[name]:
-            ordered = ", ".join(column.name for column in tables[name].columns)
+            # The run that publishes, whichever run built the tables.
+            ordered = ", ".join(
+                f"'{run_id}' as run_id" if column.name == "run_id" else column.name
+                for column in tables[name].columns
+            )
             writer.insert(
                 tables[name],
                 warehouse.batches(f"select {ordered} from ({query})"),  # noqa: S608

@@ -23,6 +23,7 @@ from etl.errors import WarehouseHeldError
 from etl.privacy import RecordKey, owner_only, shut
 from etl.process.home import make_room, set_aside
 from etl.settings import Engine
+from etl.warehouse.builds import forget_build, note_build
 from etl.warehouse.damage import trouble
 from etl.warehouse.statements import Statement, TableName, macros
 
@@ -58,9 +59,11 @@ class Warehouse:
         Returns:
             The number of rows of the new table.
         """
+        forget_build(self, statement.name)
         self.connection.execute(
             f"create or replace table {statement.name.sql} as\n{statement.query}"
         )
+        note_build(self, statement.name, statement.depends_on)
         return self.count(statement.name)
 
     def count(self, table: TableName) -> int:

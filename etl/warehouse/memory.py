@@ -17,8 +17,8 @@ from etl.process.home import make_room, set_aside
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.statements import TableName
 
-_OF_THE_RUN = frozenset({"parameters", "quality_rules"})
-"""Written anew by each run."""
+_OF_THE_RUN = frozenset({"parameters", "quality_rules", "builds", "build_inputs"})
+"""Written anew by each run, or of the tables of one warehouse alone."""
 
 _BETWEEN_RUNS = ("acknowledgements", "decisions", "models", "access_log")
 """Written by commands, and small."""

@@ -18,6 +18,23 @@ create table if not exists ops.ledger (
     holds boolean not null
 );
 
+alter table ops.ledger add column if not exists of_state varchar;
+
+-- What each table of this warehouse was built from. A build has a name of its own; a table whose input
+-- was built anew since is out of step. Not copied: it is of this warehouse's tables alone.
+create table if not exists ops.builds (
+    table_name varchar not null,
+    build varchar not null,
+    run_id varchar not null,
+    built_at timestamp not null
+);
+
+create table if not exists ops.build_inputs (
+    table_name varchar not null,
+    input_name varchar not null,
+    input_build varchar
+);
+
 create table if not exists ops.quality_results (
     run_id varchar not null,
     table_name varchar not null,
@@ -30,6 +47,9 @@ create table if not exists ops.quality_results (
     observed varchar,
     checked_at timestamp not null
 );
+
+-- Which builds of its tables a rule was held against.
+alter table ops.quality_results add column if not exists of_state varchar;
 
 -- The rules as the last run knew them: what triage says of a rule, and how it finds the rows.
 create table if not exists ops.quality_rules (

@@ -133,7 +133,7 @@ def plans() -> Iterator[list[Plan]]:
             warehouse.connection = watched  # type: ignore[assignment]
             reconcile(warehouse, settings)
             balance(warehouse)
-            publish(warehouse, settings.target)
+            publish(warehouse, settings.target, ())
             for suite in SUITES:
                 for rule in suite.rules:
                     query = rule.arguments.get("unexpected_rows_query", "")

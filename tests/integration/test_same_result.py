@@ -54,7 +54,7 @@ def nights() -> Iterator[list[Night]]:
         settings = registers.settings
         with warehouse_for(settings, Run(f"on {threads}")) as warehouse:
             reconcile(warehouse, settings)
-            counts = publish(warehouse, settings.target)
+            counts = publish(warehouse, settings.target, ())
             changes = {name: d.total for name, d in counts.differences.items()}
             found.append(Night({name.sql: _hash(warehouse, name) for name in _tables()}, changes))
         release_lock(settings)

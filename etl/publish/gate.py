@@ -1,0 +1,196 @@
+"""The gate of the publish: what must be true of the very tables that leave, whoever began the run.
+
+Within one run of the main job Dagster stops what comes after a red, blocking check. A person may
+launch any selection of tables, take a failed run up again, or ask Dagster to go on whatever failed;
+so the publish asks for itself.
+
+Belongs here: that all tables are of one state, that each blocking rule was held against this state
+and passed, that nothing was lost, that the target is this installation's, and that its rows do not
+vanish. Does not belong here: the rules (``expectations``), and writing (``transaction.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Table
+
+from etl.errors import QualityGateError
+from etl.publish.differences import Difference
+from etl.publish.ledger import TABLES as OF_THE_LEDGER
+from etl.publish.writers import Writer
+from etl.settings import Target
+from etl.warehouse.builds import out_of_step, state_of
+from etl.warehouse.engine import Warehouse
+from etl.warehouse.statements import TableName, statements
+
+_UNTOUCHED = "nothing was published, and the target is as it was"
+_WHOLE_RUN = "Run the whole job: doisoat sync, or 'Materialize all' of the job in the UI."
+
+MOST_GONE = 0.1
+"""Of the published records, the share that may vanish at once; as ``has_not_shrunk`` allows."""
+MOST_NEW = 0.5
+"""Of the records that would be published, the share that may be new at once."""
+_FEW = 20
+"""So many rows may always come and go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A blocking rule: one that must have passed.
+
+    Attributes:
+        table: The table that it judges.
+        check: Its name.
+        reads: The tables that it looks at besides.
+    """
+
+    table: TableName
+    check: str
+    reads: frozenset[TableName] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """The rule as people name it."""
+        return f"{self.table.sql}.{self.check}"
+
+
+def prove_state(warehouse: Warehouse, guards: Iterable[Guard]) -> None:
+    """Proves that what would leave is one state, and that every blocking rule passed on it.
+
+    Raises:
+        QualityGateError: It is not, or one did not.
+    """
+    _prove_one_state(warehouse)
+    open_rules = [guard for guard in guards if not _passed(warehouse, guard)]
+    if open_rules:
+        shown = ", ".join(guard.name for guard in open_rules[:3])
+        more = f" and {len(open_rules) - 3} more" if len(open_rules) > 3 else ""
+        raise QualityGateError(
+            "Blocking quality checks have not passed on the tables that would be published "
+            f"({shown}{more}); {_UNTOUCHED}.",
+            remedy=f"See 'doisoat triage'. When they are mended: {_WHOLE_RUN}",
+        )
+    if not _is_balanced(warehouse):
+        raise QualityGateError(
+            "The ledger has not been balanced on the tables that would be published; "
+            f"{_UNTOUCHED}.",
+            remedy=_WHOLE_RUN,
+        )
+
+
+def _prove_one_state(warehouse: Warehouse) -> None:
+    found = out_of_step(warehouse, statements())
+    if not found:
+        return
+    table, read = found[0]
+    why = f"{table} was built from another {read} than there is now" if read else (
+        f"{table} has not been built"
+    )  # fmt: skip
+    more = f", and {len(found) - 1} more are out of step" if len(found) > 1 else ""
+    raise QualityGateError(
+        f"The tables are not of one state: {why}{more}; {_UNTOUCHED}.", remedy=_WHOLE_RUN
+    )
+
+
+def _passed(warehouse: Warehouse, guard: Guard) -> bool:
+    """Says whether a rule passed when it was last held against these very builds."""
+    return bool(
+        warehouse.value(
+            "select arg_max(passed, checked_at) from ops.quality_results "
+            "where table_name = $table and check_name = $check and of_state = $state",
+            {
+                "table": guard.table.sql,
+                "check": guard.check,
+                "state": state_of(warehouse, {guard.table, *guard.reads}),
+            },
+        )
+    )
+
+
+def _is_balanced(warehouse: Warehouse) -> bool:
+    return bool(
+        warehouse.value(
+            "select bool_and(holds) from ops.ledger where of_state = $state",
+            {"state": state_of(warehouse, OF_THE_LEDGER)},
+        )
+    )
+
+
+# --- the target ---------------------------------------------------------------------------------
+
+
+def claim_target(
+    warehouse: Warehouse, writer: Writer, table: Table, target: Target, *, replace: bool
+) -> None:
+    """Proves that the target is this installation's, and makes a new one so.
+
+    An installation is known by the secret of its record keys, which moves with its home.
+
+    Args:
+        warehouse: Knows the secret.
+        writer: The target's open transaction.
+        table: ``installation``.
+        target: For messages.
+        replace: Take over a target that another installation published.
+
+    Raises:
+        QualityGateError: Another installation publishes there.
+    """
+    ours = str(warehouse.value("select record_key('installation')"))
+    known = [str(name) for name in writer.read(table, ["installation_id"]).read_all().column(0)]
+    if known == [ours]:
+        return
+    if known and not replace:
+        raise QualityGateError(
+            f"Another installation of doisoat publishes to this target; {_UNTOUCHED}.",
+            where=target.shown,
+            remedy="Name another target, or another [target] schema. If this installation takes "
+            "its place (its home or record_key was lost), run once: doisoat sync --replace-target",
+        )
+    if known:
+        writer.delete(table, warehouse.arrow(
+            "select unnest($known::varchar[]) as installation_id", {"known": known}
+        ).to_reader())  # fmt: skip
+    writer.insert(
+        table,
+        warehouse.arrow(
+            "select record_key('installation') as installation_id, started_at as since_at "
+            "from ops.parameters"
+        ).to_reader(),
+    )
+
+
+def refuse_upheaval(found: Difference, published: int, target: Target) -> None:
+    """Refuses a publish by which most rows of the target would vanish, or most be new.
+
+    It is what a lost warehouse, a source that renumbers its records, or a partial load look like.
+
+    Args:
+        found: What ``reconciled`` would gain and lose.
+        published: Its rows in the target.
+        target: For messages.
+
+    Raises:
+        QualityGateError: Too much would change at once.
+    """
+    if not published:
+        return
+    after = published - found.deleted + found.inserted
+    gone = found.deleted > max(_FEW, MOST_GONE * published)
+    new = found.inserted > max(_FEW, MOST_NEW * after)
+    if not gone and not new:
+        return
+    what = (
+        f"{found.deleted:,} of {published:,} published records would vanish"
+        if gone
+        else f"{found.inserted:,} of {after:,} records would be new"
+    )
+    also = f" and {found.inserted:,} new ones come" if gone and found.inserted else ""
+    raise QualityGateError(
+        f"{what}{also}; {_UNTOUCHED}.",
+        where=target.shown,
+        remedy="Nearly always the source is another one, was loaded in part, or has renumbered its "
+        "records: look there first. If it is right, run once: doisoat sync --replace-target",
+    )

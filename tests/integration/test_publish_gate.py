@@ -1,0 +1,244 @@
+"""The publish asks for itself: whatever is launched, the target is one good state or untouched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import dagster as dg
+import pytest
+
+from etl.errors import QualityGateError
+from etl.extract import extract_register
+from etl.publish import publish
+from etl.publish.gate import Guard
+from etl.publish.ledger import balance
+from etl.settings import Settings
+from etl.warehouse.run import Run, release_lock, warehouse_for
+from etl.warehouse.statements import TableName, statements
+from expectations import SUITES
+from expectations.runner import run_suite
+from tests.support import Registers, citizen, record, run_sql
+
+Make = Callable[..., Registers]
+
+GUARD = Guard(
+    TableName("core", "links"),
+    "every_link_leads_to_a_citizen",
+    frozenset({TableName("clean", "population")}),
+)
+
+
+def _people(rows: int) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    return [record(n) for n in range(rows)], [citizen(n) for n in range(rows)]
+
+
+def _judge(warehouse, table: str) -> None:
+    (suite,) = (suite for suite in SUITES if suite.table.sql == table)
+    run_suite(warehouse, suite)
+
+
+@pytest.fixture
+def pair(registers: Make) -> Iterator[Registers]:
+    made = registers()
+    yield made
+    release_lock(made.settings)
+
+
+# --- one state ----------------------------------------------------------------------------------
+
+
+def test_a_rule_must_have_passed_on_these_very_tables(pair: Registers):
+    pair.sync()
+    settings, before = pair.settings, pair.target_state()
+    with warehouse_for(settings, Run("later")) as warehouse:
+        with pytest.raises(QualityGateError, match="every_link_leads_to_a_citizen"):
+            publish(warehouse, settings.target, [GUARD])
+        assert pair.target_state() == before
+
+        _judge(warehouse, "core.links")
+        publish(warehouse, settings.target, [GUARD])
+
+        # Built anew, it has not been judged.
+        for name in ("core.links", "core.reconciled", "publish.reconciled"):
+            warehouse.build(statements()[TableName.parse(name)])
+        with pytest.raises(QualityGateError):
+            publish(warehouse, settings.target, [GUARD])
+
+
+def test_a_rule_that_failed_last_is_no_pass(pair: Registers):
+    pair.sync()
+    settings = pair.settings
+    with warehouse_for(settings, Run("later")) as warehouse:
+        _judge(warehouse, "core.links")
+        warehouse.connection.execute("update core.links set personal_id = '000000000000'")
+        _judge(warehouse, "core.links")
+        with pytest.raises(QualityGateError, match="have not passed"):
+            publish(warehouse, settings.target, [GUARD])
+
+
+@pytest.mark.parametrize("table", ["clean.names", "core.claims", "publish.coverage"])
+def test_tables_of_several_states_are_not_published(pair: Registers, table: str):
+    """A register read anew, or a table built anew, and not what rests on it."""
+    pair.sync()
+    settings, before = pair.settings, pair.target_state()
+    with warehouse_for(settings, Run("later")) as warehouse:
+        if table == "clean.names":
+            extract_register(warehouse, "insurance", settings.insurance)
+        elif table == "publish.coverage":
+            warehouse.connection.execute(
+                "delete from ops.builds where table_name = 'publish.coverage'"
+            )
+        else:
+            warehouse.build(statements()[TableName.parse(table)])
+        with pytest.raises(QualityGateError, match="not of one state"):
+            publish(warehouse, settings.target, ())
+    assert pair.target_state() == before
+
+
+def test_the_ledger_must_be_of_these_tables(pair: Registers):
+    pair.sync()
+    settings = pair.settings
+    with warehouse_for(settings, Run("later")) as warehouse:
+        for name in ("publish.reconciled",):
+            warehouse.build(statements()[TableName.parse(name)])
+        with pytest.raises(QualityGateError, match="ledger"):
+            publish(warehouse, settings.target, ())
+        balance(warehouse)
+        publish(warehouse, settings.target, ())
+
+
+def test_a_build_that_breaks_off_is_no_build(pair: Registers, monkeypatch: pytest.MonkeyPatch):
+    pair.sync()
+    settings = pair.settings
+    with warehouse_for(settings, Run("later")) as warehouse:
+        name = TableName("core", "claims")
+        broken = statements()[name]
+        monkeypatch.setattr(type(broken), "query", property(lambda _: "select no_such_column"))
+        with pytest.raises(Exception, match="no_such_column"):
+            warehouse.build(broken)
+        monkeypatch.undo()
+        with pytest.raises(QualityGateError, match="core.claims has not been built"):
+            publish(warehouse, settings.target, ())
+
+
+# --- the target ---------------------------------------------------------------------------------
+
+
+def test_another_installation_does_not_publish_over_a_target(registers: Make):
+    first = registers()
+    first.sync()
+    before = first.target_state()
+    home = first.folder / "other"
+    home.mkdir()
+    second = replace(first, folder=home)
+
+    with pytest.raises(QualityGateError, match="Another installation"):
+        second.sync()
+    assert first.target_state() == before
+
+    second.sync(replace=True)
+    second.sync()
+    with pytest.raises(QualityGateError, match="Another installation"):
+        first.sync()
+
+
+def test_a_register_that_loses_most_of_its_records_is_not_published(registers: Make):
+    """Whatever the home remembers: the target knows what was there."""
+    pair = registers(*_people(80))
+    pair.sync()
+    before = pair.target_state()
+    del pair.insurance[40:]
+    pair.write()
+
+    with pytest.raises(QualityGateError, match="40 of 80 published records would vanish"):
+        pair.sync()
+    assert pair.target_state() == before
+
+    pair.sync(replace=True)
+    assert len(pair.published("select * from {reconciled}")) == 40
+
+
+def test_a_register_that_renumbers_its_records_is_not_published(registers: Make):
+    pair = registers(*_people(80))
+    pair.sync()
+    before = pair.target_state()
+    for row in pair.insurance:
+        row["record_id"] = f"N{row['record_id']}"
+    pair.write()
+
+    with pytest.raises(QualityGateError, match="80 new ones come"):
+        pair.sync()
+    assert pair.target_state() == before
+
+
+def test_a_small_change_is_none_of_the_gates_business(registers: Make):
+    pair = registers(*_people(80))
+    pair.sync()
+    del pair.insurance[70:]
+    pair.write()
+    pair.sync()
+    assert len(pair.published("select * from {reconciled}")) == 70
+
+
+def test_an_earlier_versions_target_becomes_this_installations(pair: Registers):
+    pair.sync()
+    run_sql(pair.target_url, "drop table installation")
+    pair.sync()
+    assert len(pair.published("select * from {installation}")) == 1
+
+
+# --- whatever is launched in the UI -------------------------------------------------------------
+
+
+@pytest.fixture
+def instance(pair: Registers) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as found:
+        yield found
+
+
+def _launch(settings: Settings, instance: dg.DagsterInstance, *groups: str) -> bool:
+    """Materialises the assets of some groups, with their checks; says whether that went well."""
+    from assets.definitions import build_defs
+
+    job = dg.define_asset_job("some", selection=dg.AssetSelection.groups(*groups))
+    defs = build_defs(settings)
+    launched = dg.Definitions.merge(defs, dg.Definitions(jobs=[job]))
+    done = launched.resolve_job_def("some").execute_in_process(
+        instance=instance, raise_on_error=False,
+    )  # fmt: skip
+    return done.success
+
+
+ALL = ("2_raw", "3_clean", "4_core", "5_publish", "6_ops", "7_target")
+
+
+@pytest.mark.long
+def test_no_selection_publishes_what_was_not_judged_good(
+    pair: Registers, instance: dg.DagsterInstance
+):
+    settings = pair.settings
+    pair.insurance[0]["id_number"] = None
+    pair.write()
+    assert _launch(settings, instance, *ALL)
+    before = pair.target_state()
+
+    # The target alone, twice: the same state once more, and no clash.
+    for runs in (2, 3):
+        assert _launch(settings, instance, "7_target")
+        after = pair.target_state()
+        assert after["reconciled"] == before["reconciled"]
+        assert after["mismatches"] == before["mismatches"]
+        assert len(after["sync_runs"]) == runs
+        counts = {row["run_id"] for row in after["mismatch_counts"]}
+        assert counts == {row["run_id"] for row in after["sync_runs"]}
+
+    # A register that lost half its rows is stopped by its check, and not published by a selection
+    # that leaves the check out.
+    before = pair.target_state()
+    del pair.insurance[len(pair.insurance) // 2 :]
+    pair.write()
+    assert not _launch(settings, instance, *ALL)
+    assert not _launch(settings, instance, *ALL[1:])
+    assert not _launch(settings, instance, "7_target")
+    assert pair.target_state() == before
