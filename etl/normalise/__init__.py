@@ -27,7 +27,7 @@ from etl.normalise.values import parse_flag, parse_gender
 
 # Raised whenever a function here may return something else for the same input, or other columns:
 # dictionaries computed with another version are computed again.
-NORMALISER_VERSION: int = 6
+NORMALISER_VERSION: int = 7
 
 __all__ = [
     "NORMALISER_VERSION",

@@ -80,7 +80,7 @@ def resolve_column(raw: Array) -> list[Array]:
     where = np.flatnonzero(rows.unsettled)
     rows = rows.replaced(where, _settled(raw.take(pa.array(where)), rows.taken(where)))
     *columns, reject = rows.columns
-    return [*columns, _notes(rows.mask), reject]
+    return [*columns, _notes(rows.mask & names.NOTE_MASK), reject]
 
 
 def _looked_up(raw: Array) -> _Rows:
@@ -99,6 +99,8 @@ def _looked_up(raw: Array) -> _Rows:
     surname_bare = np.array([names.is_bare_surname(token.key) for token in tokens])
     bare = surname_bare[codes[offsets[:-1]]] & pc.string_is_ascii(text).to_numpy(False)
     mask[bare] |= names.UNACCENTED
+    opening = (masks[codes[offsets[:-1]]] & names.OPENING) != 0
+    mask[opening | names.is_out_of_place(mask)] |= names.CLEANING
     long = pc.greater(pc.utf8_length(text), names.MAX_NAME_LENGTH).to_numpy(False)
     mask[long] |= names.CLEANING
     return _Rows(
@@ -146,7 +148,8 @@ def _after_decoding(raw: Array, rows: _Rows) -> _Rows:
     again = _looked_up(decoded.texts)
     plain = np.flatnonzero(~again.unsettled)
     unchanged = pc.equal(rows.columns[0], text).to_numpy(False)
-    as_stored = decoded.readable_as_stored & unchanged & (rows.mask & names.CLEANING == 0)
+    settled = rows.mask & (names.CLEANING | names.LONE_WORD) == 0
+    as_stored = decoded.readable_as_stored & unchanged & settled
     rows.mask[as_stored] &= names.NOTE_MASK
     again = again._replace(mask=again.mask | decoded.notes)
     return rows.replaced(plain, again.taken(plain))

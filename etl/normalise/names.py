@@ -1,8 +1,9 @@
 """Personal names: from what a register holds to one canonical spelling and a comparison key.
 
 Belongs here: the order of steps for one name, the lexicon of tokens already seen, and the split
-into surname, middle and given. Does not belong here: syllable structure (``syllables``), encodings
-(``legacy``), similarity of two names (``compare``).
+into surname, middle and given. Does not belong here: syllable structure (``syllables``), the ways
+to write one letter (``letters``), encodings (``legacy``, ``misread``), lost letters (``damage``),
+stand-ins (``placeholders``), similarity of two names (``compare``).
 
 A name is made of few distinct syllables, so each token is analysed once and looked up ever after.
 A name whose tokens are all plain letters takes that path alone; every other goes through the
@@ -11,21 +12,39 @@ cleaning steps and back.
 
 from __future__ import annotations
 
+import functools
+import operator
 import re
-import unicodedata
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from etl.normalise.damage import has_lost_codes, has_lost_letters, has_question_marks
 from etl.normalise.files import read_rows
-from etl.normalise.legacy import Decoding, decode_legacy, readable_as_is, telltales
+from etl.normalise.legacy import (
+    decode_bytes,
+    decode_unicode,
+    is_common_in_names,
+    lone_word,
+    readable_as_is,
+    telltales,
+)
+from etl.normalise.letters import (
+    composed,
+    escapes_undone,
+    lookalikes_read,
+    meant,
+    styled_folded,
+)
 from etl.normalise.notes import NAME_NOTE_BIT, NAME_NOTES, unpack
+from etl.normalise.placeholders import is_stand_in, makes_a_stand_in, opening_words
 from etl.normalise.syllables import (
     VIETNAMESE_LETTERS,
     fold_iy,
     standard_syllable,
     syllable_keys,
     unaccent,
+    with_both_horns,
 )
 
 MAX_NAME_LENGTH = 100  # The law caps a Vietnamese name at 25 letters; foreign ones run longer.
@@ -41,6 +60,8 @@ _CASE = NAME_NOTE_BIT["case"]
 _SPACES = NAME_NOTE_BIT["spaces"]
 _NFC = NAME_NOTE_BIT["nfc"]
 _ETH = NAME_NOTE_BIT["eth"]
+_MISTAKEN = NAME_NOTE_BIT["mistaken_letters"]
+_HALF_HORN = NAME_NOTE_BIT["half_horn"]
 _TONE = NAME_NOTE_BIT["tone_style"]
 UNACCENTED = NAME_NOTE_BIT["unaccented"]
 _ABBREVIATED = NAME_NOTE_BIT["abbreviated"]
@@ -49,7 +70,16 @@ _INITIALS = frozenset("bcdđfgjlmnpqrstvwxz")
 # Above the notes: what a name needs that its words alone do not settle.
 DECODING = 1 << len(NAME_NOTES)
 CLEANING = DECODING << 1
-CARE = DECODING | CLEANING
+# A word that may be in another encoding than the rest of its name: Leâ of Leâ Thị Mai.
+LONE_WORD = CLEANING << 1
+CARE = DECODING | CLEANING | LONE_WORD
+# What its words say together: a respelling that only a Vietnamese name asks for, a word that none
+# has, and one that no other has.
+RESPELLED = LONE_WORD << 1
+FOREIGN = RESPELLED << 1
+AT_HOME = FOREIGN << 1
+# A word with which a stand-in begins, as ``Con bà Lan`` does.
+OPENING = AT_HOME << 1
 NOTE_MASK = DECODING - 1
 
 
@@ -122,23 +152,51 @@ def analyse(token: str) -> Token:
     Args:
         token: Without spaces, as stored.
     """
-    composed = unicodedata.normalize("NFC", token)
-    mask = 0 if composed == token else _NFC
-    lower = unicodedata.normalize("NFC", composed.lower().replace("i\u0307", "i"))
+    entry = _analysed(token)
+    if entry.canonical.lower() not in opening_words():
+        return entry
+    return entry._replace(mask=entry.mask | OPENING)
+
+
+def _analysed(token: str) -> Token:
+    whole = composed(token)
+    mask = 0 if whole == token else _NFC
+    lower = composed(whole.lower().replace("i\u0307", "i"))
     restored = _restore_eth(lower)
     if restored != lower:
         mask |= _ETH
-    standard = standard_syllable(restored)
+    certain = meant(restored, "always")
+    if certain != restored:
+        mask |= _MISTAKEN
+    standard, how = _standard(certain)
+    mask |= how
     if standard is None:
-        return _foreign(composed, restored, mask)
-    if standard != restored:
-        mask |= _TONE
+        return _not_a_syllable(whole, certain, mask)
     canonical = standard[0].upper() + standard[1:]
-    if restored in _careful_words():
+    if certain in _careful_words():
         mask |= CLEANING
-    if _INNER_CAPITAL.search(composed):
+    if _INNER_CAPITAL.search(whole):
         mask |= DECODING
-    return Token(canonical, _token_key(standard), mask | _case_note(composed, canonical))
+    if max(standard) > "\xff":
+        mask |= AT_HOME
+    return Token(canonical, _token_key(standard), mask | _case_note(whole, canonical))
+
+
+def _standard(lower: str) -> tuple[str | None, int]:
+    """The syllable that a word is or was meant to be, with the notes; None where it is none."""
+    standard = standard_syllable(lower)
+    if standard is not None:
+        if standard == lower:
+            return standard, 0
+        return standard, _TONE if is_common_in_names(standard) else _TONE | RESPELLED
+    if lower.isascii():
+        return None, 0
+    whole = with_both_horns(lower)
+    if whole is not None:
+        return whole, _HALF_HORN
+    read = meant(lower, "vietnamese")
+    standard = standard_syllable(read) if read != lower else None
+    return standard, 0 if standard is None else _MISTAKEN | RESPELLED
 
 
 def _case_note(composed: str, canonical: str) -> int:
@@ -151,10 +209,13 @@ def _token_key(lower: str) -> str:
     return fold_iy(unaccent(lower).translate(_KEY_DROPS))
 
 
-def _foreign(composed: str, lower: str, mask: int) -> Token:
+def _not_a_syllable(whole: str, lower: str, mask: int) -> Token:
+    in_clan = meant(lower, "vietnamese")
+    if in_clan != lower and in_clan in _clan_words():
+        lower, mask = in_clan, mask | _MISTAKEN
     canonical = _recased(lower)
     key = _token_key(lower)
-    if canonical.lower() == composed.lower() and canonical != composed:
+    if canonical.lower() == whole.lower() and canonical != whole:
         mask |= _CASE
     if lower.isascii() and key in syllable_keys():
         mask |= UNACCENTED
@@ -162,12 +223,22 @@ def _foreign(composed: str, lower: str, mask: int) -> Token:
     if one_letter or not _LATIN_LETTERS.fullmatch(lower) or lower in _careful_words():
         mask |= CLEANING
     elif not (lower.isascii() or _beyond_latin1(lower)):
-        mask |= DECODING
+        mask |= DECODING | (LONE_WORD if lone_word(whole) else 0)
     if lower in _INITIALS:
         mask |= _ABBREVIATED
-    return Token(canonical, key, mask)
+    return Token(canonical, key, mask | _origin(lower, key))
 
 
+def _origin(lower: str, key: str) -> int:
+    """Whether a word that is no syllable is of Vietnam all the same, foreign, or may be either."""
+    if lower in _clan_words() or any(c in _ONLY_VIETNAMESE for c in lower):
+        return AT_HOME
+    typed_plainly = lower.isascii() and key in syllable_keys()
+    return 0 if typed_plainly or len(lower) < 2 else FOREIGN
+
+
+# Others have ă and đ, too.
+_ONLY_VIETNAMESE = frozenset(c for c in VIETNAMESE_LETTERS if c > "\xff") - frozenset("ăđĩũ")
 _LATIN_LETTERS = re.compile("[a-z\u00df-\u00f6\u00f8-\u024f\u1e00-\u1eff]+")
 
 
@@ -203,18 +274,21 @@ _LEXICON = _Lexicon()
 
 
 @cache
-def _placeholders() -> frozenset[str]:
-    return frozenset(row["name"] for row in read_rows("name_placeholders.csv"))
-
-
-@cache
 def _careful_words() -> frozenset[str]:
     """Words that send a name down the careful path.
 
-    They begin a placeholder, may be a prefix or an abbreviation, or tell of mojibake.
+    They may be a prefix or an abbreviation, or tell of mojibake.
     """
-    beginnings = (name.split()[0] for name in _placeholders())
-    return frozenset(beginnings) | telltales() | {"h", "k", "ng", "y", "con"}
+    return telltales() | {"h", "k", "ng", "y"}
+
+
+def is_out_of_place(mask: Any) -> Any:
+    """Whether a word was respelled as Vietnamese in a name that is foreign: Noé Botella.
+
+    Args:
+        mask: What the words of one name say together, or of each of many names.
+    """
+    return mask & (RESPELLED | FOREIGN | AT_HOME) == RESPELLED | FOREIGN
 
 
 @cache
@@ -250,7 +324,7 @@ def resolve_unsettled(raw: str) -> NameRow:
 
 def _resolve_as_stored(raw: str) -> NameRow | None:
     """The name that no encoding explains better, if it is letters that stand as they should."""
-    row = _resolve_plain(raw, care=CLEANING)
+    row = _resolve_plain(raw, care=CLEANING | LONE_WORD)
     return row if row is not None and row.canonical == raw else None
 
 
@@ -262,7 +336,7 @@ def _resolve_plain(raw: str, care: int = CARE) -> NameRow | None:
     mask = 0
     for entry in entries:
         mask |= entry[2]
-    if mask & care:
+    if mask & care or entries[0][2] & OPENING or is_out_of_place(mask):
         return None
     if raw.isascii() and is_bare_surname(entries[0][1]):
         mask |= UNACCENTED
@@ -302,15 +376,10 @@ def _assembled(entries: list[Token], mask: int) -> NameRow:
 INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069\u180e\u034f]")
 ODD_SPACES = re.compile("[\t\n\v\f\r\u00a0\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\u1680]")
 _INNER_CAPITAL = re.compile(r"[a-z\u00df-\u00ff][\u00c0-\u00de]")
-_LOST_CODE = re.compile("[^\\W\\d_][\x80-\x9f]|[\x80-\x9f][^\\W\\d_]")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad]")
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2019\u2018\u02bc\u00b4`\u02b9\uff07\u2032", "'"))
 _ALIAS = re.compile(r"\s*[(\[][^()\[\]]*[)\]]?\s*$")
 _ABBREVIATION = re.compile(r"^\s*(ng)(?:\s*\.\s*|\s+(?=(?:thị|thi|văn|van|v|t)\b))(?=\S)", re.I)
-# A newborn on the mother's file: "Con bà Nguyễn Thị Lan" names the mother, not the child.
-_NEWBORN = re.compile(
-    r"(?:(?:cháu|bé|trẻ|sơ|sinh|chau|be|tre|so) )*con (?:của )?(?:bà|ba|chị|chi|mẹ|me) "
-)
 _MARKS = "".join(map(chr, range(0x300, 0x370)))
 _INNER_ZERO = re.compile(r"(?<=[^\W\d_])0(?=[^\W\d_])")
 # Some Ê-đê and Jarai letters (ơ̆, ư̆) exist only with a combining mark.
@@ -321,11 +390,12 @@ _LOOSE_HYPHEN = re.compile(r"(?<!\w)-+|-+(?!\w)")
 class _Work:
     """A name on its way through the cleaning steps: the text and the notes so far."""
 
-    __slots__ = ("mask", "text")
+    __slots__ = ("mask", "names_nobody", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.mask = 0
+        self.names_nobody = False
 
     def replace(self, text: str, *notes: str) -> None:
         """Take the new text; when it differs, add the notes."""
@@ -361,9 +431,12 @@ def _resolve_with_care(raw: str) -> NameRow:
 
 def _decoded(raw: str) -> _Work:
     work = _Work(raw)
-    work.replace(unicodedata.normalize("NFC", raw), "nfc")
+    work.replace(composed(raw), "nfc")
     _take_name_from_qr(work)
     work.replace(INVISIBLE.sub("", work.text), "invisible_characters")
+    read = escapes_undone(work.text)
+    if read != work.text:
+        work.replace(composed(read), "decoded_escapes")
     _decode(work)
     return work
 
@@ -382,49 +455,29 @@ def _take_name_from_qr(work: _Work) -> None:
 def _decode(work: _Work) -> None:
     if readable_as_is(work.text):
         return
-    decoding: Decoding | None = decode_legacy(work.text)
+    decoding = decode_unicode(work.text)
+    if decoding is None and has_lost_letters(work.text):
+        work.mask |= NAME_NOTE_BIT["lost_letters"]
+        return
+    decoding = decoding or decode_bytes(work.text)
     if decoding:
         work.replace(decoding.text, decoding.note)
-    elif _LOST_CODE.search(work.text):
+    elif has_lost_codes(work.text):
         work.mask |= NAME_NOTE_BIT["lost_letters"]
 
 
 def _clean(work: _Work) -> None:
     work.replace(ODD_SPACES.sub(" ", work.text), "spaces")
     work.replace(_CONTROLS.sub("", work.text), "control_characters")
-    work.replace(_full_width_folded(work.text), "full_width")
-    work.replace(_lookalikes_read(work.text), "lookalike_letters")
+    work.replace(styled_folded(work.text), "full_width")
+    work.replace(lookalikes_read(work.text), "lookalike_letters")
     work.text = work.text.translate(_APOSTROPHES)
     work.replace(_ABBREVIATION.sub("Nguyễn ", work.text), "expanded_abbreviation")
     stripped = _ALIAS.sub("", work.text)
+    if stripped != work.text:
+        work.names_nobody = makes_a_stand_in(work.text[len(stripped) :])
     if stripped:
         work.replace(stripped, "alias_dropped")
-
-
-_LOST_LETTER = re.compile("\ufffd|[^\\W\\d_][?]+[^\\W\\d_]|(?<!\\w)[?]+[^\\W\\d_]|[^\\W\\d_][?]+ ")
-
-
-def _full_width_folded(text: str) -> str:
-    if text.isascii():
-        return text
-    return "".join(
-        unicodedata.normalize("NFKC", c) if "\uff01" <= c <= "\uff5e" or c >= "\U0001d400" else c
-        for c in text
-    )
-
-
-@cache
-def _lookalikes() -> dict[int, str]:
-    return {ord(row["character"]): row["letter"] for row in read_rows("lookalike_letters.csv")}
-
-
-def _lookalikes_read(text: str) -> str:
-    """Cyrillic and Greek letters as the Latin ones they look like, in a text otherwise Latin."""
-    if text.isascii() or not any("a" <= c <= "z" or "A" <= c <= "Z" for c in text):
-        return text
-    read = text.translate(_lookalikes())
-    foreign = any("\u0370" <= c <= "\u052f" for c in read)
-    return text if foreign else read
 
 
 def _without_symbols(text: str) -> str:
@@ -439,25 +492,49 @@ def _finish(work: _Work) -> NameRow:
     work.replace(tidy, "spaces")
     if len(tidy) > MAX_NAME_LENGTH:
         return rejected_name("name_too_long", work.mask | NAME_NOTE_BIT["too_long"])
-    if work.mask & NAME_NOTE_BIT["lost_letters"] or _LOST_LETTER.search(tidy):
+    if work.mask & NAME_NOTE_BIT["lost_letters"] or has_question_marks(tidy):
         return rejected_name("name_damaged", work.mask | NAME_NOTE_BIT["lost_letters"])
     symbols = len(_KEPT.findall(tidy.replace(".", "")))
     work.replace(_INNER_ZERO.sub("o", tidy), "letter_for_digit")
-    work.replace("".join(c for c in work.text if not c.isnumeric()), "digits")
+    work.replace("".join(c for c in work.text if c.isalpha() or not c.isnumeric()), "digits")
     work.replace(_without_symbols(work.text), "punctuation")
-    entries = [_LEXICON[token.lstrip(_MARKS)] for token in work.text.split()]
-    entries = [entry for entry in entries if entry.canonical]
+    words = [token.lstrip(_MARKS) for token in work.text.split()]
+    words = [word for word in words if _LEXICON[word].canonical]
+    entries = _in_place(words)
     reason = _unusable(work, entries, symbols)
     if reason:
         mask = work.mask | (NAME_NOTE_BIT["junk"] if reason == "name_junk" else 0)
         return rejected_name(reason, mask)
-    mask = work.mask
-    for entry in entries:
-        mask |= entry.mask
+    mask = work.mask | _mask_of(entries)
     if _lacks_accents(entries):
         mask |= UNACCENTED
     row = _assembled(entries, mask)._replace(key=_joined_key(entries))
     return _with_clan_as_surname(row)
+
+
+def _mask_of(entries: list[Token]) -> int:
+    return functools.reduce(operator.or_, (entry.mask for entry in entries), 0)
+
+
+def _in_place(words: list[str]) -> list[Token]:
+    """The words of a name as they are spelled in it: none as Vietnamese where it is foreign."""
+    entries = [_LEXICON[word] for word in words]
+    if not is_out_of_place(_mask_of(entries)):
+        return entries
+    return [
+        _as_written(word, entry) if entry.mask & RESPELLED else entry
+        for word, entry in zip(words, entries, strict=True)
+    ]
+
+
+def _as_written(word: str, entry: Token) -> Token:
+    canonical = _recased(composed(word.lower()))
+    return Token(canonical, entry.key, entry.mask & ~(_TONE | _MISTAKEN | RESPELLED))
+
+
+@cache
+def _clan_words() -> frozenset[str]:
+    return frozenset(word for clan in _clans() for word in clan.split())
 
 
 @cache
@@ -494,7 +571,7 @@ def _unusable(work: _Work, entries: list[Token], symbols: int) -> str | None:
     letters = "".join(entry.canonical for entry in entries)
     key = "".join(entry.key for entry in entries)
     whole = " ".join(entry.canonical for entry in entries).lower()
-    if whole in _placeholders() or _NEWBORN.match(whole):
+    if work.names_nobody or is_stand_in(whole):
         return "name_missing"
     if not any(c.isalpha() for c in letters) or not key:
         return "name_junk"

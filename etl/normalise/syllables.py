@@ -131,7 +131,10 @@ def standard_syllable(token: str) -> str | None:
     Returns:
         None when the letters cannot be a Vietnamese syllable.
     """
-    base, tone = split_tone(token)
+    return _toned(*split_tone(token))
+
+
+def _toned(base: str, tone: int) -> str | None:
     entry = syllable_bases().get(base)
     if entry is None or tone < 0:
         return None
@@ -139,8 +142,25 @@ def standard_syllable(token: str) -> str | None:
     if stop and tone not in STOP_TONES:
         return None
     if not tone:
-        return token
+        return base
     return base[:position] + _WITH_TONE[base[position], tone] + base[position + 1 :]
+
+
+_HALF_HORN = re.compile("uơ|ưo")
+
+
+def with_both_horns(token: str) -> str | None:
+    """The syllable of which one of the two horns of ươ was left out: ``phuơng``, ``đưọc``.
+
+    Args:
+        token: Lower case, NFC; no syllable as it stands (``thuở`` is one).
+
+    Returns:
+        In the standard spelling; None when two horns do not make it a syllable.
+    """
+    base, tone = split_tone(token)
+    whole = _HALF_HORN.sub("ươ", base)
+    return None if whole == base else _toned(whole, tone)
 
 
 def unaccent(text: str) -> str:

@@ -1,0 +1,62 @@
+"""Letters that are lost: what programs leave where they could not write one.
+
+Belongs here: telling a text that lost letters from one that never had them. Does not belong here:
+any repair; what is lost is asked of a person, never guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from etl.normalise.misread import remains_pattern
+from etl.normalise.syllables import VIETNAMESE_LETTERS, standard_syllable
+
+# SUBSTITUTE is written for what an encoding lacks, the replacement character for unreadable bytes.
+_MARK = re.compile("[\x1a\ufffd]")
+# Text of two bytes a letter, read as one.
+_NUL_BETWEEN = re.compile("[^\\W\\d_]\x00+[^\\W\\d_]")
+_LOST_CODE = re.compile("[^\\W\\d_][\x80-\x9f]|[\x80-\x9f][^\\W\\d_]")
+_QUESTION = re.compile("[^\\W\\d_][?]+[^\\W\\d_]|(?<!\\w)[?]+[^\\W\\d_]|[^\\W\\d_][?]+ ")
+_LAST_WORD_ASKED = re.compile("([^\\W\\d_]+)[?]+$")
+_NO_SIGNS = VIETNAMESE_LETTERS | frozenset(" '-.,()/\u2019\u2018\u00a0\u00bf")
+
+
+@cache
+def suspicious_pattern() -> str:
+    """A pattern that every text with a letter lost in an encoding matches, and few others."""
+    return f"\u00bf|{remains_pattern()}"
+
+
+@cache
+def _remains() -> re.Pattern[str]:
+    return re.compile(remains_pattern())
+
+
+def has_lost_letters(text: str) -> bool:
+    """Whether a text bears the marks of lost letters, whatever encoding the rest is in.
+
+    ``¿`` is what Oracle writes for a letter that an encoding lacks. It is also a letter of three
+    Vietnamese encodings: then other signs of them stand beside it.
+
+    Args:
+        text: As stored, NFC, and not undone by ``misread.undo_utf8``.
+    """
+    if _MARK.search(text) or _NUL_BETWEEN.search(text) or _remains().search(text):
+        return True
+    return "\u00bf" in text and _NO_SIGNS.issuperset(c for c in text.lower() if c > "\x7f")
+
+
+def has_lost_codes(text: str) -> bool:
+    """Whether codes that are no letters stand beside letters, where nothing was decoded."""
+    return _LOST_CODE.search(text) is not None
+
+
+def has_question_marks(text: str) -> bool:
+    """Whether question marks stand for letters: inside or before a word, or for a word's end."""
+    if "?" not in text:
+        return False
+    if _QUESTION.search(text):
+        return True
+    last = _LAST_WORD_ASKED.search(text)
+    return last is not None and standard_syllable(last[1].lower()) is None
