@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from etl.normalise.misread import remains_pattern
+from etl.normalise.misread import has_remains, remains_pattern
 from etl.normalise.syllables import VIETNAMESE_LETTERS, standard_syllable
 
 # SUBSTITUTE is written for what an encoding lacks, the replacement character for unreadable bytes.
@@ -28,11 +28,6 @@ def suspicious_pattern() -> str:
     return f"\u00bf|{remains_pattern()}"
 
 
-@cache
-def _remains() -> re.Pattern[str]:
-    return re.compile(remains_pattern())
-
-
 def has_lost_letters(text: str) -> bool:
     """Whether a text bears the marks of lost letters, whatever encoding the rest is in.
 
@@ -42,7 +37,7 @@ def has_lost_letters(text: str) -> bool:
     Args:
         text: As stored, NFC, and not undone by ``misread.undo_utf8``.
     """
-    if _MARK.search(text) or _NUL_BETWEEN.search(text) or _remains().search(text):
+    if _MARK.search(text) or _NUL_BETWEEN.search(text) or has_remains(text):
         return True
     return "\u00bf" in text and _NO_SIGNS.issuperset(c for c in text.lower() if c > "\x7f")
 

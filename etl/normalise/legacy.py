@@ -1,9 +1,8 @@
 """Names stored in an encoding other than Unicode, or decoded with the wrong one.
 
 Belongs here: turning a mojibake string back into Vietnamese, when the evidence says so. Does not
-belong here: the tables themselves (``data/legacy_encodings.csv``, checked in the tests against
-glibc's own), UTF-8 read as something else (``misread``), nor case, spacing and tone style of the
-result.
+belong here: the encodings themselves (``encodings``), UTF-8 read as something else (``misread``),
+nor case, spacing and tone style of the result.
 
 The rule is the same for every encoding: decode only where the result reads as Vietnamese and the
 source does not. A name that already reads as Vietnamese, or that no decoding turns into Vietnamese
@@ -14,26 +13,19 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 from itertools import pairwise
 from math import log
 from typing import NamedTuple
 
+from etl.normalise.encodings import DECODERS, Decoder, Decoding, decode_viqr
 from etl.normalise.files import read_rows
-from etl.normalise.misread import as_bytes, readings_as_utf8, undo_utf8
+from etl.normalise.misread import as_bytes, undo_utf8
 from etl.normalise.syllables import VIETNAMESE_LETTERS, standard_syllable
 
 # Characters a name may contain beside letters; anything else in a source is a sign of mojibake.
 NAME_PUNCTUATION = frozenset(" '-.,()/\u2019\u2018\u02bc\u00a0")
 _NAME_CHARACTERS = VIETNAMESE_LETTERS | NAME_PUNCTUATION | frozenset("fjwz")
-
-
-class Decoding(NamedTuple):
-    """One reading of a mojibake string."""
-
-    text: str
-    note: str
 
 
 @cache
@@ -45,116 +37,6 @@ def name_weights() -> dict[str, float]:
             key = standard_syllable(syllable) or syllable
             weights[key] = weights.get(key, 0.0) + float(row["share_percent"])
     return weights
-
-
-def _tables() -> dict[str, dict[str, str]]:
-    tables: dict[str, dict[str, str]] = {}
-    for row in read_rows("legacy_encodings.csv"):
-        source = "".join(chr(int(code, 16)) for code in row["bytes"].split())
-        tables.setdefault(row["encoding"], {})[source] = row["character"]
-    return tables
-
-
-@cache
-def single_byte_tables() -> dict[str, dict[int, str]]:
-    """Per one-byte encoding, a translation from Latin-1 character to Vietnamese letter."""
-    return {
-        name: {ord(source): letter for source, letter in table.items()}
-        for name, table in _tables().items()
-        if name != "vni"
-    }
-
-
-@cache
-def vni_table() -> dict[str, str]:
-    """Latin-1 sequences of VNI, one or two characters, and the letter each stands for."""
-    table = dict(_tables()["vni"])
-    # A capital letter is often followed by the small form of its mark ("Aâ"), and the reverse.
-    for source, letter in list(table.items()):
-        if len(source) == 2:
-            table.setdefault(source[0] + source[1].lower(), letter)
-            table.setdefault(source[0] + source[1].upper(), letter)
-    return table
-
-
-@cache
-def _vni_pattern() -> re.Pattern[str]:
-    longest_first = sorted(vni_table(), key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first)))
-
-
-def _decode_vni(source: str) -> str:
-    table = vni_table()
-    return _vni_pattern().sub(lambda match: table[match.group()], source)
-
-
-def _decode_cp1258(source: str) -> str:
-    raw = source.encode("latin-1", "replace")
-    return unicodedata.normalize("NFC", raw.decode("cp1258", "replace"))
-
-
-def _decode_table(name: str) -> Callable[[str], str]:
-    return lambda source: source.translate(single_byte_tables()[name])
-
-
-_LOST_SOFT_HYPHEN = re.compile("ơ(?=n|c|t|i|m|p|u)")
-
-
-def _decode_tcvn3(source: str) -> str:
-    decoded = source.translate(single_byte_tables()["tcvn3"])
-    # TCVN3 writes ư as the soft hyphen, which many programs drop: "Phơng" was "Phương".
-    return " ".join(_restore_horn(token) for token in decoded.split(" "))
-
-
-def _restore_horn(token: str) -> str:
-    if "ơ" not in token or standard_syllable(token.lower()):
-        return token
-    restored = _LOST_SOFT_HYPHEN.sub("ươ", token)
-    return restored if standard_syllable(restored.lower()) else token
-
-
-class _Decoder(NamedTuple):
-    """One encoding: its note, how to undo it, and how often it was used (log, relative)."""
-
-    note: str
-    decode: Callable[[str], str]
-    prior: float
-
-
-DECODERS = (
-    _Decoder("decoded_tcvn3", _decode_tcvn3, 4.0),
-    _Decoder("decoded_vni", _decode_vni, 4.0),
-    _Decoder("decoded_cp1258", _decode_cp1258, 1.0),
-    _Decoder("decoded_viscii", _decode_table("viscii"), 0.0),
-    _Decoder("decoded_vps", _decode_table("vps"), 0.0),
-)
-
-# --- VIQR: accents as ASCII signs after the vowel (RFC 1456) --------------------------------------
-
-_VIQR_MARKS = {"^": "\u0302", "(": "\u0306", "+": "\u031b", "*": "\u031b",
-               "`": "\u0300", "?": "\u0309", "~": "\u0303", "'": "\u0301",
-               ".": "\u0323"}  # fmt: skip
-_VIQR_VOWEL = re.compile(r"([aeiouy])([\^(+*]?)([`?~'.]?)", re.I)
-# Signs that no name contains for another reason, as ' and . at the end of a word are. A question
-# mark alone is none: it also stands where a letter was lost (Hu?nh for Huỳnh).
-_VIQR_SURE = re.compile(r"[aeouy][\^(+*~`]|[aeiouy]\.[a-z]|\bdd", re.I)
-
-
-def _viqr_letter(match: re.Match[str]) -> str:
-    return unicodedata.normalize(
-        "NFC", match[1] + "".join(_VIQR_MARKS[sign] for sign in match[2] + match[3])
-    )
-
-
-def _decode_viqr(text: str) -> Decoding | None:
-    """Nguye^~n Va(n DDu+'c; only where every word becomes a Vietnamese syllable."""
-    if not _VIQR_SURE.search(text):
-        return None
-    decoded = re.sub(r"\bd[d9]", "đ", text, flags=re.I)
-    decoded = _VIQR_VOWEL.sub(_viqr_letter, decoded)
-    words = decoded.lower().split()
-    good = all(standard_syllable(word) is not None for word in words)
-    return Decoding(decoded, "decoded_viqr") if good and decoded != text else None
 
 
 _WORD_BREAKS = re.compile(r"[ \u00a0\u200b!\"#$%&()*+,\-./:;<=>@\[\\\]^_`{|}~]+")
@@ -344,7 +226,8 @@ class _Readings(NamedTuple):
         words: The readings.
         readable: How many syllables each has.
         telltale: Whether it is a telltale, which another word must bear out.
-        bears_out: Whether it says by itself that the text is in another encoding.
+        bears_out: Whether it says by itself that the text is in another encoding: it does not read
+            well as it stands, and better in one.
     """
 
     words: tuple[_Word, ...]
@@ -361,12 +244,10 @@ def _readings(word: str) -> _Readings:
         text = unicodedata.normalize("NFC", decoder.decode(word))
         read.append(_read(text, _judge(text.lower())))
     as_it_stands = read[0].reading.words
-    return _Readings(
-        tuple(read),
-        tuple(word.reading.readable for word in read),
-        not telltales().isdisjoint(as_it_stands),
-        read[0].inner_capitals or any(map(_says_an_encoding, as_it_stands)),
-    )
+    readable = tuple(word.reading.readable for word in read)
+    is_telltale = not telltales().isdisjoint(as_it_stands)
+    odd = read[0].inner_capitals or any(map(_says_an_encoding, as_it_stands))
+    return _Readings(tuple(read), readable, is_telltale, odd and max(readable) > readable[0])
 
 
 class Evidence(NamedTuple):
@@ -433,7 +314,7 @@ def _odd_capitals(text: str, read: list[_Word]) -> int:
 class _Candidate(NamedTuple):
     """A decoding that is believed: how each word reads under it."""
 
-    decoder: _Decoder
+    decoder: Decoder
     read: list[_Word]
 
     @property
@@ -481,7 +362,7 @@ def decode_unicode(text: str) -> Decoding | None:
     """
     spaced = text.replace("\u00a0", " ")
     if spaced.isascii():
-        return _decode_viqr(spaced)
+        return decode_viqr(spaced)
     repaired = undo_utf8(text)
     if repaired is None:
         return None
@@ -524,7 +405,7 @@ class _LoneWord(NamedTuple):
     """A word that only one encoding turns into a common name."""
 
     text: str
-    decoder: _Decoder
+    decoder: Decoder
 
 
 @lru_cache(maxsize=1 << 16)
@@ -574,27 +455,8 @@ def _read_well(others: list[str]) -> bool:
     return common and None not in words
 
 
-def _telltale_decoded(word: str, decoder: _Decoder) -> str:
+def _telltale_decoded(word: str, decoder: Decoder) -> str:
     """A telltale of the encoding that another word of its name is in: Nguyeãn Thò Hòa."""
     row = _telltale_rows().get(word.lower())
     is_of_it = row is not None and decoder.note == f"decoded_{row['encoding']}"
     return decoder.decode(word) if is_of_it else word
-
-
-# --- every reading --------------------------------------------------------------------------------
-
-
-def all_readings(text: str) -> Iterator[str]:
-    """Whatever a short text may say in any encoding, for one that must be a word of a list.
-
-    Args:
-        text: As stored.
-    """
-    if text.isascii():
-        yield _VIQR_VOWEL.sub(_viqr_letter, re.sub(r"\bd[d9]", "đ", text, flags=re.I))
-        return
-    yield from readings_as_utf8(text)
-    source = as_bytes(text)
-    if source is not None:
-        for decoder in DECODERS:
-            yield unicodedata.normalize("NFC", decoder.decode(source))

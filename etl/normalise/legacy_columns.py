@@ -14,13 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.normalise import damage, legacy, letters, misread
+from etl.normalise.encodings import DECODERS
 from etl.normalise.notes import NAME_NOTE_BIT
 
 Array = Any  # pyarrow ships no types
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 Booleans = np.ndarray[Any, np.dtype[np.bool_]]
 
-_NOTES = np.array([NAME_NOTE_BIT[decoder.note] for decoder in legacy.DECODERS], np.int64)
+_NOTES = np.array([NAME_NOTE_BIT[decoder.note] for decoder in DECODERS], np.int64)
 _TWO_WORDS = "^[^ ]+(?: [^ ]+)+$"
 
 
@@ -57,9 +58,10 @@ def decode_names(raw: Array) -> DecodedNames:
     believed = words.believed()
     count = believed.sum(axis=1)
     decoder = believed.argmax(axis=1)
-    one = (count == 1) & ~words.doubtful()
+    doubtful = words.doubtful()
+    one = (count == 1) & ~doubtful
     texts = pc.if_else(pa.array(one), words.decoded(decoder), pa.scalar(None, pa.string()))
-    stored[where] = (count == 0) & ~words.doubtful()
+    stored[where] = (count == 0) & ~doubtful
     notes[where] = np.where(one, _NOTES[decoder], 0)
     return DecodedNames(
         pc.replace_with_mask(pa.nulls(len(raw), pa.string()), open_rows, texts), notes, stored
@@ -119,5 +121,5 @@ class _Words:
         """Each text under its decoder."""
         texts = pa.array([text for word in self._evidence for text in word.texts], pa.string())
         of_words = np.repeat(decoder, np.diff(self._offsets))
-        chosen = texts.take(pa.array(self._codes * len(legacy.DECODERS) + of_words))
+        chosen = texts.take(pa.array(self._codes * len(DECODERS) + of_words))
         return pc.binary_join(pa.ListArray.from_arrays(self._offsets, chosen), " ")

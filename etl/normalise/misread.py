@@ -168,33 +168,56 @@ def _reads_as_vietnamese(text: str) -> bool:
 # --- what remains where it cannot be undone -------------------------------------------------------
 
 
-def _shown(raw: bytes, encoding: str) -> str:
-    with suppress(UnicodeDecodeError):
-        return raw.decode(encoding)
-    return ""
+def _remains(letter: str, encoding: str) -> dict[str, str]:
+    """What the first two bytes of an accented letter look like, in any case.
 
+    Two letters in a row are no sign (a name may end in áť), unless a third byte's follows.
 
-def _remains(letter: str, encoding: str) -> str:
-    """A pattern of what the first bytes of an accented letter look like; empty if like a name's.
-
-    Two letters in a row are no sign (a name may end in áť), unless a third is no ASCII, too.
+    Returns:
+        For two characters, those that must follow them; nothing where two are enough.
     """
-    shown = _shown(letter.encode()[:2], encoding)
-    if not shown or shown.isspace():
-        return ""
-    if all(c.isalpha() and c not in "ªº" for c in shown):
-        return f"{shown}[^\x00-\x7f]" if len(letter.encode()) == 3 else ""
-    return re.escape(shown)
+    raw = letter.encode()
+    shown = raw[:2].decode(encoding, "ignore")
+    if len(shown) < 2 or shown.isspace():
+        return {}
+    cased = {shown, shown.lower(), shown.upper()}
+    if not all(c.isalpha() and c not in "ªº" for c in shown):
+        return dict.fromkeys(cased, "")
+    if len(raw) < 3 or max(shown) > "\u024f":
+        return {}
+    return dict.fromkeys(cased, _shown_as(0x80, 0xBF, (encoding,)))
+
+
+@cache
+def _all_remains() -> dict[str, str]:
+    letters = {c for low in VIETNAMESE_LETTERS for c in (low, low.upper()) if not c.isascii()}
+    found: dict[str, str] = {}
+    for encoding in (*_COMMON, *_OTHERS):
+        for letter in letters:
+            for pair, thirds in _remains(letter, encoding).items():
+                known = found.get(pair, thirds)
+                found[pair] = known + thirds if known and thirds else ""
+    return found
 
 
 @cache
 def remains_pattern() -> str:
-    """Two or three characters that are the remains of one Vietnamese letter's UTF-8, in any case.
+    """Two or three characters that are the remains of one Vietnamese letter's UTF-8.
 
     Never found in a name, nor in a Vietnamese encoding: there two letters of this kind would be
     two accented vowels, and only ươ has two.
     """
-    letters = {c for low in VIETNAMESE_LETTERS for c in (low, low.upper()) if not c.isascii()}
-    found = {_remains(letter, e) for letter in letters for e in (*_COMMON, *_OTHERS)}
-    cased = {form for one in found if one for form in (one, one.lower(), one.upper())}
-    return "|".join(sorted(cased))
+    pairs = sorted(_all_remains().items())
+    return "|".join(re.escape(pair) + (f"[{third}]" if third else "") for pair, third in pairs)
+
+
+def has_remains(text: str) -> bool:
+    """Whether ``remains_pattern`` is found in a text; quicker than the pattern."""
+    if text.isascii():
+        return False
+    remains = _all_remains()
+    for at in range(len(text) - 1):
+        thirds = remains.get(text[at : at + 2])
+        if thirds is not None and (not thirds or text[at + 2 : at + 3] in set(thirds)):
+            return True
+    return False

@@ -51,13 +51,15 @@ def _newborn() -> re.Pattern[str]:
     Nguyễn Thị Lan, Con Nguyễn Thị Lan), a child by its sex (Bé trai …), newly born (Trẻ sơ sinh).
     """
     w = _newborn_words()
-    opening = f"(?:{w['child']} )*(?:(?:{w['born']}|{w['born_plain']}|{w['sex']}) )*"
+    child = f"(?:{w['child']}|{w['child_plain']})"
+    about = f"(?:{w['sex']}|{w['born']}|{w['born_plain']})"
+    opening = f"(?:{child} )*(?:{about} )*"
     of_parent = f"{opening}con (?:{w['sex']} )?(?:{w['order']} )*(?:{w['of']} )?{w['parent']} "
     of_somebody = f"{opening}con (?:{w['sex']} )?(?:{w['order']} )*{w['of']} "
     of_a_mother = f"con (?:{_common_surnames()}) (?:thị|thi) "
-    what = f"{w['child']} (?:{w['sex']}|{w['born']}|{w['born_plain']})(?: |$)"
+    of_a_sex = f"{w['child']} {about}(?: |$)"
     born = f"{w['born']}(?: |$)"
-    return re.compile("|".join((of_parent, of_somebody, of_a_mother, what, born)))
+    return re.compile("|".join((of_parent, of_somebody, of_a_mother, of_a_sex, born)))
 
 
 @cache

@@ -2,7 +2,7 @@
 
 Belongs here: looking a spelling up in ``data/value_spellings.csv``, as it stands or in any encoding
 that Vietnamese was stored in. Does not belong here: the sex that a personal number encodes
-(``numbers``), nor the encodings (``legacy``, ``misread``).
+(``numbers``), nor the encodings (``encodings``).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import unicodedata
 from functools import cache
 from typing import Literal, cast
 
+from etl.normalise.encodings import all_readings
 from etl.normalise.files import read_rows
-from etl.normalise.legacy import all_readings
 from etl.normalise.letters import composed
 
 Gender = Literal["M", "F"]

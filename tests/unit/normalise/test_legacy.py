@@ -10,7 +10,7 @@ from importlib.resources import files
 import pytest
 
 from etl.normalise import parse_name
-from etl.normalise.legacy import single_byte_tables, vni_table
+from etl.normalise.encodings import single_byte_tables, vni_table
 
 ICONV = {"tcvn3": "TCVN5712-1", "viscii": "VISCII"}
 
