@@ -10,15 +10,15 @@ import re
 from functools import cache
 
 from etl.normalise.misread import has_remains, remains_pattern
-from etl.normalise.syllables import VIETNAMESE_LETTERS, standard_syllable
+from etl.normalise.syllables import VIETNAMESE_LETTERS
 
 # SUBSTITUTE is written for what an encoding lacks, the replacement character for unreadable bytes.
 _MARK = re.compile("[\x1a\ufffd]")
 # Text of two bytes a letter, read as one.
 _NUL_BETWEEN = re.compile("[^\\W\\d_]\x00+[^\\W\\d_]")
 _LOST_CODE = re.compile("[^\\W\\d_][\x80-\x9f]|[\x80-\x9f][^\\W\\d_]")
-_QUESTION = re.compile("[^\\W\\d_][?]+[^\\W\\d_]|(?<!\\w)[?]+[^\\W\\d_]|[^\\W\\d_][?]+ ")
-_LAST_WORD_ASKED = re.compile("([^\\W\\d_]+)[?]+$")
+# Beside a letter, before a name, or two and more for a word.
+_QUESTION = re.compile("[^\\W\\d_][?]|[?][^\\W\\d_]|^[?]+ |(?<!\\S)[?]{2,}(?!\\S)")
 _NO_SIGNS = VIETNAMESE_LETTERS | frozenset(" '-.,()/\u2019\u2018\u00a0\u00bf")
 
 
@@ -48,10 +48,9 @@ def has_lost_codes(text: str) -> bool:
 
 
 def has_question_marks(text: str) -> bool:
-    """Whether question marks stand for letters: inside or before a word, or for a word's end."""
-    if "?" not in text:
-        return False
-    if _QUESTION.search(text):
-        return True
-    last = _LAST_WORD_ASKED.search(text)
-    return last is not None and standard_syllable(last[1].lower()) is None
+    """Whether question marks stand for letters or words; one behind a name, alone, is a doubt.
+
+    Args:
+        text: With single spaces.
+    """
+    return "?" in text and any(c.isalpha() for c in text) and _QUESTION.search(text) is not None

@@ -107,6 +107,22 @@ DECODERS = (
     Decoder("decoded_vps", _decode_table("vps"), 0.0),
 )
 
+
+def decode_all(encoding: str, source: str) -> str | None:
+    """A text in an encoding; None where a letter beyond ASCII is none of its letters.
+
+    Args:
+        encoding: As in ``data/legacy_encodings.csv``.
+        source: The Latin-1 characters of the bytes.
+    """
+    decoded = next(d for d in DECODERS if d.note == f"decoded_{encoding}").decode(source)
+    if encoding != "vni":
+        return decoded
+    # What VNI does not know it leaves: à is a mark after a vowel, and no letter by itself.
+    unknown = [c for c in _vni_pattern().sub("", source) if not c.isascii()]
+    return None if unknown else decoded
+
+
 # --- VIQR: accents as ASCII signs after the vowel (RFC 1456) --------------------------------------
 
 _VIQR_MARKS = {"^": "\u0302", "(": "\u0306", "+": "\u031b", "*": "\u031b",

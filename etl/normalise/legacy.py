@@ -15,12 +15,17 @@ import re
 import unicodedata
 from functools import cache, lru_cache
 from itertools import pairwise
-from math import log
 from typing import NamedTuple
 
-from etl.normalise.encodings import DECODERS, Decoder, Decoding, decode_viqr
+from etl.normalise.encodings import DECODERS, Decoder, Decoding, decode_all, decode_viqr
 from etl.normalise.files import read_rows
 from etl.normalise.misread import as_bytes, undo_utf8
+from etl.normalise.shares import (
+    CLEAR_LEAD,
+    common_surnames,
+    is_common_in_names,
+    likelihood,
+)
 from etl.normalise.syllables import VIETNAMESE_LETTERS, standard_syllable
 
 # Characters a name may contain beside letters; anything else in a source is a sign of mojibake.
@@ -28,24 +33,13 @@ NAME_PUNCTUATION = frozenset(" '-.,()/\u2019\u2018\u02bc\u00a0")
 _NAME_CHARACTERS = VIETNAMESE_LETTERS | NAME_PUNCTUATION | frozenset("fjwz")
 
 
-@cache
-def name_weights() -> dict[str, float]:
-    """How common each syllable is in names, in percent, accents kept, lower case."""
-    weights: dict[str, float] = {}
-    for row in read_rows("name_frequencies.csv", "etl"):
-        for syllable in row["value"].lower().split():
-            key = standard_syllable(syllable) or syllable
-            weights[key] = weights.get(key, 0.0) + float(row["share_percent"])
-    return weights
-
-
-_WORD_BREAKS = re.compile(r"[ \u00a0\u200b!\"#$%&()*+,\-./:;<=>@\[\\\]^_`{|}~]+")
+_WORD_BREAKS = re.compile(r"[ \u00a0\u200b.,/()-]+")
 
 
 def _words(text: str) -> list[str]:
-    """What stands between spaces and ASCII signs, if it has a letter or a sign beyond ASCII."""
+    """What stands between spaces, if it is more than ASCII digits and signs."""
     words = _WORD_BREAKS.split(text)
-    return [word for word in words if word and not (word.isascii() and word.isdigit())]
+    return [word for word in words if any(c.isalpha() or not " " <= c <= "~" for c in word)]
 
 
 def _restored_eth(word: str) -> str:
@@ -66,12 +60,6 @@ class _Reading(NamedTuple):
     words: tuple[str, ...]
 
 
-# Share, in percent, given to a syllable that the frequency table lacks.
-_UNSEEN_SHARE = 0.001
-# From this share on, a syllable is evidence that a name is Vietnamese.
-_TELLING_SHARE = 0.05
-# Log-likelihood by which a reading must beat another to be believed.
-_CLEAR_LEAD = log(10)
 # A shorter word on its own is too little to go by.
 _SHORTEST_LONE_WORD = 4
 _ODD_CAPITAL_COST = 6.0
@@ -81,12 +69,21 @@ _ODD_CAPITAL_COST = 6.0
 _INNER_CAPITAL = re.compile(r"[a-z\u00df-\u00ff][\u00c0-\u00de]")
 
 
+# The no-break space of à in UTF-8, among small letters: HoÃ ng.
+SPLIT_A = re.compile("[a-z].*[\u00c3\u0102]\u00a0|[\u00c3\u0102]\u00a0.*[a-z]")
+
+
+def has_split_a(text: str) -> bool:
+    """Whether it has what UTF-8 shows for à, and its no-break space is no space between words."""
+    return "\u00a0" in text and SPLIT_A.search(text) is not None
+
+
 def readable_as_is(text: str) -> bool:
     """Whether every word can be a Vietnamese syllable and none betrays another encoding."""
-    if _INNER_CAPITAL.search(text):
+    if _INNER_CAPITAL.search(text) or has_split_a(text):
         return False
-    words = [_restored_eth(word) for word in _words(text.lower())]
-    readable = all(standard_syllable(word) is not None for word in words)
+    words = _words(text)
+    readable = all(standard_syllable(_restored_eth(word.lower())) is not None for word in words)
     return readable and not _a_telltale_tells(words)
 
 
@@ -95,7 +92,7 @@ def _weighed(word: str) -> tuple[str | None, float]:
     """The word as a syllable, None if it is none or tells of mojibake, and its log share."""
     restored = _restored_eth(word)
     standard = None if restored in telltales() else standard_syllable(restored)
-    return standard, log(name_weights().get(standard or "", _UNSEEN_SHARE))
+    return standard, likelihood(standard)
 
 
 def _judge(text: str) -> _Reading:
@@ -139,11 +136,6 @@ def _accepts(text: str, source: list[_Word], read: list[_Word]) -> bool:
     return any(map(_is_telling, source, read))
 
 
-def is_common_in_names(syllable: str) -> bool:
-    """Whether a syllable, in the standard spelling, is common enough to tell a Vietnamese name."""
-    return name_weights().get(syllable, 0.0) >= _TELLING_SHARE
-
-
 def _is_telling(source: _Word, read: _Word) -> bool:
     """Whether decoding changes a word into one that is common in Vietnamese names."""
     changed = set(read.reading.words).difference(source.reading.words)
@@ -167,39 +159,40 @@ def telltales() -> frozenset[str]:
     return frozenset(_telltale_rows())
 
 
-@cache
-def _plain_surnames() -> frozenset[str]:
-    """Surnames that are written without accents, and so look alike in every encoding: Phan, Mai."""
-    rows = read_rows("name_frequencies.csv", "etl")
-    return frozenset(
-        row["value"].lower()
-        for row in rows
-        if row["part"] == "surname"
-        and row["value"].isascii()
-        and float(row["share_percent"]) >= _TELLING_SHARE
-    )
-
-
 def _a_telltale_tells(words: list[str]) -> bool:
-    """Whether a telltale tells by its place, where no other word says anything of the encoding.
+    """Whether a telltale tells by its place, where every word reads well as it stands.
 
-    It stands where the name does that it stands for, and all other words are ASCII: an accented
-    word that reads well (Giàng Thò Mai) is of another encoding than the telltale would be.
+    It stands where the name does that it stands for, and no other word is against it: each is ASCII
+    or becomes a common name in the telltale's encoding, as Hoà Thò does, Hồ Thị. Giàng Thò Mai does
+    not: Giàng is in another encoding than the telltale would be.
 
     Args:
-        words: Lower case; all can be syllables.
+        words: As stored; all can be syllables.
     """
     for at, word in enumerate(words):
-        if word in telltales():
-            others = words[:at] + words[at + 1 :]
-            return all(other.isascii() for other in others) and _stands_in_place(words, at)
+        row = _telltale_rows().get(word.lower())
+        if row is not None:
+            read = [_common_under(row["encoding"], w) for w in words[:at] + words[at + 1 :]]
+            return None not in read and _stands_in_place(row["place"], at, read)
     return False
 
 
-def _stands_in_place(words: list[str], at: int) -> bool:
-    if _telltale_rows()[words[at]]["place"] == "first":
-        return at == 0 and len(words) > 1
-    return 0 < at < len(words) - 1 and words[0] in _plain_surnames()
+def _common_under(encoding: str, word: str) -> str | None:
+    """A word, in small letters, as the encoding reads it: ASCII, or a name that is common."""
+    if word.isascii():
+        return word.lower()
+    source = as_bytes(word)
+    decoded = decode_all(encoding, source) if source is not None else None
+    if decoded is None:
+        return None
+    standard = standard_syllable(decoded.lower())
+    return standard if standard and is_common_in_names(standard) else None
+
+
+def _stands_in_place(place: str, at: int, others: list[str | None]) -> bool:
+    if place == "first":
+        return at == 0 and len(others) > 0
+    return 0 < at < len(others) and others[0] in common_surnames()
 
 
 def _says_an_encoding(word: str) -> bool:
@@ -336,10 +329,9 @@ def _candidates(text: str) -> list[_Candidate]:
     if source is None:
         return []
     words = [_readings(word) for word in source.split(" ") if word]
-    if any(word.telltale for word in words) and not any(word.bears_out for word in words):
-        lower = [_restored_eth(word) for word in _words(source.lower())]
-        if not _a_telltale_tells(lower):
-            return []
+    lonely = any(word.telltale for word in words) and not any(word.bears_out for word in words)
+    if lonely and not _a_telltale_tells(_words(source)):
+        return []
     as_stored, *decoded = map(sum, zip(*[word.readable for word in words], strict=True))
     found: list[_Candidate] = []
     most = as_stored + 1
@@ -392,7 +384,7 @@ def _likeliest(found: list[_Candidate]) -> Decoding | None:
         return None
     best = ranked[0].decoding
     for rival in ranked[1:]:
-        near = ranked[0].odds - rival.odds < _CLEAR_LEAD
+        near = ranked[0].odds - rival.odds < CLEAR_LEAD
         if near and rival.decoding.text.lower() != best.text.lower():
             return None
     return best

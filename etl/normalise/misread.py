@@ -12,6 +12,7 @@ from contextlib import suppress
 from functools import cache
 from typing import NamedTuple
 
+from etl.normalise.shares import CLEAR_LEAD, likelihood
 from etl.normalise.syllables import TONE_MARKS, VIETNAMESE_LETTERS, standard_syllable
 
 # What Windows shows for the bytes 80 to 9F, back to the byte.
@@ -113,11 +114,27 @@ def undo_utf8(text: str) -> str | None:
     """
     if not may_be_utf8().match(text):
         return None
+    rare: dict[str, float] = {}
     for once, is_believable in _read_as_utf8(text):
         twice = next((again for again, believed in _read_as_utf8(once) if believed(again)), None)
         if twice is not None or is_believable(once):
-            return twice or once
-    return None
+            found = twice or once
+            if is_believable is _all_latin:
+                return found
+            rare[found] = _likelihood(found)
+    return _clearly_likeliest(rare)
+
+
+def _likelihood(text: str) -> float:
+    return sum(likelihood(standard_syllable(word)) for word in _WORD.findall(text.lower()))
+
+
+def _clearly_likeliest(found: dict[str, float]) -> str | None:
+    """The likeliest reading; None where another is nearly as likely: áşĄ is ạ in one, ấ in one."""
+    ranked = sorted(found, key=found.__getitem__, reverse=True)
+    if len(ranked) > 1 and found[ranked[0]] - found[ranked[1]] < CLEAR_LEAD:
+        return None
+    return ranked[0] if ranked else None
 
 
 def readings_as_utf8(text: str) -> Iterator[str]:
@@ -153,6 +170,15 @@ def _is_latin(char: str) -> bool:
 _WORD = re.compile(r"[^\W\d_]+")
 
 
+def _has_small_among_capitals(text: str) -> bool:
+    """Whether the misread text was put into capitals, which makes other bytes of some: CHíNH."""
+    near = zip(f" {text}", text, f"{text[1:]} ", strict=False)
+    return any(
+        not c.isascii() and c.islower() and before.isupper() and after.isupper()
+        for before, c, after in near
+    )
+
+
 def _reads_as_vietnamese(text: str) -> bool:
     """Whether it has no letters but Vietnamese ones, and most accented words are syllables.
 
@@ -160,28 +186,34 @@ def _reads_as_vietnamese(text: str) -> bool:
     UTF-8 could have.
     """
     words = [word for word in _WORD.findall(text.lower()) if not word.isascii()]
-    letters = all(c.isascii() or c in VIETNAMESE_LETTERS for word in words for c in word)
+    letters = all(c.isascii() or c in VIETNAMESE_LETTERS or c == "\u00a0" for c in text.lower())
     syllables = sum(standard_syllable(word) is not None for word in words)
-    return letters and 2 * syllables > len(words)
+    return letters and 2 * syllables > len(words) and not _has_small_among_capitals(text)
 
 
 # --- what remains where it cannot be undone -------------------------------------------------------
 
 
+_NO_NAMES_LETTERS = frozenset("ªºƒƑµ")
+
+
 def _remains(letter: str, encoding: str) -> dict[str, str]:
     """What the first two bytes of an accented letter look like, in any case.
 
-    Two letters in a row are no sign (a name may end in áť), unless a third byte's follows.
+    Two letters in a row are no sign (a name may end in áť), unless a third byte's follows, or they
+    are two that no language has beside each other (Ã and Š).
 
     Returns:
         For two characters, those that must follow them; nothing where two are enough.
     """
     raw = letter.encode()
     shown = raw[:2].decode(encoding, "ignore")
-    if len(shown) < 2 or shown.isspace():
-        return {}
+    if len(shown) < 2 or " " in shown or "\u00a0" in shown:
+        return {}  # Spaces between words stand beside capitals, too.
     cased = {shown, shown.lower(), shown.upper()}
-    if not all(c.isalpha() and c not in "ªº" for c in shown):
+    if shown[0] == "Ã" and shown[1] > "\xff":
+        return dict.fromkeys(cased, "")
+    if not all(c.isalpha() and c not in _NO_NAMES_LETTERS for c in shown):
         return dict.fromkeys(cased, "")
     if len(raw) < 3 or max(shown) > "\u024f":
         return {}

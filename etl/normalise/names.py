@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from etl.normalise.damage import has_lost_codes, has_lost_letters, has_question_marks
-from etl.normalise.legacy import decode_bytes, decode_unicode, readable_as_is
+from etl.normalise.legacy import decode_bytes, decode_unicode, has_split_a, readable_as_is
 from etl.normalise.letters import composed, escapes_undone, lookalikes_read, styled_folded
 from etl.normalise.notes import NAME_NOTE_BIT, unpack
 from etl.normalise.placeholders import is_stand_in, makes_a_stand_in
@@ -109,15 +109,21 @@ def _resolve_plain(raw: str, care: int = CARE) -> NameRow | None:
     mask = 0
     for entry in entries:
         mask |= entry[2]
-    if mask & care or entries[0][2] & OPENING or (mask & RESPELLED and is_out_of_place(mask)):
+    if mask & (care | OPENING | RESPELLED) and _needs_care(entries, mask, care):
         return None
     if raw.isascii() and is_bare_surname(entries[0][1]):
         mask |= UNACCENTED
     return _assembled(entries, mask)
 
 
+def _needs_care(entries: list[Token], mask: int, care: int) -> bool:
+    return bool(mask & care or entries[0].mask & OPENING) or is_out_of_place(mask)
+
+
 def _resolve_tidied(raw: str) -> NameRow | None:
     """The name, if nothing but stray spaces and invisible characters stands in the way."""
+    if has_split_a(raw):
+        return None
     visible = INVISIBLE.sub("", raw)
     tidy = " ".join(filter(None, ODD_SPACES.sub(" ", visible).split(" ")))
     row = _resolve_plain(tidy) if tidy != raw else None

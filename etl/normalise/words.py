@@ -16,10 +16,11 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from etl.normalise.files import read_rows
-from etl.normalise.legacy import is_common_in_names, lone_word, telltales
+from etl.normalise.legacy import lone_word, telltales
 from etl.normalise.letters import composed, meant
 from etl.normalise.notes import NAME_NOTE_BIT, NAME_NOTES
 from etl.normalise.placeholders import opening_words
+from etl.normalise.shares import is_common_in_names
 from etl.normalise.syllables import (
     VIETNAMESE_LETTERS,
     fold_iy,

@@ -92,7 +92,11 @@ def test_every_name_syllable_survives_vni():
         assert parse_name(mojibake).canonical == parse_name(name).canonical
 
 
-@pytest.mark.parametrize("codec", ["latin-1", "cp1252", "cp1258", "mac_roman"])
+@pytest.mark.parametrize(
+    "codec",
+    ["latin-1", "cp1252", "cp1258", "mac_roman", "iso8859-2", "cp1250", "cp1251", "cp1254", "cp437",
+     "cp850", "cp852"],
+)  # fmt: skip
 def test_utf8_survives_being_read_as_a_one_byte_encoding(codec):
     for syllable in name_syllables():
         name = f"Trần Thị {syllable}"
