@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from etl.normalise import names, words
 from etl.normalise.births import EARLIEST_YEAR, placeholders
-from etl.normalise.legacy import SPLIT_A
+from etl.normalise.legacy import SMALL_LETTER, SPLIT_A
 from etl.normalise.legacy_columns import Array, Booleans, Integers, decode_names
 from etl.normalise.notes import NAME_NOTE_BIT, joined
 from etl.normalise.numbers import Field, ascii_lookalikes, stand_ins
@@ -139,8 +139,9 @@ def _after_tidying(raw: Array) -> _Rows:
     again = _looked_up(tidy)
     extra = np.where(pc.not_equal(visible, text).to_numpy(False), _INVISIBLE_BIT, 0)
     extra |= np.where(pc.not_equal(tidy, visible).to_numpy(False), _SPACES_BIT, 0)
-    split = pc.match_substring_regex(text, SPLIT_A.pattern).to_numpy(False)
-    extra |= np.where(split, words.CLEANING, 0)
+    split = pc.match_substring_regex(text, SPLIT_A.pattern)
+    split = pc.and_(split, pc.match_substring_regex(text, SMALL_LETTER.pattern))
+    extra |= np.where(split.to_numpy(False), words.CLEANING, 0)
     return again._replace(mask=again.mask | extra)
 
 

@@ -70,12 +70,15 @@ _INNER_CAPITAL = re.compile(r"[a-z\u00df-\u00ff][\u00c0-\u00de]")
 
 
 # The no-break space of à in UTF-8, among small letters: HoÃ ng.
-SPLIT_A = re.compile("[a-z].*[\u00c3\u0102]\u00a0|[\u00c3\u0102]\u00a0.*[a-z]")
+SPLIT_A = re.compile("(?:[\u00c3\u0102]|A[\u0303\u0306])\u00a0")
+SMALL_LETTER = re.compile("[a-z]")
 
 
 def has_split_a(text: str) -> bool:
     """Whether it has what UTF-8 shows for à, and its no-break space is no space between words."""
-    return "\u00a0" in text and SPLIT_A.search(text) is not None
+    if "\u00a0" not in text or SPLIT_A.search(text) is None:
+        return False
+    return SMALL_LETTER.search(text) is not None
 
 
 def readable_as_is(text: str) -> bool:

@@ -102,7 +102,8 @@ _STYLED = re.compile(
 def _plain_letter(match: re.Match[str]) -> str:
     char = match.group()
     plain = unicodedata.normalize("NFKC", char).strip("()")
-    return plain if len(plain) == 1 and plain.isascii() else char
+    # Mathematics has Greek letters, too; other symbols stand for units and words.
+    return plain if len(plain) == 1 and (plain.isascii() or char >= "\uff01") else char
 
 
 def styled_folded(text: str) -> str:
