@@ -14,6 +14,7 @@ from functools import cache
 from typing import NamedTuple
 
 from etl.normalise.files import read_rows
+from etl.normalise.letters import composed
 from etl.normalise.misread import as_bytes, readings_as_utf8
 from etl.normalise.syllables import standard_syllable
 
@@ -128,16 +129,15 @@ def decode_all(encoding: str, source: str) -> str | None:
 _VIQR_MARKS = {"^": "\u0302", "(": "\u0306", "+": "\u031b", "*": "\u031b",
                "`": "\u0300", "?": "\u0309", "~": "\u0303", "'": "\u0301",
                ".": "\u0323"}  # fmt: skip
-_VIQR_VOWEL = re.compile(r"([aeiouy])([\^(+*]?)([`?~'.]?)", re.I)
+# The shape before the tone, or after it.
+_VIQR_VOWEL = re.compile(r"([aeiouy])([`?~'.][\^(+*]|[\^(+*]?[`?~'.]?)", re.I)
 # Signs that no name contains for another reason, as ' and . at the end of a word are. A question
 # mark alone is none: it also stands where a letter was lost (Hu?nh for Huỳnh).
-_VIQR_SURE = re.compile(r"[aeouy][\^(+*~`]|[aeiouy]\.[a-z]|\bdd", re.I)
+_VIQR_SURE = re.compile(r"[aeouy][`?~'.]?[\^(+*]|[aeouy][~`]|[aeiouy]\.[a-z]|\bdd", re.I)
 
 
 def _viqr_letter(match: re.Match[str]) -> str:
-    return unicodedata.normalize(
-        "NFC", match[1] + "".join(_VIQR_MARKS[sign] for sign in match[2] + match[3])
-    )
+    return composed(match[1] + "".join(_VIQR_MARKS[sign] for sign in match[2]))
 
 
 def decode_viqr(text: str) -> Decoding | None:

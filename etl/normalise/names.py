@@ -305,7 +305,7 @@ def _with_clan_as_surname(row: NameRow) -> NameRow:
 def _joined_key(entries: list[Token]) -> str:
     """The key, with the Ê-đê and K'ho prefixes H and K joined to what follows."""
     keys = [entry.key for entry in entries if entry.key]
-    if len(keys) > 2 and keys[0] in ("h", "k"):
+    if len(keys) > 2 and entries[0].canonical in ("H", "K"):
         keys[:2] = [keys[0] + keys[1]]
     return " ".join(keys)
 
