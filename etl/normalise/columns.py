@@ -139,9 +139,10 @@ def _after_tidying(raw: Array) -> _Rows:
     again = _looked_up(tidy)
     extra = np.where(pc.not_equal(visible, text).to_numpy(False), _INVISIBLE_BIT, 0)
     extra |= np.where(pc.not_equal(tidy, visible).to_numpy(False), _SPACES_BIT, 0)
-    split = pc.match_substring_regex(text, SPLIT_A.pattern)
-    split = pc.and_(split, pc.match_substring_regex(text, SMALL_LETTER.pattern))
-    extra |= np.where(split.to_numpy(False), words.CLEANING, 0)
+    split = pc.match_substring_regex(text, SPLIT_A.pattern).to_numpy(False)
+    if split.any():
+        split = split & pc.match_substring_regex(text, SMALL_LETTER.pattern).to_numpy(False)
+        extra |= np.where(split, words.CLEANING, 0)
     return again._replace(mask=again.mask | extra)
 
 

@@ -28,6 +28,11 @@ def suspicious_pattern() -> str:
     return f"\u00bf|{remains_pattern()}"
 
 
+def has_marks_of_loss(text: str) -> bool:
+    """Whether a text has a character that only stands for lost ones, or half of each letter."""
+    return _MARK.search(text) is not None or _NUL_BETWEEN.search(text) is not None
+
+
 def has_lost_letters(text: str) -> bool:
     """Whether a text bears the marks of lost letters, whatever encoding the rest is in.
 
@@ -37,7 +42,7 @@ def has_lost_letters(text: str) -> bool:
     Args:
         text: As stored, NFC, and not undone by ``misread.undo_utf8``.
     """
-    if _MARK.search(text) or _NUL_BETWEEN.search(text) or has_remains(text):
+    if has_marks_of_loss(text) or has_remains(text):
         return True
     return "\u00bf" in text and _NO_SIGNS.issuperset(c for c in text.lower() if c > "\x7f")
 

@@ -36,10 +36,12 @@ _NAME_CHARACTERS = VIETNAMESE_LETTERS | NAME_PUNCTUATION | frozenset("fjwz")
 _WORD_BREAKS = re.compile(r"[ \u00a0\u200b.,/()-]+")
 
 
+_MORE_THAN_SIGNS = re.compile("[^ -@[-`{-~]")
+
+
 def _words(text: str) -> list[str]:
     """What stands between spaces, if it is more than ASCII digits and signs."""
-    words = _WORD_BREAKS.split(text)
-    return [word for word in words if any(c.isalpha() or not " " <= c <= "~" for c in word)]
+    return [word for word in _WORD_BREAKS.split(text) if _MORE_THAN_SIGNS.search(word)]
 
 
 def _restored_eth(word: str) -> str:

@@ -71,7 +71,9 @@ def decode_names(raw: Array) -> DecodedNames:
 def _looked_at_alone(raw: Array) -> Array:
     """Rows that the sums of their words do not decide: UTF-8, escapes, QR texts, lost letters."""
     alone = pc.match_substring_regex(raw, rf"\||{letters.ESCAPES}|{damage.suspicious_pattern()}")
-    return pc.or_(alone, pc.match_substring_regex(raw, misread.may_be_utf8().pattern))
+    some = pc.match_substring_regex(raw, misread.TWO_BYTES.pattern)
+    utf8 = pc.match_substring_regex(raw.filter(some), misread.may_be_utf8().pattern)
+    return pc.or_(alone, pc.replace_with_mask(some, some, utf8))
 
 
 def _decided_by_words(raw: Array) -> Array:

@@ -76,6 +76,8 @@ def beyond_bytes() -> re.Pattern[str]:
     return re.compile(f"[^\x00-\x7f\x80-\xff{_shown_as(0x80, 0xFF, _COMMON)}]")
 
 
+# UTF-8 has two and more bytes a letter beyond ASCII; few other texts have two such together.
+TWO_BYTES = re.compile("[^\x00-\x7f]{2}|\u00c3 ")
 # The same of the bytes themselves, once an encoding is chosen.
 _LEAD_AND_NEXT = re.compile(b"[\xc2-\xf4][\x80-\xbf]")
 # What a Macintosh shows for the bytes that begin a letter or sign in UTF-8.
@@ -112,7 +114,7 @@ def undo_utf8(text: str) -> str | None:
     Returns:
         The text, or None when the characters are not the bytes of valid UTF-8.
     """
-    if not may_be_utf8().match(text):
+    if not TWO_BYTES.search(text) or not may_be_utf8().match(text):
         return None
     rare: dict[str, float] = {}
     for once, is_believable in _read_as_utf8(text):
@@ -245,7 +247,7 @@ def remains_pattern() -> str:
 
 def has_remains(text: str) -> bool:
     """Whether ``remains_pattern`` is found in a text; quicker than the pattern."""
-    if text.isascii():
+    if not TWO_BYTES.search(text):
         return False
     remains = _all_remains()
     for at in range(len(text) - 1):

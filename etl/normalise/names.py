@@ -15,7 +15,12 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from etl.normalise.damage import has_lost_codes, has_lost_letters, has_question_marks
+from etl.normalise.damage import (
+    has_lost_codes,
+    has_lost_letters,
+    has_marks_of_loss,
+    has_question_marks,
+)
 from etl.normalise.legacy import decode_bytes, decode_unicode, has_split_a, readable_as_is
 from etl.normalise.letters import composed, escapes_undone, lookalikes_read, styled_folded
 from etl.normalise.notes import NAME_NOTE_BIT, unpack
@@ -233,7 +238,7 @@ def _take_name_from_qr(work: _Work) -> None:
 def _decode(work: _Work) -> None:
     if readable_as_is(work.text):
         return
-    decoding = decode_unicode(work.text)
+    decoding = None if has_marks_of_loss(work.text) else decode_unicode(work.text)
     if decoding is None and has_lost_letters(work.text):
         work.mask |= NAME_NOTE_BIT["lost_letters"]
         return
