@@ -35,8 +35,8 @@ from etl.clean import dictionaries
 from etl.contract import REGISTERS
 from etl.normalise import parse_birth, parse_name, parse_number
 from etl.normalise.bulk import normalise_births, normalise_names, normalise_numbers
+from etl.normalise.encodings import single_byte_tables, vni_table
 from etl.normalise.files import read_rows
-from etl.normalise.legacy import single_byte_tables, vni_table
 from etl.privacy import RecordKey
 from etl.warehouse.engine import Warehouse, open_warehouse
 

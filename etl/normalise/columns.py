@@ -16,8 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.normalise import names
+from etl.normalise import names, words
 from etl.normalise.births import EARLIEST_YEAR, placeholders
+from etl.normalise.legacy import SMALL_LETTER, SPLIT_A
 from etl.normalise.legacy_columns import Array, Booleans, Integers, decode_names
 from etl.normalise.notes import NAME_NOTE_BIT, joined
 from etl.normalise.numbers import Field, ascii_lookalikes, stand_ins
@@ -42,7 +43,7 @@ class _Rows(NamedTuple):
     @property
     def unsettled(self) -> Booleans:
         """The rows that still need care."""
-        found: Booleans = (self.mask & names.CARE) != 0
+        found: Booleans = (self.mask & words.CARE) != 0
         return found
 
     def taken(self, where: Integers) -> _Rows:
@@ -80,7 +81,7 @@ def resolve_column(raw: Array) -> list[Array]:
     where = np.flatnonzero(rows.unsettled)
     rows = rows.replaced(where, _settled(raw.take(pa.array(where)), rows.taken(where)))
     *columns, reject = rows.columns
-    return [*columns, _notes(rows.mask), reject]
+    return [*columns, _notes(rows.mask & words.NOTE_MASK), reject]
 
 
 def _looked_up(raw: Array) -> _Rows:
@@ -90,17 +91,19 @@ def _looked_up(raw: Array) -> _Rows:
     offsets = lists.offsets.to_numpy()
     encoded = lists.flatten().dictionary_encode()
     codes = encoded.indices.to_numpy()
-    tokens = [names.look_up(token) for token in encoded.dictionary.to_pylist()]
+    tokens = [words.look_up(token) for token in encoded.dictionary.to_pylist()]
     masks = np.array([token.mask for token in tokens], np.int64)
     canonical = pa.array([token.canonical for token in tokens], pa.string()).take(encoded.indices)
     keys = pa.array([token.key for token in tokens], pa.string()).take(encoded.indices)
 
     mask = np.bitwise_or.reduceat(masks[codes], offsets[:-1])
-    surname_bare = np.array([names.is_bare_surname(token.key) for token in tokens])
+    surname_bare = np.array([words.is_bare_surname(token.key) for token in tokens])
     bare = surname_bare[codes[offsets[:-1]]] & pc.string_is_ascii(text).to_numpy(False)
-    mask[bare] |= names.UNACCENTED
-    long = pc.greater(pc.utf8_length(text), names.MAX_NAME_LENGTH).to_numpy(False)
-    mask[long] |= names.CLEANING
+    mask[bare] |= words.UNACCENTED
+    opening = (masks[codes[offsets[:-1]]] & words.OPENING) != 0
+    mask[opening | words.is_out_of_place(mask)] |= words.CLEANING
+    long = pc.greater(pc.utf8_length(text), words.MAX_NAME_LENGTH).to_numpy(False)
+    mask[long] |= words.CLEANING
     return _Rows(
         [_joined(canonical, offsets), _joined(keys, offsets), pa.nulls(len(raw), pa.string())], mask
     )
@@ -136,6 +139,10 @@ def _after_tidying(raw: Array) -> _Rows:
     again = _looked_up(tidy)
     extra = np.where(pc.not_equal(visible, text).to_numpy(False), _INVISIBLE_BIT, 0)
     extra |= np.where(pc.not_equal(tidy, visible).to_numpy(False), _SPACES_BIT, 0)
+    split = pc.match_substring_regex(text, SPLIT_A.pattern).to_numpy(False)
+    if split.any():
+        split = split & pc.match_substring_regex(text, SMALL_LETTER.pattern).to_numpy(False)
+        extra |= np.where(split, words.CLEANING, 0)
     return again._replace(mask=again.mask | extra)
 
 
@@ -146,8 +153,9 @@ def _after_decoding(raw: Array, rows: _Rows) -> _Rows:
     again = _looked_up(decoded.texts)
     plain = np.flatnonzero(~again.unsettled)
     unchanged = pc.equal(rows.columns[0], text).to_numpy(False)
-    as_stored = decoded.readable_as_stored & unchanged & (rows.mask & names.CLEANING == 0)
-    rows.mask[as_stored] &= names.NOTE_MASK
+    settled = rows.mask & (words.CLEANING | words.LONE_WORD) == 0
+    as_stored = decoded.readable_as_stored & unchanged & settled
+    rows.mask[as_stored] &= words.NOTE_MASK
     again = again._replace(mask=again.mask | decoded.notes)
     return rows.replaced(plain, again.taken(plain))
 

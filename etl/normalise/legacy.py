@@ -1,8 +1,8 @@
 """Names stored in an encoding other than Unicode, or decoded with the wrong one.
 
 Belongs here: turning a mojibake string back into Vietnamese, when the evidence says so. Does not
-belong here: the tables themselves (``data/legacy_encodings.csv``, checked in the tests against
-glibc's own), nor case, spacing and tone style of the result.
+belong here: the encodings themselves (``encodings``), UTF-8 read as something else (``misread``),
+nor case, spacing and tone style of the result.
 
 The rule is the same for every encoding: decode only where the result reads as Vietnamese and the
 source does not. A name that already reads as Vietnamese, or that no decoding turns into Vietnamese
@@ -13,180 +13,35 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import cache, lru_cache
 from itertools import pairwise
-from math import log
 from typing import NamedTuple
 
+from etl.normalise.encodings import DECODERS, Decoder, Decoding, decode_all, decode_viqr
 from etl.normalise.files import read_rows
-from etl.normalise.syllables import TONE_MARKS, VIETNAMESE_LETTERS, standard_syllable
+from etl.normalise.misread import as_bytes, undo_utf8
+from etl.normalise.shares import (
+    CLEAR_LEAD,
+    common_surnames,
+    is_common_in_names,
+    likelihood,
+)
+from etl.normalise.syllables import VIETNAMESE_LETTERS, standard_syllable
 
 # Characters a name may contain beside letters; anything else in a source is a sign of mojibake.
 NAME_PUNCTUATION = frozenset(" '-.,()/\u2019\u2018\u02bc\u00a0")
 _NAME_CHARACTERS = VIETNAMESE_LETTERS | NAME_PUNCTUATION | frozenset("fjwz")
 
 
-class Decoding(NamedTuple):
-    """One reading of a mojibake string."""
-
-    text: str
-    note: str
-
-
-@cache
-def name_weights() -> dict[str, float]:
-    """How common each syllable is in names, in percent, accents kept, lower case."""
-    weights: dict[str, float] = {}
-    for row in read_rows("name_frequencies.csv", "etl"):
-        for syllable in row["value"].lower().split():
-            key = standard_syllable(syllable) or syllable
-            weights[key] = weights.get(key, 0.0) + float(row["share_percent"])
-    return weights
-
-
-def _tables() -> dict[str, dict[str, str]]:
-    tables: dict[str, dict[str, str]] = {}
-    for row in read_rows("legacy_encodings.csv"):
-        source = "".join(chr(int(code, 16)) for code in row["bytes"].split())
-        tables.setdefault(row["encoding"], {})[source] = row["character"]
-    return tables
-
-
-@cache
-def single_byte_tables() -> dict[str, dict[int, str]]:
-    """Per one-byte encoding, a translation from Latin-1 character to Vietnamese letter."""
-    return {
-        name: {ord(source): letter for source, letter in table.items()}
-        for name, table in _tables().items()
-        if name != "vni"
-    }
-
-
-@cache
-def vni_table() -> dict[str, str]:
-    """Latin-1 sequences of VNI, one or two characters, and the letter each stands for."""
-    table = dict(_tables()["vni"])
-    # A capital letter is often followed by the small form of its mark ("Aâ"), and the reverse.
-    for source, letter in list(table.items()):
-        if len(source) == 2:
-            table.setdefault(source[0] + source[1].lower(), letter)
-            table.setdefault(source[0] + source[1].upper(), letter)
-    return table
-
-
-@cache
-def _vni_pattern() -> re.Pattern[str]:
-    longest_first = sorted(vni_table(), key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first)))
-
-
-# What Windows shows for the bytes 80 to 9F, back to the byte.
-_CP1252 = {
-    ord(bytes([b]).decode("cp1252")): b
-    for b in range(0x80, 0xA0)
-    if b not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)
-}
-
-
-# Every character that a byte from 80 up is shown as, but the no-break space, which ends a word.
-ONE_BYTE_LETTERS = re.escape("".join(map(chr, (*range(0x80, 0xA0), *range(0xA1, 0x100), *_CP1252))))
-
-
-def as_bytes(text: str) -> str | None:
-    """The string with each character replaced by the Latin-1 character of its byte.
-
-    Returns:
-        None when a character is of neither Latin-1 nor Windows-1252: then the text is Unicode.
-    """
-    try:
-        text.encode("latin-1")
-    except UnicodeEncodeError:
-        replaced = text.translate(_CP1252)
-        return replaced if max(replaced) <= "\xff" else None
-    return text
-
-
-def _decode_vni(source: str) -> str:
-    table = vni_table()
-    return _vni_pattern().sub(lambda match: table[match.group()], source)
-
-
-def _decode_cp1258(source: str) -> str:
-    raw = source.encode("latin-1", "replace")
-    return unicodedata.normalize("NFC", raw.decode("cp1258", "replace"))
-
-
-def _decode_table(name: str) -> Callable[[str], str]:
-    return lambda source: source.translate(single_byte_tables()[name])
-
-
-_LOST_SOFT_HYPHEN = re.compile("ơ(?=n|c|t|i|m|p|u)")
-
-
-def _decode_tcvn3(source: str) -> str:
-    decoded = source.translate(single_byte_tables()["tcvn3"])
-    # TCVN3 writes ư as the soft hyphen, which many programs drop: "Phơng" was "Phương".
-    return " ".join(_restore_horn(token) for token in decoded.split(" "))
-
-
-def _restore_horn(token: str) -> str:
-    if "ơ" not in token or standard_syllable(token.lower()):
-        return token
-    restored = _LOST_SOFT_HYPHEN.sub("ươ", token)
-    return restored if standard_syllable(restored.lower()) else token
-
-
-class _Decoder(NamedTuple):
-    """One encoding: its note, how to undo it, and how often it was used (log, relative)."""
-
-    note: str
-    decode: Callable[[str], str]
-    prior: float
-
-
-DECODERS = (
-    _Decoder("decoded_tcvn3", _decode_tcvn3, 4.0),
-    _Decoder("decoded_vni", _decode_vni, 4.0),
-    _Decoder("decoded_cp1258", _decode_cp1258, 1.0),
-    _Decoder("decoded_viscii", _decode_table("viscii"), 0.0),
-    _Decoder("decoded_vps", _decode_table("vps"), 0.0),
-)
-
-# --- VIQR: accents as ASCII signs after the vowel (RFC 1456) --------------------------------------
-
-_VIQR_MARKS = {"^": "\u0302", "(": "\u0306", "+": "\u031b", "*": "\u031b",
-               "`": "\u0300", "?": "\u0309", "~": "\u0303", "'": "\u0301",
-               ".": "\u0323"}  # fmt: skip
-_VIQR_VOWEL = re.compile(r"([aeiouy])([\^(+*]?)([`?~'.]?)", re.I)
-# Signs that no name contains for another reason, as ' and . at the end of a word are. A question
-# mark alone is none: it also stands where a letter was lost (Hu?nh for Huỳnh).
-_VIQR_SURE = re.compile(r"[aeouy][\^(+*~`]|[aeiouy]\.[a-z]|\bdd", re.I)
-
-
-def _viqr_letter(match: re.Match[str]) -> str:
-    return unicodedata.normalize(
-        "NFC", match[1] + "".join(_VIQR_MARKS[sign] for sign in match[2] + match[3])
-    )
-
-
-def _decode_viqr(text: str) -> Decoding | None:
-    """Nguye^~n Va(n DDu+'c; only where every word becomes a Vietnamese syllable."""
-    if not _VIQR_SURE.search(text):
-        return None
-    decoded = re.sub(r"\bd[d9]", "đ", text, flags=re.I)
-    decoded = _VIQR_VOWEL.sub(_viqr_letter, decoded)
-    words = decoded.lower().split()
-    good = all(standard_syllable(word) is not None for word in words)
-    return Decoding(decoded, "decoded_viqr") if good and decoded != text else None
-
-
 _WORD_BREAKS = re.compile(r"[ \u00a0\u200b.,/()-]+")
 
 
+_MORE_THAN_SIGNS = re.compile("[^ -@[-`{-~]")
+
+
 def _words(text: str) -> list[str]:
-    return _WORD_BREAKS.split(text.strip())
+    """What stands between spaces, if it is more than ASCII digits and signs."""
+    return [word for word in _WORD_BREAKS.split(text) if _MORE_THAN_SIGNS.search(word)]
 
 
 def _restored_eth(word: str) -> str:
@@ -207,12 +62,6 @@ class _Reading(NamedTuple):
     words: tuple[str, ...]
 
 
-# Share, in percent, given to a syllable that the frequency table lacks.
-_UNSEEN_SHARE = 0.001
-# From this share on, a syllable is evidence that a name is Vietnamese.
-_TELLING_SHARE = 0.05
-# Log-likelihood by which a reading must beat another to be believed.
-_CLEAR_LEAD = log(10)
 # A shorter word on its own is too little to go by.
 _SHORTEST_LONE_WORD = 4
 _ODD_CAPITAL_COST = 6.0
@@ -222,13 +71,25 @@ _ODD_CAPITAL_COST = 6.0
 _INNER_CAPITAL = re.compile(r"[a-z\u00df-\u00ff][\u00c0-\u00de]")
 
 
+# The no-break space of à in UTF-8, among small letters: HoÃ ng.
+SPLIT_A = re.compile("(?:[\u00c3\u0102]|A[\u0303\u0306])\u00a0")
+SMALL_LETTER = re.compile("[a-z]")
+
+
+def has_split_a(text: str) -> bool:
+    """Whether it has what UTF-8 shows for à, and its no-break space is no space between words."""
+    if "\u00a0" not in text or SPLIT_A.search(text) is None:
+        return False
+    return SMALL_LETTER.search(text) is not None
+
+
 def readable_as_is(text: str) -> bool:
     """Whether every word can be a Vietnamese syllable and none betrays another encoding."""
-    if _INNER_CAPITAL.search(text):
+    if _INNER_CAPITAL.search(text) or has_split_a(text):
         return False
-    words = [_restored_eth(word) for word in _words(text.lower()) if word]
-    readable = all(standard_syllable(word) is not None for word in words)
-    return readable and telltales().isdisjoint(words)
+    words = _words(text)
+    readable = all(standard_syllable(_restored_eth(word.lower())) is not None for word in words)
+    return readable and not _a_telltale_tells(words)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -236,11 +97,11 @@ def _weighed(word: str) -> tuple[str | None, float]:
     """The word as a syllable, None if it is none or tells of mojibake, and its log share."""
     restored = _restored_eth(word)
     standard = None if restored in telltales() else standard_syllable(restored)
-    return standard, log(name_weights().get(standard or "", _UNSEEN_SHARE))
+    return standard, likelihood(standard)
 
 
 def _judge(text: str) -> _Reading:
-    words = [word for word in _words(text) if word]
+    words = _words(text)
     odd = _INNER_CAPITAL.search(text) is not None
     readable, likelihood, standard = 0, 0.0, []
     for word in words:
@@ -252,11 +113,12 @@ def _judge(text: str) -> _Reading:
     return _Reading(readable, likelihood, tuple(standard))
 
 
-_SIGN = re.compile(r"[^\w '\-.,()/\u2019\u2018\u02bc\u00a0]|[ªº_\d\u00b2\u00b3\u00b9\u00bc-\u00be]")
+# ASCII is the same in every encoding, so it is a sign of none; the controls below it are letters.
+_SIGN = re.compile(r"[^\w -~\u2019\u2018\u02bc\u00a0]|[ªº\u00b2\u00b3\u00b9\u00bc-\u00be]")
 
 
 def _has_signs(text: str) -> bool:
-    """Whether it contains what no name does: signs, digits, controls, and ª and º."""
+    """Whether it contains what no name does: signs and controls beyond ASCII, and ª and º."""
     return _SIGN.search(text) is not None
 
 
@@ -282,16 +144,67 @@ def _accepts(text: str, source: list[_Word], read: list[_Word]) -> bool:
 def _is_telling(source: _Word, read: _Word) -> bool:
     """Whether decoding changes a word into one that is common in Vietnamese names."""
     changed = set(read.reading.words).difference(source.reading.words)
-    return any(name_weights().get(word, 0.0) >= _TELLING_SHARE for word in changed)
+    return any(map(is_common_in_names, changed))
+
+
+# --- words that tell by themselves ----------------------------------------------------------------
+
+
+@cache
+def _telltale_rows() -> dict[str, dict[str, str]]:
+    return {row["word"]: row for row in read_rows("mojibake_telltales.csv")}
 
 
 @cache
 def telltales() -> frozenset[str]:
-    """Words that can be syllables but are no names, and that a very common name turns into.
+    """Words that can be syllables, but are more often what a very common name turns into.
 
-    ``thò`` is what Thị becomes when VNI is read as Latin-1.
+    ``thò`` is what Thị becomes when VNI is read as Latin-1, and a clan of the Hmong.
     """
-    return frozenset(row["word"] for row in read_rows("mojibake_telltales.csv"))
+    return frozenset(_telltale_rows())
+
+
+def _a_telltale_tells(words: list[str]) -> bool:
+    """Whether a telltale tells by its place, where every word reads well as it stands.
+
+    It stands where the name does that it stands for, and no other word is against it: each is ASCII
+    or becomes a common name in the telltale's encoding, as Hoà Thò does, Hồ Thị. Giàng Thò Mai does
+    not: Giàng is in another encoding than the telltale would be.
+
+    Args:
+        words: As stored; all can be syllables.
+    """
+    for at, word in enumerate(words):
+        row = _telltale_rows().get(word.lower())
+        if row is not None:
+            read = [_common_under(row["encoding"], w) for w in words[:at] + words[at + 1 :]]
+            return None not in read and _stands_in_place(row["place"], at, read)
+    return False
+
+
+def _common_under(encoding: str, word: str) -> str | None:
+    """A word, in small letters, as the encoding reads it: ASCII, or a name that is common."""
+    if word.isascii():
+        return word.lower()
+    source = as_bytes(word)
+    decoded = decode_all(encoding, source) if source is not None else None
+    if decoded is None:
+        return None
+    standard = standard_syllable(decoded.lower())
+    return standard if standard and is_common_in_names(standard) else None
+
+
+def _stands_in_place(place: str, at: int, others: list[str | None]) -> bool:
+    if place == "first":
+        return at == 0 and len(others) > 0
+    return 0 < at < len(others) and others[0] in common_surnames()
+
+
+def _says_an_encoding(word: str) -> bool:
+    """Whether a word that is no telltale has accents and does not read well as it stands."""
+    if word.isascii() or word in telltales():
+        return False
+    return standard_syllable(_restored_eth(word)) is None
 
 
 class _Word(NamedTuple):
@@ -305,10 +218,20 @@ class _Word(NamedTuple):
 
 
 class _Readings(NamedTuple):
-    """One word as it stands and, from index 1 on, under each of ``DECODERS``."""
+    """One word as it stands and, from index 1 on, under each of ``DECODERS``.
+
+    Attributes:
+        words: The readings.
+        readable: How many syllables each has.
+        telltale: Whether it is a telltale, which another word must bear out.
+        bears_out: Whether it says by itself that the text is in another encoding: it does not read
+            well as it stands, and better in one.
+    """
 
     words: tuple[_Word, ...]
     readable: tuple[int, ...]
+    telltale: bool
+    bears_out: bool
 
 
 @lru_cache(maxsize=1 << 16)
@@ -318,7 +241,11 @@ def _readings(word: str) -> _Readings:
     for decoder in DECODERS:
         text = unicodedata.normalize("NFC", decoder.decode(word))
         read.append(_read(text, _judge(text.lower())))
-    return _Readings(tuple(read), tuple(word.reading.readable for word in read))
+    as_it_stands = read[0].reading.words
+    readable = tuple(word.reading.readable for word in read)
+    is_telltale = not telltales().isdisjoint(as_it_stands)
+    odd = read[0].inner_capitals or any(map(_says_an_encoding, as_it_stands))
+    return _Readings(tuple(read), readable, is_telltale, odd and max(readable) > readable[0])
 
 
 class Evidence(NamedTuple):
@@ -331,6 +258,8 @@ class Evidence(NamedTuple):
         telling: By decoder, whether it becomes a word that is common in names.
         odd: By decoder, whether it becomes what no name contains.
         texts: The word by decoder.
+        telltale: Whether it is a telltale.
+        bears_out: Whether it bears a telltale out.
     """
 
     signs: bool
@@ -339,6 +268,8 @@ class Evidence(NamedTuple):
     telling: tuple[int, ...]
     odd: tuple[int, ...]
     texts: tuple[str, ...]
+    telltale: bool
+    bears_out: bool
 
 
 @lru_cache(maxsize=1 << 16)
@@ -357,6 +288,8 @@ def evidence(word: str) -> Evidence:
         tuple(int(_is_telling(source, read)) for read in decoded),
         tuple(int(not read.clean) for read in decoded),
         tuple(read.text for read in decoded),
+        readings.telltale,
+        readings.bears_out,
     )
 
 
@@ -379,7 +312,7 @@ def _odd_capitals(text: str, read: list[_Word]) -> int:
 class _Candidate(NamedTuple):
     """A decoding that is believed: how each word reads under it."""
 
-    decoder: _Decoder
+    decoder: Decoder
     read: list[_Word]
 
     @property
@@ -401,6 +334,9 @@ def _candidates(text: str) -> list[_Candidate]:
     if source is None:
         return []
     words = [_readings(word) for word in source.split(" ") if word]
+    lonely = any(word.telltale for word in words) and not any(word.bears_out for word in words)
+    if lonely and not _a_telltale_tells(_words(source)):
+        return []
     as_stored, *decoded = map(sum, zip(*[word.readable for word in words], strict=True))
     found: list[_Candidate] = []
     most = as_stored + 1
@@ -415,91 +351,23 @@ def _candidates(text: str) -> list[_Candidate]:
     return found
 
 
-def undo_utf8(text: str) -> str | None:
-    """Text whose UTF-8 bytes were read as a one-byte encoding, once or twice.
+def decode_unicode(text: str) -> Decoding | None:
+    """The text behind VIQR, or behind UTF-8 that was read in another encoding.
 
-    Returns:
-        The text, or None when the characters are not the bytes of valid UTF-8.
+    Args:
+        text: The string as stored, NFC, before any cleaning.
     """
-    if not may_be_utf8().match(text):
+    spaced = text.replace("\u00a0", " ")
+    if spaced.isascii():
+        return decode_viqr(spaced)
+    repaired = undo_utf8(text)
+    if repaired is None:
         return None
-    for once in _read_as_utf8(text):
-        twice = next(filter(_all_latin, _read_as_utf8(once)), None)
-        if twice is not None or _all_latin(once):
-            return twice or once
-    return None
+    return Decoding(unicodedata.normalize("NFC", repaired), "decoded_double_utf8")
 
 
-def _read_as_utf8(text: str) -> Iterator[str]:
-    for source in _byte_strings(text):
-        if not _LEAD_AND_NEXT.search(source):
-            continue
-        with suppress(UnicodeDecodeError):
-            decoded = source.decode("utf-8")
-            if not decoded.isascii():
-                yield decoded
-
-
-def _all_latin(text: str) -> bool:
-    return all(map(_is_latin, text))
-
-
-def _is_latin(char: str) -> bool:
-    """A letter or sign of European text, or a Vietnamese tone mark."""
-    if " " <= char <= "~":
-        return True
-    letter = char.isalpha() and (char <= "\u024f" or "\u1e00" <= char <= "\u1eff")
-    return letter or char in TONE_MARKS[1:] or char == "\u2019"
-
-
-def _shown_as(first: int, last: int) -> str:
-    """The characters that some encoding shows a range of bytes as, for a class of a pattern."""
-    encodings = ("latin-1", "cp1252", "cp1258", "mac_roman")
-    some = bytes(range(first, last + 1))
-    return re.escape("".join(sorted({c for e in encodings for c in some.decode(e, "ignore")})))
-
-
-@cache
-def may_be_utf8() -> re.Pattern[str]:
-    """A text whose characters may each be a byte of UTF-8, not all of them ASCII."""
-    following = f"[{_shown_as(0x80, 0xBF)}]"
-    letters = (
-        f"[{_shown_as(0xC2, 0xDF)}]{following}",
-        f"[{_shown_as(0xE0, 0xEF)}]{following}{{2}}",
-        f"[{_shown_as(0xF0, 0xF4)}]{following}{{3}}",
-        "\u00c3 ",  # à, whose no-break space was cleaned
-    )
-    return re.compile(f"^[\x00-\x7f]*(?:(?:{'|'.join(letters)})[\x00-\x7f]*)+$")
-
-
-@cache
-def beyond_bytes() -> re.Pattern[str]:
-    """A character that is no byte in any encoding: the text is Unicode."""
-    return re.compile(f"[^\x00-\x7f\x80-\xff{_shown_as(0x80, 0xFF)}]")
-
-
-# The same of the bytes themselves, once an encoding is chosen.
-_LEAD_AND_NEXT = re.compile(b"[\xc2-\xf4][\x80-\xbf]")
-# What a Macintosh shows for the bytes that begin an accented letter in UTF-8.
-_MAC_LEADS = re.compile("[\u221a\u0192\u2206\u00b7]")
-
-
-def _byte_strings(text: str) -> Iterator[bytes]:
-    """The bytes a string may have been, by the encodings that Vietnamese computers read them in."""
-    latin = as_bytes(text)
-    if latin is not None:
-        yield latin.encode("latin-1")
-        # The second byte of à is a no-break space, which cleaning turns into a plain one.
-        yield re.sub("\u00c3 (?=[a-z ]|$)", "\u00c3\u00a0", latin).encode("latin-1")
-    with suppress(UnicodeEncodeError):
-        yield text.encode("cp1258")
-    if _MAC_LEADS.search(text):
-        with suppress(UnicodeEncodeError):
-            yield text.encode("mac_roman")
-
-
-def decode_legacy(text: str) -> Decoding | None:
-    """The Vietnamese behind a mojibake string.
+def decode_bytes(text: str) -> Decoding | None:
+    """The Vietnamese behind a text in an encoding of one byte a letter.
 
     Args:
         text: The string as stored, NFC, before any cleaning: soft hyphens and control characters
@@ -508,16 +376,10 @@ def decode_legacy(text: str) -> Decoding | None:
     Returns:
         None when the string is not mojibake, or nothing decides between two readings.
     """
-    spaced = text.replace("\u00a0", " ")
-    if spaced.isascii():
-        found = _decode_viqr(spaced)
-        if found or spaced == text:
-            return found
-    repaired = undo_utf8(text)
-    if repaired is not None:
-        return Decoding(unicodedata.normalize("NFC", repaired), "decoded_double_utf8")
-    candidates = _candidates(text)
-    return candidates[0].decoding if len(candidates) == 1 else _likeliest(candidates)
+    candidates = [] if text.isascii() else _candidates(text)
+    if len(candidates) == 1:
+        return candidates[0].decoding
+    return _likeliest(candidates) or _decode_some_words(text)
 
 
 def _likeliest(found: list[_Candidate]) -> Decoding | None:
@@ -527,7 +389,71 @@ def _likeliest(found: list[_Candidate]) -> Decoding | None:
         return None
     best = ranked[0].decoding
     for rival in ranked[1:]:
-        near = ranked[0].odds - rival.odds < _CLEAR_LEAD
+        near = ranked[0].odds - rival.odds < CLEAR_LEAD
         if near and rival.decoding.text.lower() != best.text.lower():
             return None
     return best
+
+
+# --- single words in another encoding -------------------------------------------------------------
+
+
+class _LoneWord(NamedTuple):
+    """A word that only one encoding turns into a common name."""
+
+    text: str
+    decoder: Decoder
+
+
+@lru_cache(maxsize=1 << 16)
+def lone_word(word: str) -> _LoneWord | None:
+    """The common name that a word is in one encoding, whatever stands beside it.
+
+    Args:
+        word: Without spaces, NFC.
+
+    Returns:
+        None when it reads well as it stands, or no encoding or several make it a name.
+    """
+    source = None if word.isascii() else as_bytes(word)
+    if source is None:
+        return None
+    as_it_stands, *decoded = _readings(source).words
+    if as_it_stands.reading.readable:
+        return None
+    found = {
+        read.text.lower(): _LoneWord(read.text, decoder)
+        for decoder, read in zip(DECODERS, decoded, strict=True)
+        if read.clean and read.reading.readable == 1 and _is_telling(as_it_stands, read)
+    }
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _decode_some_words(text: str) -> Decoding | None:
+    """A name of which some words are in one encoding and the others read well: Leâ Thị Mai."""
+    words = text.split(" ")
+    lone = [lone_word(word) for word in words]
+    decoders = {found.decoder for found in lone if found}
+    others = [word for word, found in zip(words, lone, strict=True) if not found]
+    if len(decoders) != 1 or not _read_well(others):
+        return None
+    decoder = decoders.pop()
+    decoded = [
+        found.text if found else _telltale_decoded(word, decoder)
+        for word, found in zip(words, lone, strict=True)
+    ]
+    return Decoding(" ".join(decoded), decoder.note)
+
+
+def _read_well(others: list[str]) -> bool:
+    """Whether all of some words can be syllables, and one of them is common in names."""
+    words = [standard_syllable(_restored_eth(word)) for word in _words(" ".join(others).lower())]
+    common = any(is_common_in_names(word or "") for word in words)
+    return common and None not in words
+
+
+def _telltale_decoded(word: str, decoder: Decoder) -> str:
+    """A telltale of the encoding that another word of its name is in: Nguyeãn Thò Hòa."""
+    row = _telltale_rows().get(word.lower())
+    is_of_it = row is not None and decoder.note == f"decoded_{row['encoding']}"
+    return decoder.decode(word) if is_of_it else word

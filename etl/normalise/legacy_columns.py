@@ -2,7 +2,7 @@
 
 Belongs here: adding up what each word speaks for and against each encoding. Does not belong here:
 what a word speaks for (``legacy``), nor any text that these sums alone do not decide: there
-``legacy.decode_legacy`` looks, and both give the same answer.
+``names`` looks, and both give the same answer.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.normalise import legacy
+from etl.normalise import damage, legacy, letters, misread
+from etl.normalise.encodings import DECODERS
 from etl.normalise.notes import NAME_NOTE_BIT
 
 Array = Any  # pyarrow ships no types
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 Booleans = np.ndarray[Any, np.dtype[np.bool_]]
 
-_NOTES = np.array([NAME_NOTE_BIT[decoder.note] for decoder in legacy.DECODERS], np.int64)
+_NOTES = np.array([NAME_NOTE_BIT[decoder.note] for decoder in DECODERS], np.int64)
 _TWO_WORDS = "^[^ ]+(?: [^ ]+)+$"
 
 
@@ -31,7 +32,7 @@ class DecodedNames(NamedTuple):
         texts: The decoded text; null where nothing was decoded.
         notes: The bit of the encoding's note, 0 where nothing was decoded.
         readable_as_stored: No encoding explains the text better than the text itself. Where
-            neither this holds nor a text is given, ``legacy.decode_legacy`` must look.
+            neither this holds nor a text is given, ``legacy.decode_bytes`` must look.
     """
 
     texts: Array
@@ -45,10 +46,11 @@ def decode_names(raw: Array) -> DecodedNames:
     Args:
         raw: A string array without nulls.
     """
-    beyond = pc.match_substring_regex(raw, legacy.beyond_bytes().pattern)
-    stored: Booleans = beyond.to_numpy(False).copy()
+    beyond = pc.match_substring_regex(raw, misread.beyond_bytes().pattern)
+    alone = _looked_at_alone(raw)
+    stored: Booleans = pc.and_not(beyond, alone).to_numpy(False).copy()
     notes = np.zeros(len(raw), np.int64)
-    open_rows = _decided_by_words(raw)
+    open_rows = pc.and_not(_decided_by_words(raw), alone)
     where = np.flatnonzero(open_rows.to_numpy(False))
     if not len(where):
         return DecodedNames(pa.nulls(len(raw), pa.string()), notes, stored)
@@ -56,22 +58,29 @@ def decode_names(raw: Array) -> DecodedNames:
     believed = words.believed()
     count = believed.sum(axis=1)
     decoder = believed.argmax(axis=1)
-    one = count == 1
+    doubtful = words.doubtful()
+    one = (count == 1) & ~doubtful
     texts = pc.if_else(pa.array(one), words.decoded(decoder), pa.scalar(None, pa.string()))
-    stored[where] = count == 0
+    stored[where] = (count == 0) & ~doubtful
     notes[where] = np.where(one, _NOTES[decoder], 0)
     return DecodedNames(
         pc.replace_with_mask(pa.nulls(len(raw), pa.string()), open_rows, texts), notes, stored
     )
 
 
+def _looked_at_alone(raw: Array) -> Array:
+    """Rows that the sums of their words do not decide: UTF-8, escapes, QR texts, lost letters."""
+    alone = pc.match_substring_regex(raw, rf"\||{letters.ESCAPES}|{damage.suspicious_pattern()}")
+    some = pc.match_substring_regex(raw, misread.TWO_BYTES.pattern)
+    utf8 = pc.match_substring_regex(raw.filter(some), misread.may_be_utf8().pattern)
+    return pc.or_(alone, pc.replace_with_mask(some, some, utf8))
+
+
 def _decided_by_words(raw: Array) -> Array:
-    """Rows of several words in single characters of one byte that cannot be UTF-8 or VIQR."""
-    decided = pc.match_substring_regex(raw, f"^[ -~{legacy.ONE_BYTE_LETTERS}]+$")
+    """Rows of several words in single characters of one byte."""
+    decided = pc.match_substring_regex(raw, f"^[ -~{misread.ONE_BYTE_LETTERS}]+$")
     decided = pc.and_(decided, pc.match_substring_regex(raw, _TWO_WORDS))
-    decided = pc.and_not(decided, pc.string_is_ascii(raw))
-    decided = pc.and_not(decided, pc.match_substring(raw, "|"))
-    return pc.and_not(decided, pc.match_substring_regex(raw, legacy.may_be_utf8().pattern))
+    return pc.and_not(decided, pc.string_is_ascii(raw))
 
 
 class _Words:
@@ -104,9 +113,15 @@ class _Words:
         found: Booleans = accepted & (readable == best)
         return found
 
+    def doubtful(self) -> Booleans:
+        """Texts with a telltale that no other word bears out: its place decides, word by word."""
+        told = self._summed([(word.telltale, word.bears_out) for word in self._evidence])
+        found: Booleans = (told[:, 0] > 0) & (told[:, 1] == 0)
+        return found
+
     def decoded(self, decoder: Integers) -> Array:
         """Each text under its decoder."""
         texts = pa.array([text for word in self._evidence for text in word.texts], pa.string())
         of_words = np.repeat(decoder, np.diff(self._offsets))
-        chosen = texts.take(pa.array(self._codes * len(legacy.DECODERS) + of_words))
+        chosen = texts.take(pa.array(self._codes * len(DECODERS) + of_words))
         return pc.binary_join(pa.ListArray.from_arrays(self._offsets, chosen), " ")

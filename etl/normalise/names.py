@@ -1,56 +1,55 @@
 """Personal names: from what a register holds to one canonical spelling and a comparison key.
 
-Belongs here: the order of steps for one name, the lexicon of tokens already seen, and the split
-into surname, middle and given. Does not belong here: syllable structure (``syllables``), encodings
-(``legacy``), similarity of two names (``compare``).
+Belongs here: the order of steps for one name, and the split into surname, middle and given. Does
+not belong here: single words (``words``), the ways to write one letter (``letters``), encodings
+(``legacy``, ``misread``), lost letters (``damage``), stand-ins (``placeholders``), similarity of
+two names (``compare``).
 
-A name is made of few distinct syllables, so each token is analysed once and looked up ever after.
-A name whose tokens are all plain letters takes that path alone; every other goes through the
+A name whose words are all plain letters takes that path alone; every other goes through the
 cleaning steps and back.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
-from functools import cache
 from typing import NamedTuple
 
-from etl.normalise.files import read_rows
-from etl.normalise.legacy import Decoding, decode_legacy, readable_as_is, telltales
-from etl.normalise.notes import NAME_NOTE_BIT, NAME_NOTES, unpack
-from etl.normalise.syllables import (
-    VIETNAMESE_LETTERS,
-    fold_iy,
-    standard_syllable,
-    syllable_keys,
-    unaccent,
+from etl.normalise.damage import (
+    has_lost_codes,
+    has_lost_letters,
+    has_marks_of_loss,
+    has_question_marks,
+)
+from etl.normalise.legacy import decode_bytes, decode_unicode, has_split_a, readable_as_is
+from etl.normalise.letters import composed, escapes_undone, lookalikes_read, styled_folded
+from etl.normalise.notes import NAME_NOTE_BIT, unpack
+from etl.normalise.placeholders import is_stand_in, makes_a_stand_in
+from etl.normalise.syllables import standard_syllable
+from etl.normalise.words import (
+    CARE,
+    CLEANING,
+    LEXICON,
+    LONE_WORD,
+    MAX_NAME_LENGTH,
+    NOTE_MASK,
+    OPENING,
+    RESPELLED,
+    SPACES,
+    UNACCENTED,
+    Token,
+    clans,
+    in_place,
+    is_bare_surname,
+    is_out_of_place,
+    mask_of,
 )
 
-MAX_NAME_LENGTH = 100  # The law caps a Vietnamese name at 25 letters; foreign ones run longer.
 # Room for a long name in decomposed letters, mojibake, or an identity card's QR text.
 _MAX_RAW_LENGTH = 300
 # A longer text may still be a name in a padded field; beyond this nobody looks.
 MAX_PADDED_LENGTH = 5_000
-_MAX_TOKEN_CACHED = 40
 _MAX_ROUNDS = 3
-_MAX_LEXICON = 300_000
-
-_CASE = NAME_NOTE_BIT["case"]
-_SPACES = NAME_NOTE_BIT["spaces"]
-_NFC = NAME_NOTE_BIT["nfc"]
-_ETH = NAME_NOTE_BIT["eth"]
-_TONE = NAME_NOTE_BIT["tone_style"]
-UNACCENTED = NAME_NOTE_BIT["unaccented"]
-_ABBREVIATED = NAME_NOTE_BIT["abbreviated"]
-# H and K are prefixes of Ê-đê and K'ho names.
-_INITIALS = frozenset("bcdđfgjlmnpqrstvwxz")
-# Above the notes: what a name needs that its words alone do not settle.
-DECODING = 1 << len(NAME_NOTES)
-CLEANING = DECODING << 1
-CARE = DECODING | CLEANING
-NOTE_MASK = DECODING - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,153 +87,6 @@ class NameRow(NamedTuple):
     reject: str | None
 
 
-class Token(NamedTuple):
-    """One word of a name: canonical spelling, key, notes as a bit mask."""
-
-    canonical: str
-    key: str
-    mask: int
-
-
-_SEGMENT = re.compile(r"[^'\-]+")
-_KEY_DROPS = str.maketrans("", "", "'-.")
-
-
-def _capitalised(segment: re.Match[str]) -> str:
-    word = segment.group()
-    first = word[0].upper()
-    # Letters whose capital is two letters, or another letter's capital, stay small (ß, ı).
-    return (first if first.lower() == word[0] else word[0]) + word[1:]
-
-
-def _recased(lower: str) -> str:
-    return _SEGMENT.sub(_capitalised, lower)
-
-
-def _restore_eth(lower: str) -> str:
-    """Icelandic ð typed for đ: đ only begins a Vietnamese word, and ð never begins an Icelandic."""
-    return re.sub(r"(^|['\-])[ðɖ]", r"\1đ", lower)
-
-
-def analyse(token: str) -> Token:
-    """Canonical spelling, key and notes of one word.
-
-    Args:
-        token: Without spaces, as stored.
-    """
-    composed = unicodedata.normalize("NFC", token)
-    mask = 0 if composed == token else _NFC
-    lower = unicodedata.normalize("NFC", composed.lower().replace("i\u0307", "i"))
-    restored = _restore_eth(lower)
-    if restored != lower:
-        mask |= _ETH
-    standard = standard_syllable(restored)
-    if standard is None:
-        return _foreign(composed, restored, mask)
-    if standard != restored:
-        mask |= _TONE
-    canonical = standard[0].upper() + standard[1:]
-    if restored in _careful_words():
-        mask |= CLEANING
-    if _INNER_CAPITAL.search(composed):
-        mask |= DECODING
-    return Token(canonical, _token_key(standard), mask | _case_note(composed, canonical))
-
-
-def _case_note(composed: str, canonical: str) -> int:
-    first, rest = composed[:1], composed[1:]
-    proper = first == first.upper() and rest == rest.lower()
-    return 0 if proper or composed == canonical else _CASE
-
-
-def _token_key(lower: str) -> str:
-    return fold_iy(unaccent(lower).translate(_KEY_DROPS))
-
-
-def _foreign(composed: str, lower: str, mask: int) -> Token:
-    canonical = _recased(lower)
-    key = _token_key(lower)
-    if canonical.lower() == composed.lower() and canonical != composed:
-        mask |= _CASE
-    if lower.isascii() and key in syllable_keys():
-        mask |= UNACCENTED
-    one_letter = len(lower) > 1 and len(set(lower)) == 1
-    if one_letter or not _LATIN_LETTERS.fullmatch(lower) or lower in _careful_words():
-        mask |= CLEANING
-    elif not (lower.isascii() or _beyond_latin1(lower)):
-        mask |= DECODING
-    if lower in _INITIALS:
-        mask |= _ABBREVIATED
-    return Token(canonical, key, mask)
-
-
-_LATIN_LETTERS = re.compile("[a-z\u00df-\u00f6\u00f8-\u024f\u1e00-\u1eff]+")
-
-
-def _beyond_latin1(lower: str) -> bool:
-    """Only Vietnamese letters, one of them outside Latin-1: such a token is no mojibake."""
-    return all(c in VIETNAMESE_LETTERS or c in "fjwz" for c in lower) and max(lower) > "\xff"
-
-
-class _Lexicon(dict[str, Token]):
-    """Every token seen so far; bounded, for registers hold unbounded nonsense too.
-
-    A token that needs no care has a canonical spelling that is its own canonical spelling.
-    """
-
-    def __missing__(self, token: str) -> Token:
-        if not token:
-            return Token("", "", _SPACES | CLEANING)
-        if len(token) > MAX_NAME_LENGTH:
-            return Token("", "", CLEANING)
-        entry = analyse(token)
-        if not entry.mask & CARE and entry.canonical != token:
-            again = self[entry.canonical]
-            if again[:2] != entry[:2] or again.mask & CARE:
-                entry = entry._replace(mask=entry.mask | CARE)
-        if len(token) <= _MAX_TOKEN_CACHED:
-            if len(self) >= _MAX_LEXICON:
-                self.clear()
-            self[token] = entry
-        return entry
-
-
-_LEXICON = _Lexicon()
-
-
-@cache
-def _placeholders() -> frozenset[str]:
-    return frozenset(row["name"] for row in read_rows("name_placeholders.csv"))
-
-
-@cache
-def _careful_words() -> frozenset[str]:
-    """Words that send a name down the careful path.
-
-    They begin a placeholder, may be a prefix or an abbreviation, or tell of mojibake.
-    """
-    beginnings = (name.split()[0] for name in _placeholders())
-    return frozenset(beginnings) | telltales() | {"h", "k", "ng", "y", "con"}
-
-
-@cache
-def _accented_surnames() -> frozenset[str]:
-    """Keys of surnames that are never written without accents: nguyen, tran, le."""
-    rows = read_rows("name_frequencies.csv", "etl")
-    surnames = {row["value"].lower() for row in rows if row["part"] == "surname"}
-    return frozenset(map(unaccent, surnames)) - surnames
-
-
-def is_bare_surname(key: str) -> bool:
-    """Whether a word without accents is a surname that is never written without them."""
-    return key in _accented_surnames()
-
-
-def look_up(token: str) -> Token:
-    """``analyse``, once per distinct word."""
-    return _LEXICON[token]
-
-
 def resolve(raw: str) -> NameRow:
     """Understand one name; any string at all returns, and at once."""
     if len(raw) > _MAX_RAW_LENGTH:
@@ -250,7 +102,7 @@ def resolve_unsettled(raw: str) -> NameRow:
 
 def _resolve_as_stored(raw: str) -> NameRow | None:
     """The name that no encoding explains better, if it is letters that stand as they should."""
-    row = _resolve_plain(raw, care=CLEANING)
+    row = _resolve_plain(raw, care=CLEANING | LONE_WORD)
     return row if row is not None and row.canonical == raw else None
 
 
@@ -258,19 +110,25 @@ def _resolve_plain(raw: str, care: int = CARE) -> NameRow | None:
     """The name, if none of its words needs care."""
     if len(raw) > MAX_NAME_LENGTH:
         return None
-    entries = [_LEXICON[token] for token in raw.split(" ")]
+    entries = [LEXICON[token] for token in raw.split(" ")]
     mask = 0
     for entry in entries:
         mask |= entry[2]
-    if mask & care:
+    if mask & (care | OPENING | RESPELLED) and _needs_care(entries, mask, care):
         return None
     if raw.isascii() and is_bare_surname(entries[0][1]):
         mask |= UNACCENTED
     return _assembled(entries, mask)
 
 
+def _needs_care(entries: list[Token], mask: int, care: int) -> bool:
+    return bool(mask & care or entries[0].mask & OPENING) or is_out_of_place(mask)
+
+
 def _resolve_tidied(raw: str) -> NameRow | None:
     """The name, if nothing but stray spaces and invisible characters stands in the way."""
+    if has_split_a(raw):
+        return None
     visible = INVISIBLE.sub("", raw)
     tidy = " ".join(filter(None, ODD_SPACES.sub(" ", visible).split(" ")))
     row = _resolve_plain(tidy) if tidy != raw else None
@@ -280,7 +138,7 @@ def _resolve_tidied(raw: str) -> NameRow | None:
     if visible != raw:
         mask |= NAME_NOTE_BIT["invisible_characters"]
     if tidy != visible:
-        mask |= _SPACES
+        mask |= SPACES
     return row._replace(mask=mask)
 
 
@@ -301,16 +159,10 @@ def _assembled(entries: list[Token], mask: int) -> NameRow:
 
 INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069\u180e\u034f]")
 ODD_SPACES = re.compile("[\t\n\v\f\r\u00a0\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\u1680]")
-_INNER_CAPITAL = re.compile(r"[a-z\u00df-\u00ff][\u00c0-\u00de]")
-_LOST_CODE = re.compile("[^\\W\\d_][\x80-\x9f]|[\x80-\x9f][^\\W\\d_]")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad]")
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2019\u2018\u02bc\u00b4`\u02b9\uff07\u2032", "'"))
 _ALIAS = re.compile(r"\s*[(\[][^()\[\]]*[)\]]?\s*$")
 _ABBREVIATION = re.compile(r"^\s*(ng)(?:\s*\.\s*|\s+(?=(?:thị|thi|văn|van|v|t)\b))(?=\S)", re.I)
-# A newborn on the mother's file: "Con bà Nguyễn Thị Lan" names the mother, not the child.
-_NEWBORN = re.compile(
-    r"(?:(?:cháu|bé|trẻ|sơ|sinh|chau|be|tre|so) )*con (?:của )?(?:bà|ba|chị|chi|mẹ|me) "
-)
 _MARKS = "".join(map(chr, range(0x300, 0x370)))
 _INNER_ZERO = re.compile(r"(?<=[^\W\d_])0(?=[^\W\d_])")
 # Some Ê-đê and Jarai letters (ơ̆, ư̆) exist only with a combining mark.
@@ -321,11 +173,12 @@ _LOOSE_HYPHEN = re.compile(r"(?<!\w)-+|-+(?!\w)")
 class _Work:
     """A name on its way through the cleaning steps: the text and the notes so far."""
 
-    __slots__ = ("mask", "text")
+    __slots__ = ("mask", "names_nobody", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.mask = 0
+        self.names_nobody = False
 
     def replace(self, text: str, *notes: str) -> None:
         """Take the new text; when it differs, add the notes."""
@@ -361,9 +214,12 @@ def _resolve_with_care(raw: str) -> NameRow:
 
 def _decoded(raw: str) -> _Work:
     work = _Work(raw)
-    work.replace(unicodedata.normalize("NFC", raw), "nfc")
+    work.replace(composed(raw), "nfc")
     _take_name_from_qr(work)
     work.replace(INVISIBLE.sub("", work.text), "invisible_characters")
+    read = escapes_undone(work.text)
+    if read != work.text:
+        work.replace(composed(read), "decoded_escapes")
     _decode(work)
     return work
 
@@ -382,49 +238,29 @@ def _take_name_from_qr(work: _Work) -> None:
 def _decode(work: _Work) -> None:
     if readable_as_is(work.text):
         return
-    decoding: Decoding | None = decode_legacy(work.text)
+    decoding = None if has_marks_of_loss(work.text) else decode_unicode(work.text)
+    if decoding is None and has_lost_letters(work.text):
+        work.mask |= NAME_NOTE_BIT["lost_letters"]
+        return
+    decoding = decoding or decode_bytes(work.text)
     if decoding:
         work.replace(decoding.text, decoding.note)
-    elif _LOST_CODE.search(work.text):
+    elif has_lost_codes(work.text):
         work.mask |= NAME_NOTE_BIT["lost_letters"]
 
 
 def _clean(work: _Work) -> None:
     work.replace(ODD_SPACES.sub(" ", work.text), "spaces")
     work.replace(_CONTROLS.sub("", work.text), "control_characters")
-    work.replace(_full_width_folded(work.text), "full_width")
-    work.replace(_lookalikes_read(work.text), "lookalike_letters")
+    work.replace(styled_folded(work.text), "full_width")
+    work.replace(lookalikes_read(work.text), "lookalike_letters")
     work.text = work.text.translate(_APOSTROPHES)
     work.replace(_ABBREVIATION.sub("Nguyễn ", work.text), "expanded_abbreviation")
     stripped = _ALIAS.sub("", work.text)
+    if stripped != work.text:
+        work.names_nobody = makes_a_stand_in(work.text[len(stripped) :])
     if stripped:
         work.replace(stripped, "alias_dropped")
-
-
-_LOST_LETTER = re.compile("\ufffd|[^\\W\\d_][?]+[^\\W\\d_]|(?<!\\w)[?]+[^\\W\\d_]|[^\\W\\d_][?]+ ")
-
-
-def _full_width_folded(text: str) -> str:
-    if text.isascii():
-        return text
-    return "".join(
-        unicodedata.normalize("NFKC", c) if "\uff01" <= c <= "\uff5e" or c >= "\U0001d400" else c
-        for c in text
-    )
-
-
-@cache
-def _lookalikes() -> dict[int, str]:
-    return {ord(row["character"]): row["letter"] for row in read_rows("lookalike_letters.csv")}
-
-
-def _lookalikes_read(text: str) -> str:
-    """Cyrillic and Greek letters as the Latin ones they look like, in a text otherwise Latin."""
-    if text.isascii() or not any("a" <= c <= "z" or "A" <= c <= "Z" for c in text):
-        return text
-    read = text.translate(_lookalikes())
-    foreign = any("\u0370" <= c <= "\u052f" for c in read)
-    return text if foreign else read
 
 
 def _without_symbols(text: str) -> str:
@@ -439,30 +275,24 @@ def _finish(work: _Work) -> NameRow:
     work.replace(tidy, "spaces")
     if len(tidy) > MAX_NAME_LENGTH:
         return rejected_name("name_too_long", work.mask | NAME_NOTE_BIT["too_long"])
-    if work.mask & NAME_NOTE_BIT["lost_letters"] or _LOST_LETTER.search(tidy):
+    if work.mask & NAME_NOTE_BIT["lost_letters"] or has_question_marks(tidy):
         return rejected_name("name_damaged", work.mask | NAME_NOTE_BIT["lost_letters"])
     symbols = len(_KEPT.findall(tidy.replace(".", "")))
     work.replace(_INNER_ZERO.sub("o", tidy), "letter_for_digit")
-    work.replace("".join(c for c in work.text if not c.isnumeric()), "digits")
+    work.replace("".join(c for c in work.text if c.isalpha() or not c.isnumeric()), "digits")
     work.replace(_without_symbols(work.text), "punctuation")
-    entries = [_LEXICON[token.lstrip(_MARKS)] for token in work.text.split()]
-    entries = [entry for entry in entries if entry.canonical]
+    words = [token.lstrip(_MARKS) for token in work.text.split()]
+    words = [word for word in words if LEXICON[word].canonical]
+    entries = in_place(words)
     reason = _unusable(work, entries, symbols)
     if reason:
         mask = work.mask | (NAME_NOTE_BIT["junk"] if reason == "name_junk" else 0)
         return rejected_name(reason, mask)
-    mask = work.mask
-    for entry in entries:
-        mask |= entry.mask
+    mask = work.mask | mask_of(entries)
     if _lacks_accents(entries):
         mask |= UNACCENTED
     row = _assembled(entries, mask)._replace(key=_joined_key(entries))
     return _with_clan_as_surname(row)
-
-
-@cache
-def _clans() -> frozenset[str]:
-    return frozenset(row["clan"].lower() for row in read_rows("clan_names.csv"))
 
 
 def _with_clan_as_surname(row: NameRow) -> NameRow:
@@ -472,7 +302,7 @@ def _with_clan_as_surname(row: NameRow) -> NameRow:
         return row
     for length in (3, 2, 1):
         own, clan = words[:-length], " ".join(words[-length:])
-        if own and clan.lower() in _clans():
+        if own and clan.lower() in clans():
             return row._replace(surname=clan, middle=" ".join(own[:-1]), given=own[-1])
     return row
 
@@ -480,7 +310,7 @@ def _with_clan_as_surname(row: NameRow) -> NameRow:
 def _joined_key(entries: list[Token]) -> str:
     """The key, with the Ê-đê and K'ho prefixes H and K joined to what follows."""
     keys = [entry.key for entry in entries if entry.key]
-    if len(keys) > 2 and keys[0] in ("h", "k"):
+    if len(keys) > 2 and entries[0].canonical in ("H", "K"):
         keys[:2] = [keys[0] + keys[1]]
     return " ".join(keys)
 
@@ -494,7 +324,7 @@ def _unusable(work: _Work, entries: list[Token], symbols: int) -> str | None:
     letters = "".join(entry.canonical for entry in entries)
     key = "".join(entry.key for entry in entries)
     whole = " ".join(entry.canonical for entry in entries).lower()
-    if whole in _placeholders() or _NEWBORN.match(whole):
+    if work.names_nobody or is_stand_in(whole):
         return "name_missing"
     if not any(c.isalpha() for c in letters) or not key:
         return "name_junk"

@@ -12,9 +12,9 @@ from typing import Literal
 from etl.normalise.files import read_rows
 
 NAME_NOTES = (
-    "case", "spaces", "nfc", "eth", "tone_style", "unaccented",
+    "case", "spaces", "nfc", "eth", "mistaken_letters", "half_horn", "tone_style", "unaccented",
     "decoded_tcvn3", "decoded_vni", "decoded_viscii", "decoded_vps", "decoded_viqr",
-    "decoded_cp1258", "decoded_double_utf8",
+    "decoded_cp1258", "decoded_double_utf8", "decoded_escapes",
     "expanded_abbreviation", "abbreviated", "control_characters", "invisible_characters",
     "full_width", "lookalike_letters", "punctuation", "digits", "letter_for_digit",
     "alias_dropped", "qr_text", "lost_letters", "too_long", "junk",

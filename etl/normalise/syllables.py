@@ -131,7 +131,10 @@ def standard_syllable(token: str) -> str | None:
     Returns:
         None when the letters cannot be a Vietnamese syllable.
     """
-    base, tone = split_tone(token)
+    return _toned(*split_tone(token))
+
+
+def _toned(base: str, tone: int) -> str | None:
     entry = syllable_bases().get(base)
     if entry is None or tone < 0:
         return None
@@ -139,8 +142,45 @@ def standard_syllable(token: str) -> str | None:
     if stop and tone not in STOP_TONES:
         return None
     if not tone:
-        return token
+        return base
     return base[:position] + _WITH_TONE[base[position], tone] + base[position + 1 :]
+
+
+_HALF_HORN = re.compile("uơ|ưo")
+# A tone mark after the letter at the end of a word: n with a tilde for a vowel with one.
+_CODA_MARK = re.compile("(?<=[ghmnptc])[\u0300\u0301\u0303\u0309\u0323](?=[ghnptc]*$)")
+
+
+def with_both_horns(token: str) -> str | None:
+    """The syllable of which one of the two horns of ươ was left out: ``phuơng``, ``đưọc``.
+
+    Args:
+        token: Lower case, NFC; no syllable as it stands (``thuở`` is one).
+
+    Returns:
+        In the standard spelling; None when two horns do not make it a syllable.
+    """
+    base, tone = split_tone(token)
+    whole = _HALF_HORN.sub("ươ", base)
+    return None if whole == base else _toned(whole, tone)
+
+
+def with_one_tone(token: str) -> str | None:
+    """The syllable whose tone was typed twice, or on the last consonant: ``hòà``, ``nguyêñ``.
+
+    Args:
+        token: Lower case, NFC; no syllable as it stands.
+
+    Returns:
+        In the standard spelling; None when it has two tones, or makes no syllable.
+    """
+    base, _ = split_tone(token)
+    tones = [_TONED[letter][1] for letter in token if letter in _TONED]
+    loose = unicodedata.normalize("NFD", base)
+    tones += [TONE_MARKS.index(mark) for mark in _CODA_MARK.findall(loose)]
+    if len(set(tones)) != 1:
+        return None
+    return _toned(unicodedata.normalize("NFC", _CODA_MARK.sub("", loose)), tones[0])
 
 
 def unaccent(text: str) -> str:

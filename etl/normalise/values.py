@@ -1,7 +1,8 @@
 """Sex and yes/no flags, in the spellings that registers hold.
 
-Belongs here: looking a spelling up in ``data/value_spellings.csv``. Does not belong here: the sex
-that a personal number encodes (``numbers``).
+Belongs here: looking a spelling up in ``data/value_spellings.csv``, as it stands or in any encoding
+that Vietnamese was stored in. Does not belong here: the sex that a personal number encodes
+(``numbers``), nor the encodings (``encodings``).
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ import unicodedata
 from functools import cache
 from typing import Literal, cast
 
+from etl.normalise.encodings import all_readings
 from etl.normalise.files import read_rows
+from etl.normalise.letters import composed
 
 Gender = Literal["M", "F"]
+_MAX_LENGTH = 100
 
 
 @cache
@@ -22,15 +26,23 @@ def _spellings(kind: str) -> dict[str, str]:
 
 
 def _folded(raw: str) -> str:
-    text = unicodedata.normalize("NFKC", raw).lower().strip(" .'\"\t\r\n\u200b\ufeff")
+    text = composed(unicodedata.normalize("NFKC", raw)).lower().strip(" .'\"\t\r\n\u200b\ufeff")
     text = " ".join(text.split())
     return text.removesuffix(".0") if text[:-2].isdigit() else text
 
 
 def _value(kind: str, raw: str | None) -> str | None:
-    if raw is None or len(raw) > 100:
+    if raw is None or len(raw) > _MAX_LENGTH:
         return None
-    return _spellings(kind).get(raw) or _spellings(kind).get(_folded(raw))
+    spellings = _spellings(kind)
+    return spellings.get(raw) or spellings.get(_folded(raw)) or _decoded(raw, spellings)
+
+
+def _decoded(raw: str, spellings: dict[str, str]) -> str | None:
+    """The value in an encoding other than Unicode; None where two readings say two things."""
+    readings = {_folded(reading) for reading in all_readings(raw.strip(" \t\r\n"))}
+    found = {spellings[reading] for reading in readings if reading in spellings}
+    return found.pop() if len(found) == 1 else None
 
 
 def parse_gender(raw: str | None) -> Gender | None:

@@ -65,7 +65,10 @@ WORDS = [
     "Nguyễn", "Thị", "Hòa", "Đặng", "Quốc", "Đức", "Nguyê", "José", "Müller", "NguyÔn", "ThÞ",
     "Hßa", "Ph\xad¬ng", "TrÇn", "Hïng", "NguyÔ", "Nguyeãn", "Thò", "Hoaøng", "Phöông", "PhÕm",
     "Tr¥n", "Sß½ng", "H°ng", "Nguyá»…n", "Thá»‹", "HoÃ", "Tra^`n", "Nguye^~n", "®Æng", "TH\xd0",
-    "\x16", "\xad", "µ", "ÿ", "Ã", "H", "Ng.", "ABC", "an", "ş",
+    "\x16", "\xad", "µ", "ÿ", "Ã", "H", "Ng.", "ABC", "an", "ş", "Leâ", "Thaùi", "Lª", "Phƣơng",
+    "Vǎn", "Phuơng", "Noé", "Botella", "V¿n", "Nguyá»n", "Tráş§n", "KiĂŞn", "V\x1an",
+    "Nguy\\u1ec5n", "Con", "bà", "(con)", "Vô", "danh", "Vò", "Giàng", "2", "Hòà", "Byǎ", "Niê",
+    "A\u0302\u0301n", "?",
 ]  # fmt: skip
 MIXED = st.lists(st.sampled_from(WORDS), min_size=1, max_size=5).flatmap(
     lambda words: st.sampled_from([" ", " ", " ", "  ", "\u00a0"]).map(lambda gap: gap.join(words))

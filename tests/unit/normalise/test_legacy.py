@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 import subprocess
+import unicodedata
 from importlib.resources import files
 
 import pytest
 
 from etl.normalise import parse_name
-from etl.normalise.legacy import single_byte_tables, vni_table
+from etl.normalise.encodings import single_byte_tables, vni_table
+from etl.normalise.syllables import standard_syllable
 
 ICONV = {"tcvn3": "TCVN5712-1", "viscii": "VISCII"}
 
@@ -82,6 +85,16 @@ def test_tcvn3_without_capitals_is_read_regardless_of_case():
         assert parse_name(mojibake).canonical == parse_name(name).canonical
 
 
+@pytest.mark.parametrize("order", [str, lambda marks: "".join(reversed(marks))])
+def test_every_name_syllable_survives_viqr_with_the_shape_before_or_after_the_tone(order):
+    signs = dict(zip("\u0300\u0301\u0309\u0303\u0323\u0302\u0306\u031b", "`'?~.^(+", strict=True))
+    for syllable in filter(lambda word: standard_syllable(word.lower()), name_syllables()):
+        name = f"Nguyễn Thị {syllable}"
+        loose = unicodedata.normalize("NFD", name.replace("Đ", "DD").replace("đ", "dd"))
+        typed = re.sub("[\u0300-\u036f]+", lambda m: "".join(signs[c] for c in order(m[0])), loose)
+        assert parse_name(typed).canonical == parse_name(name).canonical
+
+
 def test_every_name_syllable_survives_vni():
     codes = {}
     for source, letter in vni_table().items():
@@ -92,7 +105,11 @@ def test_every_name_syllable_survives_vni():
         assert parse_name(mojibake).canonical == parse_name(name).canonical
 
 
-@pytest.mark.parametrize("codec", ["latin-1", "cp1252", "cp1258", "mac_roman"])
+@pytest.mark.parametrize(
+    "codec",
+    ["latin-1", "cp1252", "cp1258", "mac_roman", "iso8859-2", "cp1250", "cp1251", "cp1254", "cp437",
+     "cp850", "cp852"],
+)  # fmt: skip
 def test_utf8_survives_being_read_as_a_one_byte_encoding(codec):
     for syllable in name_syllables():
         name = f"Trần Thị {syllable}"
