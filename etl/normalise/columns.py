@@ -18,9 +18,10 @@ import pyarrow.compute as pc
 
 from etl.normalise import names
 from etl.normalise.births import EARLIEST_YEAR, placeholders
+from etl.normalise.digits import ascii_lookalikes, stand_ins, this_year
 from etl.normalise.legacy_columns import Array, Booleans, Integers, decode_names
 from etl.normalise.notes import NAME_NOTE_BIT, joined
-from etl.normalise.numbers import Field, ascii_lookalikes, stand_ins
+from etl.normalise.numbers import Field
 from etl.normalise.places import places
 
 COLUMNS = ("canonical", "name_key", "notes", "reject")
@@ -193,9 +194,7 @@ def plain_kinds(raw: Array, field: Field) -> Array:
         Kinds; null where ``parse_number`` must look.
     """
     text = raw.fill_null("")
-    repeated = [digit * length for digit in "0123456789" for length in (9, 10, 12)]
-    refused = pa.array([*repeated, *stand_ins()], pa.string())
-    digits = pc.and_(pc.match_substring_regex(text, "^[0-9]+$"), pc.invert(pc.is_in(text, refused)))
+    digits = pc.and_(pc.match_substring_regex(text, "^[0-9]+$"), pc.invert(_is_stand_in(text)))
     kinds = pa.nulls(len(raw), pa.string())
     for length, kind in _KIND_BY_LENGTH[field].items():
         kinds = pc.if_else(pc.and_(digits, pc.equal(pc.utf8_length(text), length)), kind, kinds)
@@ -213,6 +212,22 @@ def number_warnings(numbers: Array, kinds: Array) -> Array:
 
 def _known_place(digits: Array) -> Array:
     return pc.is_in(pc.utf8_slice_codeunits(digits, 0, 3), pa.array(list(places())))
+
+
+def _is_stand_in(text: Array) -> Array:
+    return pc.is_in(text, pa.array(list(stand_ins()), pa.string()))
+
+
+def _possible_person(digits: Array) -> Array:
+    """Whether somebody born by now can have a personal number: see ``numbers``."""
+    born = [
+        f"{century}{year:02d}"
+        for century in range(4)
+        for year in range(100)
+        if 1900 + 100 * (century // 2) + year <= this_year()
+    ]
+    known = pc.is_in(pc.utf8_slice_codeunits(digits, 3, 6), pa.array(born))
+    return pc.and_(_known_place(digits), known)
 
 
 def _known_century(digits: Array) -> Array:
@@ -269,24 +284,25 @@ def repaired_numbers(raw: Array, field: Field) -> RepairedNumbers:
 
 
 def _letters_read(text: Array) -> Array:
-    """Look-alike letters as the digits that they stand for, where ``parse_number`` would."""
+    """Look-alike letters as the digits that they stand for, where a whole number comes of it."""
     read = text = pc.utf8_upper(text)
     for character, digit in ascii_lookalikes().items():
         read = pc.replace_substring(read, character, digit)
-    few = pc.and_(
-        pc.match_substring_regex(text, _FEW_LETTERS), pc.match_substring_regex(read, "^[0-9]{8,}$")
-    )
     card = pc.match_substring_regex(text, _CARD_LETTERS)
-    return pc.if_else(pc.and_(few, pc.invert(card)), read, text)
+    person = pc.and_(pc.match_substring_regex(read, "^[0-9]{12}$"), _possible_person(read))
+    short = pc.and_(
+        pc.match_substring_regex(read, "^[0-9]{9,10}$"), pc.match_substring_regex(text, "^[0-9]")
+    )
+    whole = pc.or_(pc.and_(person, pc.invert(card)), short)
+    return pc.if_else(pc.and_(whole, pc.match_substring_regex(text, _FEW_LETTERS)), read, text)
 
 
 def _zeros_restored(text: Array) -> Array:
     """Eleven digits that are a personal number whose first zero a spreadsheet dropped."""
     whole = pc.binary_join_element_wise("0", text, "")
-    repeated = pa.array([digit * 11 for digit in "123456789"])
     lost = pc.match_substring_regex(text, "^[1-9][0-9]{10}$")
-    lost = pc.and_(lost, pc.invert(pc.is_in(text, repeated)))
-    lost = pc.and_(lost, pc.and_(_known_place(whole), _known_century(whole)))
+    lost = pc.and_(lost, pc.invert(_is_stand_in(text)))
+    lost = pc.and_(lost, _possible_person(whole))
     return pc.if_else(lost, whole, text)
 
 
