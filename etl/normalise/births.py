@@ -56,6 +56,7 @@ _MY = re.compile(r"(\d{1,2})([-/. ])(\d{4})")
 _YM = re.compile(r"(\d{4})[-/. ](\d{1,2})")
 _SERIAL = re.compile(r"(\d{5})([.,]\d+)?")
 _LAST_MINUTE = 1 - 1 / (24 * 60)  # Of a day that is 1.
+_LETTER = re.compile(r"[^\W\d_]")
 _DIGITS = re.compile(r"\d+")
 # The health sector's form, and with seconds HL7's: zeros stand for an unknown month or day.
 _STAMP = re.compile(r"((?:18|19|20)\d{2})(\d{2})(\d{2})([01]\d|2[0-3])[0-5]\d(?:[0-5]\d)?")
@@ -163,7 +164,7 @@ class _Reader:
         return ParsedBirth(notes=tuple(self.notes), reject=reason)
 
     def _without_words(self, text: str) -> str:
-        if not text.isascii() or any(c.isalpha() for c in text):
+        if _LETTER.search(text):
             text = self._without_names(text)
         text = _UNKNOWN_PART.sub("00", text)
         text = _SEPARATOR.sub(r"\1", " ".join(text.replace(",", " ").replace("\\", "/").split()))

@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 _SLACK = timedelta(minutes=1)
 # Ahead of universal time in Viet Nam at one time or another since 1911.
 _PAST_OFFSETS = (timedelta(hours=7), timedelta(hours=8), timedelta(hours=9))
+_EARLIEST_DOUBT = timedelta(hours=24) - max(_PAST_OFFSETS) - _SLACK
 _LARGEST_OFFSET = timedelta(hours=16)  # PostgreSQL's own limit.
 
 _CLOCK = re.compile(
@@ -65,7 +66,8 @@ class Clock(NamedTuple):
             The written day where its own midnight is meant or no zone is given; else the day in
             Viet Nam. A doubt is a note.
         """
-        if not 1000 < written.year < 9000:  # No room for the hours of a zone at the ends of time.
+        plain = self.offset is None and self.since_midnight < _EARLIEST_DOUBT
+        if plain or not 1000 < written.year < 9000:  # At the ends of time no zone has room.
             return Meant(written, ())
         moment = datetime.combine(written, time()) + self.since_midnight
         if self.offset is None:
@@ -110,7 +112,7 @@ def without_clock(text: str) -> tuple[str, Clock | None]:
     Returns:
         The date's text and the time; the whole text and None where no possible time is written.
     """
-    match = _CLOCK.fullmatch(text)
+    match = _CLOCK.fullmatch(text) if ":" in text else None
     if match is None:
         return text, None
     hour, minute, second = (int(match[part] or 0) for part in ("hour", "minute", "second"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -214,8 +215,13 @@ def _known_place(digits: Array) -> Array:
     return pc.is_in(pc.utf8_slice_codeunits(digits, 0, 3), pa.array(list(places())))
 
 
+@cache
+def _stand_ins() -> Array:
+    return pa.array(list(stand_ins()), pa.string())
+
+
 def _is_stand_in(text: Array) -> Array:
-    return pc.is_in(text, pa.array(list(stand_ins()), pa.string()))
+    return pc.is_in(text, _stand_ins())
 
 
 def _possible_person(digits: Array) -> Array:
@@ -244,7 +250,8 @@ _REPAIR_NOTES = pa.array(
 )
 # Printable ASCII, and neither an identity card's QR text nor two numbers in one cell.
 _SIMPLE = "^[ -{}~]{1,18}$"
-_FEW_LETTERS = "^(?:[0-9]*[A-Z]){1,3}[0-9]*$"
+_FEW_LETTERS = "^(?:[0-9]*[A-Za-z]){1,3}[0-9]*$"
+_ELEVEN_DIGITS = "^[1-9][0-9]{10}$"
 _CARD_LETTERS = "^[A-Z]{2}"
 
 
@@ -283,26 +290,29 @@ def repaired_numbers(raw: Array, field: Field) -> RepairedNumbers:
     )
 
 
+def _changed(text: Array, pattern: str, change: Callable[[Array], Array]) -> Array:
+    """The texts, those of a pattern changed: most are not, and cost nothing more."""
+    matching = pc.match_substring_regex(text, pattern)
+    return pc.replace_with_mask(text, matching, change(text.filter(matching)))
+
+
 def _letters_read(text: Array) -> Array:
     """Look-alike letters as the digits that they stand for, where a whole number comes of it."""
-    read = text = pc.utf8_upper(text)
+    read = upper = pc.utf8_upper(text)
     for character, digit in ascii_lookalikes().items():
         read = pc.replace_substring(read, character, digit)
-    card = pc.match_substring_regex(text, _CARD_LETTERS)
+    card = pc.match_substring_regex(upper, _CARD_LETTERS)
     person = pc.and_(pc.match_substring_regex(read, "^[0-9]{12}$"), _possible_person(read))
     short = pc.and_(
         pc.match_substring_regex(read, "^[0-9]{9,10}$"), pc.match_substring_regex(text, "^[0-9]")
     )
-    whole = pc.or_(pc.and_(person, pc.invert(card)), short)
-    return pc.if_else(pc.and_(whole, pc.match_substring_regex(text, _FEW_LETTERS)), read, text)
+    return pc.if_else(pc.or_(pc.and_(person, pc.invert(card)), short), read, text)
 
 
-def _zeros_restored(text: Array) -> Array:
-    """Eleven digits that are a personal number whose first zero a spreadsheet dropped."""
+def _zero_restored(text: Array) -> Array:
+    """Eleven digits with the zero that a spreadsheet dropped, where a person comes of it."""
     whole = pc.binary_join_element_wise("0", text, "")
-    lost = pc.match_substring_regex(text, "^[1-9][0-9]{10}$")
-    lost = pc.and_(lost, pc.invert(_is_stand_in(text)))
-    lost = pc.and_(lost, _possible_person(whole))
+    lost = pc.and_(_possible_person(whole), pc.invert(_is_stand_in(text)))
     return pc.if_else(lost, whole, text)
 
 
@@ -310,8 +320,8 @@ _REPAIRERS: tuple[Callable[[Array], Array], ...] = (
     lambda text: pc.utf8_trim(text, "'\"`= "),
     lambda text: pc.replace_substring_regex(text, "([0-9])[.,]0{1,2}$", r"\1"),
     lambda text: pc.replace_substring_regex(text, r"[ .\-_/,:]+", ""),
-    _letters_read,
-    _zeros_restored,
+    lambda text: _changed(text, _FEW_LETTERS, _letters_read),
+    lambda text: _changed(text, _ELEVEN_DIGITS, _zero_restored),
 )
 
 

@@ -77,7 +77,8 @@ def cleaned(raw: str) -> Cleaned:
         text = step(text, _INVISIBLE.sub("", text), "invisible_characters")
         text = step(text, unicodedata.normalize("NFKC", text), "full_width").strip()
     text = step(text, text.strip("'\"`\u2018\u2019\u00b4= "), "apostrophe")
-    text = step(text, text.strip("; "), "separators")
+    if ";" in text:
+        text = step(text, text.strip("; "), "separators")
     text = step(text, _DECIMAL.sub("", text), "decimal_point")
     text = step(text, SEPARATORS.sub("", text), "separators")
     return Cleaned(text.upper(), tuple(repairs))
@@ -124,7 +125,7 @@ def _scientific(raw: str) -> re.Match[str] | None:
 
 def is_passport(text: str) -> bool:
     """Whether a cleaned value is a passport's number: a letter and seven or eight digits."""
-    return _PASSPORT.fullmatch(text) is not None
+    return text[:1] > "9" and _PASSPORT.fullmatch(text) is not None
 
 
 def is_date(text: str) -> bool:

@@ -190,11 +190,14 @@ def _parsed(raw: str | None, field: Field) -> ParsedNumber:
 
 
 def _of_cell(raw: str, clean: Cleaned, field: Field) -> ParsedNumber:
-    if clean.text.strip("-").lower() in stand_ins() or raw.lower() in stand_ins():
+    text = clean.text
+    if text.strip("-").lower() in stand_ins() or raw.lower() in stand_ins():
         return ParsedNumber(reject="number_placeholder")
-    if is_passport(clean.text):
+    if text.isdigit() and len(raw) < _SHORTEST_PAIR:
+        return _by_shape(clean, field)
+    if is_passport(text):
         return ParsedNumber(repairs=clean.repairs, reject="number_passport")
-    if "E" in clean.text and is_scientific(raw):
+    if "E" in text and is_scientific(raw):
         digits = digits_of_scientific(raw)
         if digits is None:
             return ParsedNumber(reject="number_scientific")
@@ -301,7 +304,8 @@ def _by_digits(text: str, repairs: tuple[str, ...], field: Field) -> ParsedNumbe
         return ParsedNumber(repairs=repairs, reject="number_too_long")
     if text in stand_ins():
         return ParsedNumber(repairs=repairs, reject="number_placeholder")
-    return _judged(_READERS[field](text, repairs))
+    found = _READERS[field](text, repairs)
+    return found if found.number == text else _judged(found)
 
 
 def _judged(found: ParsedNumber) -> ParsedNumber:
@@ -339,11 +343,9 @@ def _personal(number: str, repairs: tuple[str, ...]) -> ParsedNumber:
 
 def _possible(number: str) -> bool:
     """Whether a personal number can be that of somebody born by now, at a known place."""
-    return (
-        number[:3] in places()
-        and int(number[3]) <= 3
-        and decode_personal_number(number).birth_year <= this_year()
-    )
+    century, year = number[3], int(number[4:6])
+    born = "0" <= century <= "1" or ("2" <= century <= "3" and 2000 + year <= this_year())
+    return born and number[:3] in places()
 
 
 def _zeros_lost(digits: str) -> str | None:
