@@ -5,6 +5,7 @@ Each row is one example of a kind; siblings that must not fall with it stand bes
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 from itertools import product
 
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from etl.normalise import parse_birth, parse_number
 from etl.normalise.bulk import normalise_births, normalise_numbers
 from etl.normalise.files import read_rows
+from tests.support import ROOT
 
 TODAY = date(2026, 11, 25)
 THE_DAY = date(1962, 9, 5)
@@ -340,6 +342,33 @@ def test_a_health_cards_qr_text_gives_its_number(raw, number):
 )  # fmt: skip
 def test_what_is_no_qr_text_is_not_read_as_one(raw):
     assert parse_number(raw, field="card").number is None
+
+
+PAGE = (ROOT / "docs" / "normalisation.md").read_text(encoding="utf-8")
+
+
+def test_each_example_of_the_documentation_is_true():
+    section = PAGE.split("\n## Numbers\n", 1)[1].split("decode_personal_number", 1)[0]
+    rows = [
+        re.split(r" (?<!\\)\| ", line.strip("| ")) for line in section.splitlines() if "| `" in line
+    ]
+    told = 0
+    for typed, fields, result, *_ in rows:
+        for raw in re.findall("`([^`]*)`", typed.replace("\\|", "|")):
+            if "…" in raw or fields.startswith("…"):
+                continue
+            told += 1
+            for field in FIELDS if fields == "any" else fields.split(", "):
+                parsed = parse_number(raw, field=field)
+                if result.startswith("refused"):
+                    assert parsed.reject in result, raw
+                elif result.startswith("candidate"):
+                    assert parsed.candidates == (result.split()[1],), raw
+                elif re.search(r"\d{9}", result):
+                    assert parsed.number == re.findall(r"\d{9,12}", result)[0], raw
+                else:
+                    assert parsed.number or parsed.candidates, raw
+    assert told > 20
 
 
 # --- columns --------------------------------------------------------------------------------------
