@@ -37,6 +37,7 @@ from etl.normalise import parse_birth, parse_name, parse_number
 from etl.normalise.bulk import normalise_births, normalise_names, normalise_numbers
 from etl.normalise.encodings import single_byte_tables, vni_table
 from etl.normalise.files import read_rows
+from etl.normalise.places import places
 from etl.privacy import RecordKey
 from etl.warehouse.engine import Warehouse, open_warehouse
 
@@ -140,13 +141,17 @@ DAMAGED = 0.05
 
 
 def made_numbers(count: int, rng: random.Random, damaged: float) -> tuple[list[str], list[str]]:
-    """Distinct personal numbers, some of them damaged, and the right ones."""
+    """Distinct personal numbers of people born by now, some damaged, and the right ones."""
+    provinces = [code for code, place in places().items() if place.successor]
+    last = (date.today().year - 1900) % 100
     changes: list[Change] = [
                lambda n: n + ".0", lambda n: "'" + n, lambda n: f"{n[:3]} {n[3:6]} {n[6:]}",
                lambda n: n.replace("0", "O", 1), lambda n: n.lstrip("0")]  # fmt: skip
     found: dict[str, str] = {}
     while len(found) < count:
-        number = f"{rng.randrange(1, 97):03d}{rng.randrange(4)}{rng.randrange(10**8):08d}"
+        century = rng.randrange(4)
+        year = rng.randrange(100 if century < 2 else last + 1)
+        number = f"{rng.choice(provinces)}{century}{year:02d}{rng.randrange(10**6):06d}"
         written = rng.choice(changes)(number) if rng.random() < damaged else number
         found[written] = number
     return list(found), list(found.values())

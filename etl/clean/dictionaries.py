@@ -166,10 +166,21 @@ def _discard_other_versions(warehouse: Warehouse, name: TableName) -> None:
         warehouse.discard(name)
 
 
+# A year of two digits was read as the last century's while the day was still to come.
+_CAME_ABOUT = """coalesce(
+    contains(notes, 'two_digit_year')
+    and coalesce(birth_date, make_date(birth_year, coalesce(birth_month, 1), 1))
+    + interval 100 years <= current_date,
+    false
+)"""
+
+
 def _discard_future(warehouse: Warehouse, name: TableName) -> None:
-    """Forgets dates that lay in the future: the one answer that time changes."""
+    """Forgets dates that lay in the future: the answers that time changes."""
     if warehouse.kept(name):
-        warehouse.keep_rows(name, "reject is distinct from 'birth_in_future'")
+        warehouse.keep_rows(
+            name, f"reject is distinct from 'birth_in_future' and not {_CAME_ABOUT}"
+        )
 
 
 def _extend_one(warehouse: Warehouse, name: TableName, dictionary: Dictionary) -> int:

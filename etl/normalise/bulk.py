@@ -64,7 +64,19 @@ def _strings(raw: Column) -> pa.Array:
         raw = pa.concat_arrays(raw.chunks) if raw.num_chunks else pa.array([], pa.string())
     if isinstance(raw.type, pa.DictionaryType):
         raw = raw.dictionary_decode()
+    if pa.types.is_floating(raw.type):
+        return _whole_floats(raw)
+    if pa.types.is_timestamp(raw.type):
+        raw = raw.cast(pa.timestamp("s", raw.type.tz), safe=False)
     return raw.cast(pa.string()) if raw.type != pa.string() else raw
+
+
+def _whole_floats(raw: pa.Array) -> pa.Array:
+    """Floats as text, whole ones without exponent: a column with gaps is a float's in pandas."""
+    limit = 2.0 ** (24 if raw.type == pa.float32() else 11 if raw.type == pa.float16() else 53)
+    whole = pc.and_(pc.equal(pc.floor(raw), raw), pc.less(pc.abs(raw), limit)).fill_null(False)
+    digits = pc.if_else(whole, raw, pa.scalar(None, raw.type)).cast(pa.int64()).cast(pa.string())
+    return pc.if_else(whole, digits, raw.cast(pa.string()))
 
 
 def _name_batch(raw: pa.Array) -> pa.RecordBatch:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,10 +19,11 @@ import pyarrow.compute as pc
 
 from etl.normalise import names, words
 from etl.normalise.births import EARLIEST_YEAR, placeholders
+from etl.normalise.digits import ascii_lookalikes, stand_ins, this_year
 from etl.normalise.legacy import SMALL_LETTER, SPLIT_A
 from etl.normalise.legacy_columns import Array, Booleans, Integers, decode_names
 from etl.normalise.notes import NAME_NOTE_BIT, joined
-from etl.normalise.numbers import Field, ascii_lookalikes, stand_ins
+from etl.normalise.numbers import Field
 from etl.normalise.places import places
 
 COLUMNS = ("canonical", "name_key", "notes", "reject")
@@ -201,9 +203,7 @@ def plain_kinds(raw: Array, field: Field) -> Array:
         Kinds; null where ``parse_number`` must look.
     """
     text = raw.fill_null("")
-    repeated = [digit * length for digit in "0123456789" for length in (9, 10, 12)]
-    refused = pa.array([*repeated, *stand_ins()], pa.string())
-    digits = pc.and_(pc.match_substring_regex(text, "^[0-9]+$"), pc.invert(pc.is_in(text, refused)))
+    digits = pc.and_(pc.match_substring_regex(text, "^[0-9]+$"), pc.invert(_is_stand_in(text)))
     kinds = pa.nulls(len(raw), pa.string())
     for length, kind in _KIND_BY_LENGTH[field].items():
         kinds = pc.if_else(pc.and_(digits, pc.equal(pc.utf8_length(text), length)), kind, kinds)
@@ -223,6 +223,27 @@ def _known_place(digits: Array) -> Array:
     return pc.is_in(pc.utf8_slice_codeunits(digits, 0, 3), pa.array(list(places())))
 
 
+@cache
+def _stand_ins() -> Array:
+    return pa.array(list(stand_ins()), pa.string())
+
+
+def _is_stand_in(text: Array) -> Array:
+    return pc.is_in(text, _stand_ins())
+
+
+def _possible_person(digits: Array) -> Array:
+    """Whether somebody born by now can have a personal number: see ``numbers``."""
+    born = [
+        f"{century}{year:02d}"
+        for century in range(4)
+        for year in range(100)
+        if 1900 + 100 * (century // 2) + year <= this_year()
+    ]
+    known = pc.is_in(pc.utf8_slice_codeunits(digits, 3, 6), pa.array(born))
+    return pc.and_(_known_place(digits), known)
+
+
 def _known_century(digits: Array) -> Array:
     return pc.is_in(pc.utf8_slice_codeunits(digits, 3, 4), pa.array(list("0123")))
 
@@ -237,7 +258,8 @@ _REPAIR_NOTES = pa.array(
 )
 # Printable ASCII, and neither an identity card's QR text nor two numbers in one cell.
 _SIMPLE = "^[ -{}~]{1,18}$"
-_FEW_LETTERS = "^(?:[0-9]*[A-Z]){1,3}[0-9]*$"
+_FEW_LETTERS = "^(?:[0-9]*[A-Za-z]){1,3}[0-9]*$"
+_ELEVEN_DIGITS = "^[1-9][0-9]{10}$"
 _CARD_LETTERS = "^[A-Z]{2}"
 
 
@@ -276,25 +298,29 @@ def repaired_numbers(raw: Array, field: Field) -> RepairedNumbers:
     )
 
 
+def _changed(text: Array, pattern: str, change: Callable[[Array], Array]) -> Array:
+    """The texts, those of a pattern changed: most are not, and cost nothing more."""
+    matching = pc.match_substring_regex(text, pattern)
+    return pc.replace_with_mask(text, matching, change(text.filter(matching)))
+
+
 def _letters_read(text: Array) -> Array:
-    """Look-alike letters as the digits that they stand for, where ``parse_number`` would."""
-    read = text = pc.utf8_upper(text)
+    """Look-alike letters as the digits that they stand for, where a whole number comes of it."""
+    read = upper = pc.utf8_upper(text)
     for character, digit in ascii_lookalikes().items():
         read = pc.replace_substring(read, character, digit)
-    few = pc.and_(
-        pc.match_substring_regex(text, _FEW_LETTERS), pc.match_substring_regex(read, "^[0-9]{8,}$")
+    card = pc.match_substring_regex(upper, _CARD_LETTERS)
+    person = pc.and_(pc.match_substring_regex(read, "^[0-9]{12}$"), _possible_person(read))
+    short = pc.and_(
+        pc.match_substring_regex(read, "^[0-9]{9,10}$"), pc.match_substring_regex(text, "^[0-9]")
     )
-    card = pc.match_substring_regex(text, _CARD_LETTERS)
-    return pc.if_else(pc.and_(few, pc.invert(card)), read, text)
+    return pc.if_else(pc.or_(pc.and_(person, pc.invert(card)), short), read, text)
 
 
-def _zeros_restored(text: Array) -> Array:
-    """Eleven digits that are a personal number whose first zero a spreadsheet dropped."""
+def _zero_restored(text: Array) -> Array:
+    """Eleven digits with the zero that a spreadsheet dropped, where a person comes of it."""
     whole = pc.binary_join_element_wise("0", text, "")
-    repeated = pa.array([digit * 11 for digit in "123456789"])
-    lost = pc.match_substring_regex(text, "^[1-9][0-9]{10}$")
-    lost = pc.and_(lost, pc.invert(pc.is_in(text, repeated)))
-    lost = pc.and_(lost, pc.and_(_known_place(whole), _known_century(whole)))
+    lost = pc.and_(_possible_person(whole), pc.invert(_is_stand_in(text)))
     return pc.if_else(lost, whole, text)
 
 
@@ -302,8 +328,8 @@ _REPAIRERS: tuple[Callable[[Array], Array], ...] = (
     lambda text: pc.utf8_trim(text, "'\"`= "),
     lambda text: pc.replace_substring_regex(text, "([0-9])[.,]0{1,2}$", r"\1"),
     lambda text: pc.replace_substring_regex(text, r"[ .\-_/,:]+", ""),
-    _letters_read,
-    _zeros_restored,
+    lambda text: _changed(text, _FEW_LETTERS, _letters_read),
+    lambda text: _changed(text, _ELEVEN_DIGITS, _zero_restored),
 )
 
 

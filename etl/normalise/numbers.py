@@ -2,31 +2,44 @@
 
 Belongs here: what one typed value means, the repairs it took, and where its structure disagrees
 with the record. Does not belong here: whether such a number exists (that is reconciliation), the
-layout of cards (``cards``), place names (``places``).
+layout of cards (``cards``), place names (``places``), the cleaning of a cell (``digits``).
 
 A personal number has no check digit and the law promises no more than 12 digits, so structure is
 evidence: a disagreement is a warning, never a reject. A repair is made only where one reading is
-left; otherwise the readings are candidates and ``number`` is None.
+left; otherwise the readings are candidates and ``number`` is None. What a repair made is judged
+like what was typed: it may be a stand-in, a birth date, or nobody's. One repair of digits is not
+put on another.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Literal, NamedTuple
 
 from etl.normalise.cards import parse_card
-from etl.normalise.files import read_rows
+from etl.normalise.digits import (
+    MAX_DIGITS,
+    SEPARATORS,
+    Cleaned,
+    cleaned,
+    digits_of_scientific,
+    is_date,
+    is_passport,
+    is_scientific,
+    letters_read_as_digits,
+    stand_ins,
+    this_year,
+    with_digits_for_letters,
+)
 from etl.normalise.places import places
 from etl.normalise.values import Gender, parse_gender
 
 Field = Literal["id", "insurance", "card", "personal"]
 Kind = Literal["personal", "cmnd", "insurance", "card"]
 
-_MAX_RAW_LENGTH = 300  # Room for an identity card's QR text.
-_MAX_DIGITS = 15
+_MAX_RAW_LENGTH = 300
+_MAX_QR_LENGTH = 5_000
 _SHORTEST_PAIR = 19  # Two numbers of nine digits and what stands between them.
 
 
@@ -93,63 +106,18 @@ def decode_personal_number(number: str) -> PersonalNumber:
     )
 
 
-# --- cleaning -------------------------------------------------------------------------------------
+# --- one value ------------------------------------------------------------------------------------
 
-_SCIENTIFIC = re.compile(r"[+-]?\d+(?:[.,]\d*)?\s*[eE]\s*[+-]?\d+(?:[.,]0+)?")
-_DECIMAL = re.compile(r"(?<=\d)[.,]0{1,2}$")
-_SEPARATORS = re.compile(r"[\s.\-_/\u2010-\u2015,:]+")
-_INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad\x00-\x08]")
 _SEVERAL = re.compile(r"\s*[/;,|&\n]+\s*|\s+(?:-|và|or)\s+")
-
-
-@cache
-def _lookalikes() -> dict[int, str]:
-    return {ord(row["character"]): row["digit"] for row in read_rows("digit_lookalikes.csv")}
-
-
-@cache
-def ascii_lookalikes() -> dict[str, str]:
-    """Capital letters of the keyboard that are read as digits."""
-    return {chr(code): d for code, d in _lookalikes().items() if code < 128 and chr(code).isupper()}
-
-
-@cache
-def stand_ins() -> frozenset[str]:
-    """Values that stand where a number is missing, lower case."""
-    return frozenset(row["value"] for row in read_rows("number_placeholders.csv"))
-
-
-class _Cleaned(NamedTuple):
-    text: str
-    repairs: tuple[str, ...]
-
-
-def _cleaned(raw: str) -> _Cleaned:
-    text = raw.strip()
-    if text.isascii() and text.isalnum():
-        return _Cleaned(text.upper(), ())
-    repairs: list[str] = []
-
-    def step(before: str, after: str, repair: str) -> str:
-        if after != before:
-            repairs.append(repair)
-        return after
-
-    if not (text.isascii() and text.isprintable()):
-        text = step(text, _INVISIBLE.sub("", text), "invisible_characters")
-        text = step(text, unicodedata.normalize("NFKC", text), "full_width").strip()
-    text = step(text, text.strip("'\"`\u2018\u2019\u00b4= "), "apostrophe")
-    text = step(text, _DECIMAL.sub("", text), "decimal_point")
-    text = step(text, _SEPARATORS.sub("", text), "separators")
-    return _Cleaned(text.upper(), tuple(repairs))
-
-
-def _letters_read_as_digits(text: str) -> str | None:
-    """The value with look-alike letters as digits; None when letters remain or are too many."""
-    letters = sum(not ("0" <= c <= "9") for c in text)
-    read = text.translate(_lookalikes())
-    good = read.isascii() and read.isdigit() and 0 < letters <= 3 and len(read) >= 8
-    return read if good else None
+_QR_PERSONAL = re.compile("[0-9]{12}")
+_QR_CARD = re.compile("[A-Z]{2}[0-9]{13}|[0-9]{10}|[0-9]{12}")
+_HEXADECIMAL = re.compile("(?:[0-9A-Fa-f]{2})+")
+# Numbers that are whole as they stand, so that two of them in one cell can be told apart.
+_WHOLE: dict[str, re.Pattern[str]] = {
+    "id": re.compile("[0-9]{9}|[0-9]{12}"),
+    "insurance": _QR_CARD,
+    "card": _QR_CARD,
+}
 
 
 def parse_number(
@@ -186,6 +154,8 @@ def _settled(parsed: ParsedNumber, birth_year: int | None, sex: Gender | None) -
     """Choose the one candidate whose structure fits the record's own birth year and sex."""
     if len(parsed.candidates) != 1 or birth_year is None or sex is None or parsed.reject:
         return parsed
+    if "letter_for_digit" in parsed.repairs:  # Two repairs: no structure makes up for them.
+        return parsed
     number = parsed.candidates[0]
     if len(number) != 12 or _disagreements(number, birth_year, sex):
         return parsed
@@ -210,70 +180,150 @@ def _parsed(raw: str | None, field: Field) -> ParsedNumber:
     raw = (raw or "").strip()
     if not raw:
         return ParsedNumber(reject="number_missing")
-    if len(raw) > _MAX_RAW_LENGTH:
-        return ParsedNumber(reject="number_too_long")
     if "|" in raw:
         from_qr = _from_qr(raw, field)
         if from_qr:
             return from_qr
-    cleaned = _cleaned(raw)
-    if cleaned.text.strip("-").lower() in stand_ins() or raw.lower() in stand_ins():
+    if len(raw) > _MAX_RAW_LENGTH:
+        return ParsedNumber(reject="number_too_long")
+    return _of_cell(raw, cleaned(raw), field)
+
+
+def _of_cell(raw: str, clean: Cleaned, field: Field) -> ParsedNumber:
+    text = clean.text
+    if text.strip("-").lower() in stand_ins() or raw.lower() in stand_ins():
         return ParsedNumber(reject="number_placeholder")
-    if "E" in cleaned.text and _SCIENTIFIC.fullmatch(raw.strip(" '\"=")):
-        return ParsedNumber(reject="number_scientific")
+    if text.isdigit() and len(raw) < _SHORTEST_PAIR:
+        return _by_shape(clean, field)
+    if is_passport(text):
+        return ParsedNumber(repairs=clean.repairs, reject="number_passport")
+    if "E" in text and is_scientific(raw):
+        digits = digits_of_scientific(raw)
+        if digits is None:
+            return ParsedNumber(reject="number_scientific")
+        return _by_shape(Cleaned(digits, ("scientific_notation",)), field)
     several = _several(raw, field)
-    return several or _by_shape(cleaned, field)
+    return several or _by_shape(clean, field)
 
 
 def _from_qr(raw: str, field: Field) -> ParsedNumber | None:
-    """The number in the text of an identity card's QR code: CCCD|CMND|name|DDMMYYYY|sex|..."""
-    parts = [part.strip() for part in raw.split("|")]
-    if len(parts) < 4 or not re.fullmatch(r"\d{12}", parts[0]) or field == "card":
+    """The number at the beginning of a QR code's text.
+
+    An identity card's is CCCD|CMND|name|DDMMYYYY|sex|…, a health card's number|name in hexadecimal
+    UTF-8|birth date|sex|….
+    """
+    number, *rest = (part.strip(" '\"\ufeff") for part in raw[:_MAX_QR_LENGTH].split("|", 4))
+    if len(rest) < 3:
         return None
-    return _by_shape(_Cleaned(parts[0], ("qr_text",)), field)
+    identity = field != "card" and _QR_PERSONAL.fullmatch(number)
+    card = field in ("card", "insurance") and _QR_CARD.fullmatch(number) and _is_text(rest[0])
+    return _by_shape(Cleaned(number, ("qr_text",)), field) if identity or card else None
+
+
+def _is_text(hexadecimal: str) -> bool:
+    """Whether digits and letters are the bytes of a text in UTF-8."""
+    if not _HEXADECIMAL.fullmatch(hexadecimal):
+        return False
+    try:
+        return bytes.fromhex(hexadecimal).decode().isprintable()
+    except UnicodeDecodeError:
+        return False
 
 
 def _several(raw: str, field: Field) -> ParsedNumber | None:
-    """Two whole numbers in one cell: the personal number leads, the older one is a candidate."""
-    if field != "id" or len(raw) < _SHORTEST_PAIR:
+    """Two whole numbers in one cell."""
+    whole = _WHOLE.get(field)
+    if whole is None or len(raw) < _SHORTEST_PAIR:
         return None
-    parts = [_SEPARATORS.sub("", part) for part in _SEVERAL.split(raw)]
-    if len(parts) < 2 or not all(re.fullmatch(r"\d{9}|\d{12}", p) for p in parts):
+    parts = [SEPARATORS.sub("", part).upper() for part in _SEVERAL.split(raw)]
+    parts = [part for part in parts if part]
+    if len(parts) < 2 or not all(whole.fullmatch(part) for part in parts):
         return None
-    personal = sorted({part for part in parts if len(part) == 12})
-    others = tuple(part for part in dict.fromkeys(parts) if part not in personal[:1])
+    parts = [part for part in dict.fromkeys(parts) if part not in stand_ins()]
+    return _several_ids(parts) if field == "id" else _several_cards(parts, field)
+
+
+def _several_ids(parts: list[str]) -> ParsedNumber:
+    """The personal number leads, the older one is a candidate."""
+    personal = sorted(part for part in parts if len(part) == 12)
     if len(personal) == 1:
-        found = _by_shape(_Cleaned(personal[0], ("several_numbers",)), field)
-        return replace(found, candidates=others)
-    return ParsedNumber(repairs=("several_numbers",), candidates=tuple(dict.fromkeys(parts)))
+        found = _by_shape(Cleaned(personal[0], ("several_numbers",)), "id")
+        return replace(found, candidates=tuple(part for part in parts if part != personal[0]))
+    return _of_several(tuple(parts))
 
 
-def _by_shape(cleaned: _Cleaned, field: Field) -> ParsedNumber:
-    text, repairs = cleaned
+def _several_cards(parts: list[str], field: Field) -> ParsedNumber:
+    """Cards of one person bear one number; where they bear two, nobody knows whose it is."""
+    read = [_by_shape(Cleaned(part, ("several_numbers",)), field) for part in parts]
+    found = {one.number: one for one in reversed(read) if one.number}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    return _of_several(tuple(number for number in reversed(found) if number))
+
+
+def _of_several(candidates: tuple[str, ...]) -> ParsedNumber:
+    reject = None if candidates else "number_placeholder"
+    return ParsedNumber(repairs=("several_numbers",), candidates=candidates, reject=reject)
+
+
+def _by_shape(clean: Cleaned, field: Field) -> ParsedNumber:
+    text, repairs = clean
     if field in ("card", "insurance") and text[:2].isalpha():
-        return _card(text, repairs, field)
-    if not (text.isascii() and text.isdigit()):
-        digits = _letters_read_as_digits(text)
-        if digits is None:
-            return _malformed(repairs)
-        text, repairs = digits, (*repairs, "letter_for_digit")
-    if len(text) > _MAX_DIGITS:
+        return _judged(_card(text, repairs, field))
+    if text.isascii() and text.isdigit():
+        return _by_digits(text, repairs, field)
+    digits = letters_read_as_digits(text)
+    if digits is None:
+        return _malformed(repairs)
+    found = _by_digits(digits, (*repairs, "letter_for_digit"), field)
+    return found if found.reject else _after_letters(found, digit_leads="0" <= text[0] <= "9")
+
+
+def _after_letters(found: ParsedNumber, *, digit_leads: bool) -> ParsedNumber:
+    """What a number is worth whose letters were read as digits.
+
+    One repair is enough: what needs another one, or does not look like a person's, is a candidate.
+
+    Args:
+        found: As read from the digits.
+        digit_leads: A letter in front is a passport's, or a foreign number's, unless all twelve
+            or ten digits are there.
+    """
+    number = found.number
+    twice = number is None or "lost_zeros" in found.repairs
+    if not digit_leads and (twice or found.kind == "cmnd"):
+        return _malformed(found.repairs)
+    if number is None or not (twice or (found.kind == "personal" and not _possible(number))):
+        return found
+    repairs = tuple(repair for repair in found.repairs if repair != "lost_zeros")
+    return ParsedNumber(repairs=repairs, candidates=(number,))
+
+
+def _by_digits(text: str, repairs: tuple[str, ...], field: Field) -> ParsedNumber:
+    if len(text) > MAX_DIGITS:
         return ParsedNumber(repairs=repairs, reject="number_too_long")
-    if len(set(text)) == 1 and len(text) >= 8:
+    if text in stand_ins():
         return ParsedNumber(repairs=repairs, reject="number_placeholder")
-    return _READERS[field](text, repairs)
+    found = _READERS[field](text, repairs)
+    return found if found.number == text else _judged(found)
+
+
+def _judged(found: ParsedNumber) -> ParsedNumber:
+    """The answer, unless what a repair made is a stand-in."""
+    candidates = tuple(number for number in found.candidates if number not in stand_ins())
+    if found.number in stand_ins() or (found.candidates and not candidates):
+        return ParsedNumber(repairs=found.repairs, reject="number_placeholder")
+    return found if candidates == found.candidates else replace(found, candidates=candidates)
 
 
 def _card(text: str, repairs: tuple[str, ...], field: Field) -> ParsedNumber:
-    body = text[:2] + text[2:].translate(_lookalikes())
+    body = text[:2] + with_digits_for_letters(text[2:])
     if body != text:
         repairs = (*repairs, "letter_for_digit")
     card = parse_card(body)
     if card is None:
-        reason = "number_too_long" if len(text) > _MAX_DIGITS else "number_malformed"
+        reason = "number_too_long" if len(text) > MAX_DIGITS else "number_malformed"
         return ParsedNumber(repairs=repairs, reject=reason)
-    if len(set(card.number)) == 1:
-        return ParsedNumber(repairs=repairs, reject="number_placeholder")
     if field == "insurance":
         return ParsedNumber(
             "insurance", card.number, card.card_code, (*repairs, "taken_from_card"), card.warnings
@@ -291,15 +341,21 @@ def _personal(number: str, repairs: tuple[str, ...]) -> ParsedNumber:
     return ParsedNumber("personal", number, None, repairs, warnings)
 
 
+def _possible(number: str) -> bool:
+    """Whether a personal number can be that of somebody born by now, at a known place."""
+    century, year = number[3], int(number[4:6])
+    born = "0" <= century <= "1" or ("2" <= century <= "3" and 2000 + year <= this_year())
+    return born and number[:3] in places()
+
+
 def _zeros_lost(digits: str) -> str | None:
-    """A personal number whose leading zeros a spreadsheet dropped, if its place code is known.
+    """A personal number whose leading zeros a spreadsheet dropped, if somebody can have it.
 
     Only provinces below 100 begin with a zero, so at most two are lost.
     """
     number = digits.zfill(12)
     lost = 12 - len(digits)
-    fits = lost in (1, 2) and digits[0] != "0" and number[:3] in places() and int(number[3]) <= 3
-    return number if fits else None
+    return number if lost in (1, 2) and digits[0] != "0" and _possible(number) else None
 
 
 def _read_personal(text: str, repairs: tuple[str, ...]) -> ParsedNumber:
@@ -320,7 +376,9 @@ def _read_id(text: str, repairs: tuple[str, ...]) -> ParsedNumber:
         return _read_personal(text, repairs)
     if len(text) == 9:
         return ParsedNumber("cmnd", text, None, repairs)
-    if len(text) == 8:
+    if len(text) == 8 and is_date(text):
+        return ParsedNumber(repairs=repairs, reject="number_is_date")
+    if len(text) == 8 and text[0] != "0":  # A spreadsheet drops every leading zero.
         return ParsedNumber("cmnd", text.zfill(9), None, (*repairs, "lost_zeros"))
     number = _zeros_lost(text)
     if number:

@@ -15,8 +15,8 @@ from functools import cache
 from typing import NamedTuple
 
 from etl.normalise.files import read_rows
-from etl.normalise.legacy import decode_legacy
 from etl.normalise.syllables import unaccent
+from etl.normalise.values import in_any_encoding
 
 _MAX_RAW_LENGTH = 200
 
@@ -72,12 +72,7 @@ def parse_province(raw: str | None) -> str | None:
     text = (raw or "").strip()
     if not text or len(text) > _MAX_RAW_LENGTH:
         return None
-    return _read(text) or _read_decoded(text)
-
-
-def _read_decoded(text: str) -> str | None:
-    decoding = decode_legacy(text)
-    return _read(decoding.text) if decoding else None
+    return in_any_encoding(text, _read)
 
 
 def _read(text: str) -> str | None:

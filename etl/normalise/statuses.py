@@ -10,8 +10,8 @@ from functools import cache
 from typing import Literal
 
 from etl.normalise.files import read_rows
-from etl.normalise.legacy import decode_legacy
 from etl.normalise.syllables import unaccent
+from etl.normalise.values import in_any_encoding
 
 Register = Literal["insurance", "population"]
 
@@ -45,7 +45,4 @@ def parse_status(raw: str | None, register: Register) -> str | None:
     if raw is None or len(raw) > _MAX_RAW_LENGTH:
         return None
     known = _spellings(register)
-    found = known.get(_folded(raw))
-    if found is None and (decoding := decode_legacy(raw)):
-        found = known.get(_folded(decoding.text))
-    return found
+    return in_any_encoding(raw, lambda text: known.get(_folded(text)))

@@ -8,6 +8,7 @@ that Vietnamese was stored in. Does not belong here: the sex that a personal num
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from functools import cache
 from typing import Literal, cast
 
@@ -35,14 +36,24 @@ def _value(kind: str, raw: str | None) -> str | None:
     if raw is None or len(raw) > _MAX_LENGTH:
         return None
     spellings = _spellings(kind)
-    return spellings.get(raw) or spellings.get(_folded(raw)) or _decoded(raw, spellings)
+    return spellings.get(raw) or in_any_encoding(raw, lambda text: spellings.get(_folded(text)))
 
 
-def _decoded(raw: str, spellings: dict[str, str]) -> str | None:
-    """The value in an encoding other than Unicode; None where two readings say two things."""
-    readings = {_folded(reading) for reading in all_readings(raw.strip(" \t\r\n"))}
-    found = {spellings[reading] for reading in readings if reading in spellings}
-    return found.pop() if len(found) == 1 else None
+def in_any_encoding(raw: str, understand: Callable[[str], str | None]) -> str | None:
+    """What a word of a register means, as it stands or in an encoding other than Unicode.
+
+    Args:
+        raw: As recorded.
+        understand: Says what a text means, or None.
+
+    Returns:
+        None where nothing is understood, or two readings say two things.
+    """
+    found = understand(raw)
+    if found is not None:
+        return found
+    meanings = {understand(reading) for reading in all_readings(raw.strip(" \t\r\n"))} - {None}
+    return meanings.pop() if len(meanings) == 1 else None
 
 
 def parse_gender(raw: str | None) -> Gender | None:

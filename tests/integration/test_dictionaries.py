@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -12,6 +13,7 @@ import pytest
 
 from etl.clean import dictionaries
 from etl.normalise import NORMALISER_VERSION
+from etl.normalise.digits import stand_ins
 from etl.warehouse import engine
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.statements import TableName, macros
@@ -117,6 +119,21 @@ def test_plain_numbers_never_enter_a_dictionary(warehouse, read):
     assert dictionaries.extend(warehouse, "numbers") == 0
 
 
+@pytest.mark.parametrize(
+    ("column", "field"),
+    [("id_number", "id"), ("insurance_number", "insurance"), ("health_card_number", "card")],
+)
+def test_a_stand_in_is_no_plain_number(warehouse, read, column, field):
+    values = sorted(v for v in stand_ins() if v.isdigit() and len(v) in (9, 10, 12))
+    values += [f"DN479{value}" for value in values if len(value) == 10]
+    read(**{column: values})
+    dictionaries.extend(warehouse, "numbers")
+    asked = f"select raw, reject from clean.numbers where field = '{field}'"
+    assert {
+        row["raw"]: row["reject"] is not None for row in warehouse.rows(asked)
+    } == dict.fromkeys(values, True)
+
+
 def test_births_and_deaths_share_a_dictionary_and_only_the_future_is_read_again(warehouse, read):
     read(date_of_birth=["05/09/1962", "01/01/2999"], date_of_death=["05/09/1962", "07/2020"])
     assert dictionaries.extend(warehouse, "births") == 3
@@ -125,6 +142,21 @@ def test_births_and_deaths_share_a_dictionary_and_only_the_future_is_read_again(
     assert remembered(warehouse, "births", "notes") == {
         "05/09/1962": "as it was", "07/2020": "as it was", "01/01/2999": "",
     }  # fmt: skip
+
+
+def test_a_day_of_two_digits_that_came_about_is_read_again(warehouse, read):
+    this, past = date.today(), date.today() - timedelta(days=400)
+    came = [f"{this:%d/%m/%y}", f"{past:%d/%m/%y}", "29/02/00"]
+    read(date_of_birth=[*came, "05/09/62", f"{this + timedelta(1):%d/%m/%y}"])
+    dictionaries.extend(warehouse, "births")
+    right = remembered(warehouse, "births", "birth_date")
+    # As they were read while they were still to come.
+    earlier = "if(year(birth_date) >= 2000, birth_date - interval 100 years, birth_date)::date"
+    mark_all(warehouse, "births", "birth_date", earlier)
+    assert remembered(warehouse, "births", "birth_date") != right
+    assert dictionaries.extend(warehouse, "births") == len(came)
+    assert remembered(warehouse, "births", "birth_date") == right
+    assert dictionaries.extend(warehouse, "births") == 0
 
 
 def test_strings_come_in_batches_of_a_bounded_size(warehouse, read, monkeypatch):

@@ -44,7 +44,7 @@ def _insured(case: str, name: str, born: str | None, **changes: object):
 
 PEOPLE = [
     _person("001065900111", "Tô Ngọc Vân", "15/12/1965", address="7 Ngõ Vắng",
-            former_id_numbers="012345678"),
+            former_id_numbers="012345671"),
     _person("001075900109", "Lưu Trọng Lư", "06/07/1975", province_code="79"),
     _person("001075900110", "Lưu Trọng Lư", "06/07/1975", province_code="48"),
     _person("001080900101", "Nguyễn Hữu Khánh", "05/09/1980"),
@@ -55,7 +55,7 @@ RECORDS = [
     _insured("to_correct", "NGUYEN HUU KHANH", "1980", id_number="001 080 900 101"),
     _insured("homonym", "Lưu Trọng Lư", "06/07/1975", province_code=None),
     _insured("others_number", "Trịnh Hoài Đức", "09/01/1951", id_number="001065900111"),
-    _insured("others_cmnd", "Bùi Hữu Nghĩa", "09/01/1944", id_number="012345678"),
+    _insured("others_cmnd", "Bùi Hữu Nghĩa", "09/01/1944", id_number="012345671"),
     _insured("unusable", "?", None),
     _insured("twice", "Cao Bá Quát", "01/01/1950"),
     _insured("twice", "Chu Văn An", "01/01/1951"),

@@ -118,7 +118,7 @@ def test_a_build_that_breaks_off_is_no_build(pair: Registers, monkeypatch: pytes
         with pytest.raises(Exception, match="no_such_column"):
             warehouse.build(broken)
         monkeypatch.undo()
-        with pytest.raises(QualityGateError, match="core.claims has not been built"):
+        with pytest.raises(QualityGateError, match=r"core\.claims has not been built"):
             publish(warehouse, settings.target, ())
 
 

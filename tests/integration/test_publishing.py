@@ -390,7 +390,7 @@ def test_link_history_opens_and_closes_with_reasons(registers: Make) -> None:
     pair.insurance[0] = stranger | {"id_number": "001099999999"}
     other = {**record(29), "record_id": "R000003", "insurance_number": "7900000003"}
     pair.insurance[1] = other
-    pair.population[4 - 1]["former_id_numbers"] = "012345678"
+    pair.population[4 - 1]["former_id_numbers"] = "012345671"
     pair.write()
     last = pair.sync()
 
@@ -412,8 +412,8 @@ def test_link_history_opens_and_closes_with_reasons(registers: Make) -> None:
 
 def test_a_link_by_another_step_closes_and_opens(registers: Make) -> None:
     pair = registers()
-    pair.population[9]["former_id_numbers"] = "012345678"
-    pair.insurance[9]["id_number"] = "012345678"
+    pair.population[9]["former_id_numbers"] = "012345671"
+    pair.insurance[9]["id_number"] = "012345671"
     pair.write()
     pair.sync()
     pair.insurance[9]["id_number"] = citizen(10)["personal_id"]

@@ -39,7 +39,7 @@ def insured(
 
 
 PEOPLE = [
-    person("001080900101", "Nguyễn Hữu Khánh", "05/09/1980", former_id_numbers="012345678;001080999999"),
+    person("001080900101", "Nguyễn Hữu Khánh", "05/09/1980", former_id_numbers="012345671;001080999999"),
     person("001180900102", "Lý Thị Thủy", "12/03/1980", "Nữ"),
     # A father and a son of one name.
     person("001060900103", "Đinh Công Tráng", "01/02/1960"),
@@ -110,7 +110,7 @@ RECORDS = [
     insured("filler_and_a_namesake", "Tống Duy Tân", "01/01/1958", id_number="001058900121"),
     insured("twin_with_twins_number", "Mai Thị Hồng Lan", "20/11/1990", "Nữ", id_number="001190900106"),
     insured("cmnd_of_two", "Cao Bá Quát", "09/10/1972", id_number="111222333"),
-    insured("former", "Nguyễn Hữu Khánh", "05/09/1980", id_number="012345678"),
+    insured("former", "Nguyễn Hữu Khánh", "05/09/1980", id_number="012345671"),
     insured("cancelled", "Nguyễn Hữu Khánh", "05/09/1980", id_number="001080999999"),
     insured("lost_zeros", "Chu Văn An", "21/05/1968", id_number="1068900116"),
     insured("wrong_digit", "Lưu Trọng Lư", "06/07/1975", id_number="001075900150"),
@@ -162,7 +162,7 @@ RECORDS = [
     insured("missing_sex", "Kim Ngọc Hưng", "1977", None, id_number="001077900113"),
     insured("old_province", "Tô Ngọc Vân", "15/12/1965", id_number="001065900111", province_code="15"),
     insured("card", "Tô Ngọc Vân", "15/12/1965", id_number="001065900111",
-            insurance_number="0123456789", health_card_number="HT2010123456780"),
+            insurance_number="0123456781", health_card_number="HT2010123456780"),
 ]  # fmt: skip
 
 

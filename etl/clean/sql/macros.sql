@@ -1,17 +1,23 @@
 -- What needs no dictionary: a number that is already plain digits.
 
--- Exactly so many digits, and not one digit repeated, which is how forms are filled in by people
--- who have no number. Everything else goes to etl.normalise, by way of clean.numbers.
+-- A run of up to twelve digits along the keyboard.
+create or replace temp macro is_run(raw) as
+contains('0123456789012345678901-9876543210987654321098-012345678910', raw);
+
+-- Exactly so many digits, and neither one digit repeated nor a run, which is how forms are filled
+-- in by people who have no number. Everything else goes to etl.normalise, by way of clean.numbers.
 -- (Patterns of single characters are matched in half the time of a regular expression, and a
 -- repeated digit is a multiple of 11…1.)
 create or replace temp macro is_plain_number(raw, digits) as
 length(raw) = digits
 and raw glob repeat('[0-9]', digits)
-and try_cast(raw as ubigint) % cast(repeat('1', digits) as ubigint) <> 0;
+and try_cast(raw as ubigint) % cast(repeat('1', digits) as ubigint) <> 0
+and not is_run(raw);
 
 -- A 15-character card: object code and level, province, insurance number.
 create or replace temp macro is_plain_card(raw) as
-raw glob ('[A-Z][A-Z][1-5]' || repeat('[0-9]', 12));
+raw glob ('[A-Z][A-Z][1-5]' || repeat('[0-9]', 12))
+and is_plain_number(right(raw, 10), 10);
 
 -- Several former numbers stand in one cell.
 create or replace temp macro split_numbers(numbers) as

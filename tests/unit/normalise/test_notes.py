@@ -17,9 +17,10 @@ NOT_CODES = re.compile(r"^(number_placeholders|birth_placeholders|name_.*csv)$")
 
 def codes_in_source() -> set[str]:
     found = set(NAME_NOTES)
-    for module in ("births.py", "cards.py", "numbers.py", "names.py"):
+    for module in ("births.py", "cards.py", "clock.py", "digits.py", "numbers.py", "names.py"):
         text = (files("etl.normalise") / module).read_text(encoding="utf-8")
         found |= set(re.findall(r'"((?:birth|name|number)_(?:[a-z0-9]+_?)+)"', text))
+        found |= set(re.findall(r'"(time_\w+)"', text))
         found |= set(re.findall(r'notes\.append\("(\w+)"\)', text))
         found |= set(re.findall(r'warnings\.append\("(\w+)"\)', text))
         found |= set(re.findall(r'step\(.*"(\w+)"\)', text))
