@@ -123,9 +123,12 @@ found as (
         on claimed.personal_id = former.personal_id and claimed.number = former.former_number
     where not claimed.is_filler
     union all
-    select 'ID_REPAIRED', record_id, field, number
+    -- (A repair that leads to nobody has explained nothing.)
+    select 'ID_REPAIRED', claimed.record_id, claimed.field, claimed.number
     from claimed
-    where is_repaired and not is_candidate
+    anti join core.numbers_of_nobody as nobodys
+        on claimed.record_id = nobodys.record_id and claimed.number = nobodys.number
+    where claimed.is_repaired and not claimed.is_candidate
     union all
     select 'ID_REPAIRED', claimed.record_id, claimed.field, claimed.number
     from claimed
@@ -134,6 +137,7 @@ found as (
             claimed.record_id = repaired.record_id
             and claimed.number = repaired.number
             and claimed.personal_id = repaired.personal_id
+    where claimed.is_repaired or claimed.number <> claimed.personal_id
     union all
     select 'ID_OTHER_PERSON', claimed.record_id, claimed.field, claimed.number
     from claimed
