@@ -91,7 +91,7 @@ def alert_sensor(alerts: Alerts) -> dg.SensorDefinition:
         settings = doisoat.settings
         if not settings.alerts.urls:
             return dg.SkipReason("Nobody is told: [alerts] urls is empty in the configuration.")
-        bury_dead_runs(context.instance, asking(settings.target))
+        bury_dead_runs(context.instance, settings)
         told = tell_news(settings, context.instance)
         if told.busy:
             return dg.SkipReason("Another process is sending; the next look does what is left.")

@@ -154,6 +154,7 @@ def prune_job() -> dg.JobDefinition:
 
     @dg.op(name="prune_old_runs", description="Deletes runs older than [schedule] keep_days.")
     def prune_old_runs(context: dg.OpExecutionContext, doisoat: DoisoatResource) -> None:
+        doisoat.name_process(context)
         days = doisoat.settings.schedule.keep_days
         pruned = prune(context.instance, timedelta(days=days))
         context.add_output_metadata(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import dagster as dg
@@ -16,7 +17,9 @@ import psutil
 from assets.instance import with_log
 from assets.outcomes import has_published
 from etl.process.stopping import begin_run, outcome_in_words, watch
-from etl.publish.asking import AskPublished
+from etl.publish.asking import AskPublished, asking
+from etl.settings import Settings
+from etl.warehouse.run import run_at_work
 
 # The UI hides tags of this prefix: they are for bury_dead_runs, not for people.
 _HOST_TAG, _PROCESS_TAG, _STARTED_TAG = (
@@ -50,7 +53,6 @@ def cancelled_by_signals(instance: dg.DagsterInstance, run_id: str) -> None:
     watch()
 
 
-# One that is not started yet has the tags of its process only where it is the command line's.
 _UNDER_WAY = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -58,23 +60,43 @@ _UNDER_WAY = [
     dg.DagsterRunStatus.CANCELING,
 ]
 
+_SLOWEST_START = timedelta(minutes=10)
+"""So long a run may take, between two steps or before its first, without holding the warehouse."""
 
-def bury_dead_runs(instance: dg.DagsterInstance, ask: AskPublished | None = None) -> list[str]:
-    """Marks runs of this machine failed whose process is no more (killed, or a power cut).
+
+def bury_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> list[str]:
+    """Marks runs failed whose process is no more (killed, a power cut, a container made anew).
+
+    On this machine the process itself is looked for. A run of another machine's name, or of no
+    process that is known, is dead where it does not hold the warehouse, which the operating system
+    frees when a process dies, and has shown no sign for some minutes.
 
     Args:
         instance: Where the runs are.
-        ask: Asks the target whether a run that died at its publish was published.
+        settings: Whose warehouse they would hold, and the target that is asked whether a run that
+            died at its publish was published.
 
     Returns:
         Their ids.
     """
+    ask = asking(settings.target)
     buried = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
-        if run.tags.get(_HOST_TAG) == socket.gethostname() and not _lives(run.tags):
+    for record in instance.get_run_records(dg.RunsFilter(statuses=_UNDER_WAY)):
+        run = record.dagster_run
+        if _is_dead(record, settings):
             with_log(instance, run.run_id, partial(_bury, instance, run, ask))
             buried.append(run.run_id)
     return buried
+
+
+def _is_dead(record: dg.RunRecord, settings: Settings) -> bool:
+    run = record.dagster_run
+    if run.tags.get(_HOST_TAG) == socket.gethostname():
+        return not _lives(run.tags)
+    known = record.update_timestamp
+    aware = known if known.tzinfo else known.replace(tzinfo=UTC)
+    silent = datetime.now(UTC) - aware > _SLOWEST_START
+    return silent and run_at_work(settings) != run.run_id
 
 
 _STEPS = {dg.DagsterEventType.STEP_START, dg.DagsterEventType.STEP_SUCCESS}

@@ -58,7 +58,7 @@ class Doisoat:
         Raises:
             dg.Failure: What a person can mend, without a stack trace's noise.
         """
-        self._name_process(context)
+        self.name_process(context)
         try:
             with warehouse_for(self.settings, Run(context.run.run_id)) as warehouse:
                 yield warehouse
@@ -77,7 +77,7 @@ class Doisoat:
                 allow_retries=False,
             ) from None
 
-    def _name_process(self, context: Context) -> None:
+    def name_process(self, context: Context | dg.OpExecutionContext) -> None:
         """Says once which process a run lives in, so that its death is noticed."""
         if self._named != context.run.run_id:
             self._named = context.run.run_id

@@ -29,7 +29,6 @@ from etl.errors import DoisoatError
 from etl.figures import Figures, figures_of
 from etl.process.home import notice, prepare_home
 from etl.process.stopping import end_run
-from etl.publish.asking import asking
 from etl.publish.writers import try_tables
 from etl.settings import Settings
 from etl.warehouse.run import Run, release_lock, warehouse_for
@@ -73,7 +72,7 @@ def run_sync(
     # A target that refuses is better known now than after hours of work.
     try_tables(settings.target)
     instance = instance_for(settings)
-    bury_dead_runs(instance, asking(settings.target))
+    bury_dead_runs(instance, settings)
     job_name = JOBS[mode]
     job = build_defs(settings).resolve_job_def(job_name)
     run_id = str(uuid4())

@@ -41,7 +41,6 @@ from etl import display
 from etl.errors import ConfigError, DoisoatError
 from etl.process.home import locked, notice
 from etl.process.stopping import ends_by_itself
-from etl.publish.asking import asking
 from etl.settings import Settings
 
 _LOOPBACK = "127.0.0.1"
@@ -71,7 +70,7 @@ def serve(settings: Settings, port: int) -> int:
         own = enter(_listening(port))
         enter(locked(settings.home / "ui.lock", _open_already))
         instance = enter(instance_for(settings))
-        bury_dead_runs(instance, asking(settings.target))
+        bury_dead_runs(instance, settings)
         servers = [_server(pages_app(settings.data_docs), gate, pages) for pages in
                    _pages_socket(settings, open_things)]  # fmt: skip
         workspace, code = enter(_code_server(settings.dagster_home))

@@ -38,6 +38,9 @@ RUN_WAITS = 60.0
 COMMAND_WAITS = 15.0
 """Seconds that a command waits for another one."""
 
+_NAMED = "run "
+"""What stands before a run's id in the lock that it holds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -83,7 +86,7 @@ class _Lock:
         if held and held.run_id == run_id:
             return held
         cls.release(file)
-        handle = take(file, words=f"run {run_id}, process {os.getpid()}")
+        handle = take(file, words=f"{_NAMED}{run_id}, process {os.getpid()}")
         if isinstance(handle, str):
             raise WarehouseBusyError(
                 f"Another run is at work ({handle}).",
@@ -91,6 +94,12 @@ class _Lock:
                 remedy="Wait for it to end ('doisoat runs' lists it), or stop it.",
             )
         return cls._held.setdefault(file, _Held(run_id, handle))
+
+    @classmethod
+    def holder(cls, file: Path) -> str | None:
+        """Returns the run of this process that has the lock."""
+        held = cls._held.get(file)
+        return held.run_id if held else None
 
     @classmethod
     def taken(cls, file: Path) -> bool:
@@ -116,6 +125,23 @@ class _Lock:
 def lock_file(settings: Settings) -> Path:
     """The file that the running sync holds locked."""
     return settings.home / "run.lock"
+
+
+def run_at_work(settings: Settings) -> str | None:
+    """Returns Dagster's id of the run that holds the warehouse, in whichever process; None: none.
+
+    The operating system frees the lock when its process dies, on whatever machine or in whatever
+    container that was.
+    """
+    file = lock_file(settings)
+    held = _Lock.holder(file)
+    if held is not None or not file.exists():
+        return held
+    handle = take(file)
+    if isinstance(handle, str):
+        return handle.removeprefix(_NAMED).partition(",")[0]
+    handle.close()
+    return None
 
 
 def release_lock(settings: Settings) -> None:

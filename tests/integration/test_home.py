@@ -195,12 +195,12 @@ def test_a_killed_run_whose_log_is_garbage_is_buried_all_the_same(configured: Pa
         log = settings.dagster_home / "history" / "runs" / f"{run.run_id}.db"
         log.write_bytes(os.urandom(9_000))
     with instance_for(settings) as instance:
-        assert bury_dead_runs(instance) == [run.run_id]
+        assert bury_dead_runs(instance, settings) == [run.run_id]
         (found,) = instance.get_runs()
         assert found.status == dg.DagsterRunStatus.FAILURE
         assert list(log.parent.glob(f"{log.name}.damaged-*"))
     with instance_for(settings) as instance:
-        assert bury_dead_runs(instance) == []
+        assert bury_dead_runs(instance, settings) == []
 
 
 @pytest.mark.parametrize("name", ["", "history", "history/runs", "schedules"])

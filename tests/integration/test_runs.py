@@ -9,7 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -18,7 +19,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from assets.alerts import tell_news
 from assets.processes import bury_dead_runs
-from etl.publish.asking import asking, published_run
+from etl.publish.asking import published_run
 from tests.receivers import Hook
 from tests.support import Command, Registers, Server, from_warehouse, read_sql, record
 
@@ -270,7 +271,7 @@ def instance(
 
 def _buried(pair: Registers, instance: dg.DagsterInstance) -> str:
     """Buries the one dead run as the sensor does; returns what is said of it."""
-    (run_id,) = bury_dead_runs(instance, asking(pair.settings.target))
+    (run_id,) = bury_dead_runs(instance, pair.settings)
     tell_news(pair.settings, instance)
     failures = instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
     return " ".join(str(entry.dagster_event.message) for entry in failures if entry.dagster_event)
@@ -309,6 +310,61 @@ def test_a_run_that_dies_after_its_commit_is_known_to_have_published(
     assert counted == from_warehouse(
         pair.settings, "select code, mismatches from ops.mismatch_history order by 1, 2"
     )
+
+
+@contextmanager
+def locked_by(lock: Path, words: str) -> Iterator[None]:
+    """Another process that holds a lock."""
+    script = (
+        "import sys, pathlib; from etl.process.home import take\n"
+        "held = take(pathlib.Path(sys.argv[1]), words=sys.argv[2]); print('held', flush=True)\n"
+        "sys.stdin.read()"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", script, str(lock), words],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    try:
+        yield
+    finally:
+        holder.communicate()
+
+
+def _left_by(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, minutes: int) -> str:
+    """Makes a run of another machine's name that has shown no sign for so many minutes."""
+    run = dg.DagsterRun(
+        job_name="full_sync", status=status,
+        tags={".dagster/doisoat_host": "gone", ".dagster/doisoat_process": "1",
+              ".dagster/doisoat_began": "0"},
+    )  # fmt: skip
+    instance.add_run(run)
+    storage = instance.run_storage
+    seen = datetime.now(UTC) - timedelta(minutes=minutes)
+    with storage.connect() as connection:  # type: ignore[attr-defined]
+        connection.exec_driver_sql(
+            "update runs set update_timestamp = ? where run_id = ?",
+            (seen.replace(tzinfo=None).isoformat(sep=" "), run.run_id),
+        )
+    return run.run_id
+
+
+@pytest.mark.parametrize("status", ["STARTED", "CANCELING", "STARTING"])
+def test_a_run_of_a_machine_that_is_gone_is_buried_unless_it_holds_the_warehouse(
+    instance: tuple[Registers, dg.DagsterInstance], status: str
+) -> None:
+    """A container that is made anew has another name: its old run blocked all others for ever."""
+    pair, dagster = instance
+    state = dg.DagsterRunStatus[status]
+    silent, starting = _left_by(dagster, state, 30), _left_by(dagster, state, 1)
+    at_work = _left_by(dagster, state, 30)
+    lock = pair.settings.home / "run.lock"
+    with locked_by(lock, f"run {at_work}, process 7"):
+        assert bury_dead_runs(dagster, pair.settings) == [silent]
+    assert bury_dead_runs(dagster, pair.settings) == [at_work]
+    left = dagster.get_runs(dg.RunsFilter(statuses=[state]))
+    assert [run.run_id for run in left] == [starting]
 
 
 @pytest.mark.long
