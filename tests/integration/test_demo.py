@@ -19,6 +19,7 @@ def test_the_demo_reconciles_publishes_and_a_second_sync_changes_nothing(
     assert sum(figures["statuses"].values()) > 2_500
     assert figures["statuses"]["VERIFIED"] > 0.7 * sum(figures["statuses"].values())
     assert all(equation["holds"] for equation in figures["ledger"])
+    assert figures["model_is_trained"] is False
     assert {row["match_step"] for row in figures["waterfall"]} >= {"personal_id", "demographic"}
     assert not [check for check in result["failed_checks"] if check["severity"] == "error"]
 

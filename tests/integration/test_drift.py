@@ -13,6 +13,7 @@ from etl.publish.differences import publish_difference
 from etl.publish.drift import SLICES, Part
 from etl.publish.writers import metadata_for, transaction
 from etl.simulate import SimulationSpec, write_database
+from etl.story_words import UNTRAINED
 from etl.warehouse.run import warehouse_between_runs
 from tests.support import Command, Registers, from_warehouse, memory_folder, read_sql, run_sql
 
@@ -276,6 +277,7 @@ def test_the_sync_the_check_and_the_history_tell_what_was_put_right(
     assert told.exit_code == 0
     assert "Another hand had changed 1 row of the target's 'reconciled': put right." in told.output
     assert "target.reconciled.rows_are_as_written" in told.output
+    assert UNTRAINED.en in " ".join(told.output.split())
     assert "R000002" not in told.output
     checks = _checks(pair)
     assert {name: passed for name, passed, _ in checks[-len(DIFFERENCE_TABLES) :]} == {

@@ -14,6 +14,7 @@ from etl.publish import publish
 from etl.publish.gate import Guard
 from etl.publish.ledger import balance
 from etl.settings import Settings
+from etl.story_words import UNTRAINED
 from etl.warehouse.run import Run, release_lock, warehouse_for
 from etl.warehouse.statements import TableName, statements
 from expectations import SUITES
@@ -222,6 +223,11 @@ def test_no_selection_publishes_what_was_not_judged_good(
     pair.write()
     assert _launch(settings, instance, *ALL)
     before = pair.target_state()
+    event = instance.get_latest_materialization_event(dg.AssetKey(["target", "sync_runs"]))
+    assert event is not None
+    assert event.asset_materialization is not None
+    told = event.asset_materialization.metadata["linkage_model"]
+    assert told.value == UNTRAINED.en
 
     # The target alone, twice: the same state once more, and no clash.
     for runs in (2, 3):
