@@ -22,8 +22,15 @@ if TYPE_CHECKING:
 _OF_THE_FLOW = ("raw", "clean", "core", "publish")
 
 
+def _remembers(warehouse: Warehouse) -> bool:
+    """A warehouse without a memory, of a benchmark say, publishes nothing and remembers nothing."""
+    return warehouse.exists(TableName("ops", "builds"))
+
+
 def forget_build(warehouse: Warehouse, table: TableName) -> None:
     """Forgets a build before the table is built anew: one that breaks off is no build."""
+    if not _remembers(warehouse):
+        return
     for known in ("builds", "build_inputs"):
         warehouse.connection.execute(
             f"delete from ops.{known} where table_name = $table",  # noqa: S608 - our own names
@@ -33,6 +40,8 @@ def forget_build(warehouse: Warehouse, table: TableName) -> None:
 
 def note_build(warehouse: Warehouse, table: TableName, inputs: Iterable[TableName]) -> None:
     """Notes that a table was built, from its inputs as they are now."""
+    if not _remembers(warehouse):
+        return
     forget_build(warehouse, table)
     warehouse.connection.execute(
         "insert into ops.builds by name select $table as table_name, $build as build, run_id, "
@@ -44,6 +53,8 @@ def note_build(warehouse: Warehouse, table: TableName, inputs: Iterable[TableNam
 
 def note_inputs(warehouse: Warehouse, table: TableName, inputs: Iterable[TableName]) -> None:
     """Notes that what a table holds is in step with its inputs as they are now."""
+    if not _remembers(warehouse):
+        return
     warehouse.connection.execute(
         "delete from ops.build_inputs where table_name = $table", {"table": table.sql}
     )
@@ -59,7 +70,7 @@ def note_inputs(warehouse: Warehouse, table: TableName, inputs: Iterable[TableNa
 
 def is_noted(warehouse: Warehouse, table: TableName) -> bool:
     """Says whether a build of a table is known."""
-    return bool(
+    return _remembers(warehouse) and bool(
         warehouse.value(
             "select count(*) from ops.builds where table_name = $table", {"table": table.sql}
         )
