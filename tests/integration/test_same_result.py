@@ -10,6 +10,7 @@ import pytest
 
 from etl.clean import dictionaries
 from etl.publish import publish
+from etl.publish.ledger import balance
 from etl.simulate import SimulationSpec, write_database
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.run import Run, release_lock, warehouse_for
@@ -54,6 +55,7 @@ def nights() -> Iterator[list[Night]]:
         settings = registers.settings
         with warehouse_for(settings, Run(f"on {threads}")) as warehouse:
             reconcile(warehouse, settings)
+            balance(warehouse)
             counts = publish(warehouse, settings.target, ())
             changes = {name: d.total for name, d in counts.differences.items()}
             found.append(Night({name.sql: _hash(warehouse, name) for name in _tables()}, changes))
