@@ -30,6 +30,8 @@ def suspicious_pattern() -> str:
 
 def has_marks_of_loss(text: str) -> bool:
     """Whether a text has a character that only stands for lost ones, or half of each letter."""
+    if text.isprintable():  # as most are, and of the marks only this one is
+        return "\ufffd" in text
     return _MARK.search(text) is not None or _NUL_BETWEEN.search(text) is not None
 
 

@@ -41,7 +41,8 @@ _MORE_THAN_SIGNS = re.compile("[^ -@[-`{-~]")
 
 def _words(text: str) -> list[str]:
     """What stands between spaces, if it is more than ASCII digits and signs."""
-    return [word for word in _WORD_BREAKS.split(text) if _MORE_THAN_SIGNS.search(word)]
+    words = _WORD_BREAKS.split(text)
+    return [word for word in words if word.isalpha() or _MORE_THAN_SIGNS.search(word)]
 
 
 def _restored_eth(word: str) -> str:
