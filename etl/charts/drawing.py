@@ -115,11 +115,13 @@ def _waterfall_says(rows: Sequence[Row]) -> Words:
     )  # fmt: skip
     return Words(
         f"{many.vi} hồ sơ dùng được: {at_once.vi} khớp ngay bằng số định danh, {review.vi} chờ "
-        f"người xem xét, {lost.vi} không tìm thấy. Bên phải là phần mà số định danh không giải "
-        "quyết được: cam và đỏ là phần việc còn lại cho con người.",
+        f"người xem xét, {lost.vi} không tìm thấy. Bên phải là phần mà số định danh không "
+        "ghép được ngay: cam và đỏ chưa có ai. Hồ sơ đã ghép cũng có thể lệch thông tin: xem số "
+        "liệu ở đầu trang và biểu đồ cuối.",
         f"{many.en} usable records: {at_once.en} linked at once by the personal number, "
         f"{review.en} for a person to review, {lost.en} not found. On the right, what the "
-        "personal number did not settle: orange and red are the work that is left to people.",
+        "personal number did not link at once: orange and red have no citizen yet. Linked records "
+        "may be in mismatch, too: see the figures above and the last chart.",
     )
 
 
