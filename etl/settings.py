@@ -329,8 +329,8 @@ class Settings(_Strict):
 
     @model_validator(mode="after")
     def _home_can_be_named(self) -> Settings:
-        # The engine takes what follows a "?" for no part of its log's path, and Dagster's
-        # databases read "%41" as "A".
+        # The engine puts its log elsewhere for a "?", Dagster's databases read "%41" as "A", and its
+        # configuration is looked for by a pattern, so that telemetry would be on for a "[".
         if found := _UNNAMEABLE.search(str(self.home)):
             raise ValueError(
                 f"home: its path, {self.home}, has the sign {found.group()!r}, with which "
@@ -367,7 +367,7 @@ class Settings(_Strict):
         return self.home / "data_docs"
 
 
-_UNNAMEABLE = re.compile(r"[?%\x00-\x1f]")
+_UNNAMEABLE = re.compile(r"[?%*\[\]\x00-\x1f]")
 
 
 def _refuse_other_words(place: str, words: dict[str, str], vocabulary: str) -> None:
