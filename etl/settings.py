@@ -329,8 +329,8 @@ class Settings(_Strict):
 
     @model_validator(mode="after")
     def _home_can_be_named(self) -> Settings:
-        # The engine puts its log elsewhere for a "?", Dagster's databases read "%41" as "A", and its
-        # configuration is looked for by a pattern, so that telemetry would be on for a "[".
+        # The engine puts its log elsewhere for a "?"; Dagster's databases read "%41" as "A", and it
+        # looks for its configuration by a pattern, so that telemetry would be on for a "[".
         if found := _UNNAMEABLE.search(str(self.home)):
             raise ValueError(
                 f"home: its path, {self.home}, has the sign {found.group()!r}, with which "
