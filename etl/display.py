@@ -223,8 +223,10 @@ def show_runs(runs: Sequence[dict[str, Any]], schedule: Schedule) -> None:
 
 _COLUMNS_OF_RUNS = (
     ("run", "started", "published", ">checks", ">errors", ">warnings"),
-    ("run", "started", "published", ">errors", ">warnings"),
+    ("run", "at", "published", ">errors", ">warnings"),
     ("run", "published", ">errors"),
+    ("run", "published"),
+    ("run",),
 )
 """Of the list of runs: what is shown, by the room that there is; the id is always whole."""
 
@@ -232,11 +234,13 @@ _COLUMNS_OF_RUNS = (
 def _runs_table(
     runs: Sequence[Mapping[str, Any]], columns: Sequence[str], schedule: Schedule
 ) -> Table:
-    table = _table("Runs", *columns)
+    zone = f", times in {schedule.timezone}" if "at" in columns else ""
+    table = _table(f"Runs{zone}", *columns)
     for run in runs:
         cells: dict[str, str | Text] = {
             "run": Text(visible(str(run["run_id"]))),
             "started": schedule.shown(run["started_at"]),
+            "at": f"{schedule.local(run['started_at']):%Y-%m-%d %H:%M}",
             "published": _PUBLISHED[run["published"]],
             **{f">{name}": str(run[name]) for name in ("checks", "errors", "warnings")},
         }

@@ -13,7 +13,7 @@ from etl.charts.page import both
 from etl.codes import Status
 from etl.settings import Schedule
 from etl.showing import in_html
-from etl.story_words import Words, count
+from etl.story_words import Words, count, share
 
 TITLE = Words(
     "Kết quả đối soát bảo hiểm với dân cư",
@@ -73,7 +73,7 @@ def _says(statuses: dict[str, int], total: int) -> Words:
     if not total:
         return Words("Chưa có hồ sơ nào.", "There is no record.")
     whole, work = count(total), count(total - statuses[Status.VERIFIED])
-    part = _share(total - statuses[Status.VERIFIED], total)
+    part = share(total - statuses[Status.VERIFIED], total)
     return Words(
         f"{whole.vi} hồ sơ bảo hiểm: {work.vi} ({part.vi}) còn việc phải làm",
         f"{whole.en} insurance records: {work.en} ({part.en}) are work to do",
@@ -82,7 +82,7 @@ def _says(statuses: dict[str, int], total: int) -> Words:
 
 def _line(status: str, records: int, total: int) -> str:
     name, asks = _STATUSES[status]
-    many, part = count(records), _share(records, total)
+    many, part = count(records), share(records, total)
     width = 100 * records / total if total else 0
     return (
         f'<li class="{in_html(status)}"><div class="name">{both(name)}</div>'
@@ -90,15 +90,3 @@ def _line(status: str, records: int, total: int) -> str:
         f'<div class="bar"><i style="width:{width:.2f}%"></i></div>'
         f'<div class="asks">{both(asks)}</div></li>'
     )
-
-
-def _share(records: int, total: int) -> Words:
-    """A share that says neither none of some nor all of nearly all."""
-    share = 100 * records / total if total else 0.0
-    if records and share < 0.01:
-        return Words("dưới 0,01%", "below 0.01%")
-    if records < total and share > 99.99:
-        return Words("trên 99,99%", "above 99.99%")
-    digits = 2 if 0 < share < 1 or 99 < share < 100 else 1
-    shown = f"{share:.{digits}f}%"
-    return Words(shown.replace(".", ","), shown)
