@@ -53,8 +53,10 @@ def test_triage_keeps_rules_keys_and_commands(
     def everything() -> None:
         display.show_failing_rules([rule], Schedule())
         display.show_failing_records(rule, [row], Schedule())
-        display.show_checks([{"table": "publish.mismatches", "severity": "error",
-                              "check": "every_mismatch_is_answered", "observed": "3 rows"}])  # fmt: skip
+        table, _, check = RULE.rpartition(".")
+        display.show_checks(
+            [{"table": table, "check": check, "severity": "error", "observed": "3 rows"}]
+        )
 
     text = shown(everything)
     assert KEY in text

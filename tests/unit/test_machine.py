@@ -90,7 +90,7 @@ def test_memory_means_what_it_means_to_the_engine(written: str) -> None:
     with duckdb.connect() as engine:
         engine.execute(f"set memory_limit = '{written}'")
         by_engine = engine.execute("select current_setting('memory_limit')").fetchone()
-        engine.execute(f"set memory_limit = '{meant // 1000}KB'")
+        engine.execute(f"set memory_limit = '{meant / 1000:.3f}KB'")
         by_us = engine.execute("select current_setting('memory_limit')").fetchone()
     assert by_engine == by_us
     assert Engine(memory=written).memory == written
