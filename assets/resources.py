@@ -73,11 +73,8 @@ class Doisoat:
 
     def _failure(self, error: Exception) -> dg.Failure:
         """Words what failed a step, for the run's page and for the command line."""
-        known = (
-            error
-            if isinstance(error, DoisoatError)
-            else trouble_of_the_machine(error, str(self.settings.home))
-        )
+        where = str(self._settings.home) if self._settings else ""
+        known = error if isinstance(error, DoisoatError) else trouble_of_the_machine(error, where)
         if known is not None:
             return dg.Failure(
                 description=str(known),
