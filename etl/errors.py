@@ -228,7 +228,7 @@ class DiskFullError(DoisoatError):
     may_pass = True
     told = (
         Told(
-            ("The disk is full",),
+            ("The disk is full", "The disk is full, or reports an error"),
             "The disk of the home, or of a file that was asked for. The target is as it was.",
             "Free some space there and run again; nothing has to be cleaned up.",
         ),

@@ -72,6 +72,13 @@ def trouble_of_the_machine(error: BaseException, where: str = "") -> DoisoatErro
             words = str(cause)
             if "disk is full" in words:
                 return _disk_full(where)
+            if "disk I/O error" in words:  # what SQLite says of a full disk, mostly
+                return DiskFullError(
+                    "The disk is full, or reports an error.",
+                    where=where or "the home",
+                    remedy="Free some space there and run again; if there is room, look in the "
+                    "system's log for what the disk reports.",
+                )
             if "readonly database" in words or "unable to open" in words:
                 return _refused(errno.EACCES, where or "Dagster's history in the home")
     return None
@@ -121,16 +128,7 @@ def try_home(home: Path) -> int:
         DiskFullError: There is no room.
     """
     prepare_home(home)
-    try:
-        with tempfile.TemporaryFile(dir=home) as tried:
-            tried.write(bytes(1024 * 1024))
-            tried.flush()
-            os.fsync(tried.fileno())
-        free = shutil.disk_usage(home).free
-    except OSError as error:
-        raise _of_the_home(error, home) from None
-    if free < _LITTLE_ROOM:
-        raise _disk_full(f"{home}, {free // 1_000_000} MB free")
+    free = try_writing(home)
     for path in filter(os.path.lexists, map(home.joinpath, _OURS)):
         if not os.access(path, os.R_OK | os.W_OK):
             raise ConfigError(
@@ -139,6 +137,29 @@ def try_home(home: Path) -> int:
                 remedy="Give the home with all that is in it to the user that runs doisoat "
                 "(chown -R); a run by root leaves root's files.",
             )
+    return free
+
+
+def try_writing(folder: Path) -> int:
+    """Writes to a folder of the home, and takes it back.
+
+    Returns:
+        The bytes that are free there.
+
+    Raises:
+        ConfigError: It cannot be written to.
+        DiskFullError: There is no room.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as tried:
+            tried.write(bytes(1024 * 1024))
+            tried.flush()
+            os.fsync(tried.fileno())
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise _of_the_home(error, folder) from None
+    if free < _LITTLE_ROOM:
+        raise _disk_full(f"{folder}, {free // 1_000_000} MB free")
     return free
 
 

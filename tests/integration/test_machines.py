@@ -255,3 +255,26 @@ def test_a_user_without_a_name_and_a_home_can_work(setup: Setup) -> None:
     for command in ("check", "sync", "runs"):
         code, words = _as_user(setup, command, HOME="/nonexistent", USER="", LOGNAME="")
         assert code == 0, words
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seconds", [3, 8])
+def test_a_disk_that_fills_up_in_a_run_is_told_and_nothing_is_lost(
+    setup: Setup, doisoat: Doisoat, registers: Make, seconds: int
+) -> None:
+    """SQLite reports an error of the disk, which is no damage: Dagster's history stays."""
+    pair = registers()
+    disk = setup.folder / "disk"
+    setup.open_things.enter_context(_mounted(disk, "size=80m"))
+    pair.options["home"] = str(disk / "home")
+    again = f"for i in 1 2 3 4 5 6 7 8 9; do cat /dev/zero >> {disk}/x; sleep 1; done"
+    fill_up = f"sleep {seconds}; {again}"
+    with subprocess.Popen(["sh", "-c", fill_up], stderr=subprocess.DEVNULL):
+        ended = doisoat("--config", pair.file, "sync")
+    if ended.exit_code:  # a quick machine is done before
+        assert ended.exit_code == 3, ended.errors
+        assert "The disk is full" in ended.errors
+        assert "What to do: Free some space there" in ended.errors
+    assert "damaged" not in ended.errors
+    (disk / "x").unlink()
+    assert doisoat("--config", pair.file, "sync").exit_code == 0

@@ -49,6 +49,7 @@ def caused(cause: BaseException) -> Exception:
         (caused(OSError(errno.ENOSPC, "x", "/srv/a")), DiskFullError, "/srv/a"),
         (OperationalError("insert", {}, sqlite3.OperationalError("database or disk is full")),
          DiskFullError, "Free some space"),
+        (caused(sqlite3.OperationalError("disk I/O error")), DiskFullError, "system's log"),
         (sqlite3.OperationalError("attempt to write a readonly database"), ConfigError, "home"),
     ],
 )  # fmt: skip
