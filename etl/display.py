@@ -372,7 +372,8 @@ def show_failing_records(
     _show_where(records)
     told = {column for record in records for column, value in record.items() if value is not None}
     columns = [c for c in records[0] if c in told and c not in ("first_run", "last_run")]
-    title, left_out = f"{len(records):,} rows fail {rule['rule']}", []
+    title = f"{len(records):,} rows fail {rule['rule']}"
+    left_out: list[str] = []
     while not _fits(table := _records_table(title, columns, records, schedule)) and columns[1:]:
         # The key stays, and since when; the last of the others goes first.
         goes = next((c for c in reversed(columns[1:]) if c != "first_seen"), columns[-1])
