@@ -13,6 +13,7 @@ import dagster as dg
 from assets.instance import WAREHOUSE_POOL
 from assets.metadata import key_of
 from assets.resources import DoisoatResource
+from assets.tags import failed_checks, tell_checks
 from etl import advice
 from etl.codes import Severity
 from etl.privacy import places
@@ -57,6 +58,7 @@ def _checks_of(suite: Suite) -> dg.AssetChecksDefinition:
             results = run_suite(warehouse, suite)
             page = _documented(context, warehouse, doisoat.settings, suite, results)
             published = last_published(warehouse)
+            tell_checks(context, failed_checks(warehouse))
         schedule = doisoat.settings.schedule
         for result in results:
             publish = advice.publish(result.rule.blocking, published, schedule)

@@ -5,14 +5,16 @@ Belongs here: composition. Does not belong here: any definition itself.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 import dagster as dg
+from dagster import _loggers as dagster_loggers
 
 from assets.alerts import alert_sensor
 from assets.checks import suite_checks
 from assets.history import prune_job
-from assets.jobs import full_sync, nightly, pruning
+from assets.jobs import full_sync, nightly, pruning, usable_schedule
 from assets.publishing import publish_assets
 from assets.registers import raw_assets, source_specs
 from assets.resources import Doisoat
@@ -38,7 +40,7 @@ def build_defs(
         for name in ("insurance", "population", "target")
     }
     job, prune = full_sync(), prune_job()
-    schedule = settings.schedule if settings else Schedule()
+    schedule = usable_schedule(settings.schedule) if settings else Schedule()
     return dg.Definitions(
         assets=[
             *source_specs(kinds),
@@ -78,5 +80,20 @@ def _readable_suites(settings: Settings | None) -> tuple[Suite, ...]:
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """What the UI and the daemon load, and only they: a command composes its own."""
+    """What the UI, the daemon and a run of theirs load, and only they."""
+    _keep_the_terminal_clear()
     return build_defs()
+
+
+def _keep_the_terminal_clear() -> None:
+    """Keeps the events of the UI's runs, all in their logs there, off ``doisoat ui``'s terminal.
+
+    Dagster prints each of them, a failed step's with its stack, unless the run's configuration says
+    otherwise; its own setting for that would keep our warnings out of the run's log, too.
+    """
+
+    @dg.logger
+    def silent(_: dg.InitLoggerContext) -> logging.Logger:
+        return logging.Logger("doisoat", logging.CRITICAL + 1)
+
+    dagster_loggers.colored_console_logger = silent

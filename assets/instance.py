@@ -24,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from etl.errors import ConfigError
 from etl.privacy import owner_only
 from etl.process.home import locked, make_room, prepare_home, set_aside
+from etl.process.machine import try_writing
 from etl.settings import CONFIG_VARIABLE, Settings
 
 WAREHOUSE_POOL = "warehouse"
@@ -47,7 +48,9 @@ def instance_for(settings: Settings) -> dg.DagsterInstance:
     opened again. What is damaged is set aside and made anew; only the UI's history is lost by it.
 
     Raises:
-        ConfigError: ``dagster.yaml`` of the home says what Dagster does not know.
+        ConfigError: ``dagster.yaml`` of the home says what Dagster does not know, or the home
+            cannot be written.
+        DiskFullError: There is no room.
     """
     prepare_home(settings.home)
     home = settings.dagster_home
@@ -76,6 +79,7 @@ def instance_for(settings: Settings) -> dg.DagsterInstance:
         except _OF_A_DATABASE as error:
             if not of_damage(error):
                 raise
+            try_writing(home)  # a full disk looks like damage, too
         set_aside(home)
         prepare_home(home)
         _put_instance_file(home)
@@ -147,6 +151,8 @@ def with_log(instance: dg.DagsterInstance, run_id: str, work: Callable[[], _Foun
         storage = instance.event_log_storage
         if not isinstance(storage, SqliteEventLogStorage) or not of_damage(error):
             raise
-        set_aside(Path(storage.path_for_shard(run_id)))
+        damaged = Path(storage.path_for_shard(run_id))
+        try_writing(damaged.parent)
+        set_aside(damaged)
         storage._initialized_dbs.discard(run_id)
         return work()

@@ -5,8 +5,12 @@ Belongs here: the main job and its schedule. Does not belong here: assets and ch
 
 from __future__ import annotations
 
-import dagster as dg
+from datetime import UTC, datetime
 
+import dagster as dg
+from dagster._utils.schedules import get_next_cron_tick, is_valid_cron_schedule
+
+from etl.errors import ConfigError
 from etl.settings import Schedule
 
 FULL_SYNC = "full_sync"
@@ -24,6 +28,43 @@ def full_sync() -> dg.UnresolvedAssetJobDefinition:
     )
 
 
+def try_schedule(schedule: Schedule) -> str:
+    """Says when the nightly run begins next, for ``doisoat check``.
+
+    Raises:
+        ConfigError: Dagster, which keeps the schedule, does not take its cron expression.
+    """
+    try:
+        usable = is_valid_cron_schedule(schedule.cron)
+        next_run = get_next_cron_tick(schedule.cron, datetime.now(UTC), schedule.timezone)
+    except Exception:  # the parser stumbles over some expressions instead of refusing them
+        usable = False
+    if not usable:
+        raise ConfigError(
+            f'[schedule] cron is "{schedule.cron}", which is no time of a schedule.',
+            where="[schedule] cron",
+            remedy='Write five fields, minute, hour, day, month, weekday: "0 1 * * *" is one in '
+            'the night, every day; "30 22 * * 1-5" half past ten at night on working days.',
+        )
+    shown = schedule.shown(next_run)
+    if schedule.enabled:
+        return f"the next nightly run begins {shown}, while 'doisoat ui' is up"
+    return f"no nightly run: [schedule] enabled is false; switched on, the next begins {shown}"
+
+
+def usable_schedule(schedule: Schedule) -> Schedule:
+    """Returns the schedule, or one that is off where Dagster cannot take it: the UI shows the rest.
+
+    Args:
+        schedule: As configured.
+    """
+    try:
+        try_schedule(schedule)
+    except ConfigError:
+        return Schedule(timezone=schedule.timezone, keep_days=schedule.keep_days)
+    return schedule
+
+
 def nightly(job: dg.UnresolvedAssetJobDefinition, schedule: Schedule) -> dg.ScheduleDefinition:
     """The nightly sync; off until the configuration or a person in the UI switches it on."""
     return dg.ScheduleDefinition(
@@ -32,8 +73,9 @@ def nightly(job: dg.UnresolvedAssetJobDefinition, schedule: Schedule) -> dg.Sche
         cron_schedule=schedule.cron,
         execution_timezone=schedule.timezone,
         default_status=_status(schedule),
-        description="The main job, every night. Switch it on here, or with "
-        "[schedule] enabled = true in the configuration.",
+        description=f"The main job, by cron {schedule.cron} in {schedule.timezone}; the next time "
+        "stands beside, once it is on. Switch it on here, or with [schedule] enabled = true in "
+        "the configuration.",
     )
 
 

@@ -13,23 +13,54 @@ import dagster as dg
 
 from etl.contract import REGISTERS, target_metadata
 from etl.warehouse.engine import Warehouse
-from etl.warehouse.statements import TableName
+from etl.warehouse.statements import TableName, statements
 
 GROUPS = {
     "source": "1_source",
     "raw": "2_raw",
     "clean": "3_clean",
-    "core": "4_core",
-    "publish": "5_publish",
-    "ops": "6_ops",
-    "target": "7_target",
+    "publish": "8_publish",
+    "ops": "8_publish",
+    "target": "9_target",
 }
-"""Groups sort by name in the UI; the numbers keep them in the order of the flow."""
+"""The group of each schema but ``core``. Groups sort by name in the UI; the numbers keep them in
+the order of the flow."""
+
+_STAGES = (
+    ("4_numbers", ("core.residue",)),
+    ("5_names", ("core.step_probabilistic",)),
+    ("6_links", ("core.links", "core.candidates")),
+)
+"""The stages of the waterfall: what each one ends with. All that it rests on is its part, but for
+what an earlier stage has; the rest of ``core`` is the verdicts."""
+_LAST_STAGE = "7_verdicts"
 
 OWNER = "team:data-engineering"
 
 Lineage = Mapping[str, Sequence[tuple[TableName, str]]]
 """Of each column, the columns it is made from."""
+
+
+def group_of(table: TableName) -> str:
+    """Returns the group of a table, as the UI folds the lineage.
+
+    Args:
+        table: A table of the warehouse.
+    """
+    return GROUPS.get(table.schema) or _stages().get(table, _LAST_STAGE)
+
+
+@cache
+def _stages() -> dict[TableName, str]:
+    found: dict[TableName, str] = {}
+    for group, ends in _STAGES:
+        waiting = [TableName.parse(end) for end in ends]
+        while waiting:
+            table = waiting.pop()
+            if table.schema == "core" and table not in found:
+                found[table] = group
+                waiting += statements()[table].depends_on
+    return found
 
 
 def key_of(table: TableName) -> dg.AssetKey:

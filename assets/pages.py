@@ -1,8 +1,9 @@
 """The Data Docs over HTTP, beside the UI: a browser opens no file from a page of a server.
 
-Belongs here: handing out the pages as they are, and saying so where a check of an earlier run asks
-for its own. Does not belong here: what they say (``expectations/docs.py``, which is not imported:
-it loads Great Expectations), and who may read them (``gate.py``).
+Belongs here: handing out the pages, and the charts of the last run, as they are, and saying so
+where a check of an earlier run asks for its own. Does not belong here: what they say
+(``expectations/docs.py``, which is not imported: it loads Great Expectations), and who may read
+them (``gate.py``).
 """
 
 from __future__ import annotations
@@ -53,14 +54,30 @@ _NO_PAGE = (
 )
 
 
-def pages_app(folder: Path) -> ASGIApp:
-    """Returns the application that hands out the pages, and nothing else of their folder.
+def pages_app(folder: Path, charts: Path | None = None) -> ASGIApp:
+    """Returns the application that hands out the pages, and nothing else of their folders.
 
     Args:
-        folder: Where a run writes them.
+        folder: Where a run writes the Data Docs.
+        charts: The page of charts of the last published run.
     """
     page = partial(_page, folder.resolve())
-    return Starlette(routes=[Route("/", page), Route("/{name}", page)])
+    drawn = partial(_charts, charts and charts.resolve())
+    return Starlette(
+        routes=[Route("/", page), Route("/charts/run.html", drawn), Route("/{name}", page)]
+    )
+
+
+async def _charts(file: Path | None, _request: Request) -> Response:
+    if file is None or not _is_file(file):
+        return _html(_NO_CHARTS, 404)
+    return FileResponse(file, headers=_FRESH)
+
+
+_NO_CHARTS = (
+    "<!doctype html><title>404</title><p>No run has published yet, so there is nothing to draw. "
+    "Next: <code>doisoat sync</code>"
+)
 
 
 async def _page(folder: Path, request: Request) -> Response:

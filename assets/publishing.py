@@ -4,24 +4,27 @@ Belongs here: the last steps as Dagster sees them. Does not belong here: how row
 (``etl/publish``) and how charts are drawn (``etl/charts``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
 from assets.instance import WAREHOUSE_POOL
 from assets.metadata import GROUPS, OWNER, table_metadata
 from assets.resources import DoisoatResource
+from assets.tags import checks_in_words, failed_checks, tell_published
 from etl.charts import charts_file, write_charts
-from etl.codes import Owner
+from etl.codes import Owner, labels
 from etl.contract import DIFFERENCE_TABLES, HISTORY_TABLES, target_metadata
+from etl.figures import figures_of
 from etl.publish import PublishedCounts, publish
 from etl.publish.differences import Difference
 from etl.publish.drift import SLICES
 from etl.publish.gate import Guard
 from etl.publish.ledger import balance
-from etl.reconcile.model import is_trained
 from etl.settings import Settings
 from etl.story_words import UNTRAINED
+from etl.warehouse.engine import Warehouse
 from etl.warehouse.memory import keep_copy
 from etl.warehouse.statements import TableName
 from expectations import suites
@@ -185,8 +188,9 @@ def _publish_asset(kind: str) -> dg.AssetsDefinition:
                 _guards(doisoat.settings),
                 replace=context.run.tags.get(REPLACE_TAG) == "yes",
             )
+            tell_published(context)
             keep_copy(warehouse)
-            model = str(warehouse.value("select min(version) from ref.match_model"))
+            summary = _summary(warehouse, doisoat.settings)
         for name, rows in counts.rows.items():
             difference = counts.differences.get(name)
             changes = (
@@ -206,7 +210,7 @@ def _publish_asset(kind: str) -> dg.AssetsDefinition:
                     "dagster/row_count": rows,
                     "dagster/column_schema": _target_schema(name),
                     **changes,
-                    **({"linkage_model": _model_in_words(model)} if name == "sync_runs" else {}),
+                    **(summary if name == "sync_runs" else {}),
                 },
                 check_results=[_as_written(name, difference, counts)] if difference else [],
             )
@@ -214,8 +218,42 @@ def _publish_asset(kind: str) -> dg.AssetsDefinition:
     return publish_to_target
 
 
-def _model_in_words(version: str) -> str:
-    return f"{version}, trained on these registers" if is_trained(version) else UNTRAINED.en
+def _summary(warehouse: Warehouse, settings: Settings) -> dict[str, dg.MetadataValue]:
+    """What a run found, for its first screen: statuses, failed checks, where to read on."""
+    figures, failed = figures_of(warehouse), failed_checks(warehouse)
+    quality = settings.quality
+    model = figures.model
+    return {
+        # The UI sorts by name.
+        "1 statuses": dg.MetadataValue.md(_statuses_as_markdown(figures.statuses)),
+        "2 failed checks": dg.MetadataValue.md(_checks_as_markdown(failed)),
+        "3 charts": dg.MetadataValue.url(quality.charts_page()),
+        "4 data docs": dg.MetadataValue.url(quality.page("index", figures.run_id)),
+        "linkage_model": dg.MetadataValue.text(
+            f"{model}, trained on these registers" if figures.model_is_trained else UNTRAINED.en
+        ),
+    }
+
+
+def _statuses_as_markdown(statuses: Mapping[str, int]) -> str:
+    words, total = labels(), sum(statuses.values())
+    rows = "\n".join(
+        f"| {status} | {records:,} | {records / total if total else 0:.2%} | {words[status].en} |"
+        for status, records in statuses.items()
+    )
+    return f"| status | records | share | meaning |\n|---|---:|---:|---|\n{rows}"
+
+
+def _checks_as_markdown(failed: Sequence[Mapping[str, Any]]) -> str:
+    if not failed:
+        return "All quality checks passed."
+    rows = "\n".join(
+        f"| {rule['severity']} | `{rule['rule']}` | {rule['observed']} |" for rule in failed
+    )
+    return (
+        f"**{checks_in_words(failed)}**\n\n| severity | check | observed |\n|---|---|---|\n{rows}"
+        "\n\nNext: `doisoat triage`"
+    )
 
 
 def _as_written(name: str, difference: Difference, counts: PublishedCounts) -> dg.AssetCheckResult:
@@ -259,7 +297,8 @@ def _charts_asset() -> dg.AssetsDefinition:
             # Drawn when published: what is shown is what readers of the target have.
             ["target", "sync_runs"],
         ],
-        group_name=GROUPS["publish"],
+        # What is drawn is what the target holds.
+        group_name=GROUPS["target"],
         description="One page of charts of the last published run, for a browser: records by "
         "province and step, probabilities and thresholds, mismatches by province. It holds "
         "counts, no personal data.",
@@ -270,8 +309,13 @@ def _charts_asset() -> dg.AssetsDefinition:
     def charts(context: dg.AssetExecutionContext, doisoat: DoisoatResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
         file = charts_file(doisoat.settings).resolve()
         with doisoat.step(context) as warehouse:
-            write_charts(warehouse, file)
-        return dg.MaterializeResult(metadata={"page": dg.MetadataValue.path(str(file))})
+            write_charts(warehouse, file, doisoat.settings.schedule)
+        return dg.MaterializeResult(
+            metadata={
+                "page": dg.MetadataValue.url(doisoat.settings.quality.charts_page()),
+                "file": dg.MetadataValue.path(str(file)),
+            }
+        )
 
     return charts
 

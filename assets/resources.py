@@ -5,14 +5,16 @@ with them.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import dagster as dg
 
 from assets.processes import cancelled_by_signals, this_process
+from assets.tags import tell_failed
 from etl.errors import DoisoatError
 from etl.privacy import WITHHELD, places
+from etl.process.machine import trouble_of_the_machine
 from etl.settings import Settings, load_settings
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.run import Run, warehouse_for
@@ -58,24 +60,32 @@ class Doisoat:
         Raises:
             dg.Failure: What a person can mend, without a stack trace's noise.
         """
-        self.name_process(context)
         try:
+            self.name_process(context)
             with warehouse_for(self.settings, Run(context.run.run_id)) as warehouse:
                 yield warehouse
         except dg.Failure:
             raise
-        except DoisoatError as error:
-            raise dg.Failure(
-                description=str(error),
-                metadata={"exit_code": error.exit_code},
-                allow_retries=error.may_pass,
-            ) from None
         except Exception as error:
-            # Errors of databases love to quote values, and Dagster keeps what it is given.
-            raise dg.Failure(
-                description=f"{type(error).__name__} at {places(error)}; {WITHHELD}.",
-                allow_retries=False,
-            ) from None
+            with suppress(Exception):  # a full disk, say
+                tell_failed(context, context.op_execution_context.op.name)
+            raise self._failure(error) from None
+
+    def _failure(self, error: Exception) -> dg.Failure:
+        """Words what failed a step, for the run's page and for the command line."""
+        where = str(self._settings.home) if self._settings else ""
+        known = error if isinstance(error, DoisoatError) else trouble_of_the_machine(error, where)
+        if known is not None:
+            return dg.Failure(
+                description=str(known),
+                metadata={"exit_code": known.exit_code},
+                allow_retries=known.may_pass,
+            )
+        # Errors of databases love to quote values, and Dagster keeps what it is given.
+        return dg.Failure(
+            description=f"{type(error).__name__} at {places(error)}; {WITHHELD}.",
+            allow_retries=False,
+        )
 
     def name_process(self, context: Context | dg.OpExecutionContext) -> None:
         """Says once which process a run lives in, so that its death is noticed."""

@@ -21,13 +21,14 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from assets.definitions import build_defs
 from assets.instance import instance_for
-from assets.jobs import JOBS
+from assets.jobs import JOBS, try_schedule
 from assets.outcomes import Outcome, note
 from assets.processes import bury_dead_runs, cancelled_by_signals, this_process
 from assets.publishing import REPLACE_TAG
 from etl.errors import DoisoatError
 from etl.figures import Figures, figures_of
-from etl.process.home import notice, prepare_home
+from etl.process.home import notice
+from etl.process.machine import try_home, try_memory
 from etl.process.stopping import end_run
 from etl.publish.writers import try_tables
 from etl.settings import Settings
@@ -66,9 +67,12 @@ def run_sync(
         How it ended; a failure of the run is an outcome, not an exception.
 
     Raises:
+        ConfigError: The home, the engine's limits or the schedule cannot be used; nothing was run.
         ConnectionFailedError: The target cannot be reached or refuses; nothing was run.
     """
-    prepare_home(settings.home)  # the target of an example lives there, too, as a SQLite file
+    try_home(settings.home)  # the target of an example lives there, too, as a SQLite file
+    try_memory(settings.engine)
+    try_schedule(settings.schedule)
     # A target that refuses is better known now than after hours of work.
     try_tables(settings.target)
     instance = instance_for(settings)

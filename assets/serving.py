@@ -34,12 +34,15 @@ from starlette.types import ASGIApp
 from assets.child import PATIENCE
 from assets.gate import Gate, Guarded
 from assets.instance import instance_for
+from assets.jobs import try_schedule
 from assets.pages import pages_app
 from assets.processes import bury_dead_runs
 from assets.running import LOCATION
 from etl import display
+from etl.charts import charts_file
 from etl.errors import ConfigError, DoisoatError
 from etl.process.home import locked, notice
+from etl.process.machine import try_home
 from etl.process.stopping import ends_by_itself
 from etl.settings import Settings
 
@@ -62,8 +65,11 @@ def serve(settings: Settings, port: int) -> int:
         by itself.
 
     Raises:
-        ConfigError: The port is taken, or a UI of the same home is open.
+        ConfigError: The home or the schedule cannot be used, the port is taken, or a UI of the
+            same home is open.
     """
+    try_home(settings.home)
+    try_schedule(settings.schedule)
     gate = Gate(port, frozenset(settings.ui.hosts), settings.ui.proxy_secret.get_secret_value())
     with ExitStack() as open_things:
         enter = open_things.enter_context
@@ -71,8 +77,10 @@ def serve(settings: Settings, port: int) -> int:
         enter(locked(settings.home / "ui.lock", _open_already))
         instance = enter(instance_for(settings))
         bury_dead_runs(instance, settings)
-        servers = [_server(pages_app(settings.data_docs), gate, pages) for pages in
-                   _pages_socket(settings, open_things)]  # fmt: skip
+        pages = pages_app(settings.data_docs, charts_file(settings))
+        servers = [
+            _server(pages, gate, listening) for listening in _pages_socket(settings, open_things)
+        ]
         workspace, code = enter(_code_server(settings.dagster_home))
         daemon = enter(
             _child(settings.dagster_home, "daemon", "--workspace", str(workspace),

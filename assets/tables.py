@@ -7,7 +7,7 @@ not belong here: a list of tables; a new ``.sql`` file is a new asset.
 import dagster as dg
 
 from assets.instance import WAREHOUSE_POOL
-from assets.metadata import GROUPS, OWNER, key_of, table_metadata
+from assets.metadata import GROUPS, OWNER, group_of, key_of, table_metadata
 from assets.resources import DoisoatResource
 from etl.clean import dictionaries
 from etl.warehouse.lineage import column_lineage
@@ -57,7 +57,7 @@ def _statement_asset(statement: Statement) -> dg.AssetsDefinition:
             for table in sorted(statement.depends_on)
             if table.schema not in _HIDDEN_SCHEMAS
         ],
-        group_name=GROUPS[statement.name.schema],
+        group_name=group_of(statement.name),
         description=statement.description,
         owners=[OWNER],
         kinds={"duckdb", "sql"},

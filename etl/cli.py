@@ -23,6 +23,12 @@ from etl import demo as demonstration
 from etl import display
 from etl.errors import ConfigError, DoisoatError
 from etl.privacy import mute_uncaught_errors, own_what_is_written, stack_trace
+from etl.process.machine import (
+    foreign_encoding,
+    speak_with_any_terminal,
+    told_of_letters,
+    trouble_of_the_machine,
+)
 from etl.process.stopping import STOPPED, on_stop
 from etl.settings import CONFIG_VARIABLE, DEFAULT_CONFIG, Database, Settings, load_settings
 from etl.showing import as_json as to_json
@@ -93,8 +99,9 @@ def _start_demo_server(settings: Settings) -> None:
         demonstration.start_server(settings.file.parent)
 
 
-def _print_json(value: Any) -> None:
-    sys.stdout.write(to_json(value, indent=2) + "\n")
+def _print_json(value: Any, indent: int | None = 2) -> None:
+    """Prints JSON, in ASCII where the output's encoding has not all letters."""
+    sys.stdout.write(to_json(value, indent, ascii_only=foreign_encoding() is not None) + "\n")
 
 
 @contextmanager
@@ -193,7 +200,7 @@ def sync(
     _start_demo_server(settings)
     code = _sync(settings, mode, as_json, replace_target=replace_target)
     if code == 0 and not as_json:
-        display.console.print(
+        display.say(
             f"Published to [bold]{in_markup(settings.target.shown)}[/]. "
             "Next: [bold]doisoat ui[/] shows lineage, checks and this run.\n"
             f"Charts of this run, for a browser: {in_markup(charts_file(settings))}"
@@ -217,14 +224,14 @@ def demo(
             citizens, seed, home, lambda done: progress.update(task, completed=done)
         )
     if not as_json:
-        display.console.print(
+        display.say(
             f"Simulated {report.population_rows:,} citizens and {report.insurance_rows:,} "
             "insurance records, in two databases of a PostgreSQL of its own."
         )
     settings = load_settings(demonstration.config_file(home))
     code = _sync(settings, Mode.FULL, as_json, replace_target=True)  # another seed, others' rows
     if code == 0 and not as_json:
-        display.console.print(
+        display.say(
             "Nobody in these figures exists. Next:\n"
             "  [bold]doisoat ui[/]     lineage, checks and this run in the Dagster UI\n"
             "  [bold]doisoat sync[/]   run again: nothing changes, because nothing changed\n"
@@ -323,7 +330,7 @@ def simulate(
     if as_json:
         _print_json(asdict(report))
         return
-    display.console.print(
+    display.say(
         f"{report.population_rows:,} citizens and {report.insurance_rows:,} insurance records in "
         f"{report.seconds:.1f} s; {report.clean_rows:,} records have no fault at all."
     )
@@ -331,12 +338,15 @@ def simulate(
 
 @app.command()
 def check(context: typer.Context, as_json: JsonOption = False) -> None:
-    """Try the configuration: databases, columns, thresholds; nothing is moved."""
-    from etl.extract.probe import probe, tried
+    """Try the configuration and the machine: databases, columns, home; nothing is moved."""
+    from assets.jobs import try_schedule
+    from etl.extract.probe import Finding, probe, tried
 
     settings = _settings(context)
     _start_demo_server(settings)
-    findings = probe(settings)
+    findings = [*probe(settings), tried("schedule", lambda: try_schedule(settings.schedule))]
+    if letters := told_of_letters():
+        findings.append(Finding("terminal", letters))
     if file := settings.quality.thresholds:
         from assets.checks import try_thresholds
 
@@ -346,9 +356,7 @@ def check(context: typer.Context, as_json: JsonOption = False) -> None:
     else:
         for finding in findings:
             if finding.error is None:
-                display.console.print(
-                    f"[green]✓[/] {in_markup(finding.name)}: {in_markup(finding.detail)}"
-                )
+                display.say(f"[green]✓[/] {in_markup(finding.name)}: {in_markup(finding.detail)}")
             else:
                 display.show_problem(f"{finding.name}: {finding.error}")
     raise typer.Exit(max((finding.exit_code for finding in findings), default=0))
@@ -375,7 +383,7 @@ def train(
                      "same_person": trained.model.same_person, "charts": str(folder)})  # fmt: skip
         return
     display.show_model(trained.model.version, trained.model.about, trained.model.same_person)
-    display.console.print(f"The next run uses it. Its charts are in {in_markup(folder)}.")
+    display.say(f"The next run uses it. Its charts are in {in_markup(folder)}.")
 
 
 @app.command()
@@ -395,13 +403,11 @@ def charts(
     if not settings.warehouse_path.exists():
         raise ConfigError("Nothing has been reconciled yet.", remedy="Run: doisoat sync")
     with warehouse_between_runs(settings) as warehouse:
-        write_charts(warehouse, file, private=output is None)
+        write_charts(warehouse, file, settings.schedule, private=output is None)
     if as_json:
         _print_json({"page": str(file)})
     else:
-        display.console.print(
-            f"Written to {in_markup(file)}: open it in a browser; it needs no network."
-        )
+        display.say(f"Written to {in_markup(file)}: open it in a browser; it needs no network.")
 
 
 @app.command()
@@ -468,7 +474,7 @@ def triage(
     if out is not None:
         work.write_out(found, out, settings.schedule)
         logged = " That it names them is noted in ops.access_log." if ids else ""
-        display.console.print(f"{len(found):,} lines written to {in_markup(out)}.{logged}")
+        display.say(f"{len(found):,} lines written to {in_markup(out)}.{logged}")
     elif as_json:
         _print_json(found)
     elif standing is None:
@@ -491,7 +497,7 @@ def acknowledge(
 
     settings = _settings(context)
     until = settings.schedule.local(work.acknowledge(settings, rule, reason, days))
-    display.console.print(
+    display.say(
         f"{in_markup(rule)} is acknowledged until {until:%Y-%m-%d}: no alert tells of it until "
         "then. It fails as before, and what it stops stays stopped."
     )
@@ -562,7 +568,7 @@ def explain(
     if as_json:
         _print_json({**story.as_dict(), "told": telling.as_dict()})
     elif html:
-        display.console.print(f"Written to {in_markup(html)}; only you may read the file.")
+        display.say(f"Written to {in_markup(html)}; only you may read the file.")
     else:
         from etl.story_text import show_story
 
@@ -608,7 +614,7 @@ def normalise(
         answers = understanding.understand_names(sys.stdin.buffer, lang.value)
         if as_json:
             for answer in answers:
-                sys.stdout.write(to_json(answer.as_dict()) + "\n")
+                _print_json(answer.as_dict(), indent=None)
         else:
             display.show_names(answers)
         return
@@ -645,6 +651,9 @@ def _guarded(run: Callable[[], Any], debug: bool) -> int:
         return STOPPED
     except Exception as error:
         _trace(error, debug)
+        if (known := trouble_of_the_machine(error)) is not None:
+            display.show_error(known)
+            return known.exit_code
         display.show_problem(
             f"doisoat itself failed ({type(error).__name__}).\n"
             "What to do: run again with --debug for the stack trace (it quotes no personal data), "
@@ -665,6 +674,7 @@ def command() -> int:
     and that hold no personal data.
     """
     own_what_is_written()
+    speak_with_any_terminal()
     mute_uncaught_errors()
     debug = "--debug" in sys.argv
     return _guarded(lambda: app(standalone_mode=True), debug)

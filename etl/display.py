@@ -41,9 +41,13 @@ _COLUMNS_BY_ROOM = (
     (80, (0, 1, 2, 3, 4, 5, 6)),
     (45, (0, 2, 4, 6)),
     (30, (0, 2, 6)),
-    (-999, (0, 6)),
+    (18, (0, 6)),
+    (-999, ()),
 )
 """Of the list of what fails: columns that fit beside a rule's name, by the room it leaves."""
+
+_ROOM_TO_READ = 24
+"""Columns without which a text beside a name cannot be read."""
 
 _STYLE = {
     "VERIFIED": "green",
@@ -54,12 +58,33 @@ _STYLE = {
 }
 
 
+def say(text: str | Text, *, style: str | None = None, markup: bool | None = None) -> None:
+    """Prints a line that no line break of ours cuts: what is in it can be copied and typed."""
+    console.print(text, style=style, markup=markup, soft_wrap=True)
+
+
+def _show(table: Table) -> None:
+    """Prints a table, its title on a line of its own, which is not cut at the table's width."""
+    title, table.title = table.title, None
+    if title:
+        console.print()
+        say(title if isinstance(title, Text) else Text(str(title), "bold"))
+    console.print(table)
+
+
+def _fits(table: Table) -> bool:
+    """Says whether a table is shown whole, no cell broken or cut."""
+    roomy = console.options.update(width=_ENDLESS)
+    return console.measure(table, options=roomy).maximum <= console.width
+
+
+_ENDLESS = 10_000
+
+
 def _table(title: str, *columns: str) -> Table:
     table = Table(
-        title=Text(visible(title, None)),
+        title=Text(visible(title, None), "bold"),
         box=box.SIMPLE_HEAD,
-        title_justify="left",
-        title_style="bold",
     )
     for column in columns:
         name = column.removeprefix(">")
@@ -97,19 +122,19 @@ def show_figures(figures: Figures) -> None:
             _share(records, total),
             _meaning(words[status].vi, words[status].en),
         )
-    console.print(table)
+    _show(table)
     table = _table("Waterfall", "step", ">came in", ">linked", ">to review", ">went on", "rule")
     for row in figures.waterfall:
         step = str(row["match_step"])
         numbers = (f"{row[name]:,}" for name in ("came_in", "linked", "to_review", "went_on"))
         table.add_row(step, *numbers, _meaning(words[step].vi, words[step].en))
-    console.print(table)
-    console.print(_mismatch_table(figures, total))
+    _show(table)
+    _show(_mismatch_table(figures, total))
     if not figures.model_is_trained:
-        console.print(f"[dim]{UNTRAINED.en}[/]")
+        say(f"[dim]{UNTRAINED.en}[/]")
     for name, rows in figures.repaired.items():
         them = "1 row" if rows == 1 else f"{rows:,} rows"
-        console.print(
+        say(
             f"[yellow]Another hand had changed {them} of the target's '{name}'[/]: put right. "
             "Find out who may write there besides doisoat."
         )
@@ -138,22 +163,28 @@ def _mismatch_table(figures: Figures, total: int) -> Table:
 def show_checks(failed: Sequence[dict[str, object]]) -> None:
     """Prints the checks that failed, errors first."""
     if not failed:
-        console.print("[green]All quality checks passed.[/]")
+        say("[green]All quality checks passed.[/]")
         return
     roomy = console.width >= _ROOMY
     severity = ("severity",) if roomy else ()  # elsewhere its colour tells
     table = _table("Quality checks that did not pass", "check", *severity, "observed")
-    table.columns[0].min_width = max(len(f"{c['table']}.{c['check']}") for c in failed)
+    longest = max(len(f"{c['table']}.{c['check']}") for c in failed)
+    table.columns[0].min_width = longest
     table.columns[-1].no_wrap = False
     for check in sorted(failed, key=lambda c: (c["severity"] != "error", str(c["table"]))):
         colour = "red" if check["severity"] == "error" else "yellow"
+        if console.width - longest < _ROOM_TO_READ:  # each name on a line of its own, whole
+            say(Text(f"{check['table']}.{check['check']}", colour))
+            say(Text(f"  {visible(str(check['observed']), None)}"))
+            continue
         table.add_row(
             Text(f"{check['table']}.{check['check']}", colour),
             *([str(check["severity"])] if roomy else []),
             Text(visible(str(check["observed"]), None)),
         )
-    console.print(table)
-    console.print("Next: [bold]doisoat triage[/] lists what fails, by severity and age.")
+    if table.rows:
+        _show(table)
+    say("Next: [bold]doisoat triage[/] lists what fails, by severity and age.")
 
 
 def show_error(error: DoisoatError) -> None:
@@ -176,23 +207,45 @@ _PUBLISHED = {True: "yes", False: "[red]no[/]", None: "[yellow]not known[/]"}
 def show_runs(runs: Sequence[dict[str, Any]], schedule: Schedule) -> None:
     """Prints runs, newest first."""
     if not runs:
-        console.print("No run yet. Next: [bold]doisoat sync[/], or [bold]doisoat demo[/].")
+        say("No run yet. Next: [bold]doisoat sync[/], or [bold]doisoat demo[/].")
         return
-    table = _table("Runs", "run", "started", "published", ">checks", ">errors", ">warnings")
-    table.columns[0].no_wrap = True
-    for run in runs:
-        table.add_row(
-            Text(visible(str(run["run_id"]))),
-            schedule.shown(run["started_at"]),
-            _PUBLISHED[run["published"]],
-            *(str(run[name]) for name in ("checks", "errors", "warnings")),
-        )
-    console.print(table)
+    for columns in _COLUMNS_OF_RUNS:
+        table = _runs_table(runs, columns, schedule)
+        if _fits(table):
+            break
+    _show(table)
     if any(run["published"] is None for run in runs):
-        console.print(
+        say(
             "Not known: the run ended at its publish, and the target, which knows, cannot be "
             "reached now. Next: [bold]doisoat check[/], then doisoat runs again."
         )
+
+
+_COLUMNS_OF_RUNS = (
+    ("run", "started", "published", ">checks", ">errors", ">warnings"),
+    ("run", "at", "published", ">errors", ">warnings"),
+    ("run", "published", ">errors"),
+    ("run", "published"),
+    ("run",),
+)
+"""Of the list of runs: what is shown, by the room that there is; the id is always whole."""
+
+
+def _runs_table(
+    runs: Sequence[Mapping[str, Any]], columns: Sequence[str], schedule: Schedule
+) -> Table:
+    zone = f", times in {schedule.timezone}" if "at" in columns else ""
+    table = _table(f"Runs{zone}", *columns)
+    for run in runs:
+        cells: dict[str, str | Text] = {
+            "run": Text(visible(str(run["run_id"]))),
+            "started": schedule.shown(run["started_at"]),
+            "at": f"{schedule.local(run['started_at']):%Y-%m-%d %H:%M}",
+            "published": _PUBLISHED[run["published"]],
+            **{f">{name}": str(run[name]) for name in ("checks", "errors", "warnings")},
+        }
+        table.add_row(*(cells[name] for name in columns))
+    return table
 
 
 def show_ui(settings: Settings, address: str) -> None:
@@ -202,35 +255,35 @@ def show_ui(settings: Settings, address: str) -> None:
         settings: The configuration.
         address: With the token that lets in.
     """
-    console.print(Text(f"Dagster opens on {address}"), soft_wrap=True)
-    console.print(
+    say(Text(f"Dagster opens on {address}"))
+    say(
         "The address lets in whoever has it, until this ends (Ctrl+C). Begin with Runs; Lineage "
         "shows what is made of what."
     )
-    console.print(
-        f"The pages behind its checks: {in_markup(settings.quality.pages_url)}", style="dim"
-    )
+    say(f"The pages behind its checks: {in_markup(settings.quality.pages_url)}", style="dim")
+    say(f"Charts of the last run: {in_markup(settings.quality.charts_page())}", style="dim")
     if not settings.schedule.enabled:
-        console.print("No nightly run: [schedule] enabled is false.", style="dim", markup=False)
+        say("No nightly run: [schedule] enabled is false.", style="dim", markup=False)
     if not settings.alerts.urls:
-        console.print(
-            "Nobody is told of failures: [alerts] names no urls.", style="dim", markup=False
-        )
+        say("Nobody is told of failures: [alerts] names no urls.", style="dim", markup=False)
 
 
 def show_failing_rules(rules: Sequence[Mapping[str, Any]], schedule: Schedule) -> None:
     """Prints the rules that rows fail: broken ones first, then what is within tolerance."""
     if not rules:
-        console.print("[green]No row fails any rule.[/]")
+        say("[green]No row fails any rule.[/]")
         return
     columns = ("rule", "severity", ">rows", ">new", "since", "owner", "state")
     longest = max(len(str(rule["rule"])) for rule in rules)
     shown = next(shown for room, shown in _COLUMNS_BY_ROOM if console.width >= longest + room)
-    table = _table("What fails", *(columns[i] for i in shown))
-    table.columns[0].overflow = "fold"
-    table.columns[0].no_wrap = len(shown) > len(_COLUMNS_BY_ROOM[-1][1])  # whole, to be copied
+    table = _table("What fails", *(columns[i] for i in shown or (0,)))
+    table.columns[0].no_wrap = True  # whole, to be copied
     for rule in rules:
         style = "dim" if rule["passed"] else "red" if rule["severity"] == "error" else "yellow"
+        if not shown:  # no table has room for that name
+            say(Text(visible(str(rule["rule"]), None)))
+            say(Text(f"  {_state(rule, schedule)}", style))
+            continue
         cells = (
             Text(visible(str(rule["rule"]), None)),
             Text(str(rule["severity"]), style),
@@ -241,8 +294,9 @@ def show_failing_rules(rules: Sequence[Mapping[str, Any]], schedule: Schedule) -
             Text(_state(rule, schedule), style),
         )
         table.add_row(*(cells[i] for i in shown))
-    console.print(table)
-    console.print("Next: [bold]doisoat triage RULE[/] tells more of a rule, and lists its rows.")
+    if shown:
+        _show(table)
+    say("Next: [bold]doisoat triage RULE[/] tells more of a rule, and lists its rows.")
 
 
 def _state(rule: Mapping[str, Any], schedule: Schedule) -> str:
@@ -264,8 +318,7 @@ _PROVINCES = 5
 def show_rule(rule: Mapping[str, Any], schedule: Schedule) -> None:
     """Prints how one rule stands: what was seen, what is expected, since when, what to do."""
     table = Table(
-        title=Text(visible(str(rule["rule"]), None)), title_justify="left", title_style="bold",
-        box=None, show_header=False,
+        title=Text(visible(str(rule["rule"]), None), "bold"), box=None, show_header=False,
     )  # fmt: skip
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -286,9 +339,9 @@ def show_rule(rule: Mapping[str, Any], schedule: Schedule) -> None:
     for name, text in lines.items():
         if text:
             table.add_row(name, Text(visible(str(text), None)))
-    console.print(table)
+    _show(table)
     if not rule["about_rows"] and not rule["passed"]:
-        console.print(
+        say(
             "The rule is about the table as a whole. Next: do what its meaning says; "
             f"[bold]doisoat acknowledge {in_markup(rule['rule'])} --reason TEXT[/] notes that "
             "it is known."
@@ -314,23 +367,41 @@ def show_failing_records(
     """Prints the rows that fail a rule, by key."""
     name = in_markup(rule["rule"])
     if not records:
-        console.print(f"[green]No row fails {name}[/] (or none of that province or employer).")
+        say(f"[green]No row fails {name}[/] (or none of that province or employer).")
         return
     _show_where(records)
     told = {column for record in records for column, value in record.items() if value is not None}
     columns = [c for c in records[0] if c in told and c not in ("first_run", "last_run")]
-    table = _table(f"{len(records):,} rows fail {rule['rule']}", *columns)
-    for record in records[:_RECORDS_SHOWN]:
-        table.add_row(*(_cell(record[column], schedule) for column in columns))
-    console.print(table)
+    title = f"{len(records):,} rows fail {rule['rule']}"
+    left_out: list[str] = []
+    while not _fits(table := _records_table(title, columns, records, schedule)) and columns[1:]:
+        # The key stays, and since when; the last of the others goes first.
+        goes = next((c for c in reversed(columns[1:]) if c != "first_seen"), columns[-1])
+        columns.remove(goes)
+        left_out.insert(0, goes)
+    _show(table)
+    if left_out:
+        say(Text(f"On a wider terminal, or with --out: {', '.join(left_out)}.", "dim"))
     if len(records) > _RECORDS_SHOWN:
-        console.print(f"{len(records) - _RECORDS_SHOWN:,} more.")
+        say(f"{len(records) - _RECORDS_SHOWN:,} more.")
     story = ", [bold]doisoat explain --record-key KEY[/] a record's whole story"
-    console.print(
+    say(
         f"Next: [bold]doisoat triage {name} --record KEY[/] shows one row's values"
         f"{story if rule['explained'] else ''}; [bold]--out FILE.csv[/] or .xlsx writes the list"
         f"{', with [bold]--ids[/] so that its office finds the rows' if rule['has_ids'] else ''}."
     )
+
+
+def _records_table(
+    title: str,
+    columns: Sequence[str],
+    records: Sequence[Mapping[str, object]],
+    schedule: Schedule,
+) -> Table:
+    table = _table(title, *columns)
+    for record in records[:_RECORDS_SHOWN]:
+        table.add_row(*(_cell(record[column], schedule) for column in columns))
+    return table
 
 
 def _show_where(records: Sequence[Mapping[str, object]]) -> None:
@@ -341,9 +412,9 @@ def _show_where(records: Sequence[Mapping[str, object]]) -> None:
     others = sum(count for _, count in ordered[_PROVINCES:])
     where = [*most, f"{others:,} elsewhere"] if others else most
     new = sum(record["first_run"] == record["last_run"] for record in records)
-    console.print(f"Of {len(records):,} rows {new:,} are new since the run before.")
+    say(f"Of {len(records):,} rows {new:,} are new since the run before.")
     if any("province_code" in record for record in records):
-        console.print(Text(f"Where: {'; '.join(where)}."))
+        say(Text(f"Where: {'; '.join(where)}."))
 
 
 def _cell(value: object, schedule: Schedule) -> Text:
@@ -355,15 +426,15 @@ def _cell(value: object, schedule: Schedule) -> Text:
 def show_alerts(receivers: Sequence[str], memory: Memory) -> None:
     """Prints who is told of failures, and which they were told of."""
     if not receivers:
-        console.print("Nobody is told: [bold]\\[alerts] urls[/] is empty in the configuration.")
+        say("Nobody is told: [bold]\\[alerts] urls[/] is empty in the configuration.")
         return
     if memory.damaged:
-        console.print(
+        say(
             "[yellow]The memory of what they were told is damaged[/]: with the next run it is set "
             "aside and begins anew, and what fails is told anew."
         )
     kinds = ", ".join(f"{n} {url.split(':')[0]}" for n, url in enumerate(receivers, start=1))
-    console.print(Text(f"Told when a run fails or checks fail anew: {visible(kinds, None)}."))
+    say(Text(f"Told when a run fails or checks fail anew: {visible(kinds, None)}."))
     table = _table("They know that these fail", "what", "since", "severity")
     for job, run in memory.runs.items():
         table.add_row(Text(visible(f"{job} ({run.cause})")), f"{run.since:%Y-%m-%d}", "error")
@@ -372,21 +443,19 @@ def show_alerts(receivers: Sequence[str], memory: Memory) -> None:
             Text(visible(rule)), f"{check.since:%Y-%m-%d}", "error" if check.error else "warning"
         )
     if table.rows:
-        console.print(table)
+        _show(table)
     for letter in memory.letters:
         numbers = ", ".join(map(str, letter.to))
         waits = f"Waits for number {numbers}: {visible(letter.title)} ({letter.written:%Y-%m-%d})"
-        console.print(Text(waits))
-    console.print("Next: [bold]doisoat alerts --test[/] sends each of them a test message.")
+        say(Text(waits))
+    say("Next: [bold]doisoat alerts --test[/] sends each of them a test message.")
 
 
 def show_sent(sent: Mapping[int, Sent]) -> None:
     """Prints how each receiver took a message."""
     for number, answer in sent.items():
         if answer.reached:
-            console.print(
-                f"[green]✓[/] number {number} ({in_markup(answer.service)}) took the test message"
-            )
+            say(f"[green]✓[/] number {number} ({in_markup(answer.service)}) took the test message")
         else:
             show_problem(
                 f"Number {number} ({answer.service}) did not take it: {answer.reason}\n"
@@ -400,15 +469,15 @@ def show_row(rule: str, record_key: str, row: Mapping[str, object]) -> None:
     for name, value in row.items():
         shown = Text("-", "dim") if value is None else Text(visible(str(value)))
         table.add_row(Text(visible(name)), shown)
-    console.print(table)
-    console.print("That you looked is written to ops.access_log, with this key.", style="dim")
+    _show(table)
+    say("That you looked is written to ops.access_log, with this key.", style="dim")
 
 
 def show_model(
     version: str, about: Mapping[str, object], same_person: Mapping[str, Mapping[str, float]]
 ) -> None:
     """Prints a linkage model: how often the same person's data agree at each level."""
-    console.print(
+    say(
         f"Model {in_markup(version)}: {about['records']:,} records beside {about['citizens']:,} "
         f"citizens, seed {about['seed']}, {about['seconds']} s."
     )
@@ -416,7 +485,7 @@ def show_model(
     for comparison, levels in same_person.items():
         for level, share in levels.items():
             table.add_row(comparison, level, f"{share:.3%}")
-    console.print(table)
+    _show(table)
 
 
 _REASON_STYLE = {"note": "cyan", "repair": "yellow", "warning": "yellow", "reject": "red"}

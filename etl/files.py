@@ -1,17 +1,21 @@
 """Files that doisoat writes: whole or not at all, and what to tell where one cannot be written.
 
-Belongs here: writing beside the place and putting in place, and the words for what the system
-refuses. Does not belong here: what the files hold, and the warehouse's own (``etl/warehouse``).
+Belongs here: writing beside the place and putting in place, the words for what the system
+refuses, and reading what a person's editor wrote. Does not belong here: what the files hold, and
+the warehouse's own (``etl/warehouse``).
 """
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
 import secrets
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from etl.errors import ConfigError
 from etl.privacy import mode_for_others
@@ -95,6 +99,26 @@ def folder_for(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise refused(folder, error, "folder could not be made") from None
+
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """Reads a TOML file, in UTF-8 or as Windows' editors and shells mark what they write.
+
+    Raises:
+        OSError: It cannot be read.
+        UnicodeDecodeError: It is no text.
+        tomllib.TOMLDecodeError: It is no TOML.
+    """
+    content = file.read_bytes()
+    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+    return tomllib.loads(content.decode(encoding))
 
 
 def _begun(place: Path, private: bool) -> Path:

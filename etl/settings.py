@@ -31,6 +31,8 @@ from sqlalchemy.exc import ArgumentError
 from etl.codes import VOCABULARIES
 from etl.contract import REGISTERS
 from etl.errors import ConfigError
+from etl.files import read_toml
+from etl.process.machine import LEAST_MEMORY, MOST_THREADS, bytes_of
 
 CONFIG_VARIABLE = "DOISOAT_CONFIG"
 """The environment variable that names the configuration file (the CLI's ``--config`` sets it)."""
@@ -228,6 +230,10 @@ class Quality(_Strict):
         """Where the Data Docs of a table open; the run tells a page that is of a later one."""
         return f"{self.pages_url.rstrip('/')}/{table}.html?{urlencode({'run': run_id})}"
 
+    def charts_page(self) -> str:
+        """Where the charts of the last published run open, beside the Data Docs."""
+        return f"{self.pages_url.rstrip('/')}/charts/run.html"
+
     @field_validator("pages_url")
     @classmethod
     def _port_exists(cls, url: str) -> str:
@@ -268,6 +274,9 @@ class Ui(_Strict):
 _SHORTEST_SECRET = 32
 
 
+_LEAST = f"{LEAST_MEMORY // 1000**2}MB"
+
+
 class Engine(_Strict):
     """Limits of the embedded engine.
 
@@ -276,8 +285,24 @@ class Engine(_Strict):
         threads: Worker threads; 0 means all cores.
     """
 
-    memory: str = Field(default="", pattern=r"^(\d+(\.\d+)?\s?(KB|MB|GB|TB|KiB|MiB|GiB|TiB|%))?$")
-    threads: Annotated[int, Field(ge=0)] = 0
+    memory: str = ""
+    threads: Annotated[int, Field(ge=0, le=MOST_THREADS)] = 0
+
+    @field_validator("memory")
+    @classmethod
+    def _memory_can_be_had(cls, memory: str) -> str:
+        if not memory:
+            return memory
+        size = bytes_of(memory)
+        if size is None:
+            raise ValueError(
+                'is no size that the engine knows; write it as "8GB" or "512MB". A share such as '
+                "80% cannot be given: leave the setting out, and the engine takes four fifths of "
+                "what there is"
+            )
+        if size < LEAST_MEMORY:
+            raise ValueError(f"is too little: no run gets by with less than {_LEAST}")
+        return memory.strip()
 
 
 class Settings(_Strict):
@@ -301,6 +326,17 @@ class Settings(_Strict):
     quality: Quality = Quality()
     ui: Ui = Ui()
     file: Path = Field(default=Path(DEFAULT_CONFIG), exclude=True)
+
+    @model_validator(mode="after")
+    def _home_can_be_named(self) -> Settings:
+        # The engine puts its log elsewhere for a "?"; Dagster's databases read "%41" as "A", and it
+        # looks for its configuration by a pattern, so that telemetry would be on for a "[".
+        if found := _UNNAMEABLE.search(str(self.home)):
+            raise ValueError(
+                f"home: its path, {self.home}, has the sign {found.group()!r}, with which "
+                "databases cannot be named; name a folder without it as home"
+            )
+        return self
 
     @model_validator(mode="after")
     def _words_are_known(self) -> Settings:
@@ -329,6 +365,9 @@ class Settings(_Strict):
     def data_docs(self) -> Path:
         """Where the Data Docs of the last run are."""
         return self.home / "data_docs"
+
+
+_UNNAMEABLE = re.compile(r"[?%*\[\]\x00-\x1f]")
 
 
 def _refuse_other_words(place: str, words: dict[str, str], vocabulary: str) -> None:
@@ -415,7 +454,7 @@ def load_settings(path: Path | str | None = None) -> Settings:
     """
     file = Path(path or os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG).resolve()
     try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
+        data = read_toml(file)
     except OSError:
         raise ConfigError(
             f"There is no readable configuration file {file.name}.",
@@ -423,7 +462,14 @@ def load_settings(path: Path | str | None = None) -> Settings:
             remedy="Name one with --config, or copy examples/postgresql.toml and edit it; "
             "'doisoat demo' needs none.",
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            "The configuration is not valid TOML: it is no text in UTF-8 "
+            f"(line {file.read_bytes()[: error.start].count(10) + 1}).",
+            where=str(file),
+            remedy="Save it in your editor as UTF-8.",
+        ) from None
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(
             f"The configuration is not valid TOML: {error}.",
             where=str(file),

@@ -73,9 +73,9 @@ def cell(value: object) -> object:
     return _FORMULA.sub(r"\1'\2", visible(str(value), None))
 
 
-def as_json(value: object, indent: int | None = None) -> str:
-    """Returns JSON with its letters as they are and everything else escaped."""
-    text = json.dumps(value, ensure_ascii=False, indent=indent, default=str)
+def as_json(value: object, indent: int | None = None, *, ascii_only: bool = False) -> str:
+    """Returns JSON with its letters as they are, unless ASCII is asked for, all else escaped."""
+    text = json.dumps(value, ensure_ascii=ascii_only, indent=indent, default=str)
     return re.sub(r"[^\x20-\x7e\n]", _escaped, text)
 
 

@@ -169,6 +169,18 @@ def count(number: int) -> Words:
     return Words(f"{number:,}".replace(",", "."), f"{number:,}")
 
 
+def share(part: int, whole: int) -> Words:
+    """Writes a share that says neither none of some nor all of nearly all."""
+    percent = 100 * part / whole if whole else 0.0
+    if part and percent < 0.01:
+        return Words("dưới 0,01%", "below 0.01%")
+    if part < whole and percent > 99.99:
+        return Words("trên 99,99%", "above 99.99%")
+    digits = 2 if 0 < percent < 1 or 99 < percent < 100 else 1
+    shown = f"{percent:.{digits}f}%"
+    return Words(shown.replace(".", ","), shown)
+
+
 def times(bits: float) -> Words:
     """Says 2 to the power of some bits as a round number: 30, 1,000, 5 million."""
     value = 2 ** min(abs(bits), 60)

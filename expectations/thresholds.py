@@ -19,6 +19,7 @@ from typing import Any
 
 from etl.codes import Severity
 from etl.errors import ConfigError
+from etl.files import read_toml
 from expectations.rules import AT_MOST, Kind, Rule, Suite
 
 Entry = Mapping[str, Any]
@@ -146,7 +147,7 @@ def read_overlay(file: Path, suites: Iterable[Suite]) -> Entries:
 
 def _parsed(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text("utf-8"))
+        return read_toml(file)
     except OSError:
         raise ConfigError(
             f"There is no readable file of thresholds {file.name}.",

@@ -119,11 +119,14 @@ def pages_served(settings: Settings) -> Iterator[None]:
     import uvicorn
 
     from assets.pages import pages_app
+    from etl.charts import charts_file
 
     port = settings.quality.local_pages_port
     assert port is not None
     server = uvicorn.Server(
-        uvicorn.Config(pages_app(settings.data_docs), port=port, log_level="warning")
+        uvicorn.Config(
+            pages_app(settings.data_docs, charts_file(settings)), port=port, log_level="warning"
+        )
     )
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -1,7 +1,8 @@
 """The charts of a run: one self-contained page for managers and stewards, without personal data.
 
 Belongs here: what ``doisoat charts`` and the end of each run write. ``counts.py`` reads what is
-drawn, ``drawing.py`` draws it, ``page.py`` lays it out. Does not belong here: the charts of the
+drawn, ``result.py`` says the result in numbers, ``drawing.py`` draws the rest, ``page.py`` lays it
+out. Does not belong here: the charts of the
 linkage model (``etl/reconcile/training.py``) and of one record (``etl/story_page.py``).
 """
 
@@ -12,10 +13,10 @@ from pathlib import Path
 from etl.charts.counts import read_counts
 from etl.charts.drawing import run_charts
 from etl.charts.page import make_page
+from etl.charts.result import TITLE, result
 from etl.errors import ConfigError
 from etl.files import folder_for, write_whole
-from etl.settings import Settings
-from etl.story_words import Words
+from etl.settings import Schedule, Settings
 from etl.warehouse.engine import Warehouse
 
 FILE = "run.html"
@@ -26,20 +27,22 @@ def charts_file(settings: Settings) -> Path:
     return settings.home / "charts" / FILE
 
 
-def write_charts(warehouse: Warehouse, file: Path, *, private: bool = True) -> None:
+def write_charts(
+    warehouse: Warehouse, file: Path, schedule: Schedule | None = None, *, private: bool = True
+) -> None:
     """Draws the run that is in the warehouse, in place of what was drawn before.
 
     Args:
         warehouse: Holds ``core`` and ``publish`` of a run.
         file: The page.
+        schedule: Has the time zone of those who read it; else that of Vietnam.
         private: Whether its owner alone may read it, or those whom the user's umask lets.
 
     Raises:
         ConfigError: Nothing has been reconciled yet, or the file cannot be written.
     """
     counts = read_counts(warehouse)
-    title = Words(f"Kết quả đối soát, lần chạy {counts.run_id}", f"Run {counts.run_id} in charts")
-    page = make_page(title, run_charts(counts))
+    page = make_page(TITLE, run_charts(counts), result(counts, schedule or Schedule()))
     try:
         folder_for(file.parent)
         write_whole(file, page, private=private)

@@ -11,11 +11,12 @@ small ones are shown as they are; so they are here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import duckdb
 
-from etl.codes import UNKNOWN_PROVINCE
+from etl.codes import UNKNOWN_PROVINCE, Status
 from etl.errors import ConfigError
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.statements import TableName
@@ -84,6 +85,12 @@ inner join ref.mismatch_codes as codes on counts.code = codes.code
 where counts.scheme = 'all'
 """
 
+_STATUSES = """
+select status, count(*) as records
+from core.reconciled
+group by status
+"""
+
 _RECORDS = """
 select province_code, records - rejected as records
 from publish.coverage
@@ -97,6 +104,8 @@ class Counts:
 
     Attributes:
         run_id: The run.
+        started_at: When it began (UTC).
+        statuses: Records by status, in the order of ``etl.codes.Status``.
         provinces: Name by code of 2025, and of the unknown province.
         steps: What each step did, by province, in order.
         probabilities: Records by the odds of their best citizen and what became of them.
@@ -107,6 +116,8 @@ class Counts:
     """
 
     run_id: str
+    started_at: datetime
+    statuses: dict[str, int]
     provinces: dict[str, str]
     steps: list[Row]
     probabilities: list[Row]
@@ -135,11 +146,16 @@ def read_counts(warehouse: Warehouse) -> Counts:
 
 def _read(warehouse: Warehouse) -> Counts:
     parameters = warehouse.rows(
-        "select run_id, wrong_links_per_million, review_probability from ops.parameters"
+        "select run_id, started_at, wrong_links_per_million, review_probability from ops.parameters"
     )[0]
+    found = {str(row["status"]): int(str(row["records"])) for row in warehouse.rows(_STATUSES)}
+    started = parameters["started_at"]
+    assert isinstance(started, datetime)  # noqa: S101 - the column's type
     names = {str(row["code"]): str(row["name"]) for row in warehouse.rows(_PROVINCES)}
     return Counts(
         run_id=str(parameters["run_id"]),
+        started_at=started,
+        statuses={status.value: found.get(status.value, 0) for status in Status},
         provinces=names | {UNKNOWN_PROVINCE: "(không rõ · unknown)"},
         steps=warehouse.rows(_STEPS),
         probabilities=warehouse.rows(_PROBABILITIES, {"bin": BIN, "farthest": FARTHEST}),

@@ -15,7 +15,7 @@ from typing import Any
 from etl.charts.counts import BIN, FARTHEST, Counts, Row
 from etl.charts.page import Drawn, plain_spec
 from etl.codes import ALL, MISMATCH_CODES, STEP_LABELS, UNKNOWN_PROVINCE
-from etl.story_words import Words, count
+from etl.story_words import Words, count, share
 
 TOO_FEW = 5
 """A province with fewer records of a code, found or expected, says nothing of that code."""
@@ -106,20 +106,19 @@ def _waterfall_says(rows: Sequence[Row]) -> Words:
     if not total:
         return Words("Chưa có hồ sơ nào.", "There is no record.")
 
-    def share(*outcomes: str) -> Words:
-        part = sum(row["count"] for row in rows if row["code"] in outcomes) / total
-        return Words(f"{part * 100:.1f}%".replace(".", ","), f"{part * 100:.1f}%")
+    def of(outcome: str) -> Words:
+        return share(sum(row["count"] for row in rows if row["code"] == outcome), total)
 
-    many, at_once, review, lost = count(total), share("personal_id"), share("review"), share(
-        "not_found"
-    )  # fmt: skip
+    many, at_once, review, lost = count(total), of("personal_id"), of("review"), of("not_found")
     return Words(
         f"{many.vi} hồ sơ dùng được: {at_once.vi} khớp ngay bằng số định danh, {review.vi} chờ "
-        f"người xem xét, {lost.vi} không tìm thấy. Bên phải là phần mà số định danh không giải "
-        "quyết được: cam và đỏ là phần việc còn lại cho con người.",
+        f"người xem xét, {lost.vi} không tìm thấy. Bên phải là phần mà số định danh không "
+        "ghép được ngay: cam và đỏ chưa có ai. Hồ sơ đã ghép cũng có thể lệch thông tin: xem số "
+        "liệu ở đầu trang và biểu đồ cuối.",
         f"{many.en} usable records: {at_once.en} linked at once by the personal number, "
         f"{review.en} for a person to review, {lost.en} not found. On the right, what the "
-        "personal number did not settle: orange and red are the work that is left to people.",
+        "personal number did not link at once: orange and red have no citizen yet. Linked records "
+        "may be in mismatch, too: see the figures above and the last chart.",
     )
 
 

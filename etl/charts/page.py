@@ -44,17 +44,23 @@ class Drawn:
     spec: dict[str, Any] | None
 
 
-def make_page(title: Words, charts: Sequence[Drawn]) -> str:
-    """Returns a page with its charts, Vietnamese first, English beside."""
+def make_page(title: Words, charts: Sequence[Drawn], result: str = "") -> str:
+    """Returns a page with its charts, Vietnamese first, English beside.
+
+    Args:
+        title: The page's.
+        charts: In their order.
+        result: HTML that stands before them: what was found, in numbers.
+    """
     style = files("etl.data").joinpath("charts.css").read_text("utf-8")
     sections = "".join(map(_section, charts))
     specs = {f"chart-{chart.name}": chart.spec for chart in charts if chart.spec}
     return (
         '<!DOCTYPE html>\n<html lang="vi"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        '<meta name="viewport" content="width=device-width">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>doisoat: {in_html(title.en)}</title><style>{style}</style></head>"
-        f"<body><main><h1>{_both(title)}</h1>{sections}{draw(specs)}</main></body></html>\n"
+        f"<body><main><h1>{both(title)}</h1>{result}{sections}{draw(specs)}</main></body></html>\n"
     )
 
 
@@ -91,17 +97,25 @@ def plain_spec(chart: Any) -> dict[str, Any]:
     return spec
 
 
+_WIDE = (
+    '<p class="wide">Vuốt ngang để xem hết biểu đồ. '
+    '<span class="en" lang="en">Swipe sideways to see all of the chart.</span></p>'
+)
+"""Said on narrow screens, where a chart is wider than they are."""
+
+
 def _section(chart: Drawn) -> str:
     drawn = (
-        f'<div class="chart" id="chart-{chart.name}"></div>'
+        f'{_WIDE}<div class="chart" id="chart-{chart.name}"></div>'
         if chart.spec
         else '<p class="none">Không có gì để vẽ. <span class="en" lang="en">Nothing to draw.</span>'
     )
     return (
-        f'<section id="{chart.name}"><h2>{_both(chart.title)}</h2>'
-        f"<p>{_both(chart.says)}</p>{drawn}</section>"
+        f'<section id="{chart.name}"><h2>{both(chart.title)}</h2>'
+        f"<p>{both(chart.says)}</p>{drawn}</section>"
     )
 
 
-def _both(words: Words) -> str:
+def both(words: Words) -> str:
+    """Returns a text in both languages, Vietnamese first, as HTML."""
     return f'{in_html(words.vi)} <span class="en" lang="en">{in_html(words.en)}</span>'

@@ -5,7 +5,6 @@ Belongs here: ``doisoat check``. Does not belong here: reading rows (``load.py``
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ from etl.errors import DoisoatError, WarehouseBusyError
 from etl.extract.connect import plain_errors, reading
 from etl.extract.mapping import register_select
 from etl.privacy import load_record_key
-from etl.process.home import prepare_home
+from etl.process.machine import try_engine, try_home
 from etl.publish.writers import try_tables
 from etl.settings import Settings, Source, Target
 from etl.warehouse.run import warehouse_between_runs
@@ -23,10 +22,11 @@ from etl.warehouse.run import warehouse_between_runs
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found of one database, or of a file that the configuration names.
+    """What was found of one database, or of another thing that a run needs.
 
     Attributes:
-        name: ``insurance``, ``population``, ``target``, ``home`` or ``thresholds``.
+        name: ``insurance``, ``population``, ``target``, ``home``, ``engine``, ``schedule``,
+            ``thresholds`` or ``terminal``.
         detail: What is well.
         error: What is not, for a person; None where all is well.
         exit_code: 0, or that of the error.
@@ -39,12 +39,13 @@ class Finding:
 
 
 def probe(settings: Settings) -> list[Finding]:
-    """Tries both registers, the target and the home, all of them whatever the first ones say."""
+    """Tries registers, target, home and engine, all of them whatever the first ones say."""
     return [
         tried("insurance", lambda: _register("insurance", settings.insurance)),
         tried("population", lambda: _register("population", settings.population)),
         tried("target", lambda: _target(settings.target)),
         tried("home", lambda: _home(settings)),
+        tried("engine", lambda: try_engine(settings.engine)),
     ]
 
 
@@ -76,9 +77,8 @@ def _target(target: Target) -> str:
 
 
 def _home(settings: Settings) -> str:
-    prepare_home(settings.home)
+    free = f"{try_home(settings.home) / 1e9:,.0f} GB free"
     load_record_key(settings.home)
-    free = f"{shutil.disk_usage(settings.home).free / 1e9:,.0f} GB free"
     if not settings.warehouse_path.exists():
         return f"{settings.home} is this user's only, {free}; nothing has been reconciled yet"
     try:

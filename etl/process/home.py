@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from etl.errors import ConfigError
+from etl.files import refused
 
 _OTHERS = 0o077
 
@@ -50,6 +51,8 @@ def prepare_home(home: Path) -> None:
         raise ConfigError(
             "The home is no folder.", where=str(home), remedy="Name another place as home."
         ) from None
+    except OSError as error:
+        raise refused(home, error, "home could not be made or entered") from None
 
 
 def _owner(home: Path) -> str:

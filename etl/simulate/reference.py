@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from etl.files import read_toml
 from etl.simulate.draws import Array, sampling_table
 
 DEFAULT_FAULT_RATES = Path(str(files("etl.simulate"))) / "fault_rates.toml"
@@ -67,7 +68,7 @@ def fault_kinds(path: Path | None = None) -> dict[str, FaultKind]:
         FileNotFoundError: There is no such file.
     """
     known = tomllib.loads(DEFAULT_FAULT_RATES.read_text(encoding="utf-8"))
-    given = tomllib.loads(path.read_text(encoding="utf-8")) if path else known
+    given = read_toml(path) if path else known
     unknown = sorted(set(given) - set(known))
     if unknown:
         raise ValueError(

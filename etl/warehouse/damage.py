@@ -22,6 +22,7 @@ _HELD = re.compile(
 _LOCKED = "Could not set lock on file"
 _NEWER = "Trying to read a database file with version number"
 _FULL = re.compile(r"No space left on device|Out of disk space|failed to offload", re.IGNORECASE)
+_REFUSED = re.compile(r"Permission denied|Read-only file system|Operation not permitted")
 _DATABASE = re.compile(
     r"not a valid DuckDB database file|Corrupt database file|Could not read enough bytes from file"
     r"|Could not read from file|Failure while replaying WAL|Corrupt WAL"
@@ -55,19 +56,35 @@ def trouble(error: BaseException, path: Path) -> DoisoatError | None:
         return DiskFullError(
             "The disk is full.", where=str(place), remedy="Free some space there and run again."
         )
-    if not of_engine:
-        return None
+    return _of_engine(error, words, path) if of_engine else None
+
+
+def _of_engine(error: BaseException, words: str, path: Path) -> DoisoatError | None:
     if _LOCKED in words:
         return _busy(words, path)
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return ConfigError(
+            "The engine ran out of the memory that it may take.",
+            where="[engine] memory",
+            remedy="Allow more, or fewer [engine] threads, each of which takes its share; left "
+            "out, it may take four fifths of what there is.",
+        )
+    if _REFUSED.search(words):
+        return ConfigError(
+            "The warehouse cannot be read or written: this user may not, or its disk can only be "
+            "read.",
+            where=str(path),
+            remedy="Give the home with all that is in it to the user that runs doisoat; 'doisoat "
+            "check' tries it.",
+        )
     if _NEWER in words:
         return ConfigError(
             "The warehouse was written by a newer version of doisoat.",
             where=str(path),
             remedy="Use that version; or move the file away, and the next run builds it anew.",
         )
-    if file := _damaged_file(words, path):
-        return DamagedError(file)
-    return None
+    file = _damaged_file(words, path)
+    return DamagedError(file) if file else None
 
 
 def _busy(words: str, path: Path) -> WarehouseHeldError:

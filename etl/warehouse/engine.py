@@ -128,7 +128,7 @@ class Warehouse:
         self._drop_old_table(table)
         self.connection.execute(
             f"create or replace view {table.sql} as "  # noqa: S608 - our own folder
-            f"select * from read_parquet({self._quoted_pattern(table)})"
+            f"select * from read_parquet({self._quoted_pattern(table)}, hive_partitioning = false)"
         )
 
     def _drop_old_table(self, table: TableName) -> None:
@@ -197,13 +197,14 @@ class Warehouse:
         """Removes the rows of a table of parts that are not in a condition, part by part."""
         parts = self.rows(
             "select distinct filename "  # noqa: S608 - our own words
-            f"from read_parquet($pattern, filename = true) where not ({condition})",
+            "from read_parquet($pattern, filename = true, hive_partitioning = false) "
+            f"where not ({condition})",
             {"pattern": self._pattern(table)},
         )
         for part in parts:
             file = Path(str(part["filename"]))
             kept = self.arrow(
-                f"select * from read_parquet($file) where {condition}",  # noqa: S608
+                f"select * from read_parquet($file, hive_partitioning = false) where {condition}",  # noqa: S608
                 {"file": escape(str(file))},
             )
             _unfinished(kept, file).replace(file)

@@ -53,7 +53,8 @@ def restore(warehouse: Warehouse) -> list[str]:
             continue
         try:
             warehouse.connection.execute(
-                f"insert into ops.{table} by name select * from read_parquet($file)",  # noqa: S608
+                f"insert into ops.{table} by name "  # noqa: S608 - a name of our own
+                "select * from read_parquet($file, hive_partitioning = false)",
                 {"file": str(file)},
             )
             restored.append(table)

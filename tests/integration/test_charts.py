@@ -14,6 +14,7 @@ from etl.charts import FILE, write_charts
 from etl.charts.counts import BIN, FARTHEST, read_counts
 from etl.charts.drawing import TOO_FEW, _chance, log_odds, run_charts
 from etl.errors import ConfigError
+from etl.settings import Schedule
 from etl.warehouse.run import warehouse_between_runs
 from tests.support import Command, Registers, citizen, record
 
@@ -90,6 +91,28 @@ def test_the_page_fetches_nothing_and_holds_no_personal_data(synced: Registers, 
     specs = re.findall(r"vegaEmbed\('#chart-(\w+)', (\{.*?\}), \{\"actions\"", page)
     assert [name for name, _ in specs] == ["waterfall", "probabilities", "mismatches"]
     assert all(json.loads(spec) for _, spec in specs)
+
+
+def test_the_page_begins_with_the_result_and_its_date(synced: Registers, tmp_path: Path):
+    file = tmp_path / "today.html"
+    with warehouse_between_runs(synced.settings) as warehouse:
+        counts = read_counts(warehouse)
+        write_charts(warehouse, file)
+
+    page = file.read_text("utf-8")
+    head = page.partition('<section id="waterfall"')[0]
+    assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in page
+    at = Schedule().local(counts.started_at)
+    assert f"Ngày {at:%d/%m/%Y}, {at:%H:%M}" in head
+    assert f"run {counts.run_id}" in head
+    assert sum(counts.statuses.values()) == 60
+    assert counts.statuses["MISMATCH"] >= 10
+    work = 60 - counts.statuses["VERIFIED"]
+    assert f"60 insurance records: {work} (" in head
+    for status, records in counts.statuses.items():
+        assert f'<li class="{status}">' in head
+        assert f'<div class="many">{records}<small>' in head
+    assert "data must be corrected" in head
 
 
 def test_without_a_run_there_is_nothing_to_draw(registers: Callable[..., Registers]):

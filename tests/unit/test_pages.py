@@ -34,6 +34,8 @@ def quality(tmp_path: Path) -> Iterator[Quality]:
     settings.data_docs.mkdir(parents=True)
     (settings.data_docs / f"{TABLE}.html").write_text(PAGE.format(run="today"))
     (settings.data_docs / "old.html").write_text("<p>of a version that named no run")
+    (settings.home / "charts").mkdir()
+    (settings.home / "charts" / "run.html").write_text("<p>charts")
     with pages_served(settings):
         yield settings.quality
 
@@ -76,6 +78,14 @@ def test_a_page_that_is_not_there_is_not_there_for_any_run(quality: Quality) -> 
         "../x.html?run=1",
         "%00.html?run=1",
     ):
+        with pytest.raises(urllib.error.HTTPError, match="404") as refused:
+            read(f"{quality.pages_url}/{path}")
+        refused.value.close()
+
+
+def test_the_charts_open_beside_the_pages(quality: Quality) -> None:
+    assert read(quality.charts_page()) == "<p>charts"
+    for path in ("charts/", "charts/other.html", "charts/../record_key", "run.html"):
         with pytest.raises(urllib.error.HTTPError, match="404") as refused:
             read(f"{quality.pages_url}/{path}")
         refused.value.close()

@@ -1,0 +1,299 @@
+"""What the machine refuses: a place to write, room on a disk, memory, threads, letters.
+
+Belongs here: trying these before a run needs them, and telling what an error of the system means.
+Does not belong here: what the engine's and the databases' errors mean (``etl/warehouse/damage.py``,
+``etl/extract/connect.py``).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from etl.errors import ConfigError, DiskFullError, DoisoatError
+from etl.process.home import prepare_home
+
+if TYPE_CHECKING:
+    from etl.settings import Engine
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_REFUSED = {
+    errno.EROFS: "that disk can only be read",
+    errno.EACCES: "this user may not",
+    errno.EPERM: "this user may not",
+    errno.EMFILE: "this process may not open so many files",
+    errno.ENFILE: "this machine has too many files open",
+}
+_LET_THIS_USER = (
+    "Let this user write there, or name another place as home; 'doisoat check' tries it."
+)
+_MORE_FILES = "Allow more open files (ulimit -n 4096) and run again."
+
+_OURS = (
+    "dagster", "warehouse.duckdb", "warehouse.duckdb.wal", "warehouse.files", "memory",
+    "data_docs", "charts", "run.lock", "dagster.lock", "ui.lock",
+)  # fmt: skip
+"""What lies in a home and must be writable."""
+
+_LITTLE_ROOM = 64 * 1024 * 1024
+"""With less free space than that nothing can be done."""
+
+
+def trouble_of_the_machine(error: BaseException, where: str = "") -> DoisoatError | None:
+    """Tells what an error of the system means for whoever runs doisoat.
+
+    Args:
+        error: What was raised, with the errors that led to it.
+        where: Where it happened, if the error itself does not say.
+
+    Returns:
+        The error to raise in its place; None where it is of no kind that is known here.
+    """
+    for cause in _chain(error):
+        if isinstance(cause, OSError):
+            place = str(cause.filename) if cause.filename else where
+            if cause.errno in _FULL:
+                return _disk_full(place)
+            if cause.errno in _REFUSED and place:
+                return _refused(cause.errno, place)
+        elif isinstance(cause, sqlite3.Error):
+            words = str(cause)
+            if "disk is full" in words:
+                return _disk_full(where)
+            if "disk I/O error" in words:  # what SQLite says of a full disk, mostly
+                return DiskFullError(
+                    "The disk is full, or reports an error.",
+                    where=where or "the home",
+                    remedy="Free some space there and run again; if there is room, look in the "
+                    "system's log for what the disk reports.",
+                )
+            if "readonly database" in words or "unable to open" in words:
+                return _refused(errno.EACCES, where or "Dagster's history in the home")
+    return None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and all that led to it, the outermost first."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        found = waiting.pop()
+        if found is None or id(found) in seen:
+            continue
+        seen.add(id(found))
+        yield found
+        waiting += [found.__context__, found.__cause__, getattr(found, "orig", None)]
+
+
+def _disk_full(where: str) -> DiskFullError:
+    return DiskFullError(
+        "The disk is full.", where=where, remedy="Free some space there and run again."
+    )
+
+
+def _refused(number: int, where: str) -> ConfigError:
+    files = number in (errno.EMFILE, errno.ENFILE)
+    return ConfigError(
+        f"A file cannot be opened: {_REFUSED[number]}."
+        if files
+        else f"It cannot be read or written: {_REFUSED[number]}.",
+        where=where,
+        remedy=_MORE_FILES if files else _LET_THIS_USER,
+    )
+
+
+# --- the home -----------------------------------------------------------------------------------
+
+
+def try_home(home: Path) -> int:
+    """Makes the home where it is missing, and writes to it as a run will.
+
+    Returns:
+        The bytes that are free there.
+
+    Raises:
+        ConfigError: It cannot be made or written to, or a part of it cannot.
+        DiskFullError: There is no room.
+    """
+    prepare_home(home)
+    free = try_writing(home)
+    for path in filter(os.path.lexists, map(home.joinpath, _OURS)):
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise ConfigError(
+                f"A part of the home cannot be written: this user may not{_owner(path)}.",
+                where=str(path),
+                remedy="Give the home with all that is in it to the user that runs doisoat "
+                "(chown -R); a run by root leaves root's files.",
+            )
+    return free
+
+
+def try_writing(folder: Path) -> int:
+    """Writes to a folder of the home, and takes it back.
+
+    Returns:
+        The bytes that are free there.
+
+    Raises:
+        ConfigError: It cannot be written to.
+        DiskFullError: There is no room.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as tried:
+            tried.write(bytes(1024 * 1024))
+            tried.flush()
+            os.fsync(tried.fileno())
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise _of_the_home(error, folder) from None
+    if free < _LITTLE_ROOM:
+        raise _disk_full(f"{folder}, {free // 1_000_000} MB free")
+    return free
+
+
+def _of_the_home(error: OSError, home: Path) -> DoisoatError:
+    if error.errno in _FULL:
+        return _disk_full(str(home))
+    reason = _REFUSED.get(error.errno or 0, f"the system reported {type(error).__name__}")
+    return ConfigError(
+        f"The home cannot be written: {reason}.",
+        where=str(home),
+        remedy="Name as home a folder that this user may write to, on a disk that is not "
+        "read-only.",
+    )
+
+
+def _owner(path: Path) -> str:
+    with suppress(KeyError, OSError, NotImplementedError):
+        return f"; it belongs to {path.owner()}"
+    return ""
+
+
+# --- the engine's limits ------------------------------------------------------------------------
+
+_UNITS = {
+    "K": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4,
+    "KI": 1024, "MI": 1024**2, "GI": 1024**3, "TI": 1024**4,
+}  # fmt: skip
+_MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]I?)B", re.IGNORECASE)
+
+LEAST_MEMORY = 128 * 1000**2
+"""With less the engine does not get through a run of any size."""
+
+MOST_THREADS = 1024
+"""Far more than any machine uses; the engine dies of a hundred thousand."""
+
+_CGROUP = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+
+_TRY = """
+import sys, duckdb
+memory, threads = sys.argv[1:]
+with duckdb.connect() as engine:
+    if memory:
+        engine.execute(f"set memory_limit = '{memory}'")
+    if threads != "0":
+        engine.execute(f"set threads = {threads}")
+    engine.execute("select sum(range) from range(1000000)").fetchone()
+"""
+
+
+def bytes_of(memory: str) -> int | None:
+    """Returns how many bytes a setting of memory means, or None where it means none."""
+    found = _MEMORY.fullmatch(memory.strip())
+    return int(float(found[1]) * _UNITS[found[2].upper()]) if found else None
+
+
+def machine_memory() -> int:
+    """Returns the bytes that this process may have: the machine's, or its container's."""
+    memory = int(psutil.virtual_memory().total)
+    for file in _CGROUP:
+        with suppress(OSError, ValueError):
+            return min(memory, int(file.read_text("ascii")))
+    return memory
+
+
+def try_memory(engine: Engine) -> None:
+    """Compares the limit with what there is.
+
+    Raises:
+        ConfigError: The machine, or the container, has less.
+    """
+    asked, there = bytes_of(engine.memory) or 0, machine_memory()
+    if asked > there:
+        raise ConfigError(
+            f"[engine] memory is {engine.memory}, and this machine, or this container, has "
+            f"{there / 1e9:.1f} GB: a run that took it all would be killed.",
+            remedy="Lower it, or leave it out: the engine then takes four fifths of what there is.",
+        )
+
+
+def try_engine(engine: Engine) -> str:
+    """Tries the engine's limits in a process of their own, which they may end.
+
+    Returns:
+        What is well, in words.
+
+    Raises:
+        ConfigError: The engine does not run with them.
+    """
+    try_memory(engine)
+    tried = subprocess.run(
+        [sys.executable, "-c", _TRY, engine.memory, str(engine.threads)],
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    if tried.returncode:
+        raise ConfigError(
+            f'The engine does not run with [engine] memory = "{engine.memory}" and threads = '
+            f"{engine.threads}.",
+            remedy="Leave both out, and the engine takes what suits this machine; or give it more "
+            "memory and fewer threads.",
+        )
+    memory = engine.memory or f"four fifths of {machine_memory() / 1e9:.1f} GB"
+    return f"runs with {memory} of memory and {engine.threads or os.cpu_count()} threads"
+
+
+# --- the terminal -------------------------------------------------------------------------------
+
+
+def foreign_encoding() -> str | None:
+    """Returns the encoding of the standard output where it is not UTF-8, which has all letters."""
+    encoding = str(getattr(sys.stdout, "encoding", None) or "utf-8")
+    return None if encoding.lower().replace("-", "").replace("_", "") == "utf8" else encoding
+
+
+def speak_with_any_terminal() -> None:
+    """From now on letters that the terminal's encoding lacks are written as their codes.
+
+    Without that, printing the result of a run would fail after the run was published.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def told_of_letters() -> str | None:
+    """Says what the terminal cannot show; None where it can show everything."""
+    encoding = foreign_encoding()
+    return encoding and (
+        f"its encoding is {encoding}: letters that it lacks are written as codes, such as "
+        "\\u1ed1. For Vietnamese run: export PYTHONIOENCODING=utf-8 (or choose a locale such as "
+        "C.UTF-8)"
+    )

@@ -1,0 +1,66 @@
+"""What a terminal shows: whatever its width, keys and commands stay whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from etl import display
+from etl.settings import Schedule
+from etl.showing import SafeConsole
+
+NOW = datetime(2026, 11, 26, 1, tzinfo=UTC)
+RUN = "20261126T010000-f32c0a2b"
+RULE = "publish.mismatches.every_mismatch_is_answered"
+KEY = "1c7cf48ba4dee08e"
+
+
+@pytest.fixture(params=[160, 80, 60, 45])
+def shown(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Callable[[], None]], str]:
+    console = SafeConsole(width=request.param, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
+    monkeypatch.setattr(display, "console", console)
+
+    def show(what: Callable[[], None]) -> str:
+        what()
+        return console.export_text()
+
+    return show
+
+
+def test_runs_keep_their_ids(shown: Callable[[Callable[[], None]], str]) -> None:
+    run = {"run_id": RUN, "started_at": NOW, "published": True, "checks": 155, "errors": 0,
+           "warnings": 12}  # fmt: skip
+    text = shown(lambda: display.show_runs([run, run], Schedule()))
+    assert text.count(RUN) == 2
+    assert "…" not in text
+
+
+def test_triage_keeps_rules_keys_and_commands(
+    shown: Callable[[Callable[[], None]], str],
+) -> None:
+    rule = {
+        "rule": RULE, "severity": "error", "failed_rows": 3, "new_since_last_run": 1,
+        "first_seen": NOW, "owner": "insurance", "passed": False, "blocking": True,
+        "acknowledged_until": None, "of_last_run": True, "explained": True, "has_ids": True,
+    }  # fmt: skip
+    row = {"record_key": KEY, "province_code": "79", "employer_code": "TZ0123X", "first_seen": NOW,
+           "first_run": RUN, "last_run": RUN}  # fmt: skip
+
+    def everything() -> None:
+        display.show_failing_rules([rule], Schedule())
+        display.show_failing_records(rule, [row], Schedule())
+        table, _, check = RULE.rpartition(".")
+        display.show_checks(
+            [{"table": table, "check": check, "severity": "error", "observed": "3 rows"}]
+        )
+
+    text = shown(everything)
+    assert KEY in text
+    assert f"doisoat triage {RULE} --record KEY" in text
+    assert f"3 rows fail {RULE}".replace("3", "1") in text
+    assert text.count(RULE) == 4
+    assert "…" not in text

@@ -1,0 +1,69 @@
+"""The table of errors says what the program says."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_errors", ROOT / "docs" / "errors.py")
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+def _said() -> list[str]:
+    """Every text of the program, with … for what is put into it."""
+    texts = []
+    for package in ("etl", "assets", "expectations"):
+        for file in (ROOT / package).rglob("*.py"):
+            if file.name == "errors.py":
+                continue
+            for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+                if isinstance(node, ast.JoinedStr):
+                    parts = (
+                        str(part.value) if isinstance(part, ast.Constant) else "…"
+                        for part in node.values
+                    )
+                    texts.append("".join(parts))
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    texts.append(node.value)
+    return texts
+
+
+def test_the_page_is_up_to_date() -> None:
+    script = _script()
+    assert script.PAGE.read_text("utf-8") == script.page(), "run: python docs/errors.py"
+
+
+def test_every_kind_of_error_is_told() -> None:
+    for kind in _script().kinds():
+        assert "told" in vars(kind), f"{kind.__name__} needs what docs/errors.md says of it"
+        assert kind.exit_code in (1, 2, 3)
+
+
+def test_what_the_page_says_is_seen_is_what_the_program_says() -> None:
+    texts = _said()
+    unknown = [
+        fragment
+        for kind in _script().kinds()
+        for told in kind.told
+        for phrase in told.seen
+        for fragment in phrase.split("…")
+        if len(fragment.strip()) > 3 and not any(fragment.strip() in text for text in texts)
+    ]
+    assert unknown == [" is damaged and cannot be read"]  # which the class itself says
+
+
+@pytest.mark.parametrize("needed", ["The user lacks a right", "no encrypted connection", "130"])
+def test_the_page_knows_what_databases_refuse(needed: str) -> None:
+    assert needed.lower() in _script().page().lower()
