@@ -74,21 +74,33 @@ def extract_register(
         ConnectionFailedError: The source cannot be reached or broke off.
         LedgerError: The rows received are not the rows counted.
     """
+    with (
+        _stream(register, source) as (way, expected, batches),
+        _replacing(warehouse, TableName("raw", register)) as file,
+    ):
+        received = _store(warehouse, register, _watched(batches, expected, progress), file)
+        if received != expected:
+            raise LedgerError(
+                f"The {register} register counts {expected} rows but {received} arrived.",
+                where=source.shown,
+                remedy="Run again; if it happens again, look for a connection that breaks off.",
+            )
+    return Extraction(register, received, way)
+
+
+@contextmanager
+def _stream(register: str, source: Source) -> Iterator[tuple[str, int, Iterator[pa.RecordBatch]]]:
+    """Opens a register: how its rows travel, how many there are, and the rows.
+
+    One connection at a time: one that waits while another reads would be ended by some servers,
+    and a user may have no second one.
+    """
     with reading(source, f"Connecting to the {register} register") as connection:
         statement = register_select(connection, register, source)
-        if connection.dialect.name == "postgresql":
-            way, (expected, batches) = "adbc", adbc_stream(statement, source, register)
-        else:
-            way, (expected, batches) = "rows", row_stream(connection, statement, source, register)
-        with _replacing(warehouse, TableName("raw", register)) as file:
-            received = _store(warehouse, register, _watched(batches, expected, progress), file)
-            if received != expected:
-                raise LedgerError(
-                    f"The {register} register counts {expected} rows but {received} arrived.",
-                    where=source.shown,
-                    remedy="Run again; if it happens again, look for a connection that breaks off.",
-                )
-    return Extraction(register, received, way)
+        if connection.dialect.name != "postgresql":
+            yield "rows", *row_stream(connection, statement, source, register)
+            return
+    yield "adbc", *adbc_stream(statement, source, register)
 
 
 @contextmanager
