@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import getpass
+import os
+import shutil
+import socket
 import sqlite3
+import subprocess
+import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +34,7 @@ from tests.support import (
     Registers,
     Server,
     fill,
+    free_port,
     read_sql,
     record,
     run_sql,
@@ -446,6 +454,70 @@ def test_columns_of_another_type_are_named(new_database: Callable[[], str]) -> N
             prepare_it(_target(url))
         for words in said:
             assert words in str(caught.value)
+
+
+# --- a pooler between ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pooled(postgresql: Server, folder: Path) -> Iterator[Callable[[str], str]]:
+    """A pgbouncer in transaction mode before the PostgreSQL of the tests; makes URLs through it."""
+    daemon = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
+    if not daemon:
+        pytest.skip("pgbouncer is not installed (Debian: apt-get install pgbouncer)")
+    behind = str(make_url(postgresql.url_of(None)).query["host"])
+    users, settings, port = folder / "users.txt", folder / "pgbouncer.ini", free_port()
+    users.write_text('"postgres" ""\n')
+    settings.write_text(
+        f"[databases]\n* = host={behind} user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
+        f"listen_port = {port}\nunix_socket_dir =\nauth_type = any\nauth_file = {users}\n"
+        "pool_mode = transaction\ndefault_pool_size = 3\n"
+        "server_round_robin = 1\n"
+    )
+    owner = Path(behind).owner()
+    user = owner if os.geteuid() == 0 else getpass.getuser()
+    for path in (folder, users, settings):
+        shutil.chown(path, user)
+    process = subprocess.Popen(
+        [daemon, *(["-u", user] if os.geteuid() == 0 else []), str(settings)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        for _ in range(100):
+            assert process.poll() is None, "pgbouncer ended by itself"
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.05)
+        yield lambda url: f"postgresql://postgres@127.0.0.1:{port}/{make_url(url).database}"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def test_every_run_passes_a_pooler_in_transaction_mode(
+    postgresql: Server, registers: Make, pooled: Callable[[str], str]
+) -> None:
+    pair = registers(source=postgresql.database, target=postgresql.database)
+    plain = (pair.insurance_url, pair.population_url, pair.target_url)
+    through = [pooled(url) for url in plain]
+    busy = [psycopg.connect(through[2], autocommit=True) for _ in range(2)]
+    try:
+        for number in range(4):
+            for connection in busy:  # so that the next transaction is of another session
+                connection.execute("select 1", prepare=False)
+            pair.insurance[number] |= {"status": "ended"}
+            pair.insurance.pop()
+            pair.insurance_url, pair.population_url, pair.target_url = plain
+            pair.write()
+            pair.insurance_url, pair.population_url, pair.target_url = through
+            try_register("insurance", pair.settings.insurance)
+            try_tables(pair.settings.target)
+            assert pair.sync().broken == []
+    finally:
+        for connection in busy:
+            connection.close()
+    pair.target_url = plain[2]
+    assert len(pair.published("select * from {sync_runs}")) == 4
 
 
 # --- names, views, queries ----------------------------------------------------------------------
