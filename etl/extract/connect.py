@@ -227,6 +227,37 @@ def text_of_bytes(value: bytes) -> str:
         return value.decode("cp1252", errors="replace")
 
 
+_WRITE_AHEAD = b"\x02\x02"
+
+
+def _sqlite_journal(file: Path) -> str:
+    """Says how a file is opened that keeps changes beside it (WAL), where no file can be made.
+
+    Raises:
+        ConnectionFailedError: It cannot be read without a file that this user cannot make.
+    """
+    try:
+        with file.open("rb") as opened:
+            journal = opened.read(20)[18:20]
+    except OSError:
+        return ""  # SQLite says why
+    if journal != _WRITE_AHEAD or os.access(file.parent, os.W_OK, effective_ids=True):
+        return ""
+    changes, shared = (file.with_name(f"{file.name}{end}") for end in ("-wal", "-shm"))
+    if shared.exists() and changes.exists():
+        return ""
+    whole = not changes.exists() or changes.stat().st_size == 0
+    if whole and os.statvfs(file.parent).f_flag & os.ST_RDONLY:
+        return "&immutable=1"  # nobody can write there
+    raise ConnectionFailedError(
+        "The SQLite file keeps its changes in a second file (WAL), and this user may not make "
+        "one in its folder.",
+        where=str(file),
+        remedy='Let this user write in the folder, or read a copy: sqlite3 file.db ".backup '
+        'copy.db"; or switch WAL off: pragma journal_mode = delete.',
+    )
+
+
 def _sqlite_engine(url: URL, read_only: bool) -> Engine:
     file = Path(url.database or "").resolve()
     if read_only and not file.is_file():
@@ -239,9 +270,9 @@ def _sqlite_engine(url: URL, read_only: bool) -> Engine:
         # A target is full of personal data. Where no file can be made, SQLite says why.
         with suppress(OSError):
             file.touch(mode=0o600)
-    mode = "ro" if read_only else "rwc"
 
     def connect() -> sqlite3.Connection:
+        mode = f"ro{_sqlite_journal(file)}" if read_only else "rwc"
         connection = sqlite3.connect(
             f"{file.as_uri()}?mode={mode}", uri=True, check_same_thread=False
         )

@@ -11,7 +11,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -459,8 +459,10 @@ def test_columns_of_another_type_are_named(new_database: Callable[[], str]) -> N
 # --- a pooler between ---------------------------------------------------------------------------
 
 
-@pytest.fixture
-def pooled(postgresql: Server, folder: Path) -> Iterator[Callable[[str], str]]:
+@pytest.fixture(params=[1, 3])
+def pooled(
+    postgresql: Server, folder: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[[str], str]]:
     """A pgbouncer in transaction mode before the PostgreSQL of the tests; makes URLs through it."""
     daemon = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
     if not daemon:
@@ -471,7 +473,8 @@ def pooled(postgresql: Server, folder: Path) -> Iterator[Callable[[str], str]]:
     settings.write_text(
         f"[databases]\n* = host={behind} user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
         f"listen_port = {port}\nunix_socket_dir =\nauth_type = any\nauth_file = {users}\n"
-        "pool_mode = transaction\ndefault_pool_size = 3\n"
+        "pool_mode = transaction\n"
+        f"default_pool_size = {request.param}\n"
         "server_round_robin = 1\n"
     )
     owner = Path(behind).owner()
@@ -749,3 +752,42 @@ def test_a_file_that_is_being_written_is_told_as_locked(
             read(_source(url))
         connection.execute("rollback")
     assert caught.value.may_pass
+
+
+@contextmanager
+def _as_somebody_else() -> Iterator[None]:
+    """Root may write anywhere: for a moment another user looks."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_changes_beside_a_file_in_a_folder_of_somebody_else_are_told(folder: Path) -> None:
+    made = folder / "theirs"
+    made.mkdir()
+    file = made / "a.db"
+    fill(f"sqlite:///{file}", "insurance", INSURANCE_COLUMNS, [record(1)])
+    source = _source(f"sqlite:///{file}")
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("pragma journal_mode = wal")
+    assert try_register("insurance", source).startswith("1 rows")
+    with closing(sqlite3.connect(file)) as connection:  # whoever may write takes them away
+        connection.execute("select count(*) from insurance").fetchone()
+    assert [path.name for path in made.iterdir()] == ["a.db"]
+    folder.chmod(0o755)
+    file.chmod(0o644)
+    made.chmod(0o555)
+    try:
+        with (
+            _as_somebody_else(),
+            pytest.raises(ConnectionFailedError, match=r"second file \(WAL\)") as caught,
+        ):
+            try_register("insurance", source)
+        assert not caught.value.may_pass
+    finally:
+        made.chmod(0o755)
