@@ -132,7 +132,8 @@ def _parsed(url: str) -> URL:
         several = _SEVERAL.fullmatch(found["rest"])
         if several:
             plain = make_url(f"{found['product']}://{found['user'] or ''}{several['rest']}")
-            return plain.update_query_dict({"host": several["hosts"].split(",")})
+            hosts = [unquote(host) for host in several["hosts"].split(",")]
+            return plain.update_query_dict({"host": hosts})
     parsed = make_url(url)
     return parsed.set(host=unquote(parsed.host)) if parsed.host and "%" in parsed.host else parsed
 

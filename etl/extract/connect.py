@@ -21,7 +21,7 @@ import sqlalchemy
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.dialects.postgresql import psycopg as postgresql
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from etl.errors import ConfigError, ConnectionFailedError
 from etl.extract.refusals import is_full, plain_errors
@@ -181,15 +181,21 @@ def postgresql_address(database: Database) -> str:
     from psycopg.conninfo import make_conninfo
 
     url, _ = secured(with_driver(database.parsed))
-    options = dict(postgresql.dialect().create_connect_args(url)[1])  # type: ignore[no-untyped-call]
-    options.pop("context", None)
     try:
+        options = dict(postgresql.dialect().create_connect_args(url)[1])  # type: ignore[no-untyped-call]
+        options.pop("context", None)
         return make_conninfo("", **{**_timeout("postgresql"), **options, "client_encoding": "UTF8"})
     except psycopg.Error:
         raise ConfigError(
             "The URL has a parameter after '?' that PostgreSQL does not know.",
             where=database.shown,
             remedy="Use those of libpq: postgresql.org/docs/current/libpq-connect.html.",
+        ) from None
+    except (ArgumentError, TypeError, ValueError):
+        raise ConfigError(
+            "The URL names hosts and ports that do not fit together, or a parameter twice.",
+            where=database.shown,
+            remedy="Write several as postgresql://host1:5432,host2:5432/database.",
         ) from None
 
 

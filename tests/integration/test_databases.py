@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pymysql
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import make_url
@@ -25,6 +26,7 @@ from etl.extract import extract_register
 from etl.extract.probe import _register as try_register
 from etl.privacy import RecordKey
 from etl.publish.tables import ensure_tables, try_tables
+from etl.publish.writers import metadata_for, transaction
 from etl.settings import Source, Target
 from etl.warehouse.engine import Warehouse, open_warehouse
 from etl.warehouse.run import make_memory
@@ -404,6 +406,24 @@ def test_a_target_without_temporary_tables_is_told_before_the_second_sync(
         try_tables(_target(url))
 
 
+def test_a_publish_that_waits_too_long_is_told(publisher: tuple[str, str]) -> None:
+    admin, url = publisher
+    ensure_tables(_target(url))
+    role = make_url(url).username
+    run_sql(admin, f"alter role {role} set idle_in_transaction_session_timeout = '100ms'")
+    (runs,) = (t for t in metadata_for(_target(url)).sorted_tables if t.name == "sync_runs")
+
+    def publish() -> None:
+        with transaction(_target(url)) as writer:
+            writer.count(runs)
+            time.sleep(0.5)
+            writer.count(runs)
+
+    with pytest.raises(ConnectionFailedError, match="open, or idle, for too long") as caught:
+        publish()
+    assert not caught.value.may_pass
+
+
 def test_rights_that_a_target_lacks_are_named(publisher: tuple[str, str]) -> None:
     admin, url = publisher
     ensure_tables(_target(url))
@@ -648,8 +668,8 @@ def test_what_check_accepts_of_a_url_the_read_accepts(
         f"postgresql://postgres@/{name}?host={path}&options=-c%20search_path%3Dkhac",
         f"postgresql://postgres@/{name}?host={path}&options=-c+search_path=khac",
         f"postgresql://postgres@{path}/{name}?options=-c search_path=khac&client_encoding=latin1",
-        f"postgresql://postgres@127.0.0.1:1,/{name}?host={path}&options=-c+search_path=khac",
-    )[:3]:
+        f"postgresql://postgres@127.0.0.1:1,{path}/{name}?options=-c+search_path=khac",
+    ):
         assert len(read(_source(url, table="other"))) == 3, url
     with pytest.raises(ConfigError, match="does not know"):
         read(_source(f"postgresql://postgres@/{name}?host={path}&colour=red"))
@@ -683,6 +703,60 @@ def test_every_type_of_mariadb_is_read_as_its_text(mariadb: Server, read: Read) 
     assert row["commune"] == "10:00:00"
     assert row["id_number"] == "Ước"
     assert row["province_code"] == "2026-07-01"
+
+
+@pytest.mark.parametrize(
+    ("letters", "name"), [("latin1", "Lê Thánh"), ("utf8mb3", "Lê Ước"), ("utf8mb4", "Ước 🙂")]
+)
+def test_a_mariadb_register_in_other_letters_is_read_as_utf8(
+    mariadb: Server, read: Read, letters: str, name: str
+) -> None:
+    url = mariadb.database()
+    run_sql(
+        url,
+        "create table insurance (record_id int, full_name varchar(50), date_of_birth text) "
+        f"character set {letters}",
+        f"insert into insurance values (1, '{name}', '1990')",
+    )
+
+    assert read(_source(url))[0]["full_name"] == name
+    assert read(_source(f"{url}?charset=latin1"))[0]["full_name"] == name
+
+
+def test_limits_of_mariadb_are_told(mariadb: Server, read: Read) -> None:
+    url = mariadb.database()
+    name = make_url(url).database
+    fill(url, "insurance", INSURANCE_COLUMNS, [record(1)])
+    run_sql(
+        url,
+        "create or replace user slow@'127.0.0.1' with max_statement_time 0.2",
+        "create or replace user away@'10.9.8.7'",
+        "create or replace user shut@'127.0.0.1' account lock",
+        *(f"grant select on {name}.* to {user}" for user in ("slow@'127.0.0.1'",)),
+    )
+
+    slow = _source(mariadb.url_of(name, "slow", ""), columns={"address": "sleep(2)"})
+    with pytest.raises(ConnectionFailedError, match="took longer than it may") as caught:
+        read(slow)
+    assert not caught.value.may_pass
+    with pytest.raises(ConnectionFailedError, match="locked or has expired"):
+        read(_source(mariadb.url_of(name, "shut", "")))
+    run_sql(url, "set global max_connections = 10")
+    held = [pymysql.connect(**_opened(url)) for _ in range(10)]
+    try:
+        with pytest.raises(ConnectionFailedError, match="no connection to give") as full:
+            read(_source(mariadb.url_of(name, "slow", "")))
+        assert full.value.may_pass
+    finally:
+        for connection in held:
+            connection.close()
+        time.sleep(0.2)
+        run_sql(url, "set global max_connections = 151")
+
+
+def _opened(url: str) -> dict[str, Any]:
+    parsed = make_url(url)
+    return {"host": parsed.host, "port": parsed.port, "user": parsed.username}
 
 
 @pytest.mark.parametrize("letters", ["latin1", "utf8mb3"])

@@ -312,3 +312,16 @@ def test_both_drivers_are_told_of_the_same_machine(url: str, host: str, port: st
 
     assert told["host"] == host
     assert told.get("port") == port
+
+
+@pytest.mark.parametrize(
+    "query", ["host=h1,h2,h3&port=1,2", "host=h1:x&host=h2", "port=x,y", "colour=red"]
+)
+def test_an_address_that_cannot_be_is_a_configuration_error(query: str) -> None:
+    from pydantic import SecretStr
+
+    from etl.extract.connect import engine_for
+    from etl.settings import Database
+
+    with pytest.raises(ConfigError):
+        engine_for(Database(url=SecretStr(f"postgresql:///db?{query}")), read_only=True)
