@@ -377,3 +377,8 @@ def reading(database: Database, what: str) -> Iterator[Connection]:
             yield connection
     finally:
         engine.dispose()
+
+
+def encoding(connection: Connection) -> str:
+    """Returns in which encoding a database of PostgreSQL keeps its text."""
+    return str(connection.execute(text("show server_encoding")).scalar_one())

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from etl.errors import DoisoatError, WarehouseBusyError
-from etl.extract.connect import reading
+from etl.extract.connect import encoding, reading
 from etl.extract.mapping import register_select
 from etl.extract.streams import adbc_count, row_count
 from etl.privacy import load_record_key
@@ -65,9 +65,11 @@ def _register(register: str, source: Source) -> str:
         statement = register_select(connection, register, source)
         is_postgresql = connection.dialect.name == "postgresql"
         rows = 0 if is_postgresql else row_count(connection, statement, source, register)
+        keeps_any_bytes = is_postgresql and encoding(connection) == "SQL_ASCII"
     if is_postgresql:
         rows = adbc_count(statement, source, register)
-    return f"{rows:,} rows at {source.shown}, every required column is there"
+    doubt = ", in SQL_ASCII: a value that is no UTF-8 would stop the read" * keeps_any_bytes
+    return f"{rows:,} rows at {source.shown}, every required column is there{doubt}"
 
 
 def _target(target: Target) -> str:

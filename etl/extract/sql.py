@@ -10,7 +10,8 @@ import re
 from etl.errors import ConfigError
 
 _PIECES = r"""
-    '(?:[^'{escape}]|''|{escaped})*'      # text
+    (?<!\w)[eE]'(?:[^'\\]|''|\\.)*'      # PostgreSQL's text in which a backslash hides a quote
+    | '(?:[^'{escape}]|''|{escaped})*'      # text
     | "(?:[^"]|"")*"                      # a name
     | `[^`]*`
     | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$     # text between dollars

@@ -239,6 +239,7 @@ def test_bytes_that_are_no_utf8_break_the_read_and_keep_the_last_one(
         "insert into insurance values ('1', 'Lê Thánh', '1990')",
     )
     assert read(_source(url))[0]["full_name"] == "Lê Thánh"
+    assert "in SQL_ASCII: a value that is no UTF-8" in try_register("insurance", _source(url))
     spoilt = "insert into insurance values ('2', E'L\\351 Th\\341nh', '1990')"
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(spoilt)
