@@ -162,7 +162,7 @@ _REFUSALS = (
         "The server has no such database, schema or user.",
         "Check the name after the last '/' of the URL."),
     _Refusal(
-        ("42", "22", "mysql:1064", "mysql:1305"),
+        ("426", "427", "428", "42P02", "42P1", "22", "mysql:1064", "mysql:1305"),
         ("syntax error", "invalid input syntax", "near \"", "no such function",
          "error in your sql syntax", "ora-00936"),
         "The database does not understand an SQL expression of the mapping.",
@@ -196,9 +196,13 @@ _REFUSALS = (
         "Free some space and run again.",
         passes=True),
     _Refusal(
-        ("SQLITE_NOTADB", "SQLITE_CORRUPT"), ("not a database", "malformed"),
+        ("SQLITE_NOTADB",), ("not a database",),
         "The file is no SQLite database.",
         "Check the path of the URL."),
+    _Refusal(
+        ("SQLITE_CORRUPT",), ("malformed",),
+        "The SQLite file is damaged.",
+        "Take a good copy; 'sqlite3 file.db .recover' may save most of this one."),
     _Refusal(
         ("SQLITE_CANTOPEN",), ("unable to open database file",),
         "The SQLite file cannot be opened.",

@@ -234,13 +234,14 @@ def _fits(wanted: TypeEngine[Any], there: TypeEngine[Any], product: str) -> bool
             return False
         room, needed = there.length, None if isinstance(wanted, Text) else wanted.length
         # SQLite takes a length for a comment.
-        return product == "sqlite" or room is None or (needed is not None and room >= needed)
+        unbounded = product == "sqlite" or not isinstance(room, int)
+        return unbounded or (needed is not None and room >= needed)
     kind = next(kind for kind in _TAKEN_BY if isinstance(wanted, kind))
     if product != "postgresql":
         return isinstance(there, _TAKEN_BY[kind])
     # Its binary COPY converts nothing.
     if kind is Integer:
-        return there.as_generic().__class__ is wanted.__class__
+        return isinstance(there, Integer) and there.as_generic().__class__ is wanted.__class__
     return isinstance(there, kind) and not isinstance(there, REAL)
 
 
