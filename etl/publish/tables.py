@@ -230,12 +230,7 @@ def _fits(wanted: TypeEngine[Any], there: TypeEngine[Any], product: str) -> bool
     if isinstance(there, NullType):  # SQLite: a column without a type takes anything
         return True
     if isinstance(wanted, String):
-        if not isinstance(there, String) or isinstance(there, Enum):
-            return False
-        room, needed = there.length, None if isinstance(wanted, Text) else wanted.length
-        # SQLite takes a length for a comment.
-        unbounded = product == "sqlite" or not isinstance(room, int)
-        return unbounded or (needed is not None and room >= needed)
+        return _holds_text(wanted, there, product)
     kind = next(kind for kind in _TAKEN_BY if isinstance(wanted, kind))
     if product != "postgresql":
         return isinstance(there, _TAKEN_BY[kind])
@@ -243,6 +238,15 @@ def _fits(wanted: TypeEngine[Any], there: TypeEngine[Any], product: str) -> bool
     if kind is Integer:
         return isinstance(there, Integer) and there.as_generic().__class__ is wanted.__class__
     return isinstance(there, kind) and not isinstance(there, REAL)
+
+
+def _holds_text(wanted: String, there: TypeEngine[Any], product: str) -> bool:
+    if not isinstance(there, String) or isinstance(there, Enum):
+        return False
+    if product == "sqlite" or not isinstance(there.length, int):
+        return True  # SQLite takes a length for a comment
+    needed = None if isinstance(wanted, Text) else wanted.length
+    return needed is not None and there.length >= needed
 
 
 _TAKEN_BY: dict[type[TypeEngine[Any]], tuple[type[TypeEngine[Any]], ...]] = {
