@@ -30,7 +30,7 @@ from etl.figures import Figures, figures_of
 from etl.process.home import notice
 from etl.process.machine import try_home, try_memory
 from etl.process.stopping import end_run
-from etl.publish.writers import try_tables
+from etl.publish.tables import try_tables
 from etl.settings import Settings
 from etl.warehouse.run import Run, release_lock, warehouse_for
 

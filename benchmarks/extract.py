@@ -29,6 +29,7 @@ from etl.privacy import RecordKey
 from etl.settings import Source
 from etl.simulate import SimulationSpec, write_database
 from etl.warehouse.engine import open_warehouse
+from etl.warehouse.run import make_memory
 
 _COLUMNS = (
     "record_id, insurance_number, full_name, date_of_birth, gender, id_number, "
@@ -49,6 +50,7 @@ def doisoat(uri: str, folder: Path) -> int:
     """What a sync does: one snapshot, counted, every column as text, loaded while reading."""
     source = Source(url=SecretStr(uri), table="insurance")
     with open_warehouse(folder / "doisoat.duckdb", key=RecordKey(b"benchmark")) as warehouse:
+        make_memory(warehouse)
         warehouse.connection.execute("create or replace table ops.parameters as select 'b' run_id")
         return extract_register(warehouse, "insurance", source).rows
 

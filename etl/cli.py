@@ -243,7 +243,8 @@ def demo(
 
 def _reach(option: str, url: str) -> None:
     """Connects once to a database that was named on the command line."""
-    from etl.extract.connect import engine_for, plain_errors
+    from etl.extract.connect import engine_for
+    from etl.extract.refusals import plain_errors
 
     try:
         database = Database(url=SecretStr(url))

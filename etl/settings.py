@@ -13,7 +13,7 @@ import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -47,31 +47,97 @@ class _Strict(BaseModel):
 
 
 class Database(_Strict):
-    """A database that SQLAlchemy reaches."""
+    """A database that SQLAlchemy reaches.
+
+    Attributes:
+        url: Where it is, as SQLAlchemy writes it.
+        user: Who asks, as it is; comes before a user in the URL.
+        password: Its password, as it is: no character of it needs to be written otherwise.
+    """
 
     url: SecretStr
+    user: str | None = None
+    password: SecretStr | None = None
 
     @property
     def parsed(self) -> URL:
-        """The URL, parsed."""
-        return make_url(self.url.get_secret_value())
+        """The URL, parsed, with the user and the password."""
+        url = _parsed(self.url.get_secret_value())
+        if self.user is not None:
+            url = url.set(username=self.user)
+        if self.password is not None:
+            url = url.set(password=self.password.get_secret_value())
+        return url
 
     @property
     def shown(self) -> str:
         """The URL without user, password and query, for people and logs."""
         url = self.parsed
-        where = f"{url.host or ''}{f':{url.port}' if url.port else ''}"
+        named = url.query.get("host", ())
+        host = url.host or (named if isinstance(named, str) else ",".join(named))
+        where = f"{host}{f':{url.port}' if url.port else ''}"
         return f"{url.get_backend_name()}://{where}/{url.database or ''}"
 
     @model_validator(mode="after")
     def _url_parses(self) -> Database:
         try:
-            self.parsed  # noqa: B018 - parsing is the check
+            _refuse_raw(self.url.get_secret_value())
+            url = self.parsed
         except (ArgumentError, ValueError):
             raise ValueError(
-                "is not a database URL; write it as dialect://user:password@host:port/database"
+                "is not a database URL; write it as dialect://user:password@host:port/database, "
+                "or leave user and password out of it and give them as the settings 'user' and "
+                "'password' beside 'url', where no character needs to be written otherwise (in a "
+                "URL, @ is %40, / is %2F, # is %23, % is %25)"
             ) from None
+        if self.password is not None and not url.username:
+            raise ValueError("has a 'password' and no 'user'")
         return self
+
+
+_FILES = "sqlite"
+_URL = re.compile(r"(?P<product>[\w+]+)://(?P<user>[^:/]*(?::[^@]*)?@)?(?P<rest>.*)", re.DOTALL)
+_RAW_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_NEEDLESS_PERCENT = re.compile(r"%(4[1-9A-Fa-f]|5[0-9Aa]|6[1-9A-Fa-f]|7[0-9Aa]|3[0-9])")
+_SEVERAL = re.compile(r"(?P<hosts>[^/?,]+(?:,[^/?,]+)+)(?P<rest>[/?].*|)", re.DOTALL)
+
+
+def _refuse_raw(url: str) -> None:
+    """Refuses a URL in which a character of the password may have ended the password.
+
+    Raises:
+        ValueError: It would be taken apart at another place than whoever wrote it believes.
+    """
+    found = _URL.fullmatch(url)
+    if not found:
+        raise ValueError
+    if found["product"].startswith(_FILES):
+        return
+    user, rest = found["user"] or "", found["rest"]
+    address = rest.partition("?")[0]
+    if "@" in rest or "#" in address or any(letter.isspace() for letter in address.split("/")[0]):
+        raise ValueError
+    # Nobody writes a letter as %41: it is a part of the password that happens to look so.
+    if _RAW_PERCENT.search(user) or _NEEDLESS_PERCENT.search(user):
+        raise ValueError
+
+
+def _parsed(url: str) -> URL:
+    """Parses a URL, with what libpq allows and SQLAlchemy does not: several hosts, a socket's path.
+
+    Raises:
+        ArgumentError: It is no URL.
+        ValueError: Its port is no number.
+    """
+    found = _URL.fullmatch(url)
+    if found and found["product"].startswith("postgresql"):
+        several = _SEVERAL.fullmatch(found["rest"])
+        if several:
+            plain = make_url(f"{found['product']}://{found['user'] or ''}{several['rest']}")
+            hosts = [unquote(host) for host in several["hosts"].split(",")]
+            return plain.update_query_dict({"host": hosts})
+    parsed = make_url(url)
+    return parsed.set(host=unquote(parsed.host)) if parsed.host and "%" in parsed.host else parsed
 
 
 class Source(Database):

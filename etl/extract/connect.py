@@ -1,27 +1,33 @@
-"""Connections: encrypted unless local, and errors in plain words.
+"""Connections: encrypted unless local, in UTF-8, and from one reading of the URL for all drivers.
 
 Belongs here: everything that differs by database product when connecting, for sources and for
-the target. Does not belong here: what is read or written.
+the target. Does not belong here: what is read or written, and what errors mean
+(``refusals.py``).
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import ssl
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy
 from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.dialects.postgresql import psycopg as postgresql
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from etl.errors import ConfigError, ConnectionFailedError, ServerAwayError
+from etl.errors import ConfigError, ConnectionFailedError
+from etl.extract.refusals import is_full, plain_errors
 from etl.settings import Database
+
+_T = TypeVar("_T")
 
 SUPPORTED = ("postgresql", "sqlite", "mysql", "mariadb", "mssql", "oracle")
 
@@ -65,8 +71,13 @@ def is_local(url: URL) -> bool:
         if os.environ.get("PGSERVICE"):
             return False
         named = [os.environ.get(name, "") for name in ("PGHOST", "PGHOSTADDR")]
-    hosts = [host.strip() for several in named for host in several.split(",")]
+    hosts = [_without_port(host.strip()) for several in named for host in several.split(",")]
     return all(host in _LOCAL_HOSTS or host.startswith("/") for host in hosts)
+
+
+def _without_port(host: str) -> str:
+    """A host of a list, which may have its own port: ``localhost:5433``."""
+    return host.partition(":")[0] if re.fullmatch(r"[^:/]*:\d*", host) else host
 
 
 def _values(url: URL, name: str) -> tuple[str, ...]:
@@ -144,8 +155,74 @@ def _timeout(backend: str) -> dict[str, Any]:
     return {}
 
 
-def _sqlite_text(value: bytes) -> str:
-    """Reads SQLite text that is not UTF-8 as Windows' Latin letters.
+def _always(backend: str) -> dict[str, Any]:
+    """What every connection asks for, whatever the URL says: UTF-8, and nothing prepared.
+
+    A statement that the server keeps between transactions is another session's behind a pooler.
+    """
+    if backend == "postgresql":
+        return {"client_encoding": "UTF8", "prepare_threshold": None}
+    if backend in ("mysql", "mariadb"):
+        return {"charset": "utf8mb4"}
+    return {}
+
+
+def postgresql_address(database: Database) -> str:
+    """Returns how libpq is told where a PostgreSQL is, password and all; not to be shown.
+
+    It is made of what SQLAlchemy reads in the URL, because both would read it differently:
+    a ``+``, a space, several hosts.
+
+    Raises:
+        ConfigError: The URL has a parameter that PostgreSQL does not know, or asks for no
+            encryption.
+    """
+    import psycopg
+    from psycopg.conninfo import make_conninfo
+
+    url, _ = secured(with_driver(database.parsed))
+    try:
+        options = dict(postgresql.dialect().create_connect_args(url)[1])  # type: ignore[no-untyped-call]
+        options.pop("context", None)
+        return make_conninfo("", **{**_timeout("postgresql"), **options, "client_encoding": "UTF8"})
+    except psycopg.Error:
+        raise ConfigError(
+            "The URL has a parameter after '?' that PostgreSQL does not know.",
+            where=database.shown,
+            remedy="Use those of libpq: postgresql.org/docs/current/libpq-connect.html.",
+        ) from None
+    except (ArgumentError, TypeError, ValueError):
+        raise ConfigError(
+            "The URL names hosts and ports that do not fit together, or a parameter twice.",
+            where=database.shown,
+            remedy="Write several as postgresql://host1:5432,host2:5432/database.",
+        ) from None
+
+
+def patiently(connect: Callable[[], _T]) -> _T:
+    """Connects; waits a moment where all connections are taken.
+
+    A server counts a connection for a moment after it was closed, and a user may have one only.
+    """
+    for pause in _PAUSES:
+        try:
+            return connect()
+        except Exception as error:
+            if not is_full(error):
+                raise
+        time.sleep(pause)
+    return connect()
+
+
+_PAUSES = (0.1, 0.2, 0.4, 0.8)
+
+
+def _connect_patiently(dialect: Any, _: Any, arguments: Any, named: Any) -> Any:
+    return patiently(lambda: dialect.connect(*arguments, **named))
+
+
+def text_of_bytes(value: bytes) -> str:
+    """Reads bytes that are not UTF-8, text of SQLite or a BLOB, as Windows' Latin letters.
 
     Old Vietnamese applications stored TCVN3 and VNI bytes as they were; read as Latin letters
     they keep their shape, and normalisation can decode them.
@@ -154,6 +231,37 @@ def _sqlite_text(value: bytes) -> str:
         return value.decode("utf-8")
     except UnicodeDecodeError:
         return value.decode("cp1252", errors="replace")
+
+
+_WRITE_AHEAD = b"\x02\x02"
+
+
+def _sqlite_journal(file: Path) -> str:
+    """Says how a file is opened that keeps changes beside it (WAL), where no file can be made.
+
+    Raises:
+        ConnectionFailedError: It cannot be read without a file that this user cannot make.
+    """
+    try:
+        with file.open("rb") as opened:
+            journal = opened.read(20)[18:20]
+    except OSError:
+        return ""  # SQLite says why
+    if journal != _WRITE_AHEAD or os.access(file.parent, os.W_OK, effective_ids=True):
+        return ""
+    changes, shared = (file.with_name(f"{file.name}{end}") for end in ("-wal", "-shm"))
+    if shared.exists() and changes.exists():
+        return ""
+    whole = not changes.exists() or changes.stat().st_size == 0
+    if whole and os.statvfs(file.parent).f_flag & os.ST_RDONLY:
+        return "&immutable=1"  # nobody can write there
+    raise ConnectionFailedError(
+        "The SQLite file keeps its changes in a second file (WAL), and this user may not make "
+        "one in its folder.",
+        where=str(file),
+        remedy='Let this user write in the folder, or read a copy: sqlite3 file.db ".backup '
+        'copy.db"; or switch WAL off: pragma journal_mode = delete.',
+    )
 
 
 def _sqlite_engine(url: URL, read_only: bool) -> Engine:
@@ -168,13 +276,13 @@ def _sqlite_engine(url: URL, read_only: bool) -> Engine:
         # A target is full of personal data. Where no file can be made, SQLite says why.
         with suppress(OSError):
             file.touch(mode=0o600)
-    mode = "ro" if read_only else "rwc"
 
     def connect() -> sqlite3.Connection:
+        mode = f"ro{_sqlite_journal(file)}" if read_only else "rwc"
         connection = sqlite3.connect(
             f"{file.as_uri()}?mode={mode}", uri=True, check_same_thread=False
         )
-        connection.text_factory = _sqlite_text
+        connection.text_factory = text_of_bytes
         # SQLAlchemy, not the driver, begins transactions: so that a read is one snapshot.
         connection.isolation_level = None
         return connection
@@ -202,29 +310,47 @@ def engine_for(database: Database, *, read_only: bool) -> Engine:
     if backend == "sqlite":
         return _sqlite_engine(url, read_only)
     secure, arguments = secured(url)
+    if backend == "postgresql" and secure.get_driver_name() == "psycopg":
+        postgresql_address(database)  # what one driver accepts, all must
+    usual = secure.get_driver_name() == _DRIVERS[backend]
     try:
-        return create_engine(
+        engine = create_engine(
             secure,
-            connect_args={**_timeout(backend), **arguments},
+            connect_args={**_timeout(backend), **arguments, **(_always(backend) if usual else {})},
             poolclass=sqlalchemy.NullPool,
             hide_parameters=True,
         )
     except (ModuleNotFoundError, NoSuchModuleError):
-        usual, named = _DRIVERS[backend], secure.get_driver_name()
+        named = secure.get_driver_name()
         extra = f" --extra {_EXTRAS[backend]}" if backend in _EXTRAS else ""
-        other = f"Leave '+{named}' out of the URL: doisoat uses {usual}. " if named != usual else ""
+        ours = f"Leave '+{named}' out of the URL: doisoat uses {_DRIVERS[backend]}. "
+        other = "" if usual else ours
         raise ConfigError(
             f"The driver '{named}' for '{backend}' is not installed.",
             where=database.shown,
             remedy=f"{other}Run: uv sync{extra}",
         ) from None
+    event.listen(engine, "do_connect", _connect_patiently)
+    return engine
+
+
+POSTGRESQL_SNAPSHOT = (
+    "set transaction isolation level repeatable read, read only",
+    # Rows that a policy hides would be taken for rows that are not there: rather an error.
+    "set local row_security = off",
+    # Of what becomes text on the server: dates the ISO way, all digits of a float.
+    "set local datestyle = 'ISO, YMD'",
+    "set local extra_float_digits = 3",
+)
+"""What begins a transaction in which PostgreSQL is read."""
 
 
 def begin_snapshot(connection: Connection) -> None:
     """Begins a read-only transaction that sees one state of the database."""
     backend = connection.dialect.name
     if backend == "postgresql":
-        connection.execute(text("set transaction isolation level repeatable read, read only"))
+        for statement in POSTGRESQL_SNAPSHOT:
+            connection.execute(text(statement))
     elif backend in ("mysql", "mariadb"):
         connection.execute(text("set session transaction isolation level repeatable read"))
         connection.execute(text("set session transaction read only"))
@@ -253,98 +379,6 @@ def reading(database: Database, what: str) -> Iterator[Connection]:
         engine.dispose()
 
 
-@contextmanager
-def plain_errors(database: Database, what: str) -> Iterator[None]:
-    """Turns a database's errors into what happened, where, and what to do.
-
-    The server's own words are dropped but for their class: database errors love to quote values.
-    """
-    try:
-        yield
-    except DBAPIError as error:
-        raise explained(database, what, error.orig or error) from None
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        raise explained(database, what, error) from None
-
-
-# The first kind that fits is told: by SQLSTATE where the driver gives one, else by signs in the
-# server's words. A right that is missing comes before a user that is refused, because MySQL says
-# "access denied" to both.
-_REMEDIES = (
-    (("42501", "42000:1044", "42000:1142", "25006"),
-     ("permission denied", "command denied", "' to database '", "insufficient privilege",
-      "must be owner", "read-only", "readonly", "ora-01031", "create table permission"),
-     "The user lacks a right.",
-     "Sources need SELECT; the target needs CREATE in its schema."),
-    (("28",),
-     ("password", "authentication", "access denied", "login failed", "ora-01017"),
-     "The server refused the user or the password.",
-     "Check the user and the password (or the environment variable that holds it)."),
-    (("42703", "42P01", "42S02", "42S22"),
-     ("no such column", "no such table", "has no column", "ora-00904", "ora-00942"),
-     "The database has no such table or column.",
-     "Check the table and the columns (for a register, those of its mapping); 'doisoat check' "
-     "lists what there is."),
-    (("42601", "42883", "42804", "42846", "22P02"),
-     ("syntax error", "invalid input syntax", "near \"", "no such function",
-      "error in your sql syntax", "ora-00936"),
-     "The database does not understand an SQL expression of the mapping.",
-     "Try each expression under [insurance.columns] or [population.columns], and 'query', by "
-     "hand in the database."),
-    (("3D000", "3F000"),
-     ("does not exist", "unknown database", "cannot open database", "ora-12514"),
-     "The server has no such database, schema or user.",
-     "Check the name after the last '/' of the URL."),
-    (("08", "57P"),
-     ("refused", "timeout", "timed out", "can't connect", "could not connect", "unreachable",
-      "resolve", "name or service", "server closed", "terminat", "lost connection",
-      "adaptive server is unavailable", "ora-12541"),
-     "The server cannot be reached or broke off.",
-     "Check that it runs, the host and the port, and the firewall; then run again."),
-    ((),
-     ("ssl", "tls", "certificate"),
-     "No encrypted connection could be made.",
-     "Servers on other machines must offer TLS; ask their administrator."),
-    (("55P03",),
-     ("locked",),
-     "The database is locked by another program.",
-     "Close the other program and run again."),
-    (("53",),
-     ("no space", "disk full", "disk i/o"),
-     "The server has no room left.",
-     "Free some space and run again."),
-    ((),
-     ("not a database", "malformed"),
-     "The file is no SQLite database.",
-     "Check the path of the URL."),
-    ((),
-     ("unable to open database file",),
-     "The SQLite file cannot be opened.",
-     "Check that its folder is there and that this user may write in it."),
-)  # fmt: skip
-
-# A wrong password is not tried again: three times locks the account.
-_PASSING = frozenset({"08", "57P", "55P03", "53"})
-
-
-def explained(database: Database, what: str, error: BaseException) -> ConnectionFailedError:
-    """Words a driver's error for a person, by the signs of its kind, quoting nothing."""
-    words, state = str(error).lower(), sqlstate(error)
-    coded = f"{state}:{error.args[0]}" if state and error.args else state
-    by_state = (kind for kind in _REMEDIES if kind[0] and coded.startswith(kind[0]))
-    by_words = (kind for kind in _REMEDIES if any(sign in words for sign in kind[1]))
-    for states, _, happened, remedy in chain(by_state, by_words):
-        kind = ConnectionFailedError if _PASSING.isdisjoint(states) else ServerAwayError
-        return kind(f"{what}: {happened}", where=database.shown, remedy=remedy)
-    shown = f" (SQLSTATE {state})" if state else ""
-    return ServerAwayError(
-        f"{what}: the database reported {type(error).__name__}"
-        f"{shown}; its words are withheld because they may quote personal data.",
-        where=database.shown,
-        remedy="Look in the database server's own log.",
-    )
-
-
-def sqlstate(error: BaseException) -> str:
-    """Returns the standard code of a database's error, or nothing where the driver gives none."""
-    return str(getattr(error, "sqlstate", None) or "")
+def encoding(connection: Connection) -> str:
+    """Returns in which encoding a database of PostgreSQL keeps its text."""
+    return str(connection.execute(text("show server_encoding")).scalar_one())

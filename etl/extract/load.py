@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from etl.contract import REGISTERS
-from etl.errors import LedgerError
+from etl.errors import ContractError, LedgerError
 from etl.extract.connect import reading
 from etl.extract.mapping import register_select
 from etl.extract.streams import adbc_stream, row_stream
@@ -74,21 +74,33 @@ def extract_register(
         ConnectionFailedError: The source cannot be reached or broke off.
         LedgerError: The rows received are not the rows counted.
     """
+    with (
+        _stream(register, source) as (way, expected, batches),
+        _replacing(warehouse, TableName("raw", register)) as file,
+    ):
+        received = _store(warehouse, register, _watched(batches, expected, progress), file)
+        if received != expected:
+            raise LedgerError(
+                f"The {register} register counts {expected} rows but {received} arrived.",
+                where=source.shown,
+                remedy="Run again; if it happens again, look for a connection that breaks off.",
+            )
+    return Extraction(register, received, way)
+
+
+@contextmanager
+def _stream(register: str, source: Source) -> Iterator[tuple[str, int, Iterator[pa.RecordBatch]]]:
+    """Opens a register: how its rows travel, how many there are, and the rows.
+
+    One connection at a time: one that waits while another reads would be ended by some servers,
+    and a user may have no second one.
+    """
     with reading(source, f"Connecting to the {register} register") as connection:
         statement = register_select(connection, register, source)
-        if connection.dialect.name == "postgresql":
-            way, (expected, batches) = "adbc", adbc_stream(statement, source, register)
-        else:
-            way, (expected, batches) = "rows", row_stream(connection, statement, source, register)
-        with _replacing(warehouse, TableName("raw", register)) as file:
-            received = _store(warehouse, register, _watched(batches, expected, progress), file)
-            if received != expected:
-                raise LedgerError(
-                    f"The {register} register counts {expected} rows but {received} arrived.",
-                    where=source.shown,
-                    remedy="Run again; if it happens again, look for a connection that breaks off.",
-                )
-    return Extraction(register, received, way)
+        if connection.dialect.name != "postgresql":
+            yield "rows", *row_stream(connection, statement, source, register)
+            return
+    yield "adbc", *adbc_stream(statement, source, register)
 
 
 @contextmanager
@@ -146,23 +158,41 @@ def _store(
         file, schema, compression="lz4", use_dictionary=_REPEATING, write_statistics=False
     ) as writer:
         for batch in batches:
-            texts = [_as_text(warehouse, batch.column(column.name)) for column in columns]
+            texts = [_as_text(warehouse, batch.column(c.name), register, c.name) for c in columns]
             beside = [pa.repeat(run_id, batch.num_rows), pa.repeat(read_at, batch.num_rows)]
             writer.write_batch(pa.record_batch([*texts, *beside], schema=schema))
             rows += batch.num_rows
     return rows
 
 
-def _as_text(warehouse: Warehouse, column: pa.Array) -> pa.Array:
-    """Turns a column of a batch into text, as DuckDB writes its values."""
+def _as_text(warehouse: Warehouse, column: pa.Array, register: str, name: str) -> pa.Array:
+    """Turns a column of a batch into text, as DuckDB writes its values.
+
+    Raises:
+        ContractError: It is of bytes, or of a type that the driver hands over as bytes.
+    """
     kind = column.type
     if pa.types.is_string(kind):
         return column
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind):
         return column.cast(pa.string())
+    if isinstance(kind, pa.BaseExtensionType) or not _is_plain(kind):
+        raise ContractError(
+            f"The {register} register gives '{name}' in a type that has no text ({kind}).",
+            remedy=f"Map it under [{register}.columns] to an SQL expression that makes text of it.",
+        )
     if kind == pa.timestamp("us"):
         # Arrow writes six decimals always; DuckDB as many as there are.
         return pc.utf8_rtrim(pc.utf8_rtrim(column.cast(pa.string()), "0"), ".")
     values = warehouse.connection.from_arrow(pa.table({"value": column}))
     written: pa.Table = values.project("value::varchar as value").to_arrow_table()
     return written.column("value").combine_chunks().cast(pa.string())
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    return not (
+        pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_fixed_size_binary(kind)
+        or pa.types.is_binary_view(kind)
+    )

@@ -7,17 +7,20 @@ SELECT (``streams.py``).
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterator
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
 from sqlalchemy import (
     NVARCHAR,
+    ColumnClause,
     ColumnElement,
     Connection,
     FromClause,
-    MetaData,
+    Inspector,
     Select,
-    Table,
     Text,
     case,
     cast,
@@ -29,20 +32,40 @@ from sqlalchemy import (
     text,
     type_coerce,
 )
+from sqlalchemy import column as named_column
+from sqlalchemy import table as named_table
 from sqlalchemy.dialects import oracle
 from sqlalchemy.dialects.mysql import BIT
-from sqlalchemy.exc import NoSuchTableError
-from sqlalchemy.types import Boolean, Date, DateTime, Enum, Integer, NullType, String, TypeEngine
+from sqlalchemy.types import (
+    BINARY,
+    TIMESTAMP,
+    VARBINARY,
+    Boolean,
+    Date,
+    DateTime,
+    Enum,
+    Integer,
+    LargeBinary,
+    NullType,
+    String,
+    TypeEngine,
+)
 
 from etl.contract import REGISTERS, SourceColumn
 from etl.errors import ConfigError, ContractError
-from etl.extract.connect import plain_errors
+from etl.extract.refusals import plain_errors
+from etl.extract.sql import bare_sql
 from etl.settings import Source
 
 _IDENTIFIER = re.compile(r"\w+", re.UNICODE)
 
 # What travels as it is; everything else is turned into text by the source itself.
 _NATIVE: tuple[type[TypeEngine[object]], ...] = (String, Integer, Boolean, Date, DateTime)  # type: ignore[assignment]
+
+_BYTES = (LargeBinary, BINARY, VARBINARY)
+# Where bytes as text would be hex digits or Chinese; MySQL takes them for UTF-8, and SQLite keeps
+# text as bytes where a program bound it so.
+_NO_BYTES = frozenset({"postgresql", "mssql", "oracle"})
 
 # What each product can turn anything into: SQL Server's plain text knows no Vietnamese, and
 # Oracle casts nothing to its unbounded one.
@@ -88,7 +111,9 @@ def select_from(origin: FromClause, register: str, source: Source, product: str)
     columns: list[ColumnElement[Any]] = []
     missing: list[str] = []
     for column in contract:
-        found = _column(origin, column, source)
+        found = _column(origin, column, source, product)
+        if found is not None and product in _NO_BYTES and isinstance(found.type, _BYTES):
+            raise _bytes_refused(register, column.name, source)
         if found is None and (column.required or column.name in source.columns):
             missing.append(f"{column.name} ({column.meaning})")
         columns.append((null() if found is None else _as_text(found, product)).label(column.name))
@@ -115,43 +140,166 @@ def _check_mapping(register: str, source: Source, contract: tuple[SourceColumn, 
             )
 
 
+def _bytes_refused(register: str, name: str, source: Source) -> ContractError:
+    return ContractError(
+        f"The {register} register keeps '{name}' as bytes, and does not say of which encoding.",
+        where=source.table or "query",
+        remedy=f"Map it under [{register}.columns] to an SQL expression that makes text of it; in "
+        f"PostgreSQL: {name} = \"convert_from(column, 'UTF8')\".",
+    )
+
+
 def _origin(connection: Connection, register: str, source: Source) -> FromClause:
     if source.query is not None:
         return _query_origin(connection, register, source)
-    schema, _, name = (source.table or "").rpartition(".")
-    try:
-        return Table(name, MetaData(), schema=schema or None, autoload_with=connection)
-    except NoSuchTableError:
-        inspector = inspect(connection)
-        there = inspector.get_table_names(schema or None) + inspector.get_view_names(schema or None)
-        raise ContractError(
-            f"The {register} register has no table or view '{source.table}'. "
-            f"There are: {', '.join(sorted(there)) or 'none that this user may see'}.",
-            where=source.shown,
-            remedy=f"Set 'table' under [{register}] in the configuration.",
-        ) from None
+    inspector, written = inspect(connection), source.table or ""
+    # Some servers take a question about a schema that is not there amiss.
+    schemas = inspector.get_schema_names() if "." in written else []
+    for schema, name in _readings(written):
+        if schema and schema not in schemas and connection.dialect.name not in _SEVERAL_DATABASES:
+            continue
+        there = inspector.has_table(name, schema)
+        found = name if there else _of_other_case(inspector, schema, name)
+        if found is not None:
+            # The columns and nothing else: a foreign key may lead to what this user cannot see.
+            columns = _columns(connection, inspector, found, schema)
+            return named_table(found, *columns, schema=schema)
+    raise ContractError(
+        f"The {register} register has no table or view '{written}'. {_offered(inspector, written)}",
+        where=source.shown,
+        remedy=f"Set 'table' under [{register}] in the configuration; a name that holds a dot is "
+        "written in double quotes within it: table = '\"the.name\"'.",
+    )
+
+
+_SEVERAL_DATABASES = frozenset({"mssql", "oracle"})
+"""Whose schemas may be another database's, or a synonym's, and are not listed."""
+
+_MYSQL_COLUMNS = """
+select column_name as name, data_type as kind
+from information_schema.columns
+where table_schema = coalesce(:schema, database()) and table_name = :name
+order by ordinal_position
+"""
+_MYSQL_TYPES: dict[str, TypeEngine[Any]] = {
+    **dict.fromkeys(("tinyint", "smallint", "mediumint", "int", "bigint"), Integer()),
+    **dict.fromkeys(("char", "varchar", "tinytext", "text", "mediumtext", "longtext"), String()),
+    **dict.fromkeys(("datetime", "timestamp"), DateTime()),
+    "date": Date(),
+    "bit": BIT(),
+}
+
+
+def _columns(
+    connection: Connection, inspector: Inspector, name: str, schema: str | None
+) -> list[ColumnClause[Any]]:
+    """The columns of a table or view with their types."""
+    if connection.dialect.name in ("mysql", "mariadb"):
+        # Reflection asks how a view was made, for which one needs a right beside SELECT.
+        asked = {"schema": schema, "name": name}
+        found = connection.execute(text(_MYSQL_COLUMNS), asked).all()
+        return [named_column(n, _MYSQL_TYPES.get(kind.lower(), NullType())) for n, kind in found]
+    return [named_column(c["name"], c["type"]) for c in inspector.get_columns(name, schema)]
+
+
+_QUOTED = r'"(?:[^"]|"")+"|`[^`]+`|\[[^\]]+\]'
+_NAMES = re.compile(rf"({_QUOTED}|[^\".`\[]+)(?:\.({_QUOTED}|[^\".`\[]+))?")
+
+
+def _readings(written: str) -> Iterator[tuple[str | None, str]]:
+    """How a table's name may be meant: ``schema.table``, either in quotes, or a name with dots."""
+    if any(mark in written for mark in '"`[') and (quoted := _NAMES.fullmatch(written)):
+        first, second = (_unquoted(part) for part in quoted.groups(""))
+        yield (first, second) if second else (None, first)
+    dots = [at for at, letter in enumerate(written) if letter == "."]
+    for dot in reversed(dots):
+        if 0 < dot < len(written) - 1:
+            yield written[:dot], written[dot + 1 :]
+    yield None, written
+
+
+def _unquoted(part: str) -> str:
+    if part[:1] in ('"', "`", "["):
+        return part[1:-1].replace('""', '"')
+    return part
+
+
+def _of_other_case(inspector: Inspector, schema: str | None, name: str) -> str | None:
+    """The one table whose name differs by case, or by how its accents are kept."""
+    folded = [there for there in _tables(inspector, schema) if _folded(there) == _folded(name)]
+    return folded[0] if len(folded) == 1 else None
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _tables(inspector: Inspector, schema: str | None) -> list[str]:
+    """Tables and views of a schema, of every kind that can be read."""
+    found: set[str] = set()
+    for kind in ("table", "view", "materialized_view", "foreign_table"):
+        if names := getattr(inspector, f"get_{kind}_names", None):
+            with suppress(NotImplementedError):
+                found.update(names(schema))
+    return sorted(found)
+
+
+def _offered(inspector: Inspector, written: str) -> str:
+    """Says what there is in the schema that was asked, the nearest names where it is much."""
+    schema, name = next(_readings(written))
+    if schema is not None and schema not in inspector.get_schema_names():
+        return (
+            f"There is no schema '{schema}'; there are: {', '.join(inspector.get_schema_names())}."
+        )
+    there = _tables(inspector, schema)
+    prefix = f"{schema}." if schema else ""
+    shown = there
+    if len(there) > _NAMES_SHOWN:
+        near = get_close_matches(name, there, n=_NAMES_SHOWN // 2, cutoff=0.3)
+        shown = near or there[:_NAMES_SHOWN]
+    more = f" and {len(there) - len(shown)} more" if len(there) > len(shown) else ""
+    listed = ", ".join(f"{prefix}{one}" for one in shown) or "none that this user may see"
+    return f"There are: {listed}{more}."
+
+
+_NAMES_SHOWN = 40
 
 
 def _query_origin(connection: Connection, register: str, source: Source) -> FromClause:
     """A SELECT as origin: its columns are learnt by asking for none of its rows."""
+    product = connection.dialect.name
     # A colon is the database's own (a time format, a cast), never the name of a parameter.
-    query = (source.query or "").strip().rstrip(";").replace(":", "\\:")
+    query = bare_sql(source.query or "", product, f"{register}.query").replace(":", "\\:")
     with plain_errors(source, f"Reading the columns of the {register} query"):
-        names = list(connection.execute(text(f"select * from ({query}) q where 1 = 0")).keys())  # noqa: S608
-    return text(query).columns(*(literal_column(name).label(name) for name in names)).subquery("q")
+        found = connection.execute(text(f"select * from ({query}) q where 1 = 0"))  # noqa: S608
+        kinds: list[TypeEngine[Any]] = [NullType()] * len(found.keys())
+        if product == "postgresql":
+            described: Any = found.cursor.description if found.cursor else ()
+            kinds = [_POSTGRESQL_TYPES.get(one[1], NullType()) for one in described]
+        columns = [named_column(n, k) for n, k in zip(found.keys(), kinds, strict=True)]
+    return text(query).columns(*columns).subquery("q")
 
 
-def _column(origin: FromClause, column: SourceColumn, source: Source) -> ColumnElement[Any] | None:
+# By the number of the type; every other type is asked for as text.
+_POSTGRESQL_TYPES: dict[int, TypeEngine[Any]] = {
+    16: Boolean(), 17: LargeBinary(), 20: Integer(), 21: Integer(), 23: Integer(),
+    1184: TIMESTAMP(timezone=True),
+}  # fmt: skip
+
+
+def _column(
+    origin: FromClause, column: SourceColumn, source: Source, product: str
+) -> ColumnElement[Any] | None:
     wanted = source.columns.get(column.name, column.name)
     by_name = {c.name: c for c in origin.columns}
-    folded = {c.name.lower(): c for c in origin.columns}
+    folded = {_folded(c.name): c for c in origin.columns}
     if wanted in by_name:
         return by_name[wanted]
-    if wanted.lower() in folded:
-        return folded[wanted.lower()]
+    if _folded(wanted) in folded:
+        return folded[_folded(wanted)]
     if _IDENTIFIER.fullmatch(wanted):
         return None
-    return literal_column(f"({wanted})")
+    return literal_column(f"({bare_sql(wanted, product, column.name)})")
 
 
 def _as_text(column: ColumnElement[Any], product: str) -> ColumnElement[Any]:
@@ -163,13 +311,25 @@ def _as_text(column: ColumnElement[Any], product: str) -> ColumnElement[Any]:
         return (
             _sqlite_flag(column) if isinstance(kind, Boolean) else type_coerce(column, NullType())
         )
+    if product == "postgresql":
+        return _postgresql_text(column)
     if isinstance(kind, BIT):
         return type_coerce(column, Integer()) + literal_column("0")
-    if isinstance(kind, DateTime) and kind.timezone and product == "postgresql":
-        return cast(func.timezone("UTC", column), Text) + "+00"
     if isinstance(kind, _NATIVE) and not isinstance(kind, Enum):
         return column
     return cast(column, _TEXT_OF.get(product, Text()))
+
+
+def _postgresql_text(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Has the server write everything but numbers without a fraction, and flags.
+
+    Of types that the driver does not know (enums, ``citext``, ``name``, domains), it hands over
+    bytes; and infinite dates it does not know.
+    """
+    kind = column.type
+    if isinstance(kind, DateTime) and kind.timezone:
+        return cast(func.timezone("UTC", column), Text) + "+00"
+    return column if isinstance(kind, (Integer, Boolean)) else cast(column, Text)
 
 
 def _sqlite_flag(column: ColumnElement[Any]) -> ColumnElement[Any]:

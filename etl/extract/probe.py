@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
-
 from etl.errors import DoisoatError, WarehouseBusyError
-from etl.extract.connect import plain_errors, reading
+from etl.extract.connect import encoding, reading
 from etl.extract.mapping import register_select
+from etl.extract.streams import adbc_count, row_count
 from etl.privacy import load_record_key
 from etl.process.machine import try_engine, try_home
-from etl.publish.writers import try_tables
+from etl.publish.tables import try_tables
 from etl.settings import Settings, Source, Target
 from etl.warehouse.run import warehouse_between_runs
 
@@ -65,10 +64,13 @@ def tried(name: str, look: Callable[[], str]) -> Finding:
 def _register(register: str, source: Source) -> str:
     with reading(source, f"Connecting to the {register} register") as connection:
         statement = register_select(connection, register, source)
-        with plain_errors(source, f"Reading the {register} register"):
-            found = connection.execute(select(func.count()).select_from(statement.subquery("q")))
-            rows = int(found.scalar_one())
-        return f"{rows:,} rows at {source.shown}, every required column is there"
+        is_postgresql = connection.dialect.name == "postgresql"
+        rows = 0 if is_postgresql else row_count(connection, statement, source, register)
+        keeps_any_bytes = is_postgresql and encoding(connection) == "SQL_ASCII"
+    if is_postgresql:
+        rows = adbc_count(statement, source, register)
+    doubt = ", in SQL_ASCII: a value that is no UTF-8 would stop the read" * keeps_any_bytes
+    return f"{rows:,} rows at {source.shown}, every required column is there{doubt}"
 
 
 def _target(target: Target) -> str:

@@ -6,10 +6,12 @@ loading (``load.py``).
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 from collections.abc import Iterator
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import adbc_driver_manager
@@ -18,7 +20,9 @@ import pyarrow as pa
 from sqlalchemy import Connection, Select, func, select
 from sqlalchemy.dialects import postgresql
 
-from etl.extract.connect import explained, plain_errors, secured
+from etl.extract.arrow import arrow_connection
+from etl.extract.connect import POSTGRESQL_SNAPSHOT, text_of_bytes
+from etl.extract.refusals import explained, plain_errors
 from etl.process.stopping import on_stop
 from etl.settings import Source
 
@@ -39,9 +43,7 @@ def row_stream(
     Returns:
         The number of rows in the snapshot, and the batches.
     """
-    with plain_errors(source, f"Reading the {register} register"):
-        counted = connection.execute(select(func.count()).select_from(statement.subquery("q")))
-        count = int(counted.scalar_one())
+    count = row_count(connection, statement, source, register)
     names = [column.name for column in statement.selected_columns]
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -52,6 +54,13 @@ def row_stream(
                 yield pa.record_batch([_text_array(column) for column in columns], names=names)
 
     return count, batches()
+
+
+def row_count(connection: Connection, statement: Select[Any], source: Source, register: str) -> int:
+    """Counts the rows that a statement would read, through SQLAlchemy."""
+    with plain_errors(source, f"Reading the {register} register"):
+        counted = connection.execute(select(func.count()).select_from(statement.subquery("q")))
+        return int(counted.scalar_one())
 
 
 def _text_array(values: tuple[Any, ...]) -> pa.Array:
@@ -74,9 +83,22 @@ def _as_text(value: Any) -> str | None:
         return whole.rstrip("0") if value.microsecond and not value.tzinfo else whole
     if isinstance(value, date):
         return value.isoformat()
+    return _plain(value)
+
+
+def _plain(value: Any) -> str:
     if isinstance(value, bytes):
-        return value.decode("utf-8", errors="replace")
-    return str(value)
+        return text_of_bytes(value)
+    return _digits(value) if isinstance(value, float) else str(value)
+
+
+def _digits(value: float) -> str:
+    """Writes a number without an exponent: a number of a person may have been kept as one."""
+    if not math.isfinite(value):
+        return str(value)
+    if value.is_integer():
+        return str(int(value))
+    return format(Decimal(repr(value)), "f")
 
 
 def adbc_stream(
@@ -90,25 +112,34 @@ def adbc_stream(
     Returns:
         The number of rows in the snapshot, and the batches.
     """
-    url, _ = secured(source.parsed)
-    uri = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    query = str(statement.compile(dialect=_POSTGRESQL, compile_kwargs={"literal_binds": True}))
-    what = f"Reading the {register} register"
-    try:
-        connection = adbc.connect(uri)
-    except adbc_driver_manager.Error as error:
-        raise explained(source, what, error) from None
+    query, what = _sql(statement), f"Reading the {register} register"
+    connection, count = _snapshot(query, source, what)
+    return count, _ahead(connection, query, source, what)
+
+
+def adbc_count(statement: Select[Any], source: Source, register: str) -> int:
+    """Counts the rows of PostgreSQL on a connection as that which reads them."""
+    connection, count = _snapshot(_sql(statement), source, f"Reading the {register} register")
+    connection.close()
+    return count
+
+
+def _sql(statement: Select[Any]) -> str:
+    return str(statement.compile(dialect=_POSTGRESQL, compile_kwargs={"literal_binds": True}))
+
+
+def _snapshot(query: str, source: Source, what: str) -> tuple[adbc.Connection, int]:
+    """Connects, begins a snapshot and counts a query's rows in it."""
+    connection = arrow_connection(source, what)
     try:
         with connection.cursor() as cursor:
-            cursor.execute("set transaction isolation level repeatable read, read only")
-            cursor.execute("set local datestyle = 'ISO, YMD'")
+            for statement in POSTGRESQL_SNAPSHOT:
+                cursor.execute(statement)
             cursor.execute(f"select count(*) from ({query}) q")  # noqa: S608
-            count = int(cursor.fetchone()[0])
+            return connection, int(cursor.fetchone()[0])
     except adbc_driver_manager.Error as error:
         connection.close()
         raise explained(source, what, error) from None
-
-    return count, _ahead(connection, query, source, what)
 
 
 def _ahead(

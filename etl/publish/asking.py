@@ -16,7 +16,8 @@ from typing import Any
 from sqlalchemy import Connection, Table, inspect, select
 
 from etl.errors import DoisoatError
-from etl.extract.connect import engine_for, plain_errors
+from etl.extract.connect import engine_for
+from etl.extract.refusals import plain_errors
 from etl.publish.writers import metadata_for
 from etl.settings import Target
 from etl.warehouse.engine import Warehouse

@@ -20,7 +20,8 @@ from etl.publish.differences import Difference, publish_difference
 from etl.publish.drift import part_to_compare, remember_comparison
 from etl.publish.gate import Guard, claim_target, prove_state, refuse_upheaval
 from etl.publish.history import remember_run
-from etl.publish.writers import Writer, ensure_tables, metadata_for, transaction
+from etl.publish.tables import ensure_tables
+from etl.publish.writers import Writer, metadata_for, transaction
 from etl.settings import Target
 from etl.warehouse.engine import Warehouse
 

@@ -25,106 +25,29 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    inspect,
     select,
     update,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DataError, IntegrityError
-from sqlalchemy.schema import CreateColumn, CreateSchema
 from typing_extensions import override
 
 from etl.contract import target_metadata
 from etl.errors import PublishError
-from etl.extract.connect import engine_for, explained, plain_errors, secured, sqlstate
+from etl.extract.arrow import arrow_connection
+from etl.extract.connect import engine_for
+from etl.extract.refusals import explained, plain_errors, sqlstate
 from etl.process.stopping import committing, on_stop
 from etl.settings import Target
 
 _ROWS_PER_BATCH = 5_000
 _WITH_SCHEMAS = frozenset({"postgresql", "mssql"})
-_TAKES_BACK = frozenset({"postgresql", "mssql", "sqlite"})
 
 
 def metadata_for(target: Target) -> MetaData:
     """Returns the target's tables, in its schema where the product has schemas."""
     has_schemas = target.parsed.get_backend_name() in _WITH_SCHEMAS
     return target_metadata(target.schema_name if has_schemas else None)
-
-
-def ensure_tables(target: Target) -> None:
-    """Makes the schema and the tables that are missing.
-
-    Raises:
-        ConnectionFailedError: The target cannot be reached or refuses.
-        PublishError: A table that is there lacks a column.
-    """
-    metadata = metadata_for(target)
-    engine = engine_for(target, read_only=False)
-    try:
-        with plain_errors(target, "Preparing the target"), engine.begin() as connection:
-            _make_tables(connection, metadata, target)
-    finally:
-        engine.dispose()
-
-
-def try_tables(target: Target) -> None:
-    """Makes the schema and the tables that are missing, and takes that back.
-
-    Where a product cannot take it back (MySQL, Oracle), it is only reached.
-
-    Raises:
-        ConnectionFailedError: The target cannot be reached or refuses.
-        PublishError: A table that is there lacks a column.
-    """
-    metadata = metadata_for(target)
-    engine = engine_for(target, read_only=False)
-    try:
-        with plain_errors(target, "Trying the target"), engine.connect() as connection:
-            if connection.dialect.name in _TAKES_BACK:
-                _make_tables(connection, metadata, target)
-                connection.rollback()
-    finally:
-        engine.dispose()
-
-
-def _make_tables(connection: Connection, metadata: MetaData, target: Target) -> None:
-    if metadata.schema and metadata.schema not in inspect(connection).get_schema_names():
-        connection.execute(CreateSchema(metadata.schema))
-    metadata.create_all(connection)
-    _add_columns(connection, metadata)
-    _prove_columns(connection, metadata, target)
-
-
-def _add_columns(connection: Connection, metadata: MetaData) -> None:
-    """Adds what a later version publishes beside what an earlier one did; rows there get nulls."""
-    inspector = inspect(connection)
-    prepare = connection.dialect.identifier_preparer
-    for table in metadata.sorted_tables:
-        there = {column["name"] for column in inspector.get_columns(table.name, table.schema)}
-        added = [c.name for c in table.columns if c.name not in there and c.nullable]
-        for name in added:
-            column = CreateColumn(table.c[name]).compile(dialect=connection.dialect)
-            connection.exec_driver_sql(f"alter table {prepare.format_table(table)} add {column}")
-        if "since_at" in added:
-            runs = metadata.tables[f"{table.schema}.sync_runs" if table.schema else "sync_runs"]
-            began = select(runs.c.started_at).where(runs.c.run_id == table.c.since_run)
-            connection.execute(update(table).values(since_at=began.scalar_subquery()))
-
-
-def _prove_columns(connection: Connection, metadata: MetaData, target: Target) -> None:
-    """Refuses tables that somebody, or another version, has made otherwise."""
-    inspector = inspect(connection)
-    for table in metadata.sorted_tables:
-        there = {column["name"] for column in inspector.get_columns(table.name, table.schema)}
-        lacking = [column.name for column in table.columns if column.name not in there]
-        if lacking:
-            raise PublishError(
-                f"The target's table '{table.name}' has no column {', '.join(lacking)}; nothing "
-                "was published.",
-                where=target.shown,
-                remedy="It is not of this version of doisoat: rename it and run again, and it is "
-                "made anew.",
-            )
 
 
 class Writer(ABC):
@@ -273,7 +196,7 @@ class ArrowWriter(Writer):
 
     def _stage(self, cursor: adbc.Cursor, table: Table, rows: pa.RecordBatchReader) -> Table:
         name = f"doisoat_staged_{table.name}"
-        cursor.execute(f"drop table if exists {name}")
+        cursor.execute(f"drop table if exists pg_temp.{name}")
         cursor.adbc_ingest(name, rows, mode="create", temporary=True)
         return Table(name, MetaData(), *(c._copy() for c in table.columns))
 
@@ -285,6 +208,7 @@ class ArrowWriter(Writer):
             matches = and_(*(table.c[key] == staged.c[key] for key in key_columns(table)))
             statement = update(table).where(matches)
             cursor.execute(_sql(statement.values({name: staged.c[name] for name in changed})))
+            cursor.execute(f"drop table pg_temp.{staged.name}")
 
     @override
     def delete(self, table: Table, keys: pa.RecordBatchReader) -> None:
@@ -292,6 +216,7 @@ class ArrowWriter(Writer):
             staged = self._stage(cursor, table, keys)
             matches = and_(*(table.c[key] == staged.c[key] for key in key_columns(table)))
             cursor.execute(_sql(delete(table).where(matches)))
+            cursor.execute(f"drop table pg_temp.{staged.name}")
 
     @override
     def delete_run(self, table: Table, run_id: str) -> None:
@@ -328,14 +253,10 @@ def transaction(target: Target) -> Iterator[Writer]:
 
 @contextmanager
 def _arrow_transaction(target: Target) -> Iterator[Writer]:
-    url, _ = secured(target.parsed)
-    uri = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    what = "Publishing"
+    connection = arrow_connection(target, "Publishing")
     try:
-        connection = adbc.connect(uri)
-    except adbc_driver_manager.Error as error:
-        raise explained(target, what, error) from None
-    try:
+        with connection.cursor() as cursor:
+            cursor.execute("set local row_security = off")  # hidden rows: an error, not a surprise
         with on_stop(connection.adbc_cancel):  # the server would wait on, for a lock, say
             yield ArrowWriter(connection)
         with committing():

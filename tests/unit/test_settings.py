@@ -226,3 +226,102 @@ def test_a_relative_sqlite_url_starts_at_the_working_folder(tmp_path, monkeypatc
     write_database(spec, "sqlite:///insurance.db", "sqlite:///population.db")
     assert (tmp_path / "insurance.db").exists()
     assert (tmp_path / "population.db").exists()
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["a@b", "a/b@c", "a@b/c", "a@b?c", "p%41ss", "100%", "a#@b", "a@[b", "x@1:2", "tr@i %zz"],
+)
+@pytest.mark.parametrize("product", ["postgresql", "mysql", "mssql", "oracle"])
+def test_a_password_that_breaks_the_url_is_refused_and_no_part_of_it_shown(
+    load: Callable[[str], Settings],
+    monkeypatch: pytest.MonkeyPatch,
+    password: str,
+    product: str,
+) -> None:
+    monkeypatch.setenv("DB_PASSWORD", password)
+    spoilt = GOOD.replace("postgresql://", f"{product}://").replace("?sslmode=verify-full", "")
+
+    with pytest.raises(ConfigError, match="insurance: is not a database URL") as caught:
+        load(spoilt)
+
+    said = str(caught.value).replace(str(caught.value.where), "")
+    assert "'password' beside 'url'" in said
+    assert password not in said
+
+
+@pytest.mark.parametrize("password", ["a@b/c#d%41 e+f:g?h", "p%20ss", "x" * 100, "ư ơ 🙂", "' \\"])
+@pytest.mark.parametrize("product", ["postgresql", "mysql", "oracle"])
+def test_a_password_beside_the_url_is_taken_as_it_is(
+    load: Callable[[str], Settings],
+    monkeypatch: pytest.MonkeyPatch,
+    password: str,
+    product: str,
+) -> None:
+    monkeypatch.setenv("DB_PASSWORD", password)
+    beside = (
+        f'url = "{product}://db.example.vn:5433/bhxh"\nuser = "a@b"\npassword = "${{DB_PASSWORD}}"'
+    )
+    loaded = load(GOOD.replace(GOOD.splitlines()[2], beside)).insurance
+
+    assert loaded.parsed.password == password
+    assert loaded.parsed.username == "a@b"
+    assert loaded.shown == f"{product}://db.example.vn:5433/bhxh"
+    assert password not in repr(loaded) + loaded.model_dump_json() + str(loaded.parsed)
+    if product == "postgresql":
+        from psycopg.conninfo import conninfo_to_dict
+
+        from etl.extract.connect import postgresql_address
+
+        told = conninfo_to_dict(postgresql_address(loaded))
+        assert told["password"] == password
+        assert told["user"] == "a@b"
+        assert told["client_encoding"] == "UTF8"
+        assert told["sslmode"] == "require"
+
+
+def test_user_and_password_beside_the_url_come_before_those_in_it(
+    load: Callable[[str], Settings],
+) -> None:
+    loaded = load(GOOD.replace('table = "nguoi"', 'table = "nguoi"\npassword = "other"')).insurance
+
+    assert (loaded.parsed.username, loaded.parsed.password) == ("reader", "other")
+    with pytest.raises(ConfigError, match="has a 'password' and no 'user'"):
+        load(GOOD + 'password = "other"\n')
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port"),
+    [
+        ("postgresql://u@h1:5432,h2:5433/db", "h1,h2", "5432,5433"),
+        ("postgresql://u@h1,h2/db?application_name=x", "h1,h2", ","),
+        ("postgresql://u@%2Frun%2Fpg/db", "/run/pg", None),
+        ("postgresql://u@/db?host=/run/pg", "/run/pg", None),
+        ("postgresql+psycopg://u@h/db?options=-c%20a%3Db", "h", None),
+        ("postgresql://u%40corp@h:1/db", "h", "1"),
+    ],
+)
+def test_both_drivers_are_told_of_the_same_machine(url: str, host: str, port: str | None) -> None:
+    from psycopg.conninfo import conninfo_to_dict
+    from pydantic import SecretStr
+
+    from etl.extract.connect import postgresql_address
+    from etl.settings import Database
+
+    told = conninfo_to_dict(postgresql_address(Database(url=SecretStr(url))))
+
+    assert told["host"] == host
+    assert told.get("port") == port
+
+
+@pytest.mark.parametrize(
+    "query", ["host=h1,h2,h3&port=1,2", "host=h1:x&host=h2", "port=x,y", "colour=red"]
+)
+def test_an_address_that_cannot_be_is_a_configuration_error(query: str) -> None:
+    from pydantic import SecretStr
+
+    from etl.extract.connect import engine_for
+    from etl.settings import Database
+
+    with pytest.raises(ConfigError):
+        engine_for(Database(url=SecretStr(f"postgresql:///db?{query}")), read_only=True)
