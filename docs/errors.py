@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from etl.errors import DoisoatError, Told
-from etl.extract import connect
+from etl.extract.refusals import REFUSALS
 
 PAGE = Path(__file__).with_suffix(".md")
 
@@ -70,15 +70,15 @@ def page() -> str:
         ]
         parts.append(f"## {title}\n\n{_TABLE}{''.join(rows)}\n")
     refusals = "".join(
-        _row(Told((happened,), _tried(states), remedy))
-        for states, _, happened, remedy in connect._REMEDIES
+        _row(Told((refusal.happened,), _tried(refusal.passes), refusal.remedy))
+        for refusal in REFUSALS
     )
     return "".join([*parts, _DATABASES, _TABLE, refusals])
 
 
-def _tried(states: tuple[str, ...]) -> str:
+def _tried(passes: bool) -> str:
     """Says whether such a refusal is waited for: doisoat tries again what may pass by itself."""
-    if connect._PASSING.isdisjoint(states):
+    if not passes:
         return "It will be so until somebody changes it."
     return "It may pass by itself: a register is read again, twice at most."
 
