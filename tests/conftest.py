@@ -9,6 +9,7 @@ from __future__ import annotations
 import getpass
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -22,6 +23,11 @@ import pytest
 
 from tests.receivers import Hook, Mailbox
 from tests.support import Command, Registers, Row, Server, citizen, free_port, memory_folder, record
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's background job is born deaf to Ctrl+C. Dagster does with SIGTERM what is done with
+    # SIGINT, so whatever a test starts after a run in this process would be deaf to both.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
