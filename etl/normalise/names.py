@@ -161,6 +161,7 @@ INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069\u18
 ODD_SPACES = re.compile("[\t\n\v\f\r\u00a0\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\u1680]")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad]")
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2019\u2018\u02bc\u00b4`\u02b9\uff07\u2032", "'"))
+_OPENING = re.compile(r"[(\[]")
 _ALIAS = re.compile(r"\s*[(\[][^()\[\]]*[)\]]?\s*$")
 _ABBREVIATION = re.compile(r"^\s*(ng)(?:\s*\.\s*|\s+(?=(?:thị|thi|văn|van|v|t)\b))(?=\S)", re.I)
 _MARKS = "".join(map(chr, range(0x300, 0x370)))
@@ -256,7 +257,7 @@ def _clean(work: _Work) -> None:
     work.replace(lookalikes_read(work.text), "lookalike_letters")
     work.text = work.text.translate(_APOSTROPHES)
     work.replace(_ABBREVIATION.sub("Nguyễn ", work.text), "expanded_abbreviation")
-    stripped = _ALIAS.sub("", work.text)
+    stripped = _ALIAS.sub("", work.text) if _OPENING.search(work.text) else work.text
     if stripped != work.text:
         work.names_nobody = makes_a_stand_in(work.text[len(stripped) :])
     if stripped:
@@ -277,10 +278,12 @@ def _finish(work: _Work) -> NameRow:
         return rejected_name("name_too_long", work.mask | NAME_NOTE_BIT["too_long"])
     if work.mask & NAME_NOTE_BIT["lost_letters"] or has_question_marks(tidy):
         return rejected_name("name_damaged", work.mask | NAME_NOTE_BIT["lost_letters"])
-    symbols = len(_KEPT.findall(tidy.replace(".", "")))
-    work.replace(_INNER_ZERO.sub("o", tidy), "letter_for_digit")
-    work.replace("".join(c for c in work.text if c.isalpha() or not c.isnumeric()), "digits")
-    work.replace(_without_symbols(work.text), "punctuation")
+    symbols = 0
+    if not tidy.replace(" ", "").isalpha():  # letters and spaces have nothing to clean away
+        symbols = len(_KEPT.findall(tidy.replace(".", "")))
+        work.replace(_INNER_ZERO.sub("o", tidy), "letter_for_digit")
+        work.replace("".join(c for c in work.text if c.isalpha() or not c.isnumeric()), "digits")
+        work.replace(_without_symbols(work.text), "punctuation")
     words = [token.lstrip(_MARKS) for token in work.text.split()]
     words = [word for word in words if LEXICON[word].canonical]
     entries = in_place(words)
