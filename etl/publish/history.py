@@ -83,7 +83,10 @@ set published_at = current_timestamp::timestamp
 where
     run_id = (select run_id from ops.parameters)
     -- A run that built what this one publishes is published with it: one that failed late.
-    or (published_at is null and run_id in (select run_id from ops.builds))
+    or (
+        published_at is null
+        and run_id in (select run_id from ops.builds where table_name like 'publish.%')
+    )
 """
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import dagster as dg
 import pytest
 
+from etl.clean import dictionaries
 from etl.errors import QualityGateError
 from etl.extract import extract_register
 from etl.publish import publish
@@ -19,7 +20,7 @@ from etl.warehouse.run import Run, release_lock, warehouse_for
 from etl.warehouse.statements import TableName, statements
 from expectations import SUITES
 from expectations.runner import run_suite
-from tests.support import Registers, citizen, record, run_sql
+from tests.support import Registers, citizen, from_warehouse, record, run_sql
 
 Make = Callable[..., Registers]
 
@@ -121,6 +122,24 @@ def test_a_build_that_breaks_off_is_no_build(pair: Registers, monkeypatch: pytes
         monkeypatch.undo()
         with pytest.raises(QualityGateError, match=r"core\.claims has not been built"):
             publish(warehouse, settings.target, ())
+
+
+def test_a_run_that_only_understood_words_is_not_taken_for_published(pair: Registers):
+    """Dictionaries outlive the run that a gate stopped; what leaves is the next run's."""
+    pair.sync()
+    settings = pair.settings
+    pair.insurance[0]["full_name"] = "Đặng Thái Mai"
+    pair.write()
+    with warehouse_for(settings, Run("stopped")) as warehouse:
+        extract_register(warehouse, "insurance", settings.insurance)
+        assert dictionaries.extend(warehouse, "names") == 1
+    release_lock(settings)
+    pair.sync()
+
+    runs = from_warehouse(
+        settings, "select dagster_run_id, published_at is null as open from ops.runs"
+    )
+    assert [row["dagster_run_id"] for row in runs if row["open"]] == ["stopped"]
 
 
 # --- the target ---------------------------------------------------------------------------------

@@ -14,7 +14,9 @@ import pytest
 
 from etl.explain import read_story
 from etl.story import tell
-from etl.warehouse.run import Run, release_lock, warehouse_for
+from etl.warehouse.run import Run, release_lock, warehouse_between_runs, warehouse_for
+from expectations import SUITES
+from expectations.runner import run_suite
 from tests.support import Registers, citizen, from_warehouse, memory_folder, reconcile, record
 
 CROWD = range(1, 120)
@@ -330,6 +332,15 @@ def test_a_near_twin_goes_to_a_person_and_a_slip_that_is_no_name_is_linked(regis
 def test_none_of_these_is_a_decision(registers: Registers):
     row = _row(registers, "none_of_these")
     assert (row["status"], row["personal_id"]) == ("NOT_FOUND", None)
+
+
+@pytest.mark.parametrize("table", ["core.step_steward", "core.candidates", "core.reconciled"])
+def test_decisions_of_every_kind_stop_no_publish(registers: Registers, table: str):
+    """None of these, and two of one moment, were words that a blocking rule did not know."""
+    (suite,) = (suite for suite in SUITES if suite.table.sql == table)
+    with warehouse_between_runs(registers.settings) as warehouse:
+        judged = run_suite(warehouse, suite)
+    assert [r.rule.name for r in judged if r.rule.blocking and not r.passed] == []
 
 
 def test_two_decisions_of_one_moment_go_back_to_a_person(registers: Registers):
