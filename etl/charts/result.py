@@ -10,7 +10,7 @@ from datetime import datetime
 
 from etl.charts.counts import Counts
 from etl.charts.page import both
-from etl.codes import Status
+from etl.codes import Status, labels
 from etl.settings import Schedule
 from etl.showing import in_html
 from etl.story_words import Words, count, share
@@ -20,30 +20,20 @@ TITLE = Words(
     "The insurance register beside the population register",
 )
 
-_STATUSES: dict[str, tuple[Words, Words]] = {
-    Status.VERIFIED: (
-        Words("Khớp", "Verified"),
-        Words("không phải làm gì", "nothing to do"),
+_ASKS = {
+    Status.VERIFIED: Words("không phải làm gì", "nothing to do"),
+    Status.MISMATCH: Words(
+        "đã biết là ai; phải sửa dữ liệu", "the citizen is known; data must be corrected"
     ),
-    Status.MISMATCH: (
-        Words("Lệch thông tin", "Mismatch"),
-        Words("đã biết là ai; phải sửa dữ liệu", "the citizen is known; data must be corrected"),
+    Status.REVIEW: Words("một người phải chọn công dân", "a person must choose the citizen"),
+    Status.NOT_FOUND: Words(
+        "không có trong dân cư; phải xác minh", "not in the population register; to be looked into"
     ),
-    Status.REVIEW: (
-        Words("Cần xem xét", "Review"),
-        Words("một người phải chọn công dân", "a person must choose the citizen"),
+    Status.REJECTED: Words(
+        "thiếu dữ liệu để so; phải bổ sung", "nothing usable to compare; must be completed"
     ),
-    Status.NOT_FOUND: (
-        Words("Không tìm thấy", "Not found"),
-        Words("không có trong dân cư; phải xác minh",
-              "not in the population register; must be looked into"),
-    ),
-    Status.REJECTED: (
-        Words("Không dùng được", "Rejected"),
-        Words("thiếu dữ liệu để so; phải bổ sung", "nothing usable to compare; must be completed"),
-    ),
-}  # fmt: skip
-"""Name of each status, and what it asks of people."""
+}
+"""What each status asks of people."""
 
 
 def result(counts: Counts, schedule: Schedule) -> str:
@@ -81,7 +71,8 @@ def _says(statuses: dict[str, int], total: int) -> Words:
 
 
 def _line(status: str, records: int, total: int) -> str:
-    name, asks = _STATUSES[status]
+    label, asks = labels()[status], _ASKS[Status(status)]
+    name = Words(label.vi, label.en.partition(":")[0])
     many, part = count(records), share(records, total)
     width = 100 * records / total if total else 0
     return (
