@@ -19,7 +19,7 @@ from assets.processes import bury_dead_runs
 from assets.resources import DoisoatResource
 from etl.alerts import CheckReport, Report, Told, tell
 from etl.alerts.incidents import GATE
-from etl.errors import DoisoatError
+from etl.domain.errors import DoisoatError
 from etl.publish.asking import AskPublished, asking
 from etl.settings import Alerts, Settings
 

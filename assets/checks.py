@@ -14,12 +14,12 @@ from assets.instance import WAREHOUSE_POOL
 from assets.metadata import key_of
 from assets.resources import DoisoatResource
 from assets.tags import failed_checks, tell_checks
-from etl import advice
-from etl.codes import Severity
-from etl.privacy import places
+from etl.domain.codes import Severity
+from etl.engine.duckdb.warehouse import Warehouse
+from etl.pipeline.run import last_published
+from etl.process.privacy import places
+from etl.report import advice
 from etl.settings import Settings
-from etl.warehouse.engine import Warehouse
-from etl.warehouse.run import last_published
 from expectations import SUITES, Rule, Suite, suites
 from expectations.runner import RuleResult, run_suite
 

@@ -19,7 +19,7 @@ from assets.publishing import publish_assets
 from assets.registers import raw_assets, source_specs
 from assets.resources import Doisoat
 from assets.tables import table_assets
-from etl.errors import ConfigError
+from etl.domain.errors import ConfigError
 from etl.settings import Alerts, Schedule, Settings, load_settings
 from expectations import SUITES, Suite, suites
 

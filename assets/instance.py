@@ -21,10 +21,10 @@ from dagster._core.errors import DagsterInvalidConfigError
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from sqlalchemy.exc import SQLAlchemyError
 
-from etl.errors import ConfigError
-from etl.privacy import owner_only
+from etl.domain.errors import ConfigError
 from etl.process.home import locked, make_room, prepare_home, set_aside
 from etl.process.machine import try_writing
+from etl.process.privacy import owner_only
 from etl.settings import CONFIG_VARIABLE, Settings
 
 WAREHOUSE_POOL = "warehouse"

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster._utils.schedules import get_next_cron_tick, is_valid_cron_schedule
 
-from etl.errors import ConfigError
+from etl.domain.errors import ConfigError
 from etl.settings import Schedule
 
 FULL_SYNC = "full_sync"

@@ -11,9 +11,9 @@ from functools import cache
 
 import dagster as dg
 
-from etl.contract import REGISTERS, target_metadata
-from etl.warehouse.engine import Warehouse
-from etl.warehouse.statements import TableName, statements
+from etl.domain.contract import REGISTERS, target_metadata
+from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.statements import TableName, statements
 
 GROUPS = {
     "source": "1_source",

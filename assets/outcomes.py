@@ -1,7 +1,7 @@
 """How a run ended, read from its events.
 
 Belongs here: what a person wants to know of a run, for the terminal and for alerts. Does not belong
-here: running it (``running.py``) and telling of it (``alerts.py``, ``etl/cli.py``).
+here: running it (``running.py``) and telling of it (``alerts.py``, ``etl/cli/app.py``).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 import dagster as dg
 
-from etl.figures import Figures
 from etl.publish.asking import AskPublished
+from etl.report.figures import Figures
 
 _INTERNAL = 70  # EX_SOFTWARE of sysexits.h: a fault of doisoat itself
 

@@ -16,10 +16,10 @@ import psutil
 
 from assets.instance import with_log
 from assets.outcomes import has_published
+from etl.pipeline.run import run_at_work
 from etl.process.stopping import begin_run, outcome_in_words, watch
 from etl.publish.asking import AskPublished, asking
 from etl.settings import Settings
-from etl.warehouse.run import run_at_work
 
 # The UI hides tags of this prefix: they are for bury_dead_runs, not for people.
 _HOST_TAG, _PROCESS_TAG, _STARTED_TAG = (

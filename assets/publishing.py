@@ -1,7 +1,7 @@
 """The ledger, the publish to the target, and the charts of what was published.
 
 Belongs here: the last steps as Dagster sees them. Does not belong here: how rows are written
-(``etl/publish``) and how charts are drawn (``etl/charts``).
+(``etl/publish``) and how charts are drawn (``etl/report/charts``).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,20 +13,20 @@ from assets.instance import WAREHOUSE_POOL
 from assets.metadata import GROUPS, OWNER, table_metadata
 from assets.resources import DoisoatResource
 from assets.tags import checks_in_words, failed_checks, tell_published
-from etl.charts import charts_file, write_charts
-from etl.codes import Owner, labels
-from etl.contract import DIFFERENCE_TABLES, HISTORY_TABLES, target_metadata
-from etl.figures import figures_of
+from etl.domain.codes import Owner, labels
+from etl.domain.contract import DIFFERENCE_TABLES, HISTORY_TABLES, target_metadata
+from etl.domain.words import UNTRAINED
+from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.statements import TableName
 from etl.publish import PublishedCounts, publish
 from etl.publish.differences import Difference
 from etl.publish.drift import SLICES
 from etl.publish.gate import Guard
 from etl.publish.ledger import balance
+from etl.report.charts import charts_file, write_charts
+from etl.report.figures import figures_of
 from etl.settings import Settings
-from etl.story_words import UNTRAINED
-from etl.warehouse.engine import Warehouse
-from etl.warehouse.memory import keep_copy
-from etl.warehouse.statements import TableName
+from etl.state.memory import keep_copy
 from expectations import suites
 
 REPLACE_TAG = "doisoat/replace_target"

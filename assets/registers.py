@@ -10,9 +10,9 @@ import dagster as dg
 from assets.instance import WAREHOUSE_POOL
 from assets.metadata import GROUPS, OWNER, table_metadata
 from assets.resources import DoisoatResource
-from etl.contract import REGISTERS
+from etl.domain.contract import REGISTERS
+from etl.engine.statements import TableName
 from etl.extract import extract_register
-from etl.warehouse.statements import TableName
 
 _HELD_BY = {
     "insurance": "The national insurance register (CSDL quốc gia về bảo hiểm), read-only.",

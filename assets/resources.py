@@ -12,12 +12,12 @@ import dagster as dg
 
 from assets.processes import cancelled_by_signals, this_process
 from assets.tags import tell_failed
-from etl.errors import DoisoatError
-from etl.privacy import WITHHELD, places
+from etl.domain.errors import DoisoatError
+from etl.engine.duckdb.warehouse import Warehouse
+from etl.pipeline.run import Run, warehouse_for
 from etl.process.machine import trouble_of_the_machine
+from etl.process.privacy import WITHHELD, places
 from etl.settings import Settings, load_settings
-from etl.warehouse.engine import Warehouse
-from etl.warehouse.run import Run, warehouse_for
 from expectations import suites
 
 Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext

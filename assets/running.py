@@ -1,7 +1,7 @@
 """Running the main job from the command line, on the same instance as the UI.
 
 Belongs here: one run from start to end. Does not belong here: the instance (``instance.py``), what
-the job does, and how its outcome is shown (``etl/cli.py``).
+the job does, and how its outcome is shown (``etl/cli/app.py``).
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ from assets.jobs import JOBS, try_schedule
 from assets.outcomes import Outcome, note
 from assets.processes import bury_dead_runs, cancelled_by_signals, this_process
 from assets.publishing import REPLACE_TAG
-from etl.errors import DoisoatError
-from etl.figures import Figures, figures_of
+from etl.domain.errors import DoisoatError
+from etl.engine.duckdb.limits import try_memory
+from etl.pipeline.run import Run, release_lock, warehouse_for
 from etl.process.home import notice
-from etl.process.machine import try_home, try_memory
+from etl.process.machine import try_home
 from etl.process.stopping import end_run
 from etl.publish.tables import try_tables
+from etl.report.figures import Figures, figures_of
 from etl.settings import Settings
-from etl.warehouse.run import Run, release_lock, warehouse_for
 
 LOCATION = "doisoat"
 """The code location's name in workspace.yaml."""

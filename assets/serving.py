@@ -38,12 +38,12 @@ from assets.jobs import try_schedule
 from assets.pages import pages_app
 from assets.processes import bury_dead_runs
 from assets.running import LOCATION
-from etl import display
-from etl.charts import charts_file
-from etl.errors import ConfigError, DoisoatError
+from etl.domain.errors import ConfigError, DoisoatError
 from etl.process.home import locked, notice
 from etl.process.machine import try_home
 from etl.process.stopping import ends_by_itself
+from etl.report import display
+from etl.report.charts import charts_file
 from etl.settings import Settings
 
 _LOOPBACK = "127.0.0.1"

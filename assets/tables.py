@@ -10,8 +10,8 @@ from assets.instance import WAREHOUSE_POOL
 from assets.metadata import GROUPS, OWNER, group_of, key_of, table_metadata
 from assets.resources import DoisoatResource
 from etl.clean import dictionaries
-from etl.warehouse.lineage import column_lineage
-from etl.warehouse.statements import Statement, TableName, statements
+from etl.engine.lineage import column_lineage
+from etl.engine.statements import Statement, TableName, statements
 
 _HIDDEN_SCHEMAS = frozenset({"ref", "ops"})
 """Read by statements but no assets: reference data, and the memory of decisions."""

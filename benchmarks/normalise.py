@@ -32,14 +32,14 @@ import pyarrow as pa
 from benchmarks import alternatives
 from benchmarks.alternatives import Way, naive_name, naive_number, pandas_birth
 from etl.clean import dictionaries
-from etl.contract import REGISTERS
+from etl.domain.contract import REGISTERS
+from etl.engine.duckdb.warehouse import Warehouse, open_warehouse
 from etl.normalise import parse_birth, parse_name, parse_number
 from etl.normalise.bulk import normalise_births, normalise_names, normalise_numbers
 from etl.normalise.encodings import single_byte_tables, vni_table
 from etl.normalise.files import read_rows
 from etl.normalise.places import places
-from etl.privacy import RecordKey
-from etl.warehouse.engine import Warehouse, open_warehouse
+from etl.process.privacy import RecordKey
 
 Change = Callable[[str], str]
 SLOW_SAMPLE = 20_000
@@ -96,7 +96,7 @@ def name_faults() -> dict[str, tuple[float, Change]]:
 
 def clean_names(count: int, rng: random.Random) -> list[str]:
     """Distinct names, drawn by the frequencies of their parts."""
-    rows = read_rows("name_frequencies.csv", "etl")
+    rows = read_rows("name_frequencies.csv", "etl.domain")
     parts = {}
     for part in ("surname", "middle", "given"):
         chosen = [row for row in rows if row["part"] == part and len(row["value"]) > 1]

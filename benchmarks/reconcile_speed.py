@@ -29,7 +29,7 @@ from typing import Any
 import duckdb
 
 from benchmarks.accuracy.report import Section, console, show, write
-from etl.warehouse.statements import TableName
+from etl.engine.statements import TableName
 
 SEED = 101
 _TABLES = ("insurance", "population", "former_numbers")

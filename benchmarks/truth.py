@@ -13,7 +13,7 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
-from etl.demo import DEMO_HOME
+from etl.demo.demonstration import DEMO_HOME
 
 _QUERY = """
 select

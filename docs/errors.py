@@ -2,8 +2,9 @@
 
 python docs/errors.py
 
-The table is made from the classes of ``etl/errors.py`` and from what ``etl/extract/connect.py``
-says of the refusals of databases, so that it says what the program says.
+The table is made from the classes of ``etl/domain/errors.py`` and from what
+``etl/databases/refusals.py`` says of the refusals of databases, so that it says what the program
+says.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from etl.errors import DoisoatError, Told
-from etl.extract.refusals import REFUSALS
+from etl.databases.refusals import REFUSALS
+from etl.domain.errors import DoisoatError, Told
 
 PAGE = Path(__file__).with_suffix(".md")
 
 _HEAD = """# Errors
 
-<!-- Written by `python docs/errors.py`; change etl/errors.py and run it. -->
+<!-- Written by `python docs/errors.py`; change etl/domain/errors.py and run it. -->
 
 Each message says what happened, where, and what to do next; none quotes a value of a person or a \
 part of a password. Search this page for its first words. `doisoat check` finds most of them \

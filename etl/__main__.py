@@ -10,7 +10,7 @@ from etl.process.stopping import run
 
 
 def _command() -> int:
-    from etl.cli import command
+    from etl.cli.app import command
 
     return command()
 

@@ -4,8 +4,8 @@ Belongs here: rules on normalised values and on what was set aside. Does not bel
 two registers agree (``core.py``).
 """
 
-from etl.codes import Owner
-from etl.warehouse.statements import TableName
+from etl.domain.codes import Owner
+from etl.engine.statements import TableName
 from expectations.rules import (
     Kind,
     Rule,

@@ -4,7 +4,7 @@ Belongs here: what must be true of links, candidates, mismatches and verdicts be
 published. Does not belong here: the ledger (``assets/checks.py``), which counts across tables.
 """
 
-from etl.codes import (
+from etl.domain.codes import (
     BIRTH_LEVELS,
     CORRECTION_LABELS,
     MISMATCH_CODES,
@@ -13,7 +13,7 @@ from etl.codes import (
     Owner,
     Status,
 )
-from etl.warehouse.statements import TableName
+from etl.engine.statements import TableName
 from expectations.rules import Suite, is_filled, is_one_of, is_unique, never
 
 _STATUSES = tuple(status.value for status in Status)
@@ -37,8 +37,8 @@ LINKS = Suite(
             blocking=True,
         ),
         is_one_of("match_step", _STEPS, "Every link says which step made it.", blocking=True),
-        is_one_of("name_agreement", NAME_LEVELS, "Levels are those of etl/codes.py."),
-        is_one_of("birth_agreement", BIRTH_LEVELS, "Levels are those of etl/codes.py."),
+        is_one_of("name_agreement", NAME_LEVELS, "Levels are those of etl/domain/codes.py."),
+        is_one_of("birth_agreement", BIRTH_LEVELS, "Levels are those of etl/domain/codes.py."),
         never(
             "no_link_by_number_alone",
             "match_step <> 'steward' and name_agreement in ('different', 'missing')"
@@ -78,7 +78,7 @@ MISMATCHES = Suite(
         is_one_of(
             "code",
             tuple(code.code for code in MISMATCH_CODES),
-            "Each code has an owner and a label in etl/codes.py.",
+            "Each code has an owner and a label in etl/domain/codes.py.",
             blocking=True,
         ),
         never(
@@ -145,7 +145,7 @@ CORRECTIONS = Suite(
         is_one_of(
             "reason",
             tuple(label.code for label in CORRECTION_LABELS),
-            "Each reason has its label in etl/codes.py.",
+            "Each reason has its label in etl/domain/codes.py.",
             blocking=True,
         ),
         is_one_of(

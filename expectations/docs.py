@@ -27,12 +27,12 @@ from great_expectations.render.renderer.content_block.validation_results_table_c
 )
 from great_expectations.render.view.view import DefaultJinjaPageView
 
-from etl import advice
-from etl.codes import Severity
+from etl.domain.codes import Severity
+from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.statements import TableName
+from etl.pipeline.run import last_published
+from etl.report import advice
 from etl.settings import Schedule
-from etl.warehouse.engine import Warehouse
-from etl.warehouse.run import last_published
-from etl.warehouse.statements import TableName
 from expectations.rules import Rule, Suite
 from expectations.runner import RuleResult
 
@@ -163,7 +163,7 @@ _GROUPS = {
 """Look, heading, and outcome of each group of expectations, in the order of a page."""
 
 _LISTS = {"column_list": "Columns", "value_set": "Allowed words"}
-"""Arguments of rules that are lists: of columns, or of a vocabulary of ``etl/codes.py``."""
+"""Arguments of rules that are lists: of columns, or of a vocabulary of ``etl/domain/codes.py``."""
 
 
 def _page(suite: Suite, results: list[RuleResult], run: _RunShown) -> str:

@@ -1,7 +1,8 @@
 """The memory of failing rows: which are new, which still fail, which are mended.
 
 Belongs here: ``ops.quality_rules``, ``ops.quality_results`` and ``ops.quality_failures`` as the
-runner writes them. Does not belong here: judging (``runner.py``) and reading (``etl/triage.py``).
+runner writes them. Does not belong here: judging (``runner.py``) and reading
+(``etl/report/triage.py``).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from etl.warehouse.engine import Warehouse
+from etl.engine.duckdb.warehouse import Warehouse
 from expectations.rules import Rule, Suite
 
 SAMPLE = 5

@@ -4,8 +4,8 @@ Belongs here: the last look at counts before they are published. Does not belong
 itself, whose rows are counted inside the publishing transaction.
 """
 
-from etl.codes import CORRECTION_LABELS, MISMATCH_CODES, Owner
-from etl.warehouse.statements import TableName
+from etl.domain.codes import CORRECTION_LABELS, MISMATCH_CODES, Owner
+from etl.engine.statements import TableName
 from expectations.rules import (
     Rule,
     Suite,
@@ -58,7 +58,7 @@ MISMATCHES = Suite(
         is_one_of(
             "code",
             tuple(code.code for code in MISMATCH_CODES),
-            "Each code has an owner and a label in etl/codes.py.",
+            "Each code has an owner and a label in etl/domain/codes.py.",
             blocking=True,
         ),
         _every_record_is_reconciled("mismatches"),
@@ -95,7 +95,7 @@ CORRECTIONS = Suite(
         is_one_of(
             "reason",
             tuple(label.code for label in CORRECTION_LABELS),
-            "Each reason has its label in etl/codes.py.",
+            "Each reason has its label in etl/domain/codes.py.",
             blocking=True,
         ),
     ),

@@ -4,9 +4,9 @@ Belongs here: what must be true before any work is spent on a register. Does not
 quality of single values, which is judged once they are understood (``clean.py``).
 """
 
-from etl.codes import Owner
-from etl.contract import INSURANCE, POPULATION
-from etl.warehouse.statements import TableName
+from etl.domain.codes import Owner
+from etl.domain.contract import INSURANCE, POPULATION
+from etl.engine.statements import TableName
 from expectations.rules import (
     Rule,
     Suite,

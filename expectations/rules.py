@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from etl.codes import Owner, Severity
-from etl.warehouse.statements import TableName
+from etl.domain.codes import Owner, Severity
+from etl.engine.statements import TableName
 
 
 class Kind(StrEnum):

@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlalchemy.dialects import registry
 
-from etl.privacy import WITHHELD
-from etl.warehouse.builds import state_of
-from etl.warehouse.engine import Warehouse
+from etl.engine.builds import state_of
+from etl.engine.duckdb.warehouse import Warehouse
+from etl.process.privacy import WITHHELD
 from expectations.failures import (
     Standing,
     close_failures,

@@ -17,9 +17,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from etl.codes import Severity
-from etl.errors import ConfigError
-from etl.files import read_toml
+from etl.domain.codes import Severity
+from etl.domain.errors import ConfigError
+from etl.process.files import read_toml
 from expectations.rules import AT_MOST, Kind, Rule, Suite
 
 Entry = Mapping[str, Any]

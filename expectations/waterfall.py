@@ -4,7 +4,7 @@ Belongs here: what must be true of a step, of what reaches it and of what it wei
 is seen where it is made. Does not belong here: the result as a whole (``core.py``).
 """
 
-from etl.codes import (
+from etl.domain.codes import (
     ADDRESS_LEVELS,
     BIRTH_LEVELS,
     CORRECTION_LABELS,
@@ -14,7 +14,7 @@ from etl.codes import (
     PLACE_LEVELS,
     MatchStep,
 )
-from etl.warehouse.statements import TableName
+from etl.engine.statements import TableName
 from expectations.rules import Rule, Suite, is_between, is_filled, is_one_of, is_unique, never
 
 _KEY = "record_key(record_id)"
@@ -35,7 +35,7 @@ def _levels_are_known(*columns: str) -> tuple[Rule, ...]:
         is_one_of(
             column,
             _LEVELS[column],
-            "Levels are those of etl/codes.py; another would be weighed as nothing.",
+            "Levels are those of etl/domain/codes.py; another would be weighed as nothing.",
             blocking=True,
         )
         for column in columns
@@ -110,7 +110,7 @@ NUMBER_FAULTS = Suite(
             "code",
             ("ID_INVALID", "ID_FORMER", "ID_REPAIRED", "ID_OTHER_PERSON", "ID_SHARED",
              "ID_ATTRIBUTE_CONFLICT"),
-            "What can be wrong with an identity number; each has its label in etl/codes.py.",
+            "What can be wrong with an identity number; each has its label in etl/domain/codes.py.",
             blocking=True,
         ),
         is_one_of(
@@ -288,7 +288,7 @@ CONTESTED_NUMBERS = Suite(
 FOREIGN_NUMBERS = Suite(
     TableName("core", "foreign_numbers"),
     (
-        is_one_of("reason", _REASONS, "Each reason has its label in etl/codes.py.", blocking=True),
+        is_one_of("reason", _REASONS, "Each reason has its label in codes.py.", blocking=True),
         never(
             "a_foreign_number_is_not_the_citizens_own",
             "recorded_value = personal_id",
@@ -301,7 +301,7 @@ FOREIGN_NUMBERS = Suite(
 
 CARD_CONFLICTS = Suite(
     TableName("core", "card_conflicts"),
-    (is_one_of("reason", _REASONS, "Each reason has its label in etl/codes.py.", blocking=True),),
+    (is_one_of("reason", _REASONS, "Each reason has its label in codes.py.", blocking=True),),
     key=_KEY,
 )
 

@@ -15,9 +15,9 @@ from typing import Any
 import pyarrow as pa
 
 from etl.clean import dictionaries
-from etl.contract import REGISTERS
-from etl.warehouse.engine import Warehouse
-from etl.warehouse.statements import TableName, statements
+from etl.domain.contract import REGISTERS
+from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.statements import TableName, statements
 from tests.support import Row, citizen, record
 
 Rows = list[dict[str, object]]

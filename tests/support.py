@@ -119,7 +119,7 @@ def pages_served(settings: Settings) -> Iterator[None]:
     import uvicorn
 
     from assets.pages import pages_app
-    from etl.charts import charts_file
+    from etl.report.charts import charts_file
 
     port = settings.quality.local_pages_port
     assert port is not None
@@ -328,9 +328,9 @@ class Synced:
 def reconcile(warehouse: Any, settings: Settings) -> None:
     """Reads both registers and builds every table, as a sync does before it publishes."""
     from etl.clean import dictionaries
-    from etl.contract import REGISTERS
+    from etl.domain.contract import REGISTERS
+    from etl.engine.statements import statements
     from etl.extract import extract_register
-    from etl.warehouse.statements import statements
 
     for register in REGISTERS:
         extract_register(warehouse, register, getattr(settings, register))
@@ -349,9 +349,9 @@ def sync(settings: Settings, *, replace: bool = False) -> Synced:
         settings: Of what.
         replace: Whatever share of the target's rows would vanish.
     """
+    from etl.pipeline.run import Run, release_lock, warehouse_for
     from etl.publish import publish
     from etl.publish.ledger import balance
-    from etl.warehouse.run import Run, release_lock, warehouse_for
 
     try:
         with warehouse_for(settings, Run(uuid.uuid4().hex)) as warehouse:
@@ -366,7 +366,7 @@ def sync(settings: Settings, *, replace: bool = False) -> Synced:
 
 def from_warehouse(settings: Settings, query: str) -> list[dict[str, object]]:
     """Reads the warehouse of a configuration."""
-    from etl.warehouse.run import warehouse_between_runs
+    from etl.pipeline.run import warehouse_between_runs
 
     with warehouse_between_runs(settings) as warehouse:
         return warehouse.rows(query)

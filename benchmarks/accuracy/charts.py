@@ -1,7 +1,7 @@
 """Precision and recall of the probabilistic step against its threshold, as one page.
 
 Belongs here: what is drawn of judged registers, and drawing it. Does not belong here: finding it
-(``weighed.sql``) and the page (``etl/charts/page.py``).
+(``weighed.sql``) and the page (``etl/report/charts/page.py``).
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 
 import duckdb
 
-from etl.charts.drawing import log_odds, odds_axis, threshold_marks
-from etl.charts.page import Drawn, make_page, plain_spec
+from etl.domain.words import Words, count
+from etl.report.charts.drawing import log_odds, odds_axis, threshold_marks
+from etl.report.charts.page import Drawn, make_page, plain_spec
 from etl.settings import Reconcile
-from etl.story_words import Words, count
 
 _SWEEP = """
 with tried as (

@@ -23,9 +23,9 @@ import duckdb
 from benchmarks.accuracy import pipeline
 from benchmarks.accuracy.bounds import share
 from benchmarks.accuracy.report import Section, console
+from etl.pipeline.reference import load_reference
 from etl.reconcile import training
 from etl.settings import Reconcile
-from etl.warehouse.reference import load_reference
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from benchmarks.accuracy import pipeline
 from benchmarks.accuracy.bounds import lower_bound, share
 from benchmarks.accuracy.report import Section
+from etl.engine.duckdb.warehouse import Warehouse
 from etl.settings import Reconcile
-from etl.warehouse.engine import Warehouse
 
 LIMITS = (Reconcile().wrong_links_per_million, 1_000.0, 10_000.0, 100_000.0, 500_000.0)
 """Wrong links in a million that a link of the probabilistic step may risk.

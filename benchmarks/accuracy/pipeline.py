@@ -19,11 +19,11 @@ import duckdb
 from pydantic import SecretStr
 
 from etl.clean import dictionaries
-from etl.contract import REGISTERS
+from etl.domain.contract import REGISTERS
+from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.statements import TableName, statements
+from etl.pipeline.run import Run, release_lock, warehouse_for
 from etl.settings import Engine, Reconcile, Settings, Source, Target
-from etl.warehouse.engine import Warehouse
-from etl.warehouse.run import Run, release_lock, warehouse_for
-from etl.warehouse.statements import TableName, statements
 
 SCHEMAS = ("clean", "core")
 """What is built: everything but what leaves."""

@@ -15,9 +15,9 @@ from urllib.parse import urljoin
 from playwright.sync_api import Browser, sync_playwright
 from rich.console import Console
 
-from etl import display
-from etl.demo import config_file
-from etl.figures import read_figures
+from etl.demo.demonstration import config_file
+from etl.report import display
+from etl.report.figures import read_figures
 from etl.settings import load_settings
 
 HERE = Path(__file__).parent

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 
-from etl.errors import AlertError
-from etl.files import write_whole
+from etl.domain.errors import AlertError
+from etl.process.files import write_whole
 
 
 class OpenCheck(BaseModel):

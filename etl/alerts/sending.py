@@ -6,14 +6,13 @@ what it says. Does not belong here: what is sent, and what follows from a failur
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from etl.settings.receivers import asset, instance_of, service_of
 
 TIMEOUT = 20.0
 """Seconds that a receiver has; all are sent to at once, and a tick of a sensor has 60."""
@@ -32,16 +31,6 @@ class Sent:
     service: str
     reached: bool
     reason: str = ""
-
-
-def is_known(url: str) -> bool:
-    """Says whether Apprise can send to a URL; nothing is sent."""
-    return _service(url) is not None
-
-
-def service_of(url: str) -> str:
-    """Returns the scheme of a URL, the one part of it that may be shown."""
-    return urlsplit(url).scheme
 
 
 def send(urls: Mapping[int, str], title: str, body: str, kind: str) -> dict[int, Sent]:
@@ -66,10 +55,10 @@ def send(urls: Mapping[int, str], title: str, body: str, kind: str) -> dict[int,
 def _send_one(url: str, title: str, body: str, kind: str) -> Sent:
     import apprise
 
-    service = _service(url)
+    service = instance_of(url)
     if service is None:
         return Sent(service_of(url), False, "Apprise does not know it any more")
-    box = apprise.Apprise(asset=_asset())
+    box = apprise.Apprise(asset=asset())
     box.add(service)
     result = box.notify(
         body=body,
@@ -82,31 +71,6 @@ def _send_one(url: str, title: str, body: str, kind: str) -> Sent:
         return Sent(service_of(url), True)
     said = "; ".join(entry.message for entry in result.logs()) or "it gave no reason"
     return Sent(service_of(url), False, _without_secrets(said, url))
-
-
-def _service(url: str) -> Any:
-    import apprise
-
-    return apprise.Apprise.instantiate(url, asset=_asset())
-
-
-@cache
-def _asset() -> Any:
-    """Apprise's ways here: no pictures of its own, nothing kept on disk, nothing logged."""
-    import apprise
-
-    # It logs URLs, and Dagster and a terminal show what is logged.
-    logger = logging.getLogger("apprise")
-    logger.propagate = False
-    logger.addHandler(logging.NullHandler())
-    return apprise.AppriseAsset(
-        app_id="doisoat",
-        app_desc="doisoat",
-        app_url="",
-        image_url_mask="",
-        image_path_mask="",
-        storage_mode=apprise.PersistentStoreMode.MEMORY,
-    )
 
 
 _SHORTEST_SECRET = 4

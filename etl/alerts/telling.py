@@ -14,7 +14,7 @@ from etl.alerts.incidents import Report, take_in
 from etl.alerts.memory import Memory, remembering
 from etl.alerts.sending import Sent, send
 from etl.alerts.wording import damage_letter, letter, test_letter
-from etl.errors import AlertError, ConfigError
+from etl.domain.errors import AlertError, ConfigError
 from etl.settings import Settings
 
 GIVE_UP = timedelta(days=3)

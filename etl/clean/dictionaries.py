@@ -16,10 +16,10 @@ from typing import Literal
 
 import pyarrow as pa
 
+from etl.engine.builds import is_noted, note_build, note_inputs
+from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.statements import TableName
 from etl.normalise import NORMALISER_VERSION, bulk
-from etl.warehouse.builds import is_noted, note_build, note_inputs
-from etl.warehouse.engine import Warehouse
-from etl.warehouse.statements import TableName
 
 _Field = Literal["id", "insurance", "card", "personal"]
 _Register = Literal["insurance", "population"]

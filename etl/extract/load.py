@@ -15,16 +15,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from etl.contract import REGISTERS
-from etl.errors import ContractError, LedgerError
-from etl.extract.connect import reading
+from etl.databases.connect import reading
+from etl.domain.contract import REGISTERS
+from etl.domain.errors import ContractError, LedgerError
+from etl.engine.builds import forget_build, note_build
+from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.statements import TableName
 from etl.extract.mapping import register_select
 from etl.extract.streams import adbc_stream, row_stream
 from etl.process.home import make_room
 from etl.settings import Source
-from etl.warehouse.builds import forget_build, note_build
-from etl.warehouse.engine import Warehouse
-from etl.warehouse.statements import TableName
 
 _REPEATING = [
     "gender",

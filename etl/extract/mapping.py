@@ -51,10 +51,10 @@ from sqlalchemy.types import (
     TypeEngine,
 )
 
-from etl.contract import REGISTERS, SourceColumn
-from etl.errors import ConfigError, ContractError
-from etl.extract.refusals import plain_errors
-from etl.extract.sql import bare_sql
+from etl.databases.refusals import plain_errors
+from etl.databases.sql import bare_sql
+from etl.domain.contract import REGISTERS, SourceColumn
+from etl.domain.errors import ConfigError, ContractError
 from etl.settings import Source
 
 _IDENTIFIER = re.compile(r"\w+", re.UNICODE)

@@ -20,9 +20,9 @@ import pyarrow as pa
 from sqlalchemy import Connection, Select, func, select
 from sqlalchemy.dialects import postgresql
 
-from etl.extract.arrow import arrow_connection
-from etl.extract.connect import POSTGRESQL_SNAPSHOT, text_of_bytes
-from etl.extract.refusals import explained, plain_errors
+from etl.databases.arrow import arrow_connection
+from etl.databases.connect import POSTGRESQL_SNAPSHOT, text_of_bytes
+from etl.databases.refusals import explained, plain_errors
 from etl.process.stopping import on_stop
 from etl.settings import Source
 

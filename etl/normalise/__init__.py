@@ -7,7 +7,7 @@ may correct are CSV files in ``data/``.
 Whole columns go through ``etl.normalise.bulk``, which needs pyarrow and is imported on its own.
 """
 
-from etl.codes import BirthLevel, GenderLevel, NameLevel
+from etl.domain.codes import BirthLevel, GenderLevel, NameLevel
 from etl.normalise.births import ParsedBirth, parse_birth
 from etl.normalise.compare import (
     NameComparison,

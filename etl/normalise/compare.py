@@ -14,7 +14,7 @@ import re
 from functools import cached_property
 from typing import NamedTuple
 
-from etl.codes import BirthLevel, GenderLevel, NameLevel
+from etl.domain.codes import BirthLevel, GenderLevel, NameLevel
 from etl.normalise.births import ParsedBirth, parse_birth
 from etl.normalise.names import ParsedName, parse_name
 from etl.normalise.syllables import unaccent

@@ -14,7 +14,7 @@ def read_rows(name: str, package: str = "etl.normalise") -> list[dict[str, str]]
 
     Args:
         name: File name, such as ``rhymes.csv``.
-        package: ``etl.normalise`` for normalisation's own facts, ``etl`` for the shared ones.
+        package: ``etl.normalise`` for its own facts, ``etl.domain`` for the shared ones.
     """
     root = files(package.partition(".")[0])
     for part in package.split(".")[1:]:

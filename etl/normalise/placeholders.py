@@ -34,7 +34,7 @@ def _newborn_words() -> dict[str, str]:
 
 @cache
 def _common_surnames() -> str:
-    rows = read_rows("name_frequencies.csv", "etl")
+    rows = read_rows("name_frequencies.csv", "etl.domain")
     common = {
         row["value"].lower()
         for row in rows

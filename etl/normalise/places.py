@@ -34,9 +34,9 @@ def places() -> dict[str, Place]:
     """All place codes of personal numbers."""
     found = {
         row["cccd_code"]: Place(row["cccd_code"], row["province_2004_2025"], row["province_2025"])
-        for row in read_rows("province_codes.csv", "etl")
+        for row in read_rows("province_codes.csv", "etl.domain")
     }
-    for row in read_rows("country_codes.csv", "etl"):
+    for row in read_rows("country_codes.csv", "etl.domain"):
         found[row["cccd_code"]] = Place(row["cccd_code"], row["country_vi"], None)
     return found
 
@@ -55,5 +55,5 @@ def card_province_known(code: str) -> bool:
 @cache
 def province_codes() -> tuple[str, ...]:
     """The two-digit codes of the 34 provinces of 2025, in order."""
-    rows = read_rows("province_codes.csv", "etl")
+    rows = read_rows("province_codes.csv", "etl.domain")
     return tuple(sorted({row["code_2025"] for row in rows}))

@@ -30,7 +30,7 @@ class _Provinces(NamedTuple):
 def _provinces() -> _Provinces:
     by_code: dict[str, str] = {}
     by_name: dict[str, str] = {}
-    for row in read_rows("province_codes.csv", "etl"):
+    for row in read_rows("province_codes.csv", "etl.domain"):
         by_code[row["cccd_code"]] = row["code_2025"]
         for name in (row["province_2004_2025"], row["province_2025"]):
             by_name[_folded(name)] = row["code_2025"]

@@ -1,7 +1,7 @@
 """How common syllables are in Vietnamese names: the evidence between two readings of one text.
 
-Belongs here: shares of syllables and surnames, from ``etl/data/name_frequencies.csv``. Does not
-belong here: what a text can be read as (``legacy``, ``misread``).
+Belongs here: shares of syllables and surnames, from ``etl/domain/data/name_frequencies.csv``. Does
+not belong here: what a text can be read as (``legacy``, ``misread``).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CLEAR_LEAD = log(10)
 def _name_weights() -> dict[str, float]:
     """How common each syllable is in names, in percent, accents kept, lower case."""
     weights: dict[str, float] = {}
-    for row in read_rows("name_frequencies.csv", "etl"):
+    for row in read_rows("name_frequencies.csv", "etl.domain"):
         for syllable in row["value"].lower().split():
             key = standard_syllable(syllable) or syllable
             weights[key] = weights.get(key, 0.0) + float(row["share_percent"])
@@ -44,7 +44,7 @@ def is_common_in_names(syllable: str) -> bool:
 @cache
 def common_surnames() -> frozenset[str]:
     """Surnames that are common enough to tell a Vietnamese name, in small letters."""
-    rows = read_rows("name_frequencies.csv", "etl")
+    rows = read_rows("name_frequencies.csv", "etl.domain")
     return frozenset(
         row["value"].lower()
         for row in rows

@@ -1,7 +1,7 @@
 """Statuses of insurance records and of citizens, in the spellings that registers hold.
 
-Belongs here: looking a spelling up in ``etl/data/status_spellings.csv``. Does not belong here: the
-words of one register alone, which its configuration maps.
+Belongs here: looking a spelling up in ``etl/domain/data/status_spellings.csv``. Does not belong
+here: the words of one register alone, which its configuration maps.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MAX_RAW_LENGTH = 100
 
 @cache
 def _spellings(register: Register) -> dict[str, str]:
-    rows = read_rows("status_spellings.csv", "etl")
+    rows = read_rows("status_spellings.csv", "etl.domain")
     return {_folded(row["raw"]): row["value"] for row in rows if row["register"] == register}
 
 
@@ -40,7 +40,7 @@ def parse_status(raw: str | None, register: Register) -> str | None:
         register: Whose status it is.
 
     Returns:
-        A word of ``etl.codes.VOCABULARIES``, or None when missing or not understood.
+        A word of ``etl.domain.codes.VOCABULARIES``, or None when missing or not understood.
     """
     if raw is None or len(raw) > _MAX_RAW_LENGTH:
         return None

@@ -242,7 +242,7 @@ def is_out_of_place(mask: Any) -> Any:
 @cache
 def _accented_surnames() -> frozenset[str]:
     """Keys of surnames that are never written without accents: nguyen, tran, le."""
-    rows = read_rows("name_frequencies.csv", "etl")
+    rows = read_rows("name_frequencies.csv", "etl.domain")
     surnames = {row["value"].lower() for row in rows if row["part"] == "surname"}
     return frozenset(map(unaccent, surnames)) - surnames
 

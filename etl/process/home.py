@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from etl.errors import ConfigError
-from etl.files import refused
+from etl.domain.errors import ConfigError
+from etl.process.files import refused
 
 _OTHERS = 0o077
 

@@ -1,32 +1,26 @@
 """What the machine refuses: a place to write, room on a disk, memory, threads, letters.
 
 Belongs here: trying these before a run needs them, and telling what an error of the system means.
-Does not belong here: what the engine's and the databases' errors mean (``etl/warehouse/damage.py``,
-``etl/extract/connect.py``).
+Does not belong here: what the engine's and the databases' errors mean (``etl/engine``,
+``etl/databases``).
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import re
 import shutil
 import sqlite3
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psutil
 
-from etl.errors import ConfigError, DiskFullError, DoisoatError
+from etl.domain.errors import ConfigError, DiskFullError, DoisoatError
 from etl.process.home import prepare_home
-
-if TYPE_CHECKING:
-    from etl.settings import Engine
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _REFUSED = {
@@ -181,41 +175,12 @@ def _owner(path: Path) -> str:
     return ""
 
 
-# --- the engine's limits ------------------------------------------------------------------------
-
-_UNITS = {
-    "K": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4,
-    "KI": 1024, "MI": 1024**2, "GI": 1024**3, "TI": 1024**4,
-}  # fmt: skip
-_MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]I?)B", re.IGNORECASE)
-
-LEAST_MEMORY = 128 * 1000**2
-"""With less the engine does not get through a run of any size."""
-
-MOST_THREADS = 1024
-"""Far more than any machine uses; the engine dies of a hundred thousand."""
+# --- memory --------------------------------------------------------------------------------------
 
 _CGROUP = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
-
-_TRY = """
-import sys, duckdb
-memory, threads = sys.argv[1:]
-with duckdb.connect() as engine:
-    if memory:
-        engine.execute(f"set memory_limit = '{memory}'")
-    if threads != "0":
-        engine.execute(f"set threads = {threads}")
-    engine.execute("select sum(range) from range(1000000)").fetchone()
-"""
-
-
-def bytes_of(memory: str) -> int | None:
-    """Returns how many bytes a setting of memory means, or None where it means none."""
-    found = _MEMORY.fullmatch(memory.strip())
-    return int(float(found[1]) * _UNITS[found[2].upper()]) if found else None
 
 
 def machine_memory() -> int:
@@ -225,48 +190,6 @@ def machine_memory() -> int:
         with suppress(OSError, ValueError):
             return min(memory, int(file.read_text("ascii")))
     return memory
-
-
-def try_memory(engine: Engine) -> None:
-    """Compares the limit with what there is.
-
-    Raises:
-        ConfigError: The machine, or the container, has less.
-    """
-    asked, there = bytes_of(engine.memory) or 0, machine_memory()
-    if asked > there:
-        raise ConfigError(
-            f"[engine] memory is {engine.memory}, and this machine, or this container, has "
-            f"{there / 1e9:.1f} GB: a run that took it all would be killed.",
-            remedy="Lower it, or leave it out: the engine then takes four fifths of what there is.",
-        )
-
-
-def try_engine(engine: Engine) -> str:
-    """Tries the engine's limits in a process of their own, which they may end.
-
-    Returns:
-        What is well, in words.
-
-    Raises:
-        ConfigError: The engine does not run with them.
-    """
-    try_memory(engine)
-    tried = subprocess.run(
-        [sys.executable, "-c", _TRY, engine.memory, str(engine.threads)],
-        capture_output=True,
-        check=False,
-        timeout=120,
-    )
-    if tried.returncode:
-        raise ConfigError(
-            f'The engine does not run with [engine] memory = "{engine.memory}" and threads = '
-            f"{engine.threads}.",
-            remedy="Leave both out, and the engine takes what suits this machine; or give it more "
-            "memory and fewer threads.",
-        )
-    memory = engine.memory or f"four fifths of {machine_memory() / 1e9:.1f} GB"
-    return f"runs with {memory} of memory and {engine.threads or os.cpu_count()} threads"
 
 
 # --- the terminal -------------------------------------------------------------------------------

@@ -15,12 +15,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, inspect, select
 
-from etl.errors import DoisoatError
-from etl.extract.connect import engine_for
-from etl.extract.refusals import plain_errors
+from etl.databases.connect import engine_for
+from etl.databases.refusals import plain_errors
+from etl.domain.errors import DoisoatError
+from etl.engine.duckdb.warehouse import Warehouse
 from etl.publish.writers import metadata_for
 from etl.settings import Target
-from etl.warehouse.engine import Warehouse
 
 AskPublished = Callable[[str], bool | None]
 """Says of a run of Dagster whether it was published; None where the target could not be asked."""

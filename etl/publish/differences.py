@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import Table
 
+from etl.engine.duckdb.warehouse import Warehouse
 from etl.publish.drift import Part, drifted, no_summary, summary
 from etl.publish.writers import Writer, key_columns
-from etl.warehouse.engine import Warehouse
 
 RUN_COLUMNS = {
     "reconciled": {"first_seen_run": "run_id", "last_changed_run": "run_id"},

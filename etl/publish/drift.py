@@ -15,8 +15,8 @@ from typing import Any
 
 from sqlalchemy import Table, or_
 
+from etl.engine.duckdb.warehouse import Warehouse
 from etl.settings import Target
-from etl.warehouse.engine import Warehouse
 
 SLICES = "0123456789abcdef"
 """A slice is the rows whose hash begins with one of these; so many runs read every row."""

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Table
 
-from etl.errors import QualityGateError
+from etl.domain.errors import QualityGateError
+from etl.engine.builds import out_of_step, state_of
+from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.statements import TableName, statements
 from etl.publish.differences import Difference
 from etl.publish.ledger import TABLES as OF_THE_LEDGER
 from etl.publish.writers import Writer
 from etl.settings import Target
-from etl.warehouse.builds import out_of_step, state_of
-from etl.warehouse.engine import Warehouse
-from etl.warehouse.statements import TableName, statements
 
 _UNTOUCHED = "nothing was published, and the target is as it was"
 _WHOLE_RUN = "Run the whole job: doisoat sync, or 'Materialize all' of the job in the UI."

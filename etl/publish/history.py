@@ -6,7 +6,7 @@ links (``etl/reconcile``), and judging the counts (``expectations``).
 
 from __future__ import annotations
 
-from etl.warehouse.engine import Warehouse
+from etl.engine.duckdb.warehouse import Warehouse
 
 # A link lives while record, citizen and step are the same. Why it closed is told by what stands
 # in its place.

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from etl.warehouse.builds import state_of
-from etl.warehouse.engine import Warehouse
-from etl.warehouse.statements import TableName
+from etl.engine.builds import state_of
+from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.statements import TableName
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The target's tables: made where they are missing, and proven to be those of this version.
 
 Belongs here: what can be known of a target before a row is written. Does not belong here: what is
-in the tables (``etl.contract``), and writing to them (``writers.py``).
+in the tables (``etl.domain.contract``), and writing to them (``writers.py``).
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from sqlalchemy.types import (
     TypeEngine,
 )
 
-from etl.errors import PublishError
-from etl.extract.connect import engine_for
-from etl.extract.refusals import plain_errors
+from etl.databases.connect import engine_for
+from etl.databases.refusals import plain_errors
+from etl.domain.errors import PublishError
 from etl.publish.writers import metadata_for
 from etl.settings import Target
 

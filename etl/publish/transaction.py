@@ -13,8 +13,9 @@ from functools import partial
 
 from sqlalchemy import Table
 
-from etl.contract import DIFFERENCE_TABLES
-from etl.errors import LedgerError
+from etl.domain.contract import DIFFERENCE_TABLES
+from etl.domain.errors import LedgerError
+from etl.engine.duckdb.warehouse import Warehouse
 from etl.publish.asking import settle_published
 from etl.publish.differences import Difference, publish_difference
 from etl.publish.drift import part_to_compare, remember_comparison
@@ -23,7 +24,6 @@ from etl.publish.history import remember_run
 from etl.publish.tables import ensure_tables
 from etl.publish.writers import Writer, metadata_for, transaction
 from etl.settings import Target
-from etl.warehouse.engine import Warehouse
 
 _COUNTED = ("mismatch_counts", "waterfall", "coverage", "employer_signals")
 

@@ -32,11 +32,11 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DataError, IntegrityError
 from typing_extensions import override
 
-from etl.contract import target_metadata
-from etl.errors import PublishError
-from etl.extract.arrow import arrow_connection
-from etl.extract.connect import engine_for
-from etl.extract.refusals import explained, plain_errors, sqlstate
+from etl.databases.arrow import arrow_connection
+from etl.databases.connect import engine_for
+from etl.databases.refusals import explained, plain_errors, sqlstate
+from etl.domain.contract import target_metadata
+from etl.domain.errors import PublishError
 from etl.process.stopping import committing, on_stop
 from etl.settings import Target
 

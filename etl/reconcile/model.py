@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from etl.codes import (
+from etl.domain.codes import (
     ADDRESS_LEVELS,
     BIRTH_LEVELS,
     GENDER_LEVELS,
@@ -38,7 +38,7 @@ class Compared:
         name: Its name in ``ref.match_model``.
         level: SQL over the columns of both sides that returns the level.
         groups: The levels that the model tells apart, best first; each is one or more levels of
-            etl/codes.py.
+            etl/domain/codes.py.
     """
 
     name: str

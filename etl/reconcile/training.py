@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from etl.errors import ConfigError
-from etl.files import folder_for, write_whole
+from etl.domain.errors import ConfigError
+from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.statements import TableName
+from etl.process.files import folder_for, write_whole
 from etl.reconcile.model import COMPARED, NEVER_SEEN, Model, default_model, splink_settings
-from etl.warehouse.engine import Warehouse
-from etl.warehouse.statements import TableName
 
 if TYPE_CHECKING:
     from pathlib import Path

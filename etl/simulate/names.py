@@ -81,7 +81,7 @@ class Minority:
 @cache
 def parts() -> Parts:
     """Returns the pools of name parts."""
-    rows = reference.read_csv("etl.data", "name_frequencies.csv")
+    rows = reference.read_csv("etl.domain.data", "name_frequencies.csv")
     shape = reference.toml_table("name_shape.toml")
     surnames = [
         row

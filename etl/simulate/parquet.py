@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.files import folder_for, whole_file
+from etl.process.files import folder_for, whole_file
 from etl.simulate.spec import SimulationReport, SimulationSpec
 from etl.simulate.writing import SCHEMAS, Progress, Sink, write_batches
 

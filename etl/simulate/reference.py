@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from etl.files import read_toml
+from etl.process.files import read_toml
 from etl.simulate.draws import Array, sampling_table
 
 DEFAULT_FAULT_RATES = Path(str(files("etl.simulate"))) / "fault_rates.toml"
@@ -147,11 +147,11 @@ class Places:
 @cache
 def places() -> Places:
     """Returns the places of birth and residence."""
-    provinces = read_csv("etl.data", "province_codes.csv")
+    provinces = read_csv("etl.domain.data", "province_codes.csv")
     extra = {row["cccd_code"]: row for row in read_csv("etl.simulate", "tables/provinces.csv")}
     detail = [extra[row["cccd_code"]] for row in provinces]
     codes = [int(row["cccd_code"]) for row in provinces]
-    codes += [int(row["cccd_code"]) for row in read_csv("etl.data", "country_codes.csv")]
+    codes += [int(row["cccd_code"]) for row in read_csv("etl.domain.data", "country_codes.csv")]
     return Places(
         codes=np.array(codes),
         provinces=len(provinces),

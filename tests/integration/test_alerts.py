@@ -17,9 +17,9 @@ from assets.definitions import build_defs
 from assets.jobs import FULL_SYNC
 from etl.alerts import CheckReport, Report, say_test, tell
 from etl.alerts.memory import memory_file, remembering
-from etl.errors import AlertError, ConfigError
-from etl.triage import acknowledge
-from etl.warehouse.run import release_lock
+from etl.domain.errors import AlertError, ConfigError
+from etl.pipeline.run import release_lock
+from etl.report.triage import acknowledge
 from tests.receivers import Hook, Mailbox, Message
 from tests.support import Command, Registers, record, run_sql
 

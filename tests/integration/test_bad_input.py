@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url
 
-from etl.errors import ConnectionFailedError
+from etl.domain.errors import ConnectionFailedError
 from tests.support import (
     INSURANCE_COLUMNS,
     POPULATION_COLUMNS,

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from etl.charts import FILE, write_charts
-from etl.charts.counts import BIN, FARTHEST, read_counts
-from etl.charts.drawing import TOO_FEW, _chance, log_odds, run_charts
-from etl.errors import ConfigError
+from etl.domain.errors import ConfigError
+from etl.pipeline.run import warehouse_between_runs
+from etl.report.charts import FILE, write_charts
+from etl.report.charts.counts import BIN, FARTHEST, read_counts
+from etl.report.charts.drawing import TOO_FEW, _chance, log_odds, run_charts
 from etl.settings import Schedule
-from etl.warehouse.run import warehouse_between_runs
 from tests.support import Command, Registers, citizen, record
 
 SECRET = "Nguyễn Thị Bí Mật"

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from etl.explain import read_story
+from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.statements import statements
+from etl.explain.gather import read_story
+from etl.explain.tell import tell
+from etl.pipeline.run import Run, release_lock, warehouse_for
 from etl.settings import Settings
-from etl.story import tell
-from etl.warehouse.engine import Warehouse
-from etl.warehouse.run import Run, release_lock, warehouse_for
-from etl.warehouse.statements import statements
 from tests.crowds import Operators, all_crowds, build, land
 from tests.support import Registers, memory_folder
 

@@ -14,10 +14,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from etl.errors import DamagedError, DiskFullError, WarehouseHeldError
-from etl.warehouse.damage import trouble
-from etl.warehouse.run import make_memory, warehouse_between_runs
-from etl.warehouse.statements import TableName
+from etl.domain.errors import DamagedError, DiskFullError, WarehouseHeldError
+from etl.engine.duckdb.damage import trouble
+from etl.engine.statements import TableName
+from etl.pipeline.run import warehouse_between_runs
+from etl.state.memory import make_memory
 from tests.support import Registers, from_warehouse, record
 
 Make = Callable[..., Registers]
@@ -46,7 +47,7 @@ def lived(registers: Make) -> Registers:
             "insert into ops.models values ('v1', '2020-01-01', '{}')",
         ):
             warehouse.connection.execute(statement)
-    from etl.warehouse.memory import keep_copy
+    from etl.state.memory import keep_copy
 
     with warehouse_between_runs(pair.settings) as warehouse:
         keep_copy(warehouse)
@@ -267,7 +268,7 @@ def test_a_command_waits_for_a_reader_and_names_one_that_stays(
     reader = held(lived.settings.warehouse_path, "write", 2)
     assert from_warehouse(lived.settings, "select 1 as one") == [{"one": 1}]
     reader.wait(30)
-    monkeypatch.setattr("etl.warehouse.run.COMMAND_WAITS", 0.3)
+    monkeypatch.setattr("etl.pipeline.run.COMMAND_WAITS", 0.3)
     reader = held(lived.settings.warehouse_path, "write", 60)
     try:
         with pytest.raises(WarehouseHeldError, match=f"process {reader.pid}"):

@@ -16,11 +16,11 @@ import pytest
 
 from assets.checks import suite_checks
 from assets.resources import Doisoat
-from etl.codes import Owner, Severity
+from etl.domain.codes import Owner, Severity
+from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.statements import TableName
+from etl.pipeline.run import Run, release_lock, warehouse_for
 from etl.settings import Quality, Schedule
-from etl.warehouse.engine import Warehouse
-from etl.warehouse.run import Run, release_lock, warehouse_for
-from etl.warehouse.statements import TableName
 from expectations import SUITES, Suite
 from expectations.docs import INDEX, page_file, write_docs
 from expectations.rules import Rule, has_columns, is_filled, is_not_empty, is_one_of, never

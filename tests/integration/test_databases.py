@@ -22,16 +22,16 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
-from etl.errors import ConfigError, ConnectionFailedError, ContractError, PublishError
+from etl.cli.probe import _register as try_register
+from etl.domain.errors import ConfigError, ConnectionFailedError, ContractError, PublishError
+from etl.engine.duckdb.warehouse import Warehouse, open_warehouse
+from etl.engine.statements import TableName
 from etl.extract import extract_register
-from etl.extract.probe import _register as try_register
-from etl.privacy import RecordKey
+from etl.process.privacy import RecordKey
 from etl.publish.tables import ensure_tables, try_tables
 from etl.publish.writers import metadata_for, transaction
 from etl.settings import Source, Target
-from etl.warehouse.engine import Warehouse, open_warehouse
-from etl.warehouse.run import make_memory
-from etl.warehouse.statements import TableName
+from etl.state.memory import make_memory
 from tests.support import (
     INSURANCE_COLUMNS,
     Registers,

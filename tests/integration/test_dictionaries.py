@@ -12,11 +12,11 @@ import pyarrow as pa
 import pytest
 
 from etl.clean import dictionaries
+from etl.engine.duckdb import warehouse as engine
+from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.statements import TableName, macros
 from etl.normalise import NORMALISER_VERSION
 from etl.normalise.digits import stand_ins
-from etl.warehouse import engine
-from etl.warehouse.engine import Warehouse
-from etl.warehouse.statements import TableName, macros
 from tests.support import INSURANCE_COLUMNS, POPULATION_COLUMNS
 
 Load = Callable[..., None]

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from etl.explain import read_story
-from etl.story import tell
-from etl.story_page import make_page
-from etl.story_words import UNTRAINED, Words, chance, strength
-from etl.warehouse.run import Run, release_lock, warehouse_for
+from etl.domain.words import UNTRAINED, Words, chance, strength
+from etl.explain.gather import read_story
+from etl.explain.page import make_page
+from etl.explain.tell import tell
+from etl.pipeline.run import Run, release_lock, warehouse_for
 from tests.support import (
     Command,
     Registers,

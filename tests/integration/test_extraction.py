@@ -15,16 +15,17 @@ from sqlalchemy import Column, MetaData, Table, create_engine, make_url, text
 from sqlalchemy.dialects import mssql, oracle
 from sqlalchemy.types import Boolean, Date, DateTime, Integer, Numeric, String
 
-from etl.errors import ConfigError, ConnectionFailedError, ContractError, LedgerError
+from etl.databases.connect import reading
+from etl.domain.errors import ConfigError, ConnectionFailedError, ContractError, LedgerError
+from etl.engine.duckdb.warehouse import Warehouse, open_warehouse
 from etl.extract import extract_register
-from etl.extract.connect import reading
 from etl.extract.load import _store
 from etl.extract.mapping import register_select, select_from
 from etl.extract.streams import adbc_stream, row_stream
-from etl.privacy import RecordKey
+from etl.pipeline.run import Run, release_lock, warehouse_for
+from etl.process.privacy import RecordKey
 from etl.settings import Source
-from etl.warehouse.engine import Warehouse, open_warehouse
-from etl.warehouse.run import Run, make_memory, release_lock, warehouse_for
+from etl.state.memory import make_memory
 from tests.support import INSURANCE_COLUMNS, Registers, Row, Server, fill, record, run_sql
 
 Make = Callable[..., Registers]
@@ -56,7 +57,7 @@ def _raw(folder: Path, source: Source, register: str = "insurance") -> list[dict
 
 
 def _tables() -> dict[str, Any]:
-    from etl.warehouse.statements import TableName
+    from etl.engine.statements import TableName
 
     return {register: TableName("raw", register) for register in ("insurance", "population")}
 
@@ -544,7 +545,7 @@ def test_an_unknown_product_is_refused_with_those_that_are_known() -> None:
 
 
 def test_another_machine_is_only_talked_to_in_cipher() -> None:
-    from etl.extract.connect import secured
+    from etl.databases.connect import secured
 
     for mode in ("disable", "allow", "prefer"):
         with pytest.raises(ConfigError, match=f"sslmode={mode}"):
@@ -574,7 +575,7 @@ def test_another_machine_is_only_talked_to_in_cipher() -> None:
     ],
 )
 def test_no_parameter_leads_to_another_machine_in_clear(elsewhere: str) -> None:
-    from etl.extract.connect import secured
+    from etl.databases.connect import secured
 
     assert secured(make_url(elsewhere))[0].query["sslmode"] == "require"
     mark = "&" if "?" in elsewhere else "?"
@@ -583,7 +584,7 @@ def test_no_parameter_leads_to_another_machine_in_clear(elsewhere: str) -> None:
 
 
 def test_the_environment_of_libpq_names_a_machine_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    from etl.extract.connect import secured
+    from etl.databases.connect import secured
 
     local = make_url("postgresql://u@/x")
     for name in ("PGHOST", "PGHOSTADDR", "PGSERVICE"):
@@ -596,7 +597,7 @@ def test_the_environment_of_libpq_names_a_machine_too(monkeypatch: pytest.Monkey
 
 
 def test_no_parameter_switches_encryption_off() -> None:
-    from etl.extract.connect import secured
+    from etl.databases.connect import secured
 
     for far in ("mysql://u@localhost/x?host=db.example.vn", "mysql://u@db.example.vn/x?a=b"):
         assert "ssl" in secured(make_url(far))[1]

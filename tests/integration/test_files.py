@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from etl.errors import ConfigError
-from etl.files import folder_for, write_whole
+from etl.domain.errors import ConfigError
+from etl.process.files import folder_for, write_whole
+from etl.report.triage import write_out
 from etl.settings import Schedule
 from etl.simulate import SimulationSpec, write_database, write_parquet
-from etl.triage import write_out
 from tests.support import Command, Registers, from_warehouse
 
 ROWS = [{"record_key": hashlib.sha512(b"%d" % n).hexdigest()} for n in range(2_000)]

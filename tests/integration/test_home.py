@@ -17,7 +17,7 @@ import pytest
 
 from assets.resources import Doisoat as Resource
 from assets.resources import DoisoatResource
-from etl.errors import ConfigError
+from etl.domain.errors import ConfigError
 from etl.process.home import prepare_home, take
 from etl.settings import CONFIG_VARIABLE, load_settings
 from tests.support import Command, Registers, configure

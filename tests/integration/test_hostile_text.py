@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from etl.charts import write_charts
-from etl.warehouse.run import Run, release_lock, warehouse_between_runs, warehouse_for
+from etl.pipeline.run import Run, release_lock, warehouse_between_runs, warehouse_for
+from etl.report.charts import write_charts
 from expectations import SUITES
 from expectations.docs import write_docs
 from expectations.runner import run_suite

@@ -16,11 +16,11 @@ from typing import Any
 import duckdb
 import pytest
 
+from etl.engine.statements import statements
+from etl.pipeline.run import Run, release_lock, warehouse_for
 from etl.publish import publish
 from etl.publish.ledger import balance
 from etl.reconcile import training
-from etl.warehouse.run import Run, release_lock, warehouse_for
-from etl.warehouse.statements import statements
 from expectations import SUITES
 from expectations.failures import keep_failures
 from tests.crowds import all_crowds

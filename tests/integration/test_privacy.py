@@ -32,10 +32,10 @@ from assets.definitions import build_defs
 from assets.instance import instance_for
 from assets.jobs import JOBS
 from etl.clean import dictionaries
-from etl.contract import DIFFERENCE_TABLES, HISTORY_TABLES
+from etl.domain.contract import DIFFERENCE_TABLES, HISTORY_TABLES
+from etl.engine.statements import TableName
 from etl.normalise.syllables import unaccent
-from etl.warehouse.run import release_lock, warehouse_between_runs
-from etl.warehouse.statements import TableName
+from etl.pipeline.run import release_lock, warehouse_between_runs
 from tests.receivers import Hook
 from tests.support import (
     Registers,
@@ -214,7 +214,7 @@ class Campaign:
 
     def call(self, *arguments: str) -> str:
         """Runs a command in this process, which is quicker."""
-        from etl.cli import app
+        from etl.cli.app import app
 
         with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(out):
             try:

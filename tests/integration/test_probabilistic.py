@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.statements import TableName, statements
+from etl.pipeline.reference import current_model, load_reference
+from etl.pipeline.run import Run, release_lock, warehouse_for
 from etl.reconcile.model import COMPARED, Model, default_model, splink_settings
 from etl.reconcile.training import Trained, keep, train
 from etl.simulate import SimulationSpec, write_database
-from etl.warehouse.engine import Warehouse
-from etl.warehouse.reference import current_model, load_reference
-from etl.warehouse.run import Run, release_lock, warehouse_for
-from etl.warehouse.statements import TableName, statements
 from tests.support import Registers, memory_folder, reconcile
 
 CITIZENS = 12_000

@@ -9,15 +9,15 @@ import dagster as dg
 import pytest
 
 from etl.clean import dictionaries
-from etl.errors import QualityGateError
+from etl.domain.errors import QualityGateError
+from etl.domain.words import UNTRAINED
+from etl.engine.statements import TableName, statements
 from etl.extract import extract_register
+from etl.pipeline.run import Run, release_lock, warehouse_for
 from etl.publish import publish
 from etl.publish.gate import Guard
 from etl.publish.ledger import balance
 from etl.settings import Settings
-from etl.story_words import UNTRAINED
-from etl.warehouse.run import Run, release_lock, warehouse_for
-from etl.warehouse.statements import TableName, statements
 from expectations import SUITES
 from expectations.runner import run_suite
 from tests.support import Registers, citizen, from_warehouse, record, run_sql

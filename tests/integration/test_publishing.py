@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from etl.contract import DIFFERENCE_TABLES
-from etl.errors import ConnectionFailedError, DoisoatError, LedgerError, PublishError
+from etl.domain.contract import DIFFERENCE_TABLES
+from etl.domain.errors import ConnectionFailedError, DoisoatError, LedgerError, PublishError
 from tests.support import (
     Registers,
     Server,

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from etl import triage
-from etl.warehouse.run import warehouse_between_runs
+from etl.pipeline.run import warehouse_between_runs
+from etl.report import triage
 from expectations import SUITES
 from expectations.runner import run_suite
 from tests.support import Registers, Row, citizen, from_warehouse, record

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from etl.explain import read_story
-from etl.story import tell
-from etl.warehouse.run import Run, release_lock, warehouse_between_runs, warehouse_for
+from etl.explain.gather import read_story
+from etl.explain.tell import tell
+from etl.pipeline.run import Run, release_lock, warehouse_between_runs, warehouse_for
 from expectations import SUITES
 from expectations.runner import run_suite
 from tests.support import Registers, citizen, from_warehouse, memory_folder, reconcile, record

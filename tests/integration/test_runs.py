@@ -31,8 +31,8 @@ def test_the_warehouse_keeps_utc_wherever_the_machine_stands(tmp_path: Path) -> 
     asked = """
 from datetime import UTC, datetime
 from pathlib import Path
-from etl.privacy import RecordKey
-from etl.warehouse.engine import open_warehouse
+from etl.process.privacy import RecordKey
+from etl.engine.duckdb.warehouse import open_warehouse
 with open_warehouse(Path("w.duckdb"), key=RecordKey(bytes(32))) as warehouse:
     for session in (warehouse.connection, warehouse.connection.cursor()):
         (kept,) = session.execute("select current_timestamp::timestamp").fetchone()
@@ -241,7 +241,7 @@ def _die(pair: Registers, environment: dict[str, str], at: str) -> None:
         "from etl.publish import transaction\n"
         f"transaction.{at} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"sys.argv = ['doisoat', '--config', {str(pair.file)!r}, 'sync']\n"
-        "from etl.cli import command\n"
+        "from etl.cli.app import command\n"
         "command()\n"
     )
     done = subprocess.run(

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import pytest
 
 from etl.clean import dictionaries
+from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.statements import TableName, statements
+from etl.pipeline.run import Run, release_lock, warehouse_for
 from etl.publish import publish
 from etl.publish.ledger import balance
 from etl.simulate import SimulationSpec, write_database
-from etl.warehouse.engine import Warehouse
-from etl.warehouse.run import Run, release_lock, warehouse_for
-from etl.warehouse.statements import TableName, statements
 from tests.support import Registers, memory_folder, reconcile
 
 CITIZENS = 12_000

@@ -14,11 +14,11 @@ import pytest
 
 from assets.checks import suite_checks
 from etl.clean import dictionaries
-from etl.codes import MatchStep
-from etl.contract import DIFFERENCE_TABLES
-from etl.warehouse.engine import Warehouse
-from etl.warehouse.run import Run, release_lock, warehouse_for
-from etl.warehouse.statements import TableName, statements
+from etl.domain.codes import MatchStep
+from etl.domain.contract import DIFFERENCE_TABLES
+from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.statements import TableName, statements
+from etl.pipeline.run import Run, release_lock, warehouse_for
 from expectations import SUITES, Rule, Suite
 from expectations.rules import AT_MOST, Kind
 from expectations.runner import RuleResult, run_suite

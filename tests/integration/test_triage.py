@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from etl import display
-from etl import triage as work
-from etl.errors import ConfigError
+from etl.domain.errors import ConfigError
+from etl.pipeline.run import Run, release_lock, warehouse_for
+from etl.report import display
+from etl.report import triage as work
 from etl.settings import Schedule
-from etl.warehouse.run import Run, release_lock, warehouse_for
 from expectations import SUITES
 from expectations.runner import run_suite
 from tests.support import (

@@ -14,10 +14,10 @@ from zlib import crc32
 
 import pytest
 
-from etl import codes
-from etl.explain import read_story
-from etl.story import tell
-from etl.warehouse.run import Run, release_lock, warehouse_for
+from etl.domain import codes
+from etl.explain.gather import read_story
+from etl.explain.tell import tell
+from etl.pipeline.run import Run, release_lock, warehouse_for
 from tests.support import Registers, citizen, from_warehouse, memory_folder, reconcile, record
 
 CROWD = range(1, 400)

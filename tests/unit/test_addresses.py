@@ -5,8 +5,8 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from etl import codes
-from etl.warehouse.statements import macros
+from etl.domain import codes
+from etl.engine.statements import macros
 
 RIGHT = "305, Gurnai Place, Umavale Park, Eaton, 4215"
 

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from etl import codes
+from etl.domain import codes
+from etl.engine.statements import macros
 from etl.normalise import compare_births, compare_genders, compare_names, parse_birth
 from etl.normalise.bulk import normalise_births, normalise_genders, normalise_names
 from etl.simulate import SimulationSpec, simulate_batches
-from etl.warehouse.statements import macros
 from tests.unit.normalise.test_properties import mixed, names
 
 TODAY = date(2026, 11, 22)

@@ -13,7 +13,7 @@ from etl.alerts.incidents import GATE, CheckReport, News, Report, take_in
 from etl.alerts.memory import Memory, memory_file, recall, remembering
 from etl.alerts.sending import _without_secrets
 from etl.alerts.wording import LISTED, letter
-from etl.errors import AlertError
+from etl.domain.errors import AlertError
 from etl.settings import Settings
 
 FIRST = datetime(2026, 3, 1, 18, tzinfo=UTC)

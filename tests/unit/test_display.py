@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from etl import display
+from etl.domain.showing import SafeConsole
+from etl.report import display
 from etl.settings import Schedule
-from etl.showing import SafeConsole
 
 NOW = datetime(2026, 11, 26, 1, tzinfo=UTC)
 RUN = "20261126T010000-f32c0a2b"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from starlette.responses import PlainTextResponse
 
 from assets.gate import PROXY_HEADER, Gate, Guarded
-from etl.errors import ConfigError
+from etl.domain.errors import ConfigError
 from etl.settings import Ui
 
 PORT = 3000

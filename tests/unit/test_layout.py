@@ -1,8 +1,10 @@
-"""Imports run one way: assets -> expectations -> etl, and normalisation knows nothing of it."""
+"""Imports run one way: console, assets -> expectations -> etl, and inside ``etl`` room by room."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -10,14 +12,38 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("etl", "expectations", "assets")
 
-MAY_IMPORT = {
-    "etl": {"etl"},
-    "expectations": {"expectations", "etl"},
-    "assets": {"assets", "expectations", "etl"},
+FLOORS = (
+    ("domain",),
+    ("normalise", "process"),
+    ("settings",),
+    ("databases", "engine"),
+    ("state",),
+    ("extract", "clean", "reconcile", "publish"),
+    ("pipeline",),
+    ("alerts", "simulate"),
+    ("report",),
+    ("explain",),
+    ("demo",),
+    ("cli",),
+)
+"""The rooms of ``etl``, the ground floor first: a room imports from lower floors only."""
+
+ABOVE_ETL = {
+    "etl": (),
+    "expectations": ("etl",),
+    "assets": ("etl", "expectations"),
 }
-CLI = "etl.cli"
-NORMALISE_MAY_IMPORT = ("etl.normalise", "etl.codes", "etl.data")
+"""The packages, and those below each. The command line puts the parts together: it may call
+``assets``."""
+
+NORMALISE_MAY_IMPORT = {"domain", "normalise"}
+"""Pure functions: of their own floor they know nothing."""
+
 FRAMEWORKS = {"dagster", "great_expectations"}
+"""What ``etl`` knows nothing of."""
+
+DUCKDB = "duckdb"
+"""The engine, of which only its own folder knows."""
 
 
 def _module(file: Path, root: Path) -> str:
@@ -46,68 +72,120 @@ def _imports(source: str, module: str, is_package: bool) -> set[str]:
     return found
 
 
-def _within(module: str, allowed: tuple[str, ...]) -> bool:
-    return any(module == name or module.startswith(name + ".") for name in allowed)
-
-
-def violations(root: Path) -> list[str]:
-    """Every import under a root that goes the wrong way."""
-    wrong = []
+def graph(root: Path) -> dict[str, set[str]]:
+    """Every module under a root, with all that it imports, typing's imports too."""
+    found = {}
     for package in PACKAGES:
         for file in sorted((root / package).rglob("*.py")):
             module = _module(file, root)
-            imported = _imports(file.read_text("utf-8"), module, file.name == "__init__.py")
-            wrong += [f"{module} imports {name}" for name in sorted(_forbidden(module, imported))]
-    return wrong
+            found[module] = _imports(file.read_text("utf-8"), module, file.name == "__init__.py")
+    return found
 
 
-def _forbidden(module: str, imported: set[str]) -> set[str]:
-    package = module.partition(".")[0]
-    ours = {name for name in imported if name.partition(".")[0] in PACKAGES}
-    wrong = {name for name in ours if name.partition(".")[0] not in MAY_IMPORT[package]}
-    if module == CLI:
-        wrong = {name for name in wrong if not _within(name, ("assets",))}
-    elif package == "etl":
-        wrong |= {name for name in imported if name.partition(".")[0] in FRAMEWORKS}
-    if _within(module, ("etl.normalise",)):
-        # "from etl import codes" imports the package "etl" too, which is empty.
-        wrong |= {n for n in ours if not _within(n, NORMALISE_MAY_IMPORT) and n != "etl"}
-    return wrong
+def _room(module: str) -> str | None:
+    """The room of a module of ``etl``; None of what is none, such as the package itself."""
+    parts = module.split(".")
+    return parts[1] if parts[0] == "etl" and len(parts) > 1 else None
+
+
+_FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def violations(root: Path) -> list[str]:
+    """Every import under a root that goes the wrong way, and every module that has no room."""
+    return [
+        f"{module} {wrong}"
+        for module, imported in graph(root).items()
+        for wrong in sorted(_wrong(module, imported))
+    ]
+
+
+def _wrong(module: str, imported: set[str]) -> Iterator[str]:
+    package, room = module.partition(".")[0], _room(module)
+    if package == "etl" and room not in (*_FLOOR, "__main__", None):
+        yield "is in no room"
+        return
+    for name in imported:
+        other, its_room = name.partition(".")[0], _room(name)
+        if other in PACKAGES and other not in (package, *ABOVE_ETL[package]):
+            if not (room == "cli" and other == "assets"):
+                yield f"imports {name}"
+        elif package == "etl" and (other in FRAMEWORKS or not _allowed(room, its_room)):
+            yield f"imports {name}"
+
+
+def _allowed(room: str | None, other: str | None) -> bool:
+    if room not in _FLOOR or other in (room, None):
+        return True
+    if room == "normalise" and other not in NORMALISE_MAY_IMPORT:
+        return False
+    return other in _FLOOR and _FLOOR[other] < _FLOOR[room]
+
+
+def circle(root: Path) -> list[str]:
+    """A circle among the modules under a root, as the modules on it; empty where there is none."""
+    modules = graph(root)
+    edges = {
+        module: {name for name in imported if name in modules and not module.startswith(name)}
+        for module, imported in modules.items()
+    }
+    try:
+        TopologicalSorter(edges).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
 
 
 def test_imports_run_one_way() -> None:
     assert violations(ROOT) == []
 
 
-def test_every_package_is_looked_at() -> None:
-    modules = [_module(file, ROOT) for name in PACKAGES for file in (ROOT / name).rglob("*.py")]
+def test_no_module_imports_itself_in_the_end() -> None:
+    assert circle(ROOT) == []
 
-    assert {CLI, "etl.normalise", "etl.normalise.names", "assets.definitions"} <= set(modules)
-    source = (ROOT / "etl" / "cli.py").read_text("utf-8")
-    assert "assets.running" in _imports(source, CLI, is_package=False)
+
+def test_only_the_engine_speaks_to_duckdb() -> None:
+    speaks = {
+        module
+        for module, imported in graph(ROOT).items()
+        if DUCKDB in {name.partition(".")[0] for name in imported}
+    }
+
+    assert {module for module in speaks if not module.startswith("etl.engine.duckdb")} == set()
+
+
+def test_every_package_is_looked_at() -> None:
+    modules = graph(ROOT)
+
+    assert {"etl.cli.sync", "etl.normalise.names", "assets.definitions"} <= set(modules)
+    assert "assets.running" in modules["etl.cli.sync"]
+    assert {_room(module) for module in modules} - {None, "__main__"} == set(_FLOOR)
 
 
 @pytest.mark.parametrize(
     ("file", "source", "found"),
     [
-        ("etl/a.py", "import assets.running", "etl.a imports assets.running"),
-        ("etl/a.py", "def f():\n    from assets import jobs", "etl.a imports assets"),
-        ("etl/a.py", "from expectations.core import x", "etl.a imports expectations.core"),
-        ("etl/a.py", "import importlib\nimportlib.import_module('assets.jobs')",
-         "etl.a imports assets.jobs"),
-        ("etl/a.py", "import dagster as dg", "etl.a imports dagster"),
-        ("etl/b/__init__.py", "from great_expectations import x",
-         "etl.b imports great_expectations"),
-        ("etl/cli.py", "import expectations", "etl.cli imports expectations"),
+        ("etl/state/a.py", "import assets.running", "etl.state.a imports assets.running"),
+        ("etl/state/a.py", "def f():\n    from assets import jobs", "etl.state.a imports assets"),
+        ("etl/state/a.py", "from expectations.core import x",
+         "etl.state.a imports expectations.core"),
+        ("etl/state/a.py", "import importlib\nimportlib.import_module('assets.jobs')",
+         "etl.state.a imports assets.jobs"),
+        ("etl/state/a.py", "import dagster as dg", "etl.state.a imports dagster"),
+        ("etl/state/__init__.py", "from great_expectations import x",
+         "etl.state imports great_expectations"),
+        ("etl/cli/a.py", "import expectations", "etl.cli.a imports expectations"),
         ("expectations/a.py", "from assets import checks", "expectations.a imports assets"),
         ("etl/normalise/a.py", "from etl.settings import x",
          "etl.normalise.a imports etl.settings"),
-        ("etl/normalise/a.py", "from .. import warehouse",
-         "etl.normalise.a imports etl.warehouse"),
-        ("etl/normalise/a.py", "from ..warehouse import engine",
-         "etl.normalise.a imports etl.warehouse"),
-        ("etl/normalise/__init__.py", "from ..errors import x",
-         "etl.normalise imports etl.errors"),
+        ("etl/normalise/a.py", "from ..pipeline import run",
+         "etl.normalise.a imports etl.pipeline"),
+        ("etl/normalise/a.py", "import etl.process.home",
+         "etl.normalise.a imports etl.process.home"),
+        ("etl/extract/a.py", "from etl.publish import x", "etl.extract.a imports etl.publish"),
+        ("etl/settings/a.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n"
+         "    from etl.engine import x", "etl.settings.a imports etl.engine"),
+        ("etl/loose.py", "", "etl.loose is in no room"),
     ],
 )  # fmt: skip
 def test_a_wrong_import_is_found(tmp_path: Path, file: str, source: str, found: str) -> None:
@@ -120,10 +198,10 @@ def test_a_wrong_import_is_found(tmp_path: Path, file: str, source: str, found: 
 @pytest.mark.parametrize(
     ("file", "source"),
     [
-        ("etl/cli.py", "def f():\n    from assets.running import run_full_sync"),
-        ("etl/a.py", "from etl.settings import Settings\nimport duckdb"),
-        ("etl/normalise/a.py", "from etl.codes import X\nfrom etl import codes\nfrom . import b"),
-        ("expectations/a.py", "from etl import codes\nimport great_expectations as gx"),
+        ("etl/cli/a.py", "def f():\n    from assets.running import run_full_sync"),
+        ("etl/publish/a.py", "from etl.settings import Settings\nfrom etl.state import memory"),
+        ("etl/normalise/a.py", "from etl.domain.codes import X\nfrom etl import domain"),
+        ("expectations/a.py", "from etl.domain import codes\nimport great_expectations as gx"),
         ("assets/a.py", "import dagster\nfrom expectations import SUITES\nimport etl.settings"),
     ],
 )
@@ -132,3 +210,12 @@ def test_a_right_import_is_no_fault(tmp_path: Path, file: str, source: str) -> N
     (tmp_path / file).write_text(source, encoding="utf-8")
 
     assert violations(tmp_path) == []
+
+
+def test_a_circle_is_found(tmp_path: Path) -> None:
+    room = tmp_path / "etl" / "state"
+    room.mkdir(parents=True)
+    for module, other in (("a", "b"), ("b", "c"), ("c", "a")):
+        (room / f"{module}.py").write_text(f"from etl.state import {other}\n", encoding="utf-8")
+
+    assert set(circle(tmp_path)) == {"etl.state.a", "etl.state.b", "etl.state.c"}

@@ -13,22 +13,20 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from assets.jobs import try_schedule, usable_schedule
-from etl.errors import ConfigError, DiskFullError
+from etl.domain.errors import ConfigError, DiskFullError
+from etl.domain.showing import as_json
+from etl.engine.duckdb import limits
+from etl.engine.duckdb.damage import trouble
+from etl.engine.duckdb.limits import try_engine, try_memory
 from etl.process import machine
 from etl.process.machine import (
-    LEAST_MEMORY,
-    MOST_THREADS,
-    bytes_of,
     machine_memory,
     speak_with_any_terminal,
     trouble_of_the_machine,
-    try_engine,
     try_home,
-    try_memory,
 )
 from etl.settings import Engine, Schedule
-from etl.showing import as_json
-from etl.warehouse.damage import trouble
+from etl.settings.sizes import LEAST_MEMORY, MOST_THREADS, bytes_of
 
 
 def caused(cause: BaseException) -> Exception:
@@ -122,7 +120,7 @@ def test_the_engine_is_tried_in_a_process_of_its_own(monkeypatch: pytest.MonkeyP
     assert "2 threads" in try_engine(Engine(memory=least, threads=2))
     assert try_engine(Engine(threads=MOST_THREADS))
     # Whatever the engine does there, even die, is a finding and no end.
-    monkeypatch.setattr(machine, "_TRY", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    monkeypatch.setattr(limits, "_TRY", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
     with pytest.raises(ConfigError, match="does not run with"):
         try_engine(Engine())
 

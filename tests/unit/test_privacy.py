@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.cli import _guarded
-from etl.errors import ConfigError
-from etl.privacy import (
+from etl.cli.app import _guarded
+from etl.domain.errors import ConfigError
+from etl.process.privacy import (
     KEY_VARIABLE,
     RecordKey,
     load_record_key,
@@ -283,7 +283,7 @@ def test_a_secret_is_made_whole_and_leaves_no_draft(tmp_path: Path) -> None:
 def test_processes_that_make_the_secret_at_once_have_one(tmp_path: Path) -> None:
     """A reader never meets half a secret, and the second to come takes the first one's."""
     script = (
-        "import sys; from pathlib import Path; from etl.privacy import load_record_key\n"
+        "import sys; from pathlib import Path; from etl.process.privacy import load_record_key\n"
         "sys.stdin.readline()\n"
         "for n in range(25): print(load_record_key(Path(sys.argv[1]) / str(n)).of('R1'))\n"
     )

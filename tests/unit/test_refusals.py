@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
-from etl.extract.refusals import explained
+from etl.databases.refusals import explained
 from etl.settings import Database
 
 

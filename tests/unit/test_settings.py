@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from etl.errors import ConfigError
+from etl.domain.errors import ConfigError
 from etl.settings import CONFIG_VARIABLE, Settings, load_settings
 
 SECRET = "s3cret-Passw0rd"
@@ -271,7 +271,7 @@ def test_a_password_beside_the_url_is_taken_as_it_is(
     if product == "postgresql":
         from psycopg.conninfo import conninfo_to_dict
 
-        from etl.extract.connect import postgresql_address
+        from etl.databases.connect import postgresql_address
 
         told = conninfo_to_dict(postgresql_address(loaded))
         assert told["password"] == password
@@ -305,7 +305,7 @@ def test_both_drivers_are_told_of_the_same_machine(url: str, host: str, port: st
     from psycopg.conninfo import conninfo_to_dict
     from pydantic import SecretStr
 
-    from etl.extract.connect import postgresql_address
+    from etl.databases.connect import postgresql_address
     from etl.settings import Database
 
     told = conninfo_to_dict(postgresql_address(Database(url=SecretStr(url))))
@@ -320,7 +320,7 @@ def test_both_drivers_are_told_of_the_same_machine(url: str, host: str, port: st
 def test_an_address_that_cannot_be_is_a_configuration_error(query: str) -> None:
     from pydantic import SecretStr
 
-    from etl.extract.connect import engine_for
+    from etl.databases.connect import engine_for
     from etl.settings import Database
 
     with pytest.raises(ConfigError):

@@ -9,7 +9,7 @@ import pytest
 from rich.table import Table
 from rich.text import Text
 
-from etl.showing import SafeConsole, as_json, cell, in_html, in_markup, visible
+from etl.domain.showing import SafeConsole, as_json, cell, in_html, in_markup, visible
 
 
 @pytest.mark.parametrize(

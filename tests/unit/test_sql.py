@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from etl.errors import ConfigError
-from etl.extract.sql import bare_sql
+from etl.databases.sql import bare_sql
+from etl.domain.errors import ConfigError
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from etl import codes
 from etl.clean.dictionaries import tables as dictionary_tables
-from etl.contract import REGISTERS
-from etl.warehouse.lineage import column_lineage
-from etl.warehouse.reference import read_data
-from etl.warehouse.statements import Statement, TableName, statements
+from etl.domain import codes
+from etl.domain.contract import REGISTERS
+from etl.engine.lineage import column_lineage
+from etl.engine.statements import Statement, TableName, statements
+from etl.pipeline.reference import read_data
 
 TABLES = {"clean.people": [("name", "varchar"), ("born", "date")]}
 
@@ -76,7 +76,7 @@ def test_every_word_of_the_contract_is_in_the_vocabularies():
 
 
 def test_every_combination_of_levels_has_a_verdict_and_unknown_levels_are_refused():
-    from etl.warehouse.reference import _levels, _verdicts
+    from etl.pipeline.reference import _levels, _verdicts
 
     verdicts = _verdicts()
     combinations = len(codes.NAME_LEVELS) * len(codes.BIRTH_LEVELS) * len(codes.GENDER_LEVELS)
@@ -93,7 +93,7 @@ def test_every_agreement_rule_says_why():
 
 
 def test_no_rule_links_two_people_by_a_number_alone():
-    from etl.warehouse.reference import _verdicts
+    from etl.pipeline.reference import _verdicts
 
     for row in _verdicts().to_pylist():
         if row["verdict"] == "link":

@@ -5,7 +5,7 @@ import pytest
 from dagster import serialize_value
 
 from assets.resources import Doisoat, DoisoatResource
-from etl.errors import ConnectionFailedError
+from etl.domain.errors import ConnectionFailedError
 
 CANARY = "ChimHoangYen5521"  # as a value of a register would be, and easy to search for
 

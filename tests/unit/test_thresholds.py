@@ -9,8 +9,8 @@ import pytest
 
 from assets.definitions import build_defs
 from assets.resources import Doisoat
-from etl.codes import Severity
-from etl.errors import ConfigError
+from etl.domain.codes import Severity
+from etl.domain.errors import ConfigError
 from etl.settings import load_settings
 from expectations import SUITES, Rule, suites
 from expectations.thresholds import thresholds

@@ -1,5 +1,5 @@
 -- How a record and a citizen are compared: one definition for every step of the waterfall.
--- Levels are those of etl/codes.py, best first. Arguments are the columns of the clean tables.
+-- Levels are those of etl/domain/codes.py, best first. Arguments are the columns of the clean tables.
 
 -- The readable reference of both is etl/normalise/compare.py; tests/unit/test_agreement.py
 -- holds the two together.

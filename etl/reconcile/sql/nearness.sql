@@ -1,5 +1,5 @@
 -- What the probabilistic step compares beside name, birth and sex, and how it finds pairs.
--- Levels are those of etl/codes.py.
+-- Levels are those of etl/domain/codes.py.
 
 -- An address in small letters without accents, one space between its words; null where no letter
 -- and no digit is written.

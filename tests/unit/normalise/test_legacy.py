@@ -19,7 +19,7 @@ ICONV = {"tcvn3": "TCVN5712-1", "viscii": "VISCII"}
 
 
 def name_syllables() -> list[str]:
-    text = (files("etl") / "data" / "name_frequencies.csv").read_text(encoding="utf-8")
+    text = (files("etl.domain.data") / "name_frequencies.csv").read_text(encoding="utf-8")
     rows = csv.DictReader(text.splitlines())
     # A few entries are typing errors of the source list, two words in one.
     words = {word for row in rows for word in row["value"].split()}

@@ -30,7 +30,7 @@ LETTERS = (
 
 
 def frequencies() -> list[dict[str, str]]:
-    text = (files("etl") / "data" / "name_frequencies.csv").read_text(encoding="utf-8")
+    text = (files("etl.domain.data") / "name_frequencies.csv").read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines()))
 
 

@@ -35,7 +35,7 @@ def test_a_province_is_read_by_code_or_name(raw: str | None, code: str | None):
 
 
 @pytest.mark.parametrize(
-    "row", read_rows("province_codes.csv", "etl"), ids=lambda r: r["cccd_code"]
+    "row", read_rows("province_codes.csv", "etl.domain"), ids=lambda r: r["cccd_code"]
 )
 def test_every_province_is_known_by_both_codes_and_both_names(row: dict[str, str]):
     ours = row["code_2025"]
@@ -67,7 +67,9 @@ def test_a_status_is_read_in_its_register(register, raw: str | None, value: str 
 
 def test_no_spelling_means_two_things():
     for register in ("insurance", "population"):
-        rows = [r for r in read_rows("status_spellings.csv", "etl") if r["register"] == register]
+        rows = [
+            r for r in read_rows("status_spellings.csv", "etl.domain") if r["register"] == register
+        ]
         assert all(parse_status(row["raw"], register) == row["value"] for row in rows)
 
 

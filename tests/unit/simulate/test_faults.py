@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from etl.contract import INSURANCE
+from etl.domain.contract import INSURANCE
 from etl.simulate import SimulationSpec
 from etl.simulate.calendar import FULL_FORMS
 from etl.simulate.faults_numbers import PLACEHOLDERS

@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import pytest
 
-from etl.contract import POPULATION
+from etl.domain.contract import POPULATION
 from etl.simulate import SimulationSpec
 
 from .conftest import Registers, collect
@@ -15,18 +15,18 @@ from .conftest import Registers, collect
 PROVINCES = {
     row["cccd_code"]: row
     for row in csv.DictReader(
-        (files("etl.data") / "province_codes.csv").read_text(encoding="utf-8").splitlines()
+        (files("etl.domain.data") / "province_codes.csv").read_text(encoding="utf-8").splitlines()
     )
 }
 COUNTRIES = {
     row["cccd_code"]
     for row in csv.DictReader(
-        (files("etl.data") / "country_codes.csv").read_text(encoding="utf-8").splitlines()
+        (files("etl.domain.data") / "country_codes.csv").read_text(encoding="utf-8").splitlines()
     )
 }
 NAMES = list(
     csv.DictReader(
-        (files("etl.data") / "name_frequencies.csv").read_text(encoding="utf-8").splitlines()
+        (files("etl.domain.data") / "name_frequencies.csv").read_text(encoding="utf-8").splitlines()
     )
 )
 

@@ -1,6 +1,6 @@
 -- What disagrees: one row per record, code and field, with both sides' values as their registers have
 -- them. A number may be wrong in two columns of a record, and is said of each.
--- The codes' owners, severities and labels stand in etl/codes.py. Where a number belongs to
+-- The codes' owners, severities and labels stand in etl/domain/codes.py. Where a number belongs to
 -- somebody else, that person's data is not shown.
 with pairs as (
     select

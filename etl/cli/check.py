@@ -1,0 +1,39 @@
+"""Trying before running: ``doisoat check``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import typer
+
+from etl.cli.common import JsonOption, print_json, settings_of, start_demo_server
+from etl.domain.showing import in_markup
+from etl.process.machine import (
+    told_of_letters,
+)
+from etl.report import display
+
+
+def check(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Try the configuration and the machine: databases, columns, home; nothing is moved."""
+    from assets.jobs import try_schedule
+    from etl.cli.probe import Finding, probe, tried
+
+    settings = settings_of(context)
+    start_demo_server(settings)
+    findings = [*probe(settings), tried("schedule", lambda: try_schedule(settings.schedule))]
+    if letters := told_of_letters():
+        findings.append(Finding("terminal", letters))
+    if file := settings.quality.thresholds:
+        from assets.checks import try_thresholds
+
+        findings.append(tried("thresholds", lambda: try_thresholds(file)))
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            if finding.error is None:
+                display.say(f"[green]✓[/] {in_markup(finding.name)}: {in_markup(finding.detail)}")
+            else:
+                display.show_problem(f"{finding.name}: {finding.error}")
+    raise typer.Exit(max((finding.exit_code for finding in findings), default=0))

@@ -1,0 +1,91 @@
+"""Trying a configuration without moving a row.
+
+Belongs here: ``doisoat check``. Does not belong here: reading rows (``load.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from etl.databases.connect import encoding, reading
+from etl.domain.errors import DoisoatError, WarehouseBusyError
+from etl.engine.duckdb.limits import try_engine
+from etl.extract.mapping import register_select
+from etl.extract.streams import adbc_count, row_count
+from etl.pipeline.run import warehouse_between_runs
+from etl.process.machine import try_home
+from etl.process.privacy import load_record_key
+from etl.publish.tables import try_tables
+from etl.settings import Settings, Source, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found of one database, or of another thing that a run needs.
+
+    Attributes:
+        name: ``insurance``, ``population``, ``target``, ``home``, ``engine``, ``schedule``,
+            ``thresholds`` or ``terminal``.
+        detail: What is well.
+        error: What is not, for a person; None where all is well.
+        exit_code: 0, or that of the error.
+    """
+
+    name: str
+    detail: str = ""
+    error: str | None = None
+    exit_code: int = 0
+
+
+def probe(settings: Settings) -> list[Finding]:
+    """Tries registers, target, home and engine, all of them whatever the first ones say."""
+    return [
+        tried("insurance", lambda: _register("insurance", settings.insurance)),
+        tried("population", lambda: _register("population", settings.population)),
+        tried("target", lambda: _target(settings.target)),
+        tried("home", lambda: _home(settings)),
+        tried("engine", lambda: try_engine(settings.engine)),
+    ]
+
+
+def tried(name: str, look: Callable[[], str]) -> Finding:
+    """Looks at one thing and words what was found.
+
+    Args:
+        name: What is looked at.
+        look: Says what is well, or raises what is not.
+    """
+    try:
+        return Finding(name, look())
+    except DoisoatError as error:
+        return Finding(name, error=str(error), exit_code=error.exit_code)
+
+
+def _register(register: str, source: Source) -> str:
+    with reading(source, f"Connecting to the {register} register") as connection:
+        statement = register_select(connection, register, source)
+        is_postgresql = connection.dialect.name == "postgresql"
+        rows = 0 if is_postgresql else row_count(connection, statement, source, register)
+        keeps_any_bytes = is_postgresql and encoding(connection) == "SQL_ASCII"
+    if is_postgresql:
+        rows = adbc_count(statement, source, register)
+    doubt = ", in SQL_ASCII: a value that is no UTF-8 would stop the read" * keeps_any_bytes
+    return f"{rows:,} rows at {source.shown}, every required column is there{doubt}"
+
+
+def _target(target: Target) -> str:
+    try_tables(target)
+    return f"reached {target.shown}, the tables are there or can be made"
+
+
+def _home(settings: Settings) -> str:
+    free = f"{try_home(settings.home) / 1e9:,.0f} GB free"
+    load_record_key(settings.home)
+    if not settings.warehouse_path.exists():
+        return f"{settings.home} is this user's only, {free}; nothing has been reconciled yet"
+    try:
+        with warehouse_between_runs(settings):
+            return f"{settings.home} is this user's only, {free}; its warehouse opens"
+    except WarehouseBusyError:
+        return f"{settings.home} is this user's only, {free}; its warehouse is in use"

@@ -1,0 +1,75 @@
+"""What runs found: ``doisoat runs``, ``charts``; the model that they use: ``doisoat train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from etl.cli.common import JsonOption, print_json, settings_of
+from etl.domain.errors import ConfigError
+from etl.domain.showing import in_markup
+from etl.report import display
+
+
+def runs(
+    context: typer.Context,
+    last: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """List the last runs."""
+    from etl.report.figures import read_runs
+
+    settings = settings_of(context)
+    found = read_runs(settings, last)
+    if as_json:
+        print_json(found)
+        return
+    display.show_runs(found, settings.schedule)
+
+
+def charts(
+    context: typer.Context,
+    output: Annotated[
+        Path | None, typer.Option(help="The page to write; else charts/run.html in the home.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw the last run as one page without personal data: provinces, thresholds, mismatches."""
+    from etl.pipeline.run import warehouse_between_runs
+    from etl.report.charts import charts_file, write_charts
+
+    settings = settings_of(context)
+    file = output or charts_file(settings)
+    if not settings.warehouse_path.exists():
+        raise ConfigError("Nothing has been reconciled yet.", remedy="Run: doisoat sync")
+    with warehouse_between_runs(settings) as warehouse:
+        write_charts(warehouse, file, settings.schedule, private=output is None)
+    if as_json:
+        print_json({"page": str(file)})
+    else:
+        display.say(f"Written to {in_markup(file)}: open it in a browser; it needs no network.")
+
+
+def train(
+    context: typer.Context,
+    seed: Annotated[int, typer.Option(help="Chooses the sample: same seed, same model.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Estimate the linkage model from the last run's registers; the next run uses it."""
+    from etl.pipeline.run import warehouse_between_runs
+    from etl.reconcile import training
+
+    settings = settings_of(context)
+    with warehouse_between_runs(settings) as warehouse:
+        trained = training.train(warehouse, seed)
+        folder = (settings.home / "models" / trained.model.version).resolve()
+        training.write_pages(trained, folder)
+        training.keep(warehouse, trained.model)
+    if as_json:
+        print_json({"version": trained.model.version, **trained.model.about,
+                     "same_person": trained.model.same_person, "charts": str(folder)})  # fmt: skip
+        return
+    display.show_model(trained.model.version, trained.model.about, trained.model.same_person)
+    display.say(f"The next run uses it. Its charts are in {in_markup(folder)}.")

@@ -1,0 +1,24 @@
+"""The browser: ``doisoat ui``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from etl.cli.common import settings_of, start_demo_server
+
+
+def ui(
+    context: typer.Context,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 3000,
+) -> None:
+    """Open the Dagster UI on the loopback address, with the runs of this configuration.
+
+    It asks for the token in the address that is printed; [ui] of the configuration names a proxy.
+    """
+    from assets.serving import serve
+
+    settings = settings_of(context)
+    start_demo_server(settings)
+    raise typer.Exit(serve(settings, port))

@@ -1,0 +1,1 @@
+"""The demonstration: a real PostgreSQL that doisoat starts itself, with simulated registers."""

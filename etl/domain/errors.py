@@ -1,0 +1,331 @@
+"""The errors a person can do something about, and how they are worded.
+
+Belongs here: one exception per kind of trouble, each with what happened, where, and what to do
+next, and the exit code it ends the command with; and what ``docs/errors.md`` says of each kind,
+which ``python docs/errors.py`` writes. Does not belong here: programming errors, which stay
+ordinary exceptions. No message may carry a name, a number or a birth date of a person.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from etl.domain.showing import visible
+
+
+class Told(NamedTuple):
+    """A kind of trouble in the table of ``docs/errors.md``.
+
+    Attributes:
+        seen: The words that a person sees, or a part of them; … stands for what differs.
+        means: What they mean.
+        do: What to do next.
+    """
+
+    seen: tuple[str, ...]
+    means: str
+    do: str
+
+
+class DoisoatError(Exception):
+    """A trouble with a known remedy.
+
+    Attributes:
+        what: What happened, one sentence.
+        where: The file, setting, table or server it happened at.
+        remedy: What to do next, one sentence.
+        exit_code: What the command line ends with.
+        may_pass: Whether it may pass by itself, so that another try is worth its time.
+        told: What ``docs/errors.md`` says of the kind.
+    """
+
+    exit_code = 2
+    may_pass = False
+    told: tuple[Told, ...] = (
+        Told(
+            (
+                "Nothing has been reconciled yet",
+                "The row is no longer in …",
+                "The process that holds Dagster's definitions did not start",
+            ),
+            "What was asked for is not there, or not there any more.",
+            "Do what the message says, mostly: `doisoat sync`.",
+        ),
+    )
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        """Returns the three parts on one line each, leaving out what is empty.
+
+        They may hold a name of a file or a rule that somebody chose, which obeys nobody here.
+        """
+        parts = [self.what]
+        if self.where:
+            parts.append(f"Where: {self.where}")
+        if self.remedy:
+            parts.append(f"What to do: {self.remedy}")
+        return "\n".join(visible(part, None) for part in parts)
+
+
+class ConfigError(DoisoatError):
+    """The configuration is wrong: a file, a setting, a column mapping."""
+
+    told = (
+        Told(
+            (
+                "There is no readable configuration file",
+                "The configuration is not valid TOML",
+                "The configuration cannot be used: …",
+            ),
+            "The file is missing, is no TOML in UTF-8, or a setting cannot be what it says.",
+            "Mend the setting that is named; `doisoat check` tries the whole file.",
+        ),
+        Told(
+            ("The setting '…' uses the environment variable …, which is not set",),
+            "A `${NAME}` of the configuration has no value where the command runs.",
+            "`export NAME=…`, also for the nightly job and for `doisoat ui`.",
+        ),
+        Told(
+            ("home: its path, …, has the sign …",),
+            "Databases cannot be named with that sign in a path.",
+            "Name another folder as `home`.",
+        ),
+        Told(
+            (
+                "The home is open to other users …",
+                "The home cannot be written",
+                "A part of the home cannot be written",
+                "It cannot be read or written",
+            ),
+            "This user may not write where doisoat keeps its files, or the disk is read-only.",
+            "Name a folder of this user's own as `home`; after a run by root, give the home back: "
+            "`chown -R USER HOME`.",
+        ),
+        Told(
+            (
+                "[engine] memory is …",
+                "is no size that the engine knows",
+                "The engine does not run with …",
+                "The engine ran out of the memory that it may take",
+            ),
+            "The limits do not suit the machine or its container.",
+            "Leave `[engine]` out: the engine takes four fifths of the memory and all cores.",
+        ),
+        Told(
+            ("[schedule] cron is …, which is no time of a schedule",),
+            "Dagster takes five fields: minute, hour, day, month, weekday.",
+            'Write, say, `cron = "0 1 * * *"`.',
+        ),
+        Told(
+            (
+                "Port … of this machine cannot be had",
+                "A UI of this home is open already",
+            ),
+            "Another program, or another `doisoat ui`, has it.",
+            "Use the address that it printed, or give another `--port`.",
+        ),
+        Told(
+            ("The … could not be written", "file could not be written"),
+            "A list, page or folder that was asked for cannot be where it was named.",
+            "Name another place. What stood there before still stands there.",
+        ),
+        Told(
+            ("The secret of the record keys …",),
+            "`record_key` in the home, or `DOISOAT_KEY`, is damaged, or others can read it.",
+            "Put it back from a backup, or `chmod 600` it.",
+        ),
+        Told(
+            (
+                "The warehouse was written by a newer version",
+                "The warehouse was made by another version of doisoat",
+            ),
+            "The version changed between two runs.",
+            "Use the newer version; or run `doisoat sync`, which builds the tables anew.",
+        ),
+    )
+
+
+class ContractError(DoisoatError):
+    """A source does not offer what the contract asks for."""
+
+    told = (
+        Told(
+            (
+                "The … register has no table or view …",
+                "The … register does not offer: …",
+            ),
+            "A source does not offer a column that the contract asks for.",
+            "Map it under `[insurance.columns]` or `[population.columns]`; the message lists what "
+            "there is.",
+        ),
+    )
+
+
+class ConnectionFailedError(DoisoatError):
+    """A source or the target could not be reached, or refused."""
+
+    exit_code = 3
+    told = (
+        Told(
+            ("The SQLite file does not exist",),
+            "The path of the URL leads to no file.",
+            "Check it; relative paths start at the configuration's folder.",
+        ),
+    )
+
+
+class ServerAwayError(ConnectionFailedError):
+    """A server that is away, busy or full now, and may not be in a minute."""
+
+    may_pass = True
+    told = (
+        Told(
+            (
+                "… the database reported …",
+                "its words are withheld because they may quote personal data",
+            ),
+            "The server refused in a way of its own.",
+            "Look in the database server's own log at that time.",
+        ),
+    )
+
+
+class WarehouseBusyError(DoisoatError):
+    """Another run is at work."""
+
+    told = (
+        Told(
+            ("Another run is at work (…)",),
+            "One run at a time; the message names its process.",
+            "Wait for it, or stop it; `doisoat runs` lists runs.",
+        ),
+    )
+
+
+class WarehouseHeldError(WarehouseBusyError):
+    """Another process has the warehouse's file open, a command for a look at it, say."""
+
+    may_pass = True
+    told = (
+        Told(
+            ("Another process has the warehouse open",),
+            "A command, or a program of yours, reads the file.",
+            "Close it and run again.",
+        ),
+    )
+
+
+class DiskFullError(DoisoatError):
+    """The disk of the home, or of a file that is to be written, is full."""
+
+    exit_code = 3
+    may_pass = True
+    told = (
+        Told(
+            ("The disk is full", "The disk is full, or reports an error"),
+            "The disk of the home, or of a file that was asked for. The target is as it was.",
+            "Free some space there and run again; nothing has to be cleaned up.",
+        ),
+    )
+
+
+class DamagedError(DoisoatError):
+    """A file of the home cannot be read: a disk's fault, or a copy that broke off.
+
+    Attributes:
+        file: Which.
+    """
+
+    exit_code = 3
+    told = (
+        Told(
+            ("… is damaged and cannot be read",),
+            "A disk's fault, or a copy that broke off.",
+            "`doisoat sync` sets the file aside and builds anew what was in it.",
+        ),
+    )
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        super().__init__(
+            f"{file.name} is damaged and cannot be read.",
+            where=str(file),
+            remedy="Run: doisoat sync. It sets the file aside and builds anew what was in it.",
+        )
+
+
+class LedgerError(DoisoatError):
+    """Rows were lost or made on the way: an equation of the ledger does not hold."""
+
+    exit_code = 1
+    told = (
+        Told(
+            (
+                "The … register counts … rows but … arrived",
+                "The target would hold … rows of … where … were reconciled",
+            ),
+            "Rows were lost or came in on the way: a connection that broke off, or another hand in "
+            "the target. Nothing was published.",
+            "Run again; if it happens again, report it with its numbers.",
+        ),
+    )
+
+
+class QualityGateError(DoisoatError):
+    """A blocking quality check failed: nothing was published."""
+
+    exit_code = 1
+    told = (
+        Told(
+            ("A blocking quality check failed, so nothing was published",),
+            "A register, or its mapping, is not what it was; the target is as it was.",
+            "`doisoat triage` lists what fails, and what to do; then `doisoat sync`.",
+        ),
+        Told(
+            (
+                "Blocking quality checks have not passed on the tables that would be published",
+                "The ledger has not been balanced on the tables that would be published",
+                "The tables are not of one state",
+                "Another installation of doisoat publishes to this target",
+                "… published records would vanish",
+                "… records would be new",
+            ),
+            "The publish asked for itself and found that this would do harm.",
+            "Run `doisoat sync` whole; if you mean it: `doisoat sync --replace-target`, once.",
+        ),
+    )
+
+
+class AlertError(DoisoatError):
+    """A receiver of alerts could not be reached, or refused the message."""
+
+    exit_code = 3
+    told = (
+        Told(
+            ("… of [alerts] urls did not take the message",),
+            "The run ended as it did; the message waits and is sent with the next one.",
+            "`doisoat alerts --test` tries each receiver.",
+        ),
+    )
+
+
+class PublishError(DoisoatError):
+    """The target could not be written; it is as it was before."""
+
+    exit_code = 3
+    told = (
+        Told(
+            (
+                "The target refused a row",
+                "The target's table … has no column …",
+            ),
+            "The target refused, and is as it was before.",
+            "Do what the message says; `doisoat check` tries the target's rights.",
+        ),
+    )

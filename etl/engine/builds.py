@@ -1,0 +1,117 @@
+"""What each table was built from, so that a publish can prove that all are of one state.
+
+A run may build some tables and leave others as an earlier run left them: somebody selects a few in
+the UI, or a run is taken up where it failed. Each build of a table has a name, and remembers the
+builds that it read.
+
+Belongs here: noting builds, and saying which tables are out of step. Does not belong here: building
+(``engine.py``), and what a publish demands (``etl/publish/gate.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from etl.engine.statements import TableName
+
+if TYPE_CHECKING:
+    from etl.engine.duckdb.warehouse import Warehouse
+
+_OF_THE_FLOW = ("raw", "clean", "core", "publish")
+
+
+def _remembers(warehouse: Warehouse) -> bool:
+    """A warehouse without a memory, of a benchmark say, publishes nothing and remembers nothing."""
+    return warehouse.exists(TableName("ops", "builds"))
+
+
+def forget_build(warehouse: Warehouse, table: TableName) -> None:
+    """Forgets a build before the table is built anew: one that breaks off is no build."""
+    if not _remembers(warehouse):
+        return
+    for known in ("builds", "build_inputs"):
+        warehouse.connection.execute(
+            f"delete from ops.{known} where table_name = $table",  # noqa: S608 - our own names
+            {"table": table.sql},
+        )
+
+
+def note_build(warehouse: Warehouse, table: TableName, inputs: Iterable[TableName]) -> None:
+    """Notes that a table was built, from its inputs as they are now."""
+    if not _remembers(warehouse):
+        return
+    forget_build(warehouse, table)
+    warehouse.connection.execute(
+        "insert into ops.builds by name select $table as table_name, $build as build, run_id, "
+        "current_timestamp::timestamp as built_at from ops.parameters",
+        {"table": table.sql, "build": uuid4().hex},
+    )
+    note_inputs(warehouse, table, inputs)
+
+
+def note_inputs(warehouse: Warehouse, table: TableName, inputs: Iterable[TableName]) -> None:
+    """Notes that what a table holds is in step with its inputs as they are now."""
+    if not _remembers(warehouse):
+        return
+    warehouse.connection.execute(
+        "delete from ops.build_inputs where table_name = $table", {"table": table.sql}
+    )
+    read = [one.sql for one in inputs if one.schema in _OF_THE_FLOW]
+    warehouse.connection.execute(
+        "insert into ops.build_inputs by name "
+        "select $table as table_name, inputs.name as input_name, builds.build as input_build "
+        "from (select unnest($inputs::varchar[]) as name) as inputs "
+        "left join ops.builds as builds on inputs.name = builds.table_name",
+        {"table": table.sql, "inputs": read},
+    )
+
+
+def is_noted(warehouse: Warehouse, table: TableName) -> bool:
+    """Says whether a build of a table is known."""
+    return _remembers(warehouse) and bool(
+        warehouse.value(
+            "select count(*) from ops.builds where table_name = $table", {"table": table.sql}
+        )
+    )
+
+
+def state_of(warehouse: Warehouse, tables: Iterable[TableName]) -> str:
+    """Returns one name for the builds of some tables: another build gives another name."""
+    found = warehouse.value(
+        "select md5(string_agg(names.name || '=' || coalesce(build, ''), ';' order by names.name)) "
+        "from (select distinct unnest($tables::varchar[]) as name) as names "
+        "left join ops.builds as builds on names.name = builds.table_name",
+        {"tables": [table.sql for table in tables]},
+    )
+    return str(found)
+
+
+def out_of_step(warehouse: Warehouse, tables: Iterable[TableName]) -> list[tuple[str, str]]:
+    """Returns tables that were not built from their inputs as these are now.
+
+    Args:
+        warehouse: The warehouse.
+        tables: The tables that must have been built.
+
+    Returns:
+        Table and input; the input is empty where no build of the table is known.
+    """
+    rows = warehouse.rows(
+        """
+        select
+            names.name as table_name,
+            case when builds.build is null then '' else inputs.input_name end as input_name
+        from (select unnest($tables::varchar[]) as name) as names
+        left join ops.builds as builds on names.name = builds.table_name
+        left join ops.build_inputs as inputs on names.name = inputs.table_name
+        left join ops.builds as current on inputs.input_name = current.table_name
+        where
+            builds.build is null
+            or (inputs.input_name is not null and inputs.input_build is distinct from current.build)
+        order by all
+        """,
+        {"tables": [table.sql for table in tables]},
+    )
+    return [(str(row["table_name"]), str(row["input_name"])) for row in rows]

@@ -1,0 +1,150 @@
+"""What the engine's errors mean: who holds the file, a full disk, or a file that is damaged.
+
+Belongs here: telling these apart, by the words that the engine has for each. Does not belong here:
+what is done about it (``run.py``).
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from contextlib import closing
+from glob import escape
+from pathlib import Path
+
+import duckdb
+
+from etl.domain.errors import (
+    ConfigError,
+    DamagedError,
+    DiskFullError,
+    DoisoatError,
+    WarehouseHeldError,
+)
+
+_HELD = re.compile(
+    r"Could not set lock on file .*?: Conflicting lock is held in (.*?)\(PID (\d+)\)"
+)
+_LOCKED = "Could not set lock on file"
+_NEWER = "Trying to read a database file with version number"
+_FULL = re.compile(r"No space left on device|Out of disk space|failed to offload", re.IGNORECASE)
+_REFUSED = re.compile(r"Permission denied|Read-only file system|Operation not permitted")
+_DATABASE = re.compile(
+    r"not a valid DuckDB database file|Corrupt database file|Could not read enough bytes from file"
+    r"|Could not read from file|Failure while replaying WAL|Corrupt WAL"
+)
+_PARQUET = re.compile(
+    r"""["'](?P<file>[^"']+\.parquet)["']|file '?(?P<bare>\S+\.parquet)""", re.IGNORECASE
+)
+_UNREADABLE = re.compile(
+    r"too small to be a Parquet file|No magic bytes|Failed to read file|decompression failure"
+    r"|TProtocolException|Parquet file .*(corrupt|invalid)|Invalid (thrift|page)",
+    re.IGNORECASE,
+)
+
+
+def trouble(error: BaseException, path: Path) -> DoisoatError | None:
+    """Tells what an error of the engine, or of a file, means for whoever runs doisoat.
+
+    Args:
+        error: What was raised.
+        path: The warehouse's file; its Parquet files stand beside it.
+
+    Returns:
+        The error to raise in its place; None where it is of no kind that is known here.
+    """
+    words = str(error)
+    of_engine = isinstance(error, duckdb.Error)
+    if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or (
+        of_engine and _FULL.search(words)
+    ):
+        place = getattr(error, "filename", None) or path.parent
+        return DiskFullError(
+            "The disk is full.", where=str(place), remedy="Free some space there and run again."
+        )
+    return _of_engine(error, words, path) if of_engine else None
+
+
+def _of_engine(error: BaseException, words: str, path: Path) -> DoisoatError | None:
+    if _LOCKED in words:
+        return _busy(words, path)
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return ConfigError(
+            "The engine ran out of the memory that it may take.",
+            where="[engine] memory",
+            remedy="Allow more, or fewer [engine] threads, each of which takes its share; left "
+            "out, it may take four fifths of what there is.",
+        )
+    if _REFUSED.search(words):
+        return ConfigError(
+            "The warehouse cannot be read or written: this user may not, or its disk can only be "
+            "read.",
+            where=str(path),
+            remedy="Give the home with all that is in it to the user that runs doisoat; 'doisoat "
+            "check' tries it.",
+        )
+    if _NEWER in words:
+        return ConfigError(
+            "The warehouse was written by a newer version of doisoat.",
+            where=str(path),
+            remedy="Use that version; or move the file away, and the next run builds it anew.",
+        )
+    file = _damaged_file(words, path)
+    return DamagedError(file) if file else None
+
+
+def _busy(words: str, path: Path) -> WarehouseHeldError:
+    held = _HELD.search(words)
+    program = Path(held[1].strip()).name if held else ""
+    by = f" ({program}, process {held[2]})" if held else ""
+    return WarehouseHeldError(
+        f"Another process has the warehouse open{by}.",
+        where=str(path),
+        remedy="Wait for it to end ('doisoat runs' lists runs), or stop it.",
+    )
+
+
+def _damaged_file(words: str, path: Path) -> Path | None:
+    """Returns the file that cannot be read: the database, or one of its Parquet files."""
+    if _DATABASE.search(words):
+        return path
+    found = _PARQUET.search(words)
+    if not (found and _UNREADABLE.search(words)):
+        return None
+    file = Path(found["file"] or found["bare"]).resolve()
+    return file if file.is_relative_to(path.with_suffix(".files").resolve()) else None
+
+
+def unreadable_file(error: BaseException, path: Path) -> DamagedError | None:
+    """Looks for a damaged Parquet file where the engine fails without saying in which.
+
+    Args:
+        error: What was raised; nothing is looked for unless the engine did.
+        path: The warehouse's file.
+
+    Returns:
+        The error to raise in its place; None where every file can be read to its end.
+    """
+    if not isinstance(error, duckdb.Error):
+        return None
+    for file in sorted(path.with_suffix(".files").rglob("*.parquet")):
+        if file.is_file() and not _can_be_read(file):
+            return DamagedError(file)
+    return None
+
+
+def _can_be_read(file: Path) -> bool:
+    """Reads a file as the engine does, in an engine of its own."""
+    try:
+        with closing(duckdb.connect()) as engine:
+            engine.execute(
+                "select max(columns(*)) from "  # noqa: S608 - our own folder
+                f"(select hash(columns(*)) from read_parquet('{_quoted(file)}'))"
+            ).fetchone()
+    except duckdb.Error:
+        return False
+    return True
+
+
+def _quoted(file: Path) -> str:
+    return escape(str(file)).replace("'", "''")

@@ -1,0 +1,69 @@
+"""The engine's limits, tried before a run needs them.
+
+Belongs here: what the settings ask for, held against the machine and the engine. Does not belong
+here: reading the settings (``etl/settings/sizes.py``).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from etl.domain.errors import ConfigError
+from etl.process.machine import machine_memory
+from etl.settings import Engine
+from etl.settings.sizes import bytes_of
+
+_TRY = """
+import sys, duckdb
+memory, threads = sys.argv[1:]
+with duckdb.connect() as engine:
+    if memory:
+        engine.execute(f"set memory_limit = '{memory}'")
+    if threads != "0":
+        engine.execute(f"set threads = {threads}")
+    engine.execute("select sum(range) from range(1000000)").fetchone()
+"""
+
+
+def try_memory(engine: Engine) -> None:
+    """Compares the limit with what there is.
+
+    Raises:
+        ConfigError: The machine, or the container, has less.
+    """
+    asked, there = bytes_of(engine.memory) or 0, machine_memory()
+    if asked > there:
+        raise ConfigError(
+            f"[engine] memory is {engine.memory}, and this machine, or this container, has "
+            f"{there / 1e9:.1f} GB: a run that took it all would be killed.",
+            remedy="Lower it, or leave it out: the engine then takes four fifths of what there is.",
+        )
+
+
+def try_engine(engine: Engine) -> str:
+    """Tries the engine's limits in a process of their own, which they may end.
+
+    Returns:
+        What is well, in words.
+
+    Raises:
+        ConfigError: The engine does not run with them.
+    """
+    try_memory(engine)
+    tried = subprocess.run(
+        [sys.executable, "-c", _TRY, engine.memory, str(engine.threads)],
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    if tried.returncode:
+        raise ConfigError(
+            f'The engine does not run with [engine] memory = "{engine.memory}" and threads = '
+            f"{engine.threads}.",
+            remedy="Leave both out, and the engine takes what suits this machine; or give it more "
+            "memory and fewer threads.",
+        )
+    memory = engine.memory or f"four fifths of {machine_memory() / 1e9:.1f} GB"
+    return f"runs with {memory} of memory and {engine.threads or os.cpu_count()} threads"

@@ -1,0 +1,410 @@
+"""One record's story, gathered from the warehouse: what ``doisoat explain`` tells.
+
+Belongs here: reading everything that the last run knew and decided of one record. Does not belong
+here: words (``tell.py``), layout (``text.py``, ``page.py``), and any
+decision: what is told is what the statements in ``etl/reconcile/sql`` found.
+
+Of a citizen whom the record is not linked to, and who is no candidate, nothing is read but how
+the fields agree: no name, no number, no date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import duckdb
+
+from etl.domain.codes import MatchStep
+from etl.domain.contract import INSURANCE
+from etl.domain.errors import ConfigError
+from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.statements import TableName
+from etl.pipeline.run import warehouse_between_runs
+from etl.reconcile.model import is_trained
+from etl.settings import Settings
+from etl.state.access import log_access
+
+Row = dict[str, Any]
+Outcome = Literal["linked", "review", "decided", "went_on", "not_reached"]
+
+COMPARISONS = ("name", "birth", "gender", "place", "address", "number")
+"""What is compared, in the order in which it is told."""
+
+_NUMBER_STEPS = ("personal_id", "former_id", "repaired_id")
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One step of the waterfall.
+
+    Attributes:
+        step: As in ``etl.domain.codes.MatchStep``.
+        outcome: Where it left the record; ``decided`` where a steward said that it is nobody's.
+        numbers: The recorded numbers that this step looked up, each with its field.
+        pairs: How the record and each citizen found here agree, and what came of it; never who.
+        looked: Whether there was anything to look with (a name, a number of this kind).
+    """
+
+    step: str
+    outcome: Outcome
+    numbers: tuple[Row, ...]
+    pairs: tuple[Row, ...]
+    looked: bool
+
+
+@dataclass(frozen=True)
+class Person:
+    """A citizen whom the record is linked to, or may be.
+
+    Attributes:
+        rank: Among the candidates; 0 for the citizen that the record is linked to.
+        match_step: The step that found this citizen.
+        reason: Why this one is not simply linked; ``agrees`` for the citizen that is.
+        citizen: What the population register says.
+        levels: How each comparison agrees, where it was made.
+        weights: What each comparison weighs, in bits; None where the step weighs nothing.
+        prior_weight: The weight before anything is compared.
+        match_weight: All of them together.
+        match_probability: How probable it is that this is the person, among all that are near.
+    """
+
+    rank: int
+    match_step: str
+    reason: str
+    citizen: Row
+    levels: dict[str, str]
+    weights: dict[str, float | None] | None
+    prior_weight: float | None
+    match_weight: float | None
+    match_probability: float | None
+
+
+@dataclass(frozen=True)
+class Story:
+    """Everything that the last run knew of one record.
+
+    Attributes:
+        recorded: The rows of the source with this record id, as they were read.
+        understood: The row of ``clean.insurance``; None where it could not be used.
+        notes: What was done to each field, or why it could not be read: codes for
+            ``etl.normalise.describe``, by contract column.
+        weighed: Of the citizens weighed by the probabilistic step: how many, and the best chance.
+        citizens: Citizens in the population register.
+        wrong_links_per_million: How many links without a person may be wrong.
+        model_is_trained: Whether the linkage model has learnt from these registers.
+    """
+
+    run_id: str
+    record_id: str
+    record_key: str
+    status: str
+    match_step: str | None
+    recorded: tuple[Row, ...]
+    understood: Row | None
+    notes: dict[str, tuple[str, ...]]
+    steps: tuple[Tried, ...]
+    people: tuple[Person, ...]
+    weighed: Row
+    mismatches: tuple[Row, ...]
+    corrections: tuple[Row, ...]
+    rejects: tuple[Row, ...]
+    citizens: int
+    wrong_links_per_million: int
+    model_is_trained: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns the story as plain values, for JSON."""
+        return asdict(self)
+
+
+def read_story(
+    settings: Settings, *, record_id: str | None, record_key: str | None, command: str
+) -> Story:
+    """Gathers the story of one record, and writes that it was looked at.
+
+    Args:
+        settings: Which warehouse.
+        record_id: The record's id in the insurance register, or None.
+        record_key: Its pseudonym, where the id is not given.
+        command: What the access log says was done.
+
+    Raises:
+        ConfigError: Nothing has been reconciled yet, or no record is called that.
+    """
+    if not settings.warehouse_path.exists():
+        raise _nothing_yet()
+    with warehouse_between_runs(settings) as warehouse:
+        if not warehouse.exists(TableName("core", "reconciled")):
+            raise _nothing_yet()
+        try:
+            verdict = _find(warehouse, record_id, record_key)
+            log_access(warehouse, verdict["record_key"], command)
+            return _gather(warehouse, verdict)
+        except (duckdb.CatalogException, duckdb.BinderException):
+            raise ConfigError(
+                "The warehouse was made by another version of doisoat, or its run broke off.",
+                remedy="Run: doisoat sync",
+            ) from None
+
+
+def _nothing_yet() -> ConfigError:
+    return ConfigError("Nothing has been reconciled yet.", remedy="Run: doisoat sync")
+
+
+def _find(warehouse: Warehouse, record_id: str | None, record_key: str | None) -> Row:
+    """Finds the verdict on a record. What was typed is not repeated: it may be anything."""
+    where, value = ("record_id = $it", record_id)
+    if record_id is None:
+        where, value = ("record_key(record_id) = $it", record_key)
+    found = warehouse.rows(
+        "select *, record_key(record_id) as record_key "  # noqa: S608 - one of two fixed texts
+        f"from core.reconciled where {where} limit 1",
+        {"it": value},
+    )
+    if not found:
+        raise ConfigError(
+            "The last finished run knows no such insurance record.",
+            remedy="Give the record id exactly as in the insurance register, or --record-key with "
+            "a key from a check of insurance records (a row of another table is shown by doisoat "
+            "triage RULE --record KEY). A new record is known after: doisoat sync",
+        )
+    return found[0]
+
+
+def _gather(warehouse: Warehouse, verdict: Row) -> Story:
+    record_id = verdict["record_id"]
+    understood = _rows(warehouse, "select * from clean.insurance where record_id = $id", record_id)
+    people = (
+        (
+            *_linked(warehouse, verdict, understood[0]),
+            *_candidates(warehouse, record_id, understood[0]),
+        )
+        if understood
+        else ()
+    )
+    return Story(
+        run_id=str(warehouse.value("select run_id from ops.parameters")),
+        record_id=record_id,
+        record_key=verdict["record_key"],
+        status=verdict["status"],
+        match_step=verdict["match_step"],
+        recorded=_recorded(warehouse, record_id),
+        understood=_with_place(warehouse, understood[0]) if understood else None,
+        notes=_notes(warehouse, record_id, understood[0] if understood else {}),
+        steps=_steps(warehouse, record_id, understood[0]) if understood else (),
+        people=people,
+        weighed=_rows(
+            warehouse,
+            "select count(*) as citizens, max(match_probability) as best "
+            "from core.near_scores where record_id = $id",
+            record_id,
+        )[0],
+        mismatches=_ordered_by_severity(
+            _rows(
+                warehouse,
+                "select code, field, insurance_value, population_value, severity, owner, "
+                "portal_code from core.mismatches where record_id = $id order by code",
+                record_id,
+            )
+        ),
+        corrections=_rows(
+            warehouse,
+            "select field, code, recorded_value, proposed_value, authority, reason, evidence "
+            "from core.corrections where record_id = $id order by field",
+            record_id,
+        ),
+        rejects=_rows(
+            warehouse,
+            "select reason, column_name, raw_value, count(*) as rows from clean.rejects "
+            "where register = 'insurance' and record_id = $id group by all order by all",
+            record_id,
+        ),
+        citizens=warehouse.number("select count(*) from clean.population"),
+        wrong_links_per_million=warehouse.number(
+            "select wrong_links_per_million from ops.parameters"
+        ),
+        model_is_trained=is_trained(warehouse.value("select min(version) from ref.match_model")),
+    )
+
+
+def _rows(warehouse: Warehouse, query: str, record_id: str) -> tuple[Row, ...]:
+    return tuple(warehouse.rows(query, {"id": record_id}))
+
+
+def _recorded(warehouse: Warehouse, record_id: str) -> tuple[Row, ...]:
+    names = ", ".join(column.name for column in INSURANCE)
+    return _rows(
+        warehouse,
+        f"select distinct {names} from raw.insurance where record_id = $id order by all",  # noqa: S608
+        record_id,
+    )
+
+
+def _notes(warehouse: Warehouse, record_id: str, understood: Row) -> dict[str, tuple[str, ...]]:
+    """Collects what normalisation said: notes and repairs as used, rejects by the dictionaries."""
+    refused = _rows(
+        warehouse,
+        """
+        select
+            string_agg(distinct names.reject, ';') as full_name,
+            string_agg(distinct births.reject, ';') as date_of_birth,
+            string_agg(distinct ids.reject, ';') as id_number,
+            string_agg(distinct numbers.reject, ';') as insurance_number,
+            string_agg(distinct cards.reject, ';') as health_card_number
+        from raw.insurance as recorded
+        left join clean.names as names on recorded.full_name = names.raw
+        left join clean.births as births on recorded.date_of_birth = births.raw
+        left join clean.numbers as ids on ids.field = 'id' and recorded.id_number = ids.raw
+        left join clean.numbers as numbers
+            on numbers.field = 'insurance' and recorded.insurance_number = numbers.raw
+        left join clean.numbers as cards
+            on cards.field = 'card' and recorded.health_card_number = cards.raw
+        where recorded.record_id = $id
+        """,
+        record_id,
+    )[0]
+    done = {
+        "full_name": understood.get("name_notes"),
+        "date_of_birth": understood.get("birth_notes"),
+        "id_number": understood.get("id_repairs"),
+        "insurance_number": understood.get("insurance_number_repairs"),
+    }
+    return {
+        field: tuple(filter(None, f"{done.get(field) or ''};{reject or ''}".split(";")))
+        for field, reject in refused.items()
+    }
+
+
+def _ordered_by_severity(mismatches: tuple[Row, ...]) -> tuple[Row, ...]:
+    order = ("error", "warning", "info")
+    return tuple(sorted(mismatches, key=lambda row: order.index(row["severity"])))
+
+
+def _with_place(warehouse: Warehouse, row: Row) -> Row:
+    """Adds the name of the province, which a person knows better than its code."""
+    province = warehouse.value(
+        "select min(province_2025) from ref.provinces where code_2025 = $code",
+        {"code": row["province_code"]},
+    )
+    return {**row, "province": province}
+
+
+# --- the people who may be shown ---------------------------------------------------------------
+
+
+def _linked(warehouse: Warehouse, verdict: Row, understood: Row) -> tuple[Person, ...]:
+    if verdict["personal_id"] is None:
+        return ()
+    row = {**verdict, "candidate_rank": 0, "reason": "agrees"}
+    return (_person(warehouse, row, understood),)
+
+
+def _candidates(warehouse: Warehouse, record_id: str, understood: Row) -> tuple[Person, ...]:
+    found = _rows(
+        warehouse,
+        "select * from core.candidates where record_id = $id order by candidate_rank",
+        record_id,
+    )
+    return tuple(_person(warehouse, row, understood) for row in found)
+
+
+def _person(warehouse: Warehouse, row: Row, understood: Row) -> Person:
+    citizen = warehouse.rows(
+        "select citizens.personal_id, citizens.recorded_name as full_name, citizens.birth_date, "
+        "citizens.birth_year, citizens.birth_month, citizens.birth_precision, citizens.gender, "
+        "citizens.province_code, citizens.province_unread, citizens.address, citizens.status, "
+        "citizens.date_of_death, recorded.status as recorded_status, words.value is null "
+        "and trim(recorded.status) <> '' as status_unread "
+        "from clean.population as citizens "
+        "inner join raw.population as recorded "
+        "on citizens.recorded_personal_id = recorded.personal_id "
+        "left join clean.vocabularies as words on words.register = 'population' "
+        "and words.column_name = 'status' and recorded.status = words.raw "
+        "where citizens.personal_id = $id limit 1",
+        {"id": row["personal_id"]},
+    )[0]
+    weighed = warehouse.rows(
+        "select * from core.near_scores where record_id = $record and personal_id = $citizen",
+        {"record": row["record_id"], "citizen": row["personal_id"]},
+    )
+    scores: Mapping[str, Any] = weighed[0] if row["match_step"] == "probabilistic" else {}
+    levels = {
+        name: str((scores or row)[f"{name}_agreement"])
+        for name in COMPARISONS
+        if f"{name}_agreement" in (scores or row)
+    }
+    if levels.get("place") == "missing" and (
+        citizen["province_unread"] or understood["province_unread"]
+    ):
+        levels["place"] = "unread"
+    return Person(
+        rank=row["candidate_rank"],
+        match_step=row["match_step"],
+        reason=row["reason"],
+        citizen=_with_place(warehouse, citizen),
+        levels=levels,
+        weights={name: scores[f"{name}_weight"] for name in COMPARISONS} if scores else None,
+        prior_weight=scores.get("prior_weight"),
+        match_weight=scores.get("match_weight"),
+        match_probability=row["match_probability"],
+    )
+
+
+# --- the steps ---------------------------------------------------------------------------------
+
+
+def _steps(warehouse: Warehouse, record_id: str, understood: Row) -> tuple[Tried, ...]:
+    """Follows the record down the waterfall, to the step that settled it."""
+    claims = _rows(
+        warehouse,
+        "select number, field, is_repaired, is_filler from core.claims "
+        "where record_id = $id order by all",
+        record_id,
+    )
+    told: list[Tried] = []
+    settled = False
+    for step in MatchStep:
+        pairs = () if settled else _pairs(warehouse, record_id, step.value)
+        numbers = tuple(c for c in claims if _looked_up_by(step.value, c))
+        looked = bool(numbers) if step in _NUMBER_STEPS else understood["name_key"] is not None
+        told.append(
+            Tried(
+                step=step.value,
+                outcome="not_reached" if settled else _outcome(pairs),
+                numbers=() if settled else numbers,
+                pairs=pairs,
+                looked=looked,
+            )
+        )
+        settled = settled or told[-1].outcome != "went_on"
+    return tuple(told)
+
+
+def _looked_up_by(step: str, claim: Row) -> bool:
+    if step == "personal_id":
+        return not claim["is_repaired"] and len(claim["number"]) == 12
+    if step == "former_id":
+        return not claim["is_repaired"]
+    return step == "repaired_id" and bool(claim["is_repaired"])
+
+
+def _outcome(pairs: tuple[Row, ...]) -> Outcome:
+    verdicts = {pair["verdict"] for pair in pairs}
+    if "link" in verdicts:
+        return "linked"
+    if "review" in verdicts:
+        return "review"
+    return "decided" if "none" in verdicts else "went_on"
+
+
+def _pairs(warehouse: Warehouse, record_id: str, step: str) -> tuple[Row, ...]:
+    """How the record agrees with each citizen that a step found; never who that is."""
+    return _rows(
+        warehouse,
+        "select verdict, reason, name_agreement, birth_agreement, gender_agreement "  # noqa: S608
+        f"from core.step_{step} where record_id = $id "
+        "order by verdict, reason, name_agreement, birth_agreement",
+        record_id,
+    )

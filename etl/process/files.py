@@ -1,0 +1,140 @@
+"""Files that doisoat writes: whole or not at all, and what to tell where one cannot be written.
+
+Belongs here: writing beside the place and putting in place, the words for what the system
+refuses, and reading what a person's editor wrote. Does not belong here: what the files hold, and
+the warehouse's own (``etl/warehouse``).
+"""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import os
+import secrets
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from etl.domain.errors import ConfigError
+from etl.process.privacy import mode_for_others
+
+_ANOTHER = "Name a file in a folder that is there and that you may write to."
+
+_REFUSALS: dict[int, tuple[str, str]] = {
+    errno.ENOENT: ("its folder is not there", "Make the folder, or name another."),
+    errno.ENOTDIR: ("a part of its path is a file, not a folder", _ANOTHER),
+    errno.EEXIST: ("a part of its path is a file, not a folder", _ANOTHER),
+    errno.EISDIR: ("it is a folder", "Name a file in it."),
+    errno.EACCES: ("this user may not write there", _ANOTHER),
+    errno.EPERM: ("this user may not write there", _ANOTHER),
+    errno.EROFS: ("that disk can only be read", _ANOTHER),
+    errno.ENOSPC: ("the disk is full", "Free some space, or name a place on another disk."),
+    errno.EDQUOT: ("this user's share of the disk is full",
+                   "Free some space, or name a place on another disk."),
+    errno.EFBIG: ("it would be larger than a file may be there", _ANOTHER),
+    errno.ENAMETOOLONG: ("its name is too long", "Name it otherwise."),
+    errno.ELOOP: ("its links lead round in a circle", _ANOTHER),
+}  # fmt: skip
+
+
+def refused(file: Path, error: OSError, what: str = "file could not be written") -> ConfigError:
+    """Words why a file could not be written. What stood there before still stands there."""
+    reason, remedy = _REFUSALS.get(
+        error.errno or 0, (f"the system reported {type(error).__name__}", _ANOTHER)
+    )
+    return ConfigError(f"The {what}: {reason}.", where=str(file), remedy=remedy)
+
+
+@contextmanager
+def whole_file(file: Path, *, private: bool = True) -> Iterator[Path]:
+    """Gives a place to write to, and puts what was written in the file's place when it is whole.
+
+    A process that dies, a power cut or a full disk leaves the last file or this one. A device or
+    a pipe, such as ``/dev/stdout``, is written to as it is.
+
+    Args:
+        file: The file; links are followed.
+        private: Whether its owner alone may read it.
+
+    Raises:
+        ConfigError: It cannot be written.
+    """
+    try:
+        place = file.resolve()
+        if place.exists() and not (place.is_file() or place.is_dir()):
+            yield place
+            return
+        draft = _begun(place, private)
+        try:
+            yield draft
+            _to_disk(draft)
+            draft.replace(place)
+        finally:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+        _to_disk(place.parent)
+    except OSError as error:
+        raise refused(file, error) from None
+
+
+def write_whole(file: Path, text: str, *, private: bool = True) -> None:
+    """Writes a text file by ``whole_file``; characters that UTF-8 does not have are replaced.
+
+    Raises:
+        ConfigError: It cannot be written.
+    """
+    with whole_file(file, private=private) as draft:
+        draft.write_text(text, encoding="utf-8", errors="replace")
+
+
+def folder_for(folder: Path) -> None:
+    """Makes a folder where it is missing.
+
+    Raises:
+        ConfigError: It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refused(folder, error, "folder could not be made") from None
+
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """Reads a TOML file, in UTF-8 or as Windows' editors and shells mark what they write.
+
+    Raises:
+        OSError: It cannot be read.
+        UnicodeDecodeError: It is no text.
+        tomllib.TOMLDecodeError: It is no TOML.
+    """
+    content = file.read_bytes()
+    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+    return tomllib.loads(content.decode(encoding))
+
+
+def _begun(place: Path, private: bool) -> Path:
+    """Makes the empty file beside the place, so that nothing is worked out that has no room."""
+    if place.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a folder")
+    draft = place.with_name(f".{place.name[:100]}.{secrets.token_hex(4)}.unfinished")
+    os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    if not private:
+        draft.chmod(mode_for_others())
+    return draft
+
+
+def _to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,239 @@
+"""Pseudonyms: how a record is named where its data may not appear.
+
+Belongs here: the record key, its secret, how to keep values out of messages, and other users out
+of files. Does not belong here: who may see what (``etl/cli/app.py`` asks) and encryption of the
+warehouse file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import stat
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from etl.domain.errors import ConfigError, DoisoatError
+
+KEY_VARIABLE = "DOISOAT_KEY"
+"""The environment variable that holds the secret of the record keys, 64 hex digits."""
+
+_BLOCK = 64  # HMAC's block size for SHA-256, RFC 2104
+_SHOWN = 16  # hex digits of a record key: 64 bits, no chance collision among 100 million
+_FINGERPRINT = 32  # hex digits of a fingerprint: no chance collision among any number of rows
+
+WITHHELD = "its words are withheld, because they may quote personal data"
+"""What is said in place of an error's own words."""
+
+
+@dataclass(frozen=True)
+class RecordKey:
+    """Makes record keys: HMAC-SHA-256 of the record id, first 16 hex digits.
+
+    A keyed hash of a number is still personal data (DOMAIN, "The programme"): it may be logged,
+    not published.
+    """
+
+    secret: bytes
+
+    def __repr__(self) -> str:
+        """Keeps the secret out of tracebacks."""
+        return "RecordKey(...)"
+
+    def of(self, record_id: str) -> str:
+        """Returns the key of one record."""
+        return hmac.new(self.secret, record_id.encode(), hashlib.sha256).hexdigest()[:_SHOWN]
+
+    @property
+    def macro_sql(self) -> str:
+        """The same function as a DuckDB macro that lives in memory only.
+
+        Beside it stands ``fingerprint(content)``, which names a row by what is in it, for the
+        target: whoever has a plain hash of a number finds the number by trying all of them.
+
+        HMAC is computed from its definition, sha256(outer || sha256(inner || message)), because
+        DuckDB has none.
+        """
+        padded = self.secret.ljust(_BLOCK, b"\0")
+        inner = bytes(byte ^ 0x36 for byte in padded).hex()
+        outer = bytes(byte ^ 0x5C for byte in padded).hex()
+        return (
+            "create or replace temp macro keyed_hash(message) as "
+            f"sha256(unhex('{outer}') || unhex(sha256(unhex('{inner}') || encode(message))));\n"
+            "create or replace temp macro record_key(record_id) as "
+            f"left(keyed_hash(record_id), {_SHOWN});\n"
+            # Another message than the key's, so that the target tells nobody a log's record keys.
+            "create or replace temp macro fingerprint(content) as "
+            f"left(keyed_hash('content:' || content), {_FINGERPRINT})"
+        )
+
+
+def load_record_key(home: Path) -> RecordKey:
+    """Returns the key from the environment, or from a file made once, readable by its owner.
+
+    Raises:
+        ConfigError: The environment's key is not 64 hex digits, or the file is readable by others.
+    """
+    given = os.environ.get(KEY_VARIABLE)
+    if given is not None:
+        return RecordKey(_parse(given, KEY_VARIABLE))
+    file = home / "record_key"
+    try:
+        if not file.exists():
+            _make_key(file)
+        if not file.is_file():
+            raise ConfigError(
+                "The secret of the record keys is no file.",
+                where=str(file),
+                remedy="Move away what is there and put the file back. Without it a new secret is "
+                "made, with which keys in old logs name nobody.",
+            )
+        if stat.S_IMODE(file.stat().st_mode) & 0o077:
+            raise ConfigError(
+                "The secret of the record keys can be read by others.",
+                where=str(file),
+                remedy=f"Run: chmod 600 {file}",
+            )
+        text = file.read_bytes().decode("ascii", "replace").strip()
+    except OSError as error:
+        raise ConfigError(
+            f"The secret of the record keys cannot be read or made ({type(error).__name__}).",
+            where=str(file),
+            remedy="It must be a file that this user may read, in a folder that it may write to.",
+        ) from None
+    if not _KEY_FORM.fullmatch(text):
+        # Never made anew by itself: nobody would notice what is lost.
+        raise ConfigError(
+            "The secret of the record keys is damaged: the file holds no 64 hexadecimal digits.",
+            where=str(file),
+            remedy="Put it back from a backup. Without one, delete the file and run again: every "
+            "record then gets another key, so that failing rows lose their age, and keys in older "
+            "messages, lists and ops.access_log lead to no record any more.",
+        )
+    return RecordKey(bytes.fromhex(text))
+
+
+_KEY_FORM = re.compile(r"[0-9a-fA-F]{64}")
+
+
+def _make_key(file: Path) -> None:
+    """Makes the secret; of two processes that do, the first one's counts for both."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as out:
+            out.write(secrets.token_hex(32))
+            out.flush()
+            os.fsync(descriptor)
+        try:
+            os.link(draft, file)  # unlike a rename it replaces nothing
+        except FileExistsError:
+            pass
+        except OSError:  # a disk without links
+            draft.rename(file)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _parse(text: str, where: str) -> bytes:
+    if not _KEY_FORM.fullmatch(text):
+        raise ConfigError(
+            "The secret of the record keys is not 64 hexadecimal digits.",
+            where=where,
+            remedy="Give the one that was used before; keys of records hang on it. The very first "
+            "one is made with: openssl rand -hex 32",
+        )
+    return bytes.fromhex(text)
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def owner_only() -> Iterator[None]:
+    """Whatever this process writes meanwhile, its own user alone may read.
+
+    Engines make files when they need them (a log, what does not fit in memory), so that none of
+    them can be made safe one by one.
+    """
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+_umask_of_the_user: int | None = None
+
+
+def own_what_is_written() -> None:
+    """From now on whatever this process and its children write, its own user alone may read."""
+    global _umask_of_the_user  # noqa: PLW0603 - a process has one
+    before = os.umask(0o077)
+    if _umask_of_the_user is None:
+        _umask_of_the_user = before
+
+
+def mode_for_others() -> int:
+    """Returns the mode of a file that others may read, too, as far as the user's umask has it."""
+    if _umask_of_the_user is not None:
+        return 0o666 & ~_umask_of_the_user
+    before = os.umask(0o077)
+    os.umask(before)
+    return 0o666 & ~before
+
+
+def shut(path: Path) -> None:
+    """Takes a file or folder from other users, where an earlier version left it open to them."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        path.chmod(mode & 0o700)
+
+
+# --- messages -----------------------------------------------------------------------------------
+
+
+def places(error: BaseException) -> str:
+    """Returns where an error came from, innermost last, without any value."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    return " > ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames)
+
+
+def stack_trace(error: BaseException) -> str:
+    """Returns an error's stack and those of its causes, as Python prints them but for the words.
+
+    The words of ``DoisoatError`` are our own and kept; those of any other error may be a
+    database's, and databases love to quote values.
+    """
+    told: list[str] = []
+    chain: BaseException | None = error
+    while chain is not None:
+        words = str(chain) if isinstance(chain, DoisoatError) else WITHHELD
+        stack = "".join(traceback.format_tb(chain.__traceback__))
+        told.append(f"{stack}{type(chain).__module__}.{type(chain).__qualname__}: {words}")
+        chain = chain.__cause__ or chain.__context__
+    return "\n\nwhich led to:\n\n".join(reversed(told))
+
+
+def mute_uncaught_errors() -> None:
+    """Lets errors that nobody catches, in a thread or while cleaning up, tell kind and place only.
+
+    Python would print their words to the terminal, and so into the log of a nightly job.
+    """
+
+    def say(error: BaseException | None) -> None:
+        if error is not None and not isinstance(error, SystemExit):
+            sys.stderr.write(f"{type(error).__name__} at {places(error)}; {WITHHELD}.\n")
+
+    sys.excepthook = lambda _kind, error, _stack: say(error)
+    threading.excepthook = lambda uncaught: say(uncaught.exc_value)
+    sys.unraisablehook = lambda uncaught: say(uncaught.exc_value)

@@ -1,0 +1,72 @@
+"""What a person is told of a rule that fails: how it has gone, what is stopped, what to do next.
+
+Belongs here: the words that the UI, the Data Docs and the terminal share, so that they say the
+same. Does not belong here: finding what they tell of (``expectations``, ``triage.py``) and layout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from etl.settings import Schedule
+
+
+REGISTER_KEYS = {"record_id": "insurance", "personal_id": "population"}
+"""The column that names a row in its register, and the register."""
+
+
+def register_key(key_sql: str) -> str | None:
+    """Returns the column by which a register knows a rule's rows; None where it knows none."""
+    return next((column for column in REGISTER_KEYS if column in key_sql), None)
+
+
+def id_column(table: str, key_sql: str) -> str | None:
+    """Returns the column of a table that holds its rows' ids in their register, if they have one.
+
+    Rejects are of both registers, and say themselves of which.
+    """
+    return "record_id" if table == "clean.rejects" else register_key(key_sql)
+
+
+def trend(failed_rows: Sequence[int]) -> str:
+    """Words how many rows failed in the last runs, the latest last."""
+    return " → ".join(f"{failed:,}" for failed in failed_rows)
+
+
+def publish(blocking: bool, published: tuple[str, datetime] | None, schedule: Schedule) -> str:
+    """Words what a rule that does not hold means for what leaves.
+
+    Args:
+        blocking: Whether the rule stops the publish.
+        published: The run that the target holds, and when it was published.
+        schedule: Has the time zone of those who read it.
+    """
+    if not blocking:
+        return "goes on: this check does not stop it"
+    return f"stopped by this check, nothing of this run leaves; {target(published, schedule)}"
+
+
+def target(published: tuple[str, datetime] | None, schedule: Schedule) -> str:
+    """Words what the target holds while nothing leaves."""
+    if published is None:
+        return "the target holds no run yet"
+    run_id, at = published
+    return f"the target is as it was: run {run_id}, published {schedule.shown(at)}"
+
+
+def more(rule: str) -> str:
+    """The command that tells more of a rule and lists the rows that fail it."""
+    return f"doisoat triage {rule}"
+
+
+def one_row(rule: str, record_key: str) -> str:
+    """The command that shows one row with its values."""
+    return f"{more(rule)} --record {record_key}"
+
+
+def for_the_office(rule: str) -> str:
+    """The command that writes the list by which the register's office finds the rows."""
+    return f"{more(rule)} --ids --out list.csv"

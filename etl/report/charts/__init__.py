@@ -1,0 +1,51 @@
+"""The charts of a run: one self-contained page for managers and stewards, without personal data.
+
+Belongs here: what ``doisoat charts`` and the end of each run write. ``counts.py`` reads what is
+drawn, ``result.py`` says the result in numbers, ``drawing.py`` draws the rest, ``page.py`` lays it
+out. Does not belong here: the charts of the
+linkage model (``etl/reconcile/training.py``) and of one record (``etl/explain/page.py``).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from etl.domain.errors import ConfigError
+from etl.engine.duckdb.warehouse import Warehouse
+from etl.process.files import folder_for, write_whole
+from etl.report.charts.counts import read_counts
+from etl.report.charts.drawing import run_charts
+from etl.report.charts.page import make_page
+from etl.report.charts.result import TITLE, result
+from etl.settings import Schedule, Settings
+
+FILE = "run.html"
+
+
+def charts_file(settings: Settings) -> Path:
+    """Returns where the charts of the last run are, if no other place is named."""
+    return settings.home / "charts" / FILE
+
+
+def write_charts(
+    warehouse: Warehouse, file: Path, schedule: Schedule | None = None, *, private: bool = True
+) -> None:
+    """Draws the run that is in the warehouse, in place of what was drawn before.
+
+    Args:
+        warehouse: Holds ``core`` and ``publish`` of a run.
+        file: The page.
+        schedule: Has the time zone of those who read it; else that of Vietnam.
+        private: Whether its owner alone may read it, or those whom the user's umask lets.
+
+    Raises:
+        ConfigError: Nothing has been reconciled yet, or the file cannot be written.
+    """
+    counts = read_counts(warehouse)
+    page = make_page(TITLE, run_charts(counts), result(counts, schedule or Schedule()))
+    try:
+        folder_for(file.parent)
+        write_whole(file, page, private=private)
+    except ConfigError as error:
+        error.remedy += " --output names another file."
+        raise

@@ -1,0 +1,445 @@
+"""What failed, how long it has, and who must act: the list that is worked down.
+
+Belongs here: reading the memory of the quality rules, and acknowledging a failure. Does not belong
+here: judging (``expectations``), layout (``etl/report/display.py``).
+
+Failing rows are named by record key. Values are read for one row at a time, and ids for the office
+that keeps a register; the look is written to ``ops.access_log`` before they are.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from etl.domain.errors import ConfigError, DoisoatError
+from etl.domain.showing import cell
+from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.statements import TableName
+from etl.pipeline.run import last_published, warehouse_between_runs
+from etl.process.files import whole_file
+from etl.report.advice import REGISTER_KEYS, id_column, register_key
+from etl.settings import Schedule, Settings
+from etl.state.access import log_access, log_accesses, who_asks
+from etl.state.memory import make_memory
+
+EXCEL_ROWS = 1_048_575
+"""Rows of a worksheet below its heading."""
+
+_RULES = """
+with failing as (
+    select
+        table_name,
+        check_name,
+        count(*) as keys,
+        min(first_seen) as since,
+        count(*) filter (first_run = run_id) as newly
+    from ops.quality_failures
+    where closed_run is null
+    group by table_name, check_name
+),
+
+last_results as (
+    select *
+    from ops.quality_results
+    qualify row_number() over (partition by table_name, check_name order by checked_at desc) = 1
+)
+
+select
+    rules.table_name || '.' || rules.check_name as rule,
+    rules.severity,
+    rules.blocking,
+    rules.owner,
+    last_results.passed,
+    last_results.failed_rows,
+    last_results.checked_rows,
+    coalesce(failing.newly, 0) as new_since_last_run,
+    -- A rule that holds within its tolerance has no failures of its own, only rows.
+    if(last_results.passed, failing.since, standings.failing_since) as first_seen,
+    standings.acknowledged_until,
+    standings.acknowledged_by,
+    standings.acknowledged_because,
+    rules.meaning,
+    last_results.observed,
+    -- A run that stopped early has not judged what comes later.
+    last_results.run_id = (select max_by(run_id, started_at) from ops.runs) as of_last_run,
+    rules.expected,
+    rules.key_sql <> '' as about_rows,
+    -- Records of the raw register may be missing from the tables that tell their story.
+    rules.key_sql = 'record_key(record_id)' as explained,
+    coalesce(trends.failed_rows, []) as trend
+from ops.quality_rules as rules
+inner join last_results using (table_name, check_name)
+left join failing using (table_name, check_name)
+left join ops.standings as standings using (table_name, check_name)
+left join ops.trends as trends using (table_name, check_name)
+where {which}
+order by
+    last_results.passed,
+    rules.severity = 'error' desc,
+    rules.blocking desc,
+    first_seen nulls last,
+    rule
+"""
+_FAILING = "last_results.failed_rows > 0 or not last_results.passed"
+_ONE = "rules.table_name = $table and rules.check_name = $check"
+
+REJECTS = TableName("clean", "rejects")
+"""Rows of both registers that no clean table has: it says itself where they belong."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule that has been run here.
+
+    Attributes:
+        table: The table it is about.
+        name: Its name within the suite.
+        key_sql: What names a failing row; empty for rules about the table as a whole.
+    """
+
+    table: TableName
+    name: str
+    key_sql: str
+
+    @property
+    def full_name(self) -> str:
+        """``schema.table.check``."""
+        return f"{self.table.sql}.{self.name}"
+
+    @property
+    def register(self) -> str | None:
+        """The register whose rows fail, None where they are of no register."""
+        column = register_key(self.key_sql)
+        return REGISTER_KEYS[column] if column else None
+
+    @property
+    def id_column(self) -> str | None:
+        """The column by which a register knows the rows; None where they are of no register."""
+        return id_column(self.table.sql, self.key_sql)
+
+
+def read_rules(settings: Settings) -> list[dict[str, Any]]:
+    """Reads every rule that rows fail: broken ones first, then by severity and age."""
+    with _memory(settings) as warehouse:
+        return _aware(warehouse.rows(_RULES.format(which=_FAILING)))
+
+
+def read_rule(settings: Settings, rule: str) -> dict[str, Any]:
+    """Reads how one rule stands: what was observed and expected, since when, who knows of it.
+
+    Args:
+        settings: Of the warehouse.
+        rule: ``schema.table.check``, or the check alone where it is the only one of its name.
+
+    Raises:
+        ConfigError: No such rule, or it has not been judged yet.
+    """
+    with _memory(settings) as warehouse:
+        found = find_rule(warehouse, rule)
+        rows = warehouse.rows(
+            _RULES.format(which=_ONE), {"table": found.table.sql, "check": found.name}
+        )
+        published = last_published(warehouse)
+    if not rows:
+        raise ConfigError(f"{found.full_name} has not been judged yet.", remedy="Run: doisoat sync")
+    run_id, at = published or (None, None)
+    known = {
+        "target_run": run_id,
+        "target_published_at": at,
+        "has_ids": found.id_column is not None,
+    }
+    return _aware([rows[0] | known])[0]
+
+
+def read_records(
+    settings: Settings,
+    rule: str,
+    *,
+    province: str | None = None,
+    employer: str | None = None,
+    ids: bool = False,
+) -> list[dict[str, Any]]:
+    """Reads the rows that fail one rule, by key, the newest first.
+
+    Args:
+        settings: Of the warehouse.
+        rule: ``schema.table.check``, or the check alone where it is the only one of its name.
+        province: Only rows of this province of 2025, by code.
+        employer: Only rows of this employer, by code.
+        ids: Whether to name each row as its register does, too; that it was is written down.
+
+    Raises:
+        ConfigError: No such rule, or one whose rows have no province, or no id.
+    """
+    with _memory(settings) as warehouse:
+        found = find_rule(warehouse, rule)
+        records = _records(warehouse, found, province, employer)
+        if ids:
+            records = _with_ids(warehouse, found, records)
+    return _aware(records)
+
+
+def read_row(settings: Settings, rule: str, record_key: str) -> dict[str, Any]:
+    """Reads one failing row with its values, and writes down that somebody looked.
+
+    Raises:
+        ConfigError: No such rule, or no row of that key fails it.
+    """
+    with _memory(settings) as warehouse:
+        found = find_rule(warehouse, rule)
+        _refuse_unknown_key(warehouse, found, record_key)
+        log_access(warehouse, record_key, "triage")
+        rows = warehouse.rows(
+            f"select * from {found.table.sql} where {found.key_sql} = $key limit 1",  # noqa: S608
+            {"key": record_key},
+        )
+    if not rows:
+        raise DoisoatError(
+            f"The row is no longer in {found.table.sql}.",
+            where="the warehouse",
+            remedy="Run doisoat sync, then triage again.",
+        )
+    return rows[0]
+
+
+def acknowledge(settings: Settings, rule: str, reason: str, days: int) -> datetime:
+    """Notes that a failure is known: it is marked so until then, and still counts.
+
+    Returns:
+        When the note expires, in UTC.
+    """
+    if not reason.strip():
+        raise ConfigError(
+            "An acknowledgement needs a reason.", remedy="Say --reason 'what is being done'."
+        )
+    now = _now()
+    with _memory(settings) as warehouse:
+        found = find_rule(warehouse, rule)
+        warehouse.connection.execute(
+            "insert into ops.acknowledgements values ($table, $check, $by, $reason, $at, $until)",
+            {
+                "table": found.table.sql,
+                "check": found.name,
+                "by": who_asks(),
+                "reason": reason.strip(),
+                "at": now,
+                "until": now + timedelta(days=days),
+            },
+        )
+    return now + timedelta(days=days)
+
+
+def find_rule(warehouse: Warehouse, rule: str) -> Rule:
+    """Returns a rule by its name.
+
+    Raises:
+        ConfigError: There is none of that name, or several.
+    """
+    found = warehouse.rows(
+        "select table_name, check_name, key_sql from ops.quality_rules "
+        "where $rule in (table_name || '.' || check_name, check_name) order by 1, 2",
+        {"rule": rule},
+    )
+    if len(found) > 1:
+        names = ", ".join(f"{row['table_name']}.{row['check_name']}" for row in found)
+        raise ConfigError(
+            f"Several rules are called {rule}.", remedy=f"Name the table too: {names}."
+        )
+    if not found:
+        raise ConfigError(
+            "There is no rule of that name.",
+            remedy="'doisoat triage' lists the rules that rows fail.",
+        )
+    row = found[0]
+    return Rule(
+        TableName.parse(str(row["table_name"])), str(row["check_name"]), str(row["key_sql"])
+    )
+
+
+def write_out(rows: Sequence[dict[str, Any]], file: Path, schedule: Schedule) -> None:
+    """Writes rows to a CSV file or an Excel workbook, by the file's ending; its owner's only.
+
+    Times are written in the time zone of the schedule.
+
+    Raises:
+        ConfigError: Another ending, more rows than a worksheet holds, or a file that cannot be
+            written.
+    """
+    if file.suffix not in (".csv", ".xlsx"):
+        raise ConfigError(
+            f"{file.name} is neither .csv nor .xlsx.", remedy="Name a file that ends so."
+        )
+    if file.suffix == ".xlsx" and len(rows) > EXCEL_ROWS:
+        raise ConfigError(
+            f"A worksheet holds {EXCEL_ROWS:,} rows, and these are {len(rows):,}.",
+            remedy="Write a .csv file, or choose one --province.",
+        )
+    shown = [
+        {name: cell(schedule.shown(v) if isinstance(v, datetime) else v) for name, v in row.items()}
+        for row in rows
+    ]
+    with whole_file(file) as draft:
+        if file.suffix == ".xlsx":
+            _write_excel(shown, draft)
+        else:
+            _write_csv(shown, draft)
+
+
+def _write_csv(rows: Sequence[dict[str, Any]], file: Path) -> None:
+    with file.open("w", newline="", encoding="utf-8-sig") as out:  # Excel wants the mark
+        writer = csv.DictWriter(out, list(rows[0]) if rows else [])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _write_excel(rows: Sequence[dict[str, Any]], file: Path) -> None:
+    import xlsxwriter
+
+    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    try:
+        with xlsxwriter.Workbook(str(file), options) as book:
+            sheet = book.add_worksheet("triage")
+            for at, row in enumerate([dict.fromkeys(rows[0])] if rows else []):
+                sheet.write_row(at, 0, list(row))
+            for at, row in enumerate(rows, start=1):
+                sheet.write_row(at, 0, list(map(str, row.values())))
+    except xlsxwriter.exceptions.FileCreateError as error:
+        raise error.args[0] from None  # the system's own, which says why
+
+
+@contextmanager
+def _memory(settings: Settings) -> Iterator[Warehouse]:
+    if not settings.warehouse_path.exists():
+        raise DoisoatError(
+            "Nothing has been validated yet.",
+            where=str(settings.home),
+            remedy="Run doisoat sync first.",
+        )
+    with warehouse_between_runs(settings) as warehouse:
+        make_memory(warehouse)
+        yield warehouse
+
+
+def _aware(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Says of the warehouse's times that they are UTC."""
+    return [
+        {
+            name: value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _refuse_unknown_key(warehouse: Warehouse, rule: Rule, record_key: str) -> None:
+    if not rule.key_sql:
+        raise ConfigError(
+            f"{rule.full_name} is about the table as a whole: no single row fails it.",
+            remedy=f"'doisoat triage {rule.full_name}' tells what was observed.",
+        )
+    known = warehouse.number(
+        "select count(*) from ops.quality_failures "
+        "where table_name = $table and check_name = $check and record_key = $key",
+        {"table": rule.table.sql, "check": rule.name, "key": record_key},
+    )
+    if not known:
+        raise ConfigError(
+            f"No row of that key fails {rule.full_name}.",
+            remedy=f"'doisoat triage {rule.full_name}' lists the keys.",
+        )
+
+
+def _records(
+    warehouse: Warehouse, rule: Rule, province: str | None, employer: str | None
+) -> list[dict[str, Any]]:
+    """Returns the open failures of a rule, with place and employer where the rows have them."""
+    where = {"table": rule.table.sql, "check": rule.name}
+    if rule.register is None and rule.table != REJECTS:
+        if province or employer:
+            raise ConfigError(
+                f"The rows of {rule.table.sql} belong to no province and no employer.",
+                remedy="Leave --province and --employer out.",
+            )
+        return warehouse.rows(
+            "select record_key, first_seen, first_run, run_id as last_run "
+            "from ops.quality_failures where table_name = $table and check_name = $check "
+            "and closed_run is null order by first_seen desc, record_key",
+            where,
+        )
+    return warehouse.rows(
+        f"""
+        with rows as ({_rows_of(rule)})
+        select
+            failures.record_key,
+            rows.* exclude (record_key),
+            failures.first_seen,
+            failures.first_run,
+            failures.run_id as last_run
+        from ops.quality_failures as failures
+        left join rows on failures.record_key = rows.record_key
+        where
+            failures.table_name = $table
+            and failures.check_name = $check
+            and failures.closed_run is null
+            and ($province::varchar is null or rows.province_code = $province)
+            and ($employer::varchar is null or rows.employer_code = $employer)
+        order by failures.first_seen desc, failures.record_key
+        """,  # noqa: S608 - our own tables
+        where | {"province": province, "employer": employer},
+    )
+
+
+def _with_ids(
+    warehouse: Warehouse, rule: Rule, records: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Returns the same rows with the ids that their register knows them by."""
+    column = rule.id_column
+    if column is None:
+        raise ConfigError(
+            f"The rows of {rule.table.sql} are of no register: they have no ids.",
+            remedy="Leave --ids out.",
+        )
+    keys = [record["record_key"] for record in records]
+    log_accesses(warehouse, keys, "triage --ids")
+    key = "record_key" if rule.table == REJECTS else rule.key_sql
+    found = warehouse.rows(
+        f"select {key} as record_key, any_value({column}) as id "  # noqa: S608 - our own words
+        f"from {rule.table.sql} where {key} in (select unnest($keys::varchar[])) group by all",
+        {"keys": keys},
+    )
+    known = {row["record_key"]: row["id"] for row in found}
+    return [
+        {"record_key": key, column: known.get(key)} | record
+        for key, record in zip(keys, records, strict=True)
+    ]
+
+
+def _rows_of(rule: Rule) -> str:
+    """Returns the SELECT of place and employer by record key: where a rule's rows belong."""
+    if rule.table == REJECTS:
+        # Several versions of a record share its key.
+        return """
+            select
+                record_key,
+                any_value(register) as register,
+                any_value(province_code) as province_code,
+                any_value(employer_code) as employer_code
+            from clean.rejects
+            group by record_key
+        """
+    column = register_key(rule.key_sql)
+    employed = "employer_code" if rule.register == "insurance" else "null::varchar"
+    return f"""
+        select record_key({column}) as record_key, province_code, {employed} as employer_code
+        from clean.{rule.register}
+    """  # noqa: S608 - our own registers

@@ -1,0 +1,37 @@
+"""What a person may set: ``doisoat.toml`` and the environment.
+
+Belongs here: settings, their defaults, and what is wrong with a bad value. Does not belong here:
+using them.
+"""
+
+from etl.settings.model import (
+    CONFIG_VARIABLE,
+    DEFAULT_CONFIG,
+    Alerts,
+    Database,
+    Engine,
+    Quality,
+    Reconcile,
+    Schedule,
+    Settings,
+    Source,
+    Target,
+    Ui,
+    load_settings,
+)
+
+__all__ = [
+    "CONFIG_VARIABLE",
+    "DEFAULT_CONFIG",
+    "Alerts",
+    "Database",
+    "Engine",
+    "Quality",
+    "Reconcile",
+    "Schedule",
+    "Settings",
+    "Source",
+    "Target",
+    "Ui",
+    "load_settings",
+]

@@ -1,0 +1,554 @@
+"""The one typed settings object: ``doisoat.toml`` plus the environment.
+
+Belongs here: what a person may set, its default, and what is wrong with a bad value. Does not
+belong here: using the settings. Secrets come from the environment: any value may say
+``${NAME}``, which is replaced when the file is read, and database URLs are never printed whole.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import unquote, urlencode, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from etl.domain.codes import VOCABULARIES
+from etl.domain.contract import REGISTERS
+from etl.domain.errors import ConfigError
+from etl.process.files import read_toml
+from etl.settings.sizes import LEAST_MEMORY, MOST_THREADS, bytes_of
+
+CONFIG_VARIABLE = "DOISOAT_CONFIG"
+"""The environment variable that names the configuration file (the CLI's ``--config`` sets it)."""
+
+DEFAULT_CONFIG = "doisoat.toml"
+
+
+class _Strict(BaseModel):
+    """A settings section: unknown keys are errors, because a typo must not pass as a default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Database(_Strict):
+    """A database that SQLAlchemy reaches.
+
+    Attributes:
+        url: Where it is, as SQLAlchemy writes it.
+        user: Who asks, as it is; comes before a user in the URL.
+        password: Its password, as it is: no character of it needs to be written otherwise.
+    """
+
+    url: SecretStr
+    user: str | None = None
+    password: SecretStr | None = None
+
+    @property
+    def parsed(self) -> URL:
+        """The URL, parsed, with the user and the password."""
+        url = _parsed(self.url.get_secret_value())
+        if self.user is not None:
+            url = url.set(username=self.user)
+        if self.password is not None:
+            url = url.set(password=self.password.get_secret_value())
+        return url
+
+    @property
+    def shown(self) -> str:
+        """The URL without user, password and query, for people and logs."""
+        url = self.parsed
+        named = url.query.get("host", ())
+        host = url.host or (named if isinstance(named, str) else ",".join(named))
+        where = f"{host}{f':{url.port}' if url.port else ''}"
+        return f"{url.get_backend_name()}://{where}/{url.database or ''}"
+
+    @model_validator(mode="after")
+    def _url_parses(self) -> Database:
+        try:
+            _refuse_raw(self.url.get_secret_value())
+            url = self.parsed
+        except (ArgumentError, ValueError):
+            raise ValueError(
+                "is not a database URL; write it as dialect://user:password@host:port/database, "
+                "or leave user and password out of it and give them as the settings 'user' and "
+                "'password' beside 'url', where no character needs to be written otherwise (in a "
+                "URL, @ is %40, / is %2F, # is %23, % is %25)"
+            ) from None
+        if self.password is not None and not url.username:
+            raise ValueError("has a 'password' and no 'user'")
+        return self
+
+
+_FILES = "sqlite"
+_URL = re.compile(r"(?P<product>[\w+]+)://(?P<user>[^:/]*(?::[^@]*)?@)?(?P<rest>.*)", re.DOTALL)
+_RAW_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_NEEDLESS_PERCENT = re.compile(r"%(4[1-9A-Fa-f]|5[0-9Aa]|6[1-9A-Fa-f]|7[0-9Aa]|3[0-9])")
+_SEVERAL = re.compile(r"(?P<hosts>[^/?,]+(?:,[^/?,]+)+)(?P<rest>[/?].*|)", re.DOTALL)
+
+
+def _refuse_raw(url: str) -> None:
+    """Refuses a URL in which a character of the password may have ended the password.
+
+    Raises:
+        ValueError: It would be taken apart at another place than whoever wrote it believes.
+    """
+    found = _URL.fullmatch(url)
+    if not found:
+        raise ValueError
+    if found["product"].startswith(_FILES):
+        return
+    user, rest = found["user"] or "", found["rest"]
+    address = rest.partition("?")[0]
+    if "@" in rest or "#" in address or any(letter.isspace() for letter in address.split("/")[0]):
+        raise ValueError
+    # Nobody writes a letter as %41: it is a part of the password that happens to look so.
+    if _RAW_PERCENT.search(user) or _NEEDLESS_PERCENT.search(user):
+        raise ValueError
+
+
+def _parsed(url: str) -> URL:
+    """Parses a URL, with what libpq allows and SQLAlchemy does not: several hosts, a socket's path.
+
+    Raises:
+        ArgumentError: It is no URL.
+        ValueError: Its port is no number.
+    """
+    found = _URL.fullmatch(url)
+    if found and found["product"].startswith("postgresql"):
+        several = _SEVERAL.fullmatch(found["rest"])
+        if several:
+            plain = make_url(f"{found['product']}://{found['user'] or ''}{several['rest']}")
+            hosts = [unquote(host) for host in several["hosts"].split(",")]
+            return plain.update_query_dict({"host": hosts})
+    parsed = make_url(url)
+    return parsed.set(host=unquote(parsed.host)) if parsed.host and "%" in parsed.host else parsed
+
+
+class Source(Database):
+    """One register: where it is and which of its columns are the contract's.
+
+    Attributes:
+        table: Table or view, ``schema.table`` where needed. Either this or ``query``.
+        query: A SELECT, for registers whose contract needs a join.
+        columns: Contract column -> column or SQL expression of the source. A contract column
+            that is not named here is taken from a source column of the same name.
+        values: Contract column -> spelling of the register -> what it means, for spellings that
+            doisoat does not know or would misread (``status``: D is ``deceased``). Case and
+            spaces around do not count.
+    """
+
+    table: str | None = None
+    query: str | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
+    values: dict[str, dict[str, str]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _table_or_query(self) -> Source:
+        if (self.table is None) == (self.query is None):
+            raise ValueError("needs either 'table' or 'query', and not both")
+        return self
+
+
+class Target(Database):
+    """Where the result is published.
+
+    Attributes:
+        schema_name: The schema, where the database has schemas.
+        compare_whole_days: After so many days all published rows are read and compared with what
+            they should hold; the runs between compare a slice of them. 0: every run compares all.
+    """
+
+    schema_name: str = Field(default="doisoat", alias="schema", pattern=r"^[a-z_][a-z0-9_]*$")
+    compare_whole_days: Annotated[int, Field(ge=0, le=366)] = 7
+
+
+class Reconcile(_Strict):
+    """How much evidence a link needs.
+
+    Attributes:
+        chance_agreement_limit: A link without a number is made only where fewer than this many
+            strangers are expected to agree by chance (name share x births that day x sex).
+        review_candidates: How many candidates a steward is shown for one record.
+        wrong_links_per_million: The probabilistic step links where fewer than this many in a
+            million such links are expected to be wrong.
+        review_probability: It puts a record before a person where the best citizen is at least
+            this probable.
+        unregistered_share: The share of insured people who are expected to be in the population
+            register under no data that come near; it stands against every candidate.
+        block_limit: A key that more citizens share than this brings no pairs together, and a former
+            number that more of them list leads to nobody.
+        street_addresses: Whether addresses name street and house. Where they do, any two words
+            of one are such a key, too, and slips in them are weighed letter by letter.
+        relatives: Whether the registers hold people who share name, birth date or address because
+            they are kin. Where they do, as in any whole population, the probabilistic step links
+            only levels that ``agreement_rules.csv`` accepts; where not, its evidence decides alone.
+    """
+
+    chance_agreement_limit: Annotated[float, Field(gt=0, le=1)] = 0.01
+    review_candidates: Annotated[int, Field(ge=1, le=100)] = 10
+    wrong_links_per_million: Annotated[float, Field(gt=0, lt=1_000_000)] = 20
+    review_probability: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    unregistered_share: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    block_limit: Annotated[int, Field(ge=1)] = 100
+    street_addresses: bool = False
+    relatives: bool = True
+
+
+class Schedule(_Strict):
+    """When the sync runs by itself. Off until somebody switches it on.
+
+    Attributes:
+        enabled: Whether the schedule starts switched on.
+        cron: Five-field cron expression.
+        timezone: IANA name of the time zone of ``cron``, and of every time that people are shown.
+        keep_days: How long Dagster keeps a run: its log, and its place in the history of checks.
+    """
+
+    enabled: bool = False
+    cron: str = "0 1 * * *"
+    timezone: str = "Asia/Ho_Chi_Minh"
+    keep_days: Annotated[int, Field(ge=1)] = 90
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_is_known(cls, timezone: str) -> str:
+        try:
+            ZoneInfo(timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(
+                "is no time zone; write its IANA name, such as Asia/Ho_Chi_Minh or UTC"
+            ) from None
+        return timezone
+
+    def local(self, moment: datetime) -> datetime:
+        """Returns a moment in the time zone; one without a zone is UTC, as the warehouse's are."""
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return aware.astimezone(ZoneInfo(self.timezone))
+
+    def shown(self, moment: datetime) -> str:
+        """Writes a moment as those who read it count it: 2026-11-22 18:40 +07."""
+        return f"{self.local(moment):%Y-%m-%d %H:%M %Z}"
+
+
+class Alerts(_Strict):
+    """Who is told when a run fails or quality gets worse. Nobody, until somebody is named.
+
+    Attributes:
+        urls: Receivers, as Apprise URLs: mail, Slack, Teams, a webhook, and many others.
+        ui_url: Where people open the Dagster UI; the links of messages begin with it.
+    """
+
+    urls: tuple[SecretStr, ...] = ()
+    ui_url: str = Field(default="http://127.0.0.1:3000", pattern=r"^https?://\S+$")
+
+    @property
+    def receivers(self) -> tuple[str, ...]:
+        """The URLs with their secrets, for sending only."""
+        return tuple(url.get_secret_value() for url in self.urls)
+
+    @field_validator("urls")
+    @classmethod
+    def _urls_are_known(cls, urls: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not urls:
+            return urls
+        from etl.settings.receivers import is_known  # loads Apprise, which takes a moment
+
+        for number, url in enumerate(urls, start=1):
+            if not is_known(url.get_secret_value()):
+                raise ValueError(
+                    f"number {number} is not a URL that Apprise can send to; write it as "
+                    "mailtos://user:password@host?to=…, jsons://host/path or as "
+                    "https://appriseit.com/services tells for your service, and write special "
+                    "characters in a password as %40"
+                )
+        return urls
+
+
+class Quality(_Strict):
+    """Numbers of the quality rules that are not those which ship, and where results are read.
+
+    Attributes:
+        thresholds: A file of the form of ``expectations/thresholds.toml``, with the entries that
+            differ; what stands in it is checked by ``expectations/thresholds.py``.
+        pages_url: Where people open the Data Docs; the checks' links begin with it.
+    """
+
+    thresholds: Path | None = None
+    pages_url: str = Field(default="http://127.0.0.1:3001", pattern=r"^https?://\S+$")
+
+    def page(self, table: str, run_id: str) -> str:
+        """Where the Data Docs of a table open; the run tells a page that is of a later one."""
+        return f"{self.pages_url.rstrip('/')}/{table}.html?{urlencode({'run': run_id})}"
+
+    def charts_page(self) -> str:
+        """Where the charts of the last published run open, beside the Data Docs."""
+        return f"{self.pages_url.rstrip('/')}/charts/run.html"
+
+    @field_validator("pages_url")
+    @classmethod
+    def _port_exists(cls, url: str) -> str:
+        _ = urlsplit(url).port  # refuses one beyond 65535
+        return url
+
+    @property
+    def local_pages_port(self) -> int | None:
+        """The port where ``doisoat ui`` serves the Data Docs; None where others serve them."""
+        url = urlsplit(self.pages_url)
+        ours = url.scheme == "http" and url.hostname in ("127.0.0.1", "localhost")
+        return (url.port or 80) if ours and url.path in ("", "/") else None
+
+
+class Ui(_Strict):
+    """Who may open the Dagster UI and the Data Docs beside whoever has the address with its token.
+
+    Attributes:
+        hosts: Names under which a proxy serves them, as browsers send them: with the port, where
+            there is one.
+        proxy_secret: What a proxy that has asked who somebody is says in ``X-Doisoat-Proxy``.
+    """
+
+    hosts: tuple[str, ...] = ()
+    proxy_secret: SecretStr = SecretStr("")
+
+    @field_validator("proxy_secret")
+    @classmethod
+    def _secret_is_long(cls, secret: SecretStr) -> SecretStr:
+        if 0 < len(secret.get_secret_value()) < _SHORTEST_SECRET:
+            raise ValueError(
+                f"must have {_SHORTEST_SECRET} characters at least; make one with: "
+                "openssl rand -hex 32"
+            )
+        return secret
+
+
+_SHORTEST_SECRET = 32
+
+
+_LEAST = f"{LEAST_MEMORY // 1000**2}MB"
+
+
+class Engine(_Strict):
+    """Limits of the embedded engine.
+
+    Attributes:
+        memory: DuckDB's memory limit, as DuckDB writes it; beyond it, work goes to disk.
+        threads: Worker threads; 0 means all cores.
+    """
+
+    memory: str = ""
+    threads: Annotated[int, Field(ge=0, le=MOST_THREADS)] = 0
+
+    @field_validator("memory")
+    @classmethod
+    def _memory_can_be_had(cls, memory: str) -> str:
+        if not memory:
+            return memory
+        size = bytes_of(memory)
+        if size is None:
+            raise ValueError(
+                'is no size that the engine knows; write it as "8GB" or "512MB". A share such as '
+                "80% cannot be given: leave the setting out, and the engine takes four fifths of "
+                "what there is"
+            )
+        if size < LEAST_MEMORY:
+            raise ValueError(f"is too little: no run gets by with less than {_LEAST}")
+        return memory.strip()
+
+
+class Settings(_Strict):
+    """Everything a person may set.
+
+    Attributes:
+        home: Where the warehouse, the Dagster history and the key of the record keys live.
+        insurance: The insurance register.
+        population: The population register.
+        target: Where the result goes.
+    """
+
+    home: Path = Path(".doisoat")
+    insurance: Source
+    population: Source
+    target: Target
+    reconcile: Reconcile = Reconcile()
+    schedule: Schedule = Schedule()
+    engine: Engine = Engine()
+    alerts: Alerts = Alerts()
+    quality: Quality = Quality()
+    ui: Ui = Ui()
+    file: Path = Field(default=Path(DEFAULT_CONFIG), exclude=True)
+
+    @model_validator(mode="after")
+    def _home_can_be_named(self) -> Settings:
+        # The engine puts its log elsewhere for a "?"; Dagster's databases read "%41" as "A", and it
+        # looks for its configuration by a pattern, so that telemetry would be on for a "[".
+        if found := _UNNAMEABLE.search(str(self.home)):
+            raise ValueError(
+                f"home: its path, {self.home}, has the sign {found.group()!r}, with which "
+                "databases cannot be named; name a folder without it as home"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _words_are_known(self) -> Settings:
+        for register, contract in REGISTERS.items():
+            columns = {column.name: column.vocabulary for column in contract if column.vocabulary}
+            for name, words in getattr(self, register).values.items():
+                if name not in columns:
+                    raise ValueError(
+                        f"{register}.values.{name}: has no words to map; there are "
+                        f"{', '.join(columns)}"
+                    )
+                _refuse_other_words(f"{register}.values.{name}", words, columns[name])
+        return self
+
+    @property
+    def warehouse_path(self) -> Path:
+        """The DuckDB file."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Where Dagster keeps runs and events."""
+        return self.home / "dagster"
+
+    @property
+    def data_docs(self) -> Path:
+        """Where the Data Docs of the last run are."""
+        return self.home / "data_docs"
+
+
+_UNNAMEABLE = re.compile(r"[?%*\[\]\x00-\x1f]")
+
+
+def _refuse_other_words(place: str, words: dict[str, str], vocabulary: str) -> None:
+    """Refuses meanings that are none; the spellings are the register's and are not repeated."""
+    from etl.normalise.places import province_codes  # loads all of normalisation
+
+    known = VOCABULARIES[vocabulary] or province_codes()
+    if not set(words.values()) <= set(known):
+        raise ValueError(f"{place}: a spelling can mean only {', '.join(known)}")
+
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def _expand(value: Any, at: str) -> Any:
+    """Replaces ``${NAME}`` by the environment's value, all the way down."""
+    if isinstance(value, dict):
+        return {k: _expand(v, f"{at}.{k}" if at else k) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_expand(v, f"{at}.{n}") for n, v in enumerate(value, start=1)]
+    if not isinstance(value, str):
+        return value
+
+    def look_up(found: re.Match[str]) -> str:
+        name = found.group(1)
+        if name not in os.environ:
+            raise ConfigError(
+                f"The setting '{at}' uses the environment variable {name}, which is not set.",
+                remedy=f"Set it (export {name}=...) and run again.",
+            )
+        return os.environ[name]
+
+    return _VARIABLE.sub(look_up, value)
+
+
+def _explain(error: ValidationError) -> str:
+    """Words pydantic's findings for a person, without the values (a URL may hold a password)."""
+    lines = []
+    for item in error.errors(include_input=False, include_url=False):
+        place = ".".join(str(part) for part in item["loc"]) or "the file"
+        reason = str(item["msg"]).removeprefix("Value error, ")
+        if item["type"] == "missing":
+            reason = "is required and missing"
+        elif item["type"] == "extra_forbidden":
+            reason = "is not a setting; check its spelling"
+        lines.append(f"{place}: {reason}")
+    return "; ".join(lines)
+
+
+def _anchor(data: dict[str, Any], base: Path) -> dict[str, Any]:
+    """Makes the paths of the file relative to the file, not to where the command was typed."""
+    home = data.get("home", ".doisoat")
+    data["home"] = base / home if isinstance(home, str) else home
+    quality = data.get("quality")
+    if isinstance(quality, dict) and isinstance(quality.get("thresholds"), str):
+        quality["thresholds"] = base / quality["thresholds"]
+    for section in ("insurance", "population", "target"):
+        part = data.get(section)
+        if isinstance(part, dict) and isinstance(part.get("url"), str):
+            part["url"] = _anchor_sqlite(part["url"], base)
+    return data
+
+
+def _anchor_sqlite(url: str, base: Path) -> str:
+    """Anchors the file of a relative SQLite URL at the folder of the configuration."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        return url
+    file = parsed.database
+    if parsed.get_backend_name() != "sqlite" or not file or file == ":memory:":
+        return url
+    return parsed.set(database=str((base / file).resolve())).render_as_string(False)
+
+
+def load_settings(path: Path | str | None = None) -> Settings:
+    """Reads the configuration file.
+
+    Args:
+        path: The file; by default what ``DOISOAT_CONFIG`` names, else ``doisoat.toml``.
+
+    Raises:
+        ConfigError: The file is not there, is not TOML, or says something that cannot be.
+    """
+    file = Path(path or os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG).resolve()
+    try:
+        data = read_toml(file)
+    except OSError:
+        raise ConfigError(
+            f"There is no readable configuration file {file.name}.",
+            where=str(file),
+            remedy="Name one with --config, or copy examples/postgresql.toml and edit it; "
+            "'doisoat demo' needs none.",
+        ) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            "The configuration is not valid TOML: it is no text in UTF-8 "
+            f"(line {file.read_bytes()[: error.start].count(10) + 1}).",
+            where=str(file),
+            remedy="Save it in your editor as UTF-8.",
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(
+            f"The configuration is not valid TOML: {error}.",
+            where=str(file),
+            remedy="Mend the line named above.",
+        ) from None
+    try:
+        return Settings(**_anchor(_expand(data, ""), file.parent), file=file)
+    except ConfigError as error:
+        error.where = str(file)
+        raise
+    except ValidationError as error:
+        raise ConfigError(
+            f"The configuration cannot be used: {_explain(error)}.",
+            where=str(file),
+            remedy="docs/configuration.md lists every setting.",
+        ) from None
