@@ -15,7 +15,7 @@ from assets.metadata import key_of
 from assets.resources import DoisoatResource
 from assets.tags import failed_checks, tell_checks
 from etl.domain.codes import Severity
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.pipeline.run import last_published
 from etl.process.privacy import places
 from etl.report import advice

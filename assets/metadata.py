@@ -12,8 +12,9 @@ from functools import cache
 import dagster as dg
 
 from etl.domain.contract import REGISTERS, target_metadata
-from etl.engine.duckdb.warehouse import Warehouse
-from etl.engine.statements import TableName, statements
+from etl.engine.port import Warehouse
+from etl.engine.statements import TableName
+from etl.pipeline.graph import pipeline
 
 GROUPS = {
     "source": "1_source",
@@ -54,12 +55,10 @@ def group_of(table: TableName) -> str:
 def _stages() -> dict[TableName, str]:
     found: dict[TableName, str] = {}
     for group, ends in _STAGES:
-        waiting = [TableName.parse(end) for end in ends]
-        while waiting:
-            table = waiting.pop()
-            if table.schema == "core" and table not in found:
-                found[table] = group
-                waiting += statements()[table].depends_on
+        for end in map(TableName.parse, ends):
+            for table in (end, *pipeline().upstream(end)):
+                if table.schema == "core":
+                    found.setdefault(table, group)
     return found
 
 

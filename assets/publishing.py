@@ -16,7 +16,7 @@ from assets.tags import checks_in_words, failed_checks, tell_published
 from etl.domain.codes import Owner, labels
 from etl.domain.contract import DIFFERENCE_TABLES, HISTORY_TABLES, target_metadata
 from etl.domain.words import UNTRAINED
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.publish import PublishedCounts, publish
 from etl.publish.differences import Difference

@@ -13,7 +13,7 @@ import dagster as dg
 from assets.processes import cancelled_by_signals, this_process
 from assets.tags import tell_failed
 from etl.domain.errors import DoisoatError
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.pipeline.run import Run, warehouse_for
 from etl.process.machine import trouble_of_the_machine
 from etl.process.privacy import WITHHELD, places

@@ -26,7 +26,7 @@ from assets.outcomes import Outcome, note
 from assets.processes import bury_dead_runs, cancelled_by_signals, this_process
 from assets.publishing import REPLACE_TAG
 from etl.domain.errors import DoisoatError
-from etl.engine.duckdb.limits import try_memory
+from etl.engine.opening import try_memory
 from etl.pipeline.run import Run, release_lock, warehouse_for
 from etl.process.home import notice
 from etl.process.machine import try_home

@@ -9,39 +9,33 @@ import dagster as dg
 from assets.instance import WAREHOUSE_POOL
 from assets.metadata import GROUPS, OWNER, group_of, key_of, table_metadata
 from assets.resources import DoisoatResource
-from etl.clean import dictionaries
 from etl.engine.lineage import column_lineage
-from etl.engine.statements import Statement, TableName, statements
+from etl.engine.statements import Kind, Statement
+from etl.pipeline.graph import Table, pipeline
+from etl.pipeline.runner import build
 
-_HIDDEN_SCHEMAS = frozenset({"ref", "ops"})
-"""Read by statements but no assets: reference data, and the memory of decisions."""
 
-
-def _dictionary_asset(table: str) -> dg.AssetsDefinition:
-    registers = dict.fromkeys(
-        register
-        for dictionary in dictionaries.DICTIONARIES
-        if dictionary.table == table
-        for register, _ in dictionary.sources
-    )
+def _dictionary_asset(table: Table) -> dg.AssetsDefinition:
+    name = table.name
 
     @dg.asset(
-        key=["clean", table],
-        deps=[["raw", register] for register in registers],
+        key=key_of(name),
+        deps=[key_of(register) for register in sorted(table.inputs)],
         group_name=GROUPS["clean"],
-        description=f"Dictionary of {table}: each distinct string of the registers, understood "
-        "once by etl.normalise. Later runs only extend it; a new version of the normaliser begins "
-        "it anew.",
+        description=f"Dictionary of {name.table}: each distinct string of the registers, "
+        "understood once by etl.normalise. Later runs only extend it; a new version of the "
+        "normaliser begins it anew.",
         owners=[OWNER],
         kinds={"duckdb", "python"},
+        metadata={"kind": table.kind.value},
         pool=WAREHOUSE_POOL,
     )
     def understand(
         context: dg.AssetExecutionContext, doisoat: DoisoatResource
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         with doisoat.step(context) as warehouse:
-            added = dictionaries.extend(warehouse, table)
-            metadata = table_metadata(warehouse, TableName("clean", table))
+            added = build(warehouse, name)
+            metadata = table_metadata(warehouse, name)
         return dg.MaterializeResult(
             metadata=metadata | {"new_strings": dg.MetadataValue.int(added)}
         )
@@ -49,33 +43,33 @@ def _dictionary_asset(table: str) -> dg.AssetsDefinition:
     return understand
 
 
-def _statement_asset(statement: Statement) -> dg.AssetsDefinition:
+def _statement_asset(table: Table, statement: Statement) -> dg.AssetsDefinition:
+    name = table.name
+
     @dg.asset(
-        key=key_of(statement.name),
-        deps=[
-            key_of(table)
-            for table in sorted(statement.depends_on)
-            if table.schema not in _HIDDEN_SCHEMAS
-        ],
-        group_name=group_of(statement.name),
+        key=key_of(name),
+        deps=[key_of(read) for read in sorted(table.inputs)],
+        group_name=group_of(name),
         description=statement.description,
         owners=[OWNER],
         kinds={"duckdb", "sql"},
+        metadata={"kind": table.kind.value},
         pool=WAREHOUSE_POOL,
     )
-    def build(context: dg.AssetExecutionContext, doisoat: DoisoatResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    def make(context: dg.AssetExecutionContext, doisoat: DoisoatResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
         with doisoat.step(context) as warehouse:
-            warehouse.build(statement)
+            build(warehouse, name)
             lineage = column_lineage(statement, warehouse.columns)
-            metadata = table_metadata(warehouse, statement.name, lineage)
+            metadata = table_metadata(warehouse, name, lineage)
         return dg.MaterializeResult(metadata=metadata)
 
-    return build
+    return make
 
 
 def table_assets() -> list[dg.AssetsDefinition]:
-    """Returns the assets of every dictionary and every statement."""
+    """Returns the assets of every dictionary and every statement, in the order of the pipeline."""
     return [
-        *(_dictionary_asset(table) for table in dictionaries.tables()),
-        *(_statement_asset(statement) for _, statement in sorted(statements().items())),
+        _statement_asset(table, table.statement) if table.statement else _dictionary_asset(table)
+        for table in pipeline().values()
+        if table.kind is not Kind.REGISTER
     ]

@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 
 CHECKS = "doisoat/checks"
 OUTCOME = "doisoat/outcome"

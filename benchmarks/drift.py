@@ -25,7 +25,8 @@ from sqlalchemy import false, true
 
 from benchmarks.accuracy.report import Section, show
 from etl.engine.duckdb.warehouse import Warehouse, open_warehouse
-from etl.engine.statements import TableName, statements
+from etl.engine.statements import TableName
+from etl.pipeline import runner
 from etl.process.privacy import RecordKey
 from etl.publish.differences import publish_difference
 from etl.publish.drift import SLICES, Part
@@ -86,7 +87,7 @@ def measure(folder: Path, rows: int, rounds: int) -> dict[str, list[float]]:
         ensure_tables(target)
         with open_warehouse(folder / "warehouse.duckdb", key=RecordKey(bytes(32))) as warehouse:
             warehouse.connection.execute(_RECONCILED, {"rows": rows})
-            warehouse.build(statements()[TableName("publish", TABLE)])
+            runner.build(warehouse, TableName("publish", TABLE))
             _publish(warehouse, target, Part())
             return {
                 way: [_publish(warehouse, target, part(round_)) for round_ in range(rounds)]

@@ -20,7 +20,7 @@ from pathlib import Path
 from benchmarks.accuracy import pipeline
 from benchmarks.accuracy.report import Section, show
 from benchmarks.reconcile_speed import prepare
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from expectations import SUITES
 from expectations.runner import run_suite
 

@@ -68,7 +68,7 @@ def doisoat(folder: Path) -> dict[str, Any]:
         start = time.perf_counter()
         built = pipeline.build_all(warehouse, ("clean", "core", "publish"))
         found = _measured(start) | {
-            "statements": {b.table: b.seconds for b in built},
+            "statements": {b.table.sql: b.seconds for b in built},
             "citizens": warehouse.count(TableName("clean", "population")),
             "records": warehouse.count(TableName("clean", "insurance")),
         }

@@ -28,7 +28,7 @@ from great_expectations.render.renderer.content_block.validation_results_table_c
 from great_expectations.render.view.view import DefaultJinjaPageView
 
 from etl.domain.codes import Severity
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.pipeline.run import last_published
 from etl.report import advice

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from etl.engine.duckdb.warehouse import Warehouse
+import pyarrow as pa
+
+from etl.engine.port import Warehouse
+from etl.engine.statements import TableName
 from expectations.rules import Rule, Suite
 
 SAMPLE = 5
@@ -97,13 +100,12 @@ def keep_failures(warehouse: Warehouse, suite: Suite, rule: Rule) -> tuple[int, 
     Returns:
         How many rows fail, and a few of their keys, the newest first: they are what is new.
     """
-    connection = warehouse.connection
     which = {"table_name": suite.table.sql, "check_name": rule.name}
-    connection.execute(
+    warehouse.execute(
         _NOW_FAILING.format(key=suite.key, failing=rule.failing, table=suite.table.sql)
     )
     for statement in (_CLOSE, _STILL, _OPEN):
-        connection.execute(statement, which)
+        warehouse.execute(statement, which)
     failing = warehouse.number("select sum(failing_rows) from failing_now")
     sample = warehouse.rows(
         "select record_key from ops.quality_failures "
@@ -111,33 +113,38 @@ def keep_failures(warehouse: Warehouse, suite: Suite, rule: Rule) -> tuple[int, 
         "order by first_seen desc, record_key limit $sample",
         which | {"sample": SAMPLE},
     )
-    connection.execute("drop table failing_now")
+    warehouse.execute("drop table failing_now")
     return failing, tuple(str(row["record_key"]) for row in sample)
 
 
 def close_failures(warehouse: Warehouse, suite: Suite, rule: Rule) -> None:
     """Writes down that no row fails a rule any more."""
-    warehouse.connection.execute(
+    warehouse.execute(
         "create or replace temp table failing_now as select '' as record_key where false"
     )
-    warehouse.connection.execute(_CLOSE, {"table_name": suite.table.sql, "check_name": rule.name})
-    warehouse.connection.execute("drop table failing_now")
+    warehouse.execute(_CLOSE, {"table_name": suite.table.sql, "check_name": rule.name})
+    warehouse.execute("drop table failing_now")
 
 
 def know_rules(warehouse: Warehouse, suite: Suite) -> None:
     """Writes the suite's rules down, as triage will word them."""
-    connection = warehouse.connection
-    connection.execute(
+    warehouse.execute(
         "delete from ops.quality_rules where table_name = $table", {"table": suite.table.sql}
     )
-    connection.executemany(
-        "insert into ops.quality_rules values (?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            [suite.table.sql, rule.name, rule.severity.value, rule.blocking, rule.owner.value,
-             rule.why, suite.key if rule.failing else "", rule.limit]
-            for rule in suite.rules
-        ],
-    )  # fmt: skip
+    rules = [
+        {
+            "table_name": suite.table.sql,
+            "check_name": rule.name,
+            "severity": rule.severity.value,
+            "blocking": rule.blocking,
+            "owner": rule.owner.value,
+            "meaning": rule.why,
+            "key_sql": suite.key if rule.failing else "",
+            "expected": rule.limit,
+        }
+        for rule in suite.rules
+    ]
+    warehouse.append(TableName("ops", "quality_rules"), pa.Table.from_pylist(rules))
 
 
 def trend(warehouse: Warehouse, suite: Suite, rule: Rule) -> tuple[int, ...]:

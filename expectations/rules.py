@@ -7,13 +7,12 @@ themselves (one module per table) and running them (``runner.py``).
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from etl.domain.codes import Owner, Severity
-from etl.engine.statements import TableName
+from etl.engine.statements import TableName, tables_read
 
 
 class Kind(StrEnum):
@@ -28,7 +27,13 @@ class Kind(StrEnum):
     NO_ROWS = "UnexpectedRowsExpectation"
 
 
-_TABLE_OF_THE_FLOW = re.compile(r"(?<!')\b(raw|clean|core|publish)\.([a-z_]+)")
+AT_MOST = "<at_most>"
+"""Stands in SQL for the number of ``thresholds.toml``."""
+
+BATCH = "{batch}"
+"""Stands in SQL for the table that is judged."""
+
+_SCHEMAS_OF_THE_FLOW = ("raw", "clean", "core", "publish")
 
 
 @dataclass(frozen=True)
@@ -65,12 +70,12 @@ class Rule:
     @property
     def reads(self) -> frozenset[TableName]:
         """The tables of the flow that its SQL names."""
-        sql = f"{self.failing} {self.arguments.get('unexpected_rows_query', '')}"
-        return frozenset(TableName(*found) for found in _TABLE_OF_THE_FLOW.findall(sql))
-
-
-AT_MOST = "<at_most>"
-"""Stands in SQL for the number of ``thresholds.toml``."""
+        query = str(self.arguments.get("unexpected_rows_query", ""))
+        asked = query or f"select * from {BATCH} where {self.failing or 'true'}"  # noqa: S608 - rules are ours
+        if not any(f"{schema}." in asked for schema in _SCHEMAS_OF_THE_FLOW):
+            return frozenset()  # most rules look at their own table only
+        read = tables_read(asked.replace(BATCH, "batch").replace(AT_MOST, "0"))
+        return frozenset(table for table in read if table.schema in _SCHEMAS_OF_THE_FLOW)
 
 
 @dataclass(frozen=True)

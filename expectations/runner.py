@@ -12,10 +12,8 @@ import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy.dialects import registry
-
 from etl.engine.builds import state_of
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.process.privacy import WITHHELD
 from expectations.failures import (
     Standing,
@@ -29,7 +27,6 @@ from expectations.rules import Rule, Suite
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
-_DIALECT = "doisoatduckdb"
 _NOT_EVALUATED = "could not be evaluated"
 
 
@@ -99,15 +96,10 @@ def _validate(warehouse: Warehouse, suite: Suite) -> dict[str, Any]:
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
-    from expectations.dialect import lending
-
-    registry.register(_DIALECT, "expectations.dialect", "ReadingDialect")
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    with lending(warehouse.connection):
-        source = context.data_sources.add_sql(
-            "warehouse", connection_string=f"{_DIALECT}:///:memory:"
-        )
+    with warehouse.for_great_expectations() as url:
+        source = context.data_sources.add_sql("warehouse", connection_string=url)
         asset = source.add_table_asset(
             suite.table.sql, table_name=suite.table.table, schema_name=suite.table.schema
         )
@@ -205,7 +197,7 @@ def _failing_rows(
 
 
 def _remember(warehouse: Warehouse, suite: Suite, result: RuleResult) -> None:
-    warehouse.connection.execute(
+    warehouse.execute(
         "insert into ops.quality_results by name select run_id, $tab as table_name, "
         "$name as check_name, $severity as severity, $blocking as blocking, $passed as passed, "
         "$checked as checked_rows, $failed as failed_rows, $observed as observed, "

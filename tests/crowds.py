@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from etl.clean import dictionaries
 from etl.domain.contract import REGISTERS
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.engine.statements import TableName, statements
 from tests.support import Row, citizen, record
 

@@ -15,7 +15,6 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -325,23 +324,6 @@ class Synced:
         return [str(equation) for equation in self.ledger if not equation.holds]
 
 
-def reconcile(warehouse: Any, settings: Settings) -> None:
-    """Reads both registers and builds every table, as a sync does before it publishes."""
-    from etl.clean import dictionaries
-    from etl.domain.contract import REGISTERS
-    from etl.engine.statements import statements
-    from etl.extract import extract_register
-
-    for register in REGISTERS:
-        extract_register(warehouse, register, getattr(settings, register))
-    graph = {name: statement.depends_on for name, statement in statements().items()}
-    for name in TopologicalSorter(graph).static_order():
-        if name in graph:
-            warehouse.build(statements()[name])
-        elif name.schema == "clean":
-            dictionaries.extend(warehouse, name.table)
-
-
 def sync(settings: Settings, *, replace: bool = False) -> Synced:
     """Runs the whole of a sync but for Dagster and Great Expectations.
 
@@ -350,12 +332,13 @@ def sync(settings: Settings, *, replace: bool = False) -> Synced:
         replace: Whatever share of the target's rows would vanish.
     """
     from etl.pipeline.run import Run, release_lock, warehouse_for
+    from etl.pipeline.runner import run
     from etl.publish import publish
     from etl.publish.ledger import balance
 
     try:
         with warehouse_for(settings, Run(uuid.uuid4().hex)) as warehouse:
-            reconcile(warehouse, settings)
+            run(warehouse, settings)
             ledger = balance(warehouse)
             counts = publish(warehouse, settings.target, (), replace=replace)
             run_id = str(warehouse.value("select run_id from ops.parameters"))

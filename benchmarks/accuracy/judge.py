@@ -13,7 +13,7 @@ import duckdb
 
 from benchmarks.accuracy.bounds import lower_bound, share
 from benchmarks.accuracy.report import Section
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 
 WRITING_ONLY = (
     "name_tone_style", "name_upper", "name_lower", "name_nfd", "name_eth",

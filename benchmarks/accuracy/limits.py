@@ -13,7 +13,7 @@ from typing import NamedTuple
 from benchmarks.accuracy import pipeline
 from benchmarks.accuracy.bounds import lower_bound, share
 from benchmarks.accuracy.report import Section
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.settings import Reconcile
 
 LIMITS = (Reconcile().wrong_links_per_million, 1_000.0, 10_000.0, 100_000.0, 500_000.0)

@@ -8,40 +8,24 @@ built. Does not belong here: judging what comes out.
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from graphlib import TopologicalSorter
 from pathlib import Path
 
 import duckdb
 from pydantic import SecretStr
 
-from etl.clean import dictionaries
 from etl.domain.contract import REGISTERS
-from etl.engine.duckdb.warehouse import Warehouse
-from etl.engine.statements import TableName, statements
+from etl.engine.port import Warehouse
+from etl.engine.statements import TableName
+from etl.pipeline import runner
+from etl.pipeline.graph import pipeline
 from etl.pipeline.run import Run, release_lock, warehouse_for
+from etl.pipeline.runner import Built
 from etl.settings import Engine, Reconcile, Settings, Source, Target
 
 SCHEMAS = ("clean", "core")
 """What is built: everything but what leaves."""
-
-
-@dataclass(frozen=True)
-class Built:
-    """One table that was built.
-
-    Attributes:
-        table: Its name.
-        seconds: How long it took.
-        rows: How many rows it has; of a dictionary, how many strings were new.
-    """
-
-    table: str
-    seconds: float
-    rows: int
 
 
 @contextmanager
@@ -107,36 +91,10 @@ def place(warehouse: Warehouse, landed: Path) -> None:
 
 
 def build_all(warehouse: Warehouse, schemas: Collection[str] = SCHEMAS) -> list[Built]:
-    """Builds every table of the schemas, as a sync does.
-
-    Returns:
-        What was built, in order.
-    """
-    graph = {
-        name: statement.depends_on
-        for name, statement in statements().items()
-        if name.schema in schemas
-    }
-    done = []
-    for name in TopologicalSorter(graph).static_order():
-        start = time.perf_counter()
-        rows = _build(warehouse, name)
-        if rows is not None:
-            done.append(Built(name.sql, time.perf_counter() - start, rows))
-    return done
+    """Builds every table of the schemas, as a sync does."""
+    return runner.build_all(warehouse, pipeline().of(*schemas))
 
 
 def rebuild(warehouse: Warehouse, table: str) -> None:
     """Builds one table of ``core`` again."""
-    warehouse.build(statements()[TableName("core", table)])
-
-
-def _build(warehouse: Warehouse, name: TableName) -> int | None:
-    """Builds one table by whatever builds it; None for a table that is there already."""
-    if name.schema in ("raw", "ref", "ops"):
-        return None
-    if name in statements():
-        return warehouse.build(statements()[name])
-    if name.table in dictionaries.tables():
-        return dictionaries.extend(warehouse, name.table)
-    raise LookupError(f"nothing builds {name.sql}")
+    runner.build(warehouse, TableName("core", table))

@@ -17,7 +17,7 @@ from typing import Literal
 import pyarrow as pa
 
 from etl.engine.builds import is_noted, note_build, note_inputs
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.normalise import NORMALISER_VERSION, bulk
 
@@ -137,6 +137,16 @@ def tables() -> tuple[str, ...]:
     return tuple(dict.fromkeys(dictionary.table for dictionary in DICTIONARIES))
 
 
+def inputs_of(table: str) -> frozenset[TableName]:
+    """Returns the registers whose strings a dictionary holds."""
+    return frozenset(
+        TableName("raw", register)
+        for dictionary in DICTIONARIES
+        if dictionary.table == table
+        for register, _ in dictionary.sources
+    )
+
+
 def extend(warehouse: Warehouse, table: str) -> int:
     """Understands the strings that a dictionary does not know yet.
 
@@ -145,7 +155,7 @@ def extend(warehouse: Warehouse, table: str) -> int:
     """
     name = TableName("clean", table)
     understood = [one for one in DICTIONARIES if one.table == table]
-    inputs = {TableName("raw", register) for one in understood for register, _ in one.sources}
+    inputs = inputs_of(table)
     warehouse.set_damaged_parts_aside(name)  # their strings are new again
     _discard_other_versions(warehouse, name)
     if table == "births":
@@ -188,7 +198,7 @@ def _extend_one(warehouse: Warehouse, name: TableName, dictionary: Dictionary) -
     if not warehouse.kept(name):
         warehouse.add_part(name, _marked(dictionary, pa.array([], pa.string())))
         warehouse.show(name)
-    warehouse.connection.execute(
+    warehouse.execute(
         f"create or replace temp table unknown_strings as {_unknown(name, dictionary)}"
     )
     try:
@@ -205,7 +215,7 @@ def _extend_one(warehouse: Warehouse, name: TableName, dictionary: Dictionary) -
         warehouse.merge_parts(name)
         return total
     finally:
-        warehouse.connection.execute("drop table unknown_strings")
+        warehouse.execute("drop table unknown_strings")
 
 
 def _unknown_batches(warehouse: Warehouse, total: int) -> Iterator[pa.Array]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from etl.databases.connect import encoding, reading
 from etl.domain.errors import DoisoatError, WarehouseBusyError
-from etl.engine.duckdb.limits import try_engine
+from etl.engine.opening import try_engine
 from etl.extract.mapping import register_select
 from etl.extract.streams import adbc_count, row_count
 from etl.pipeline.run import warehouse_between_runs

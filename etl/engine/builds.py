@@ -17,7 +17,7 @@ from uuid import uuid4
 from etl.engine.statements import TableName
 
 if TYPE_CHECKING:
-    from etl.engine.duckdb.warehouse import Warehouse
+    from etl.engine.port import Warehouse
 
 _OF_THE_FLOW = ("raw", "clean", "core", "publish")
 
@@ -32,7 +32,7 @@ def forget_build(warehouse: Warehouse, table: TableName) -> None:
     if not _remembers(warehouse):
         return
     for known in ("builds", "build_inputs"):
-        warehouse.connection.execute(
+        warehouse.execute(
             f"delete from ops.{known} where table_name = $table",  # noqa: S608 - our own names
             {"table": table.sql},
         )
@@ -43,7 +43,7 @@ def note_build(warehouse: Warehouse, table: TableName, inputs: Iterable[TableNam
     if not _remembers(warehouse):
         return
     forget_build(warehouse, table)
-    warehouse.connection.execute(
+    warehouse.execute(
         "insert into ops.builds by name select $table as table_name, $build as build, run_id, "
         "current_timestamp::timestamp as built_at from ops.parameters",
         {"table": table.sql, "build": uuid4().hex},
@@ -55,11 +55,11 @@ def note_inputs(warehouse: Warehouse, table: TableName, inputs: Iterable[TableNa
     """Notes that what a table holds is in step with its inputs as they are now."""
     if not _remembers(warehouse):
         return
-    warehouse.connection.execute(
+    warehouse.execute(
         "delete from ops.build_inputs where table_name = $table", {"table": table.sql}
     )
     read = [one.sql for one in inputs if one.schema in _OF_THE_FLOW]
-    warehouse.connection.execute(
+    warehouse.execute(
         "insert into ops.build_inputs by name "
         "select $table as table_name, inputs.name as input_name, builds.build as input_build "
         "from (select unnest($inputs::varchar[]) as name) as inputs "

@@ -1,14 +1,16 @@
 """The SQL files of the project, found by the name of the table that they make.
 
-Belongs here: loading ``.sql`` files and reading from them what the lineage graph shows
-(description, dependencies). Does not belong here: running them (``engine.py``) and column
-lineage (``lineage.py``). A file ``<package>/sql/<schema>/<table>.sql`` holds one SELECT; its
-leading comment says what the table is and what it decides.
+Belongs here: loading ``.sql`` files and reading from them what they say of themselves (what the
+table is, its kind, the tables that it reads). Does not belong here: running them (the engines),
+their order (``etl/pipeline``) and column lineage (``lineage.py``). A file
+``<package>/sql/<schema>/<table>.sql`` holds one SELECT; its leading comment says what the table is
+and what it decides, and ends with its kind.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache, cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -18,11 +20,27 @@ from sqlglot import exp
 
 DIALECT = "duckdb"
 
-PACKAGES = ("etl.clean", "etl.reconcile", "etl.publish")
-"""The packages that hold statements, in the order of the flow."""
-
 UNSEEN = frozenset({"ops.parameters"})
 """Tables every statement may read that are no part of the lineage: the run's own settings."""
+
+_KIND = "Kind: "
+
+
+class Kind(StrEnum):
+    """What rows of a table depend on: how a run must build it that reads only what has changed."""
+
+    REGISTER = "register"
+    """A register as it was read."""
+    DICTIONARY = "dictionary"
+    """Each distinct string, understood once; only ever extended."""
+    STATISTIC = "statistic"
+    """Counts over a whole register: written by a run that reads all of it, and by no other."""
+    RECORD = "record"
+    """Rows that depend on one record, its own citizens and statistics."""
+    GROUP = "group"
+    """Rows that depend on all that share a number, a citizen, or a name and birth date."""
+    TOTAL = "total"
+    """Counts of the run."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -64,59 +82,83 @@ class Statement:
         return self.text.strip().removesuffix(";")
 
     @cached_property
-    def description(self) -> str:
-        """The leading comment, as Markdown for the UI."""
+    def _head(self) -> tuple[str, ...]:
+        """The lines of the leading comment."""
         lines = []
         for line in self.text.splitlines():
             if not line.startswith("--"):
                 break
             lines.append(line.removeprefix("--").removeprefix(" "))
-        return "\n".join(lines).strip()
+        return tuple(lines)
+
+    @cached_property
+    def description(self) -> str:
+        """The leading comment but for the kind, as Markdown for the UI."""
+        return "\n".join(line for line in self._head if not line.startswith(_KIND)).strip()
+
+    @cached_property
+    def kind(self) -> Kind:
+        """The kind that the leading comment names.
+
+        Raises:
+            ValueError: It names none, or one that there is not.
+        """
+        named = [line.removeprefix(_KIND).rstrip(".") for line in self._head if _KIND in line]
+        if len(named) != 1:
+            raise ValueError(f"{self.name.sql}: the leading comment must end with '{_KIND}…'")
+        return Kind(named[0])
 
     @cached_property
     def depends_on(self) -> frozenset[TableName]:
         """The tables that the statement reads."""
-        tree = sqlglot.parse_one(self.query, dialect=DIALECT)
-        found = {
-            f"{table.db}.{table.name}" for table in tree.find_all(exp.Table) if table.db
-        } - UNSEEN
-        return frozenset(TableName.parse(name) for name in found)
+        return tables_read(self.query)
 
 
-def _sql_files(folder: Traversable) -> list[tuple[str, Traversable]]:
+def tables_read(query: str) -> frozenset[TableName]:
+    """Returns the tables that a query reads, from its syntax tree: those with a schema.
+
+    Args:
+        query: A SELECT, or an expression with subqueries.
+    """
+    tree = sqlglot.parse_one(query, dialect=DIALECT)
+    found = {f"{table.db}.{table.name}" for table in tree.find_all(exp.Table) if table.db} - UNSEEN
+    return frozenset(TableName.parse(name) for name in found)
+
+
+@cache
+def packages() -> tuple[str, ...]:
+    """Returns the packages of ``etl`` with a folder ``sql``: statements and macros."""
+    return tuple(
+        f"etl.{room.name}"
+        for room in sorted(files("etl").iterdir(), key=lambda room: room.name)
+        if room.is_dir() and room.joinpath("sql").is_dir()
+    )
+
+
+def _folder(package: str) -> Traversable:
+    """Where a package has its statements; the package itself is not imported for it."""
+    return files("etl").joinpath(package.removeprefix("etl."), "sql")
+
+
+def sql_files(package: str, schema: str = "") -> list[tuple[str, str]]:
+    """Returns name and text of the ``.sql`` files of a package, of one schema or of none."""
+    folder = _folder(package)
+    if schema:
+        folder = folder.joinpath(schema)
     return sorted(
-        ((entry.name.removesuffix(".sql"), entry) for entry in folder.iterdir()
-         if entry.name.endswith(".sql")),
-        key=lambda pair: pair[0],
-    )  # fmt: skip
+        (entry.name.removesuffix(".sql"), entry.read_text(encoding="utf-8"))
+        for entry in folder.iterdir()
+        if entry.name.endswith(".sql")
+    )
 
 
 @cache
 def statements() -> dict[TableName, Statement]:
     """Returns every statement of the project, by table."""
-    found: dict[TableName, Statement] = {}
-    for package in PACKAGES:
-        for schema in files(package).joinpath("sql").iterdir():
-            if not schema.is_dir():
-                continue
-            for table, file in _sql_files(schema):
-                name = TableName(schema.name, table)
-                found[name] = Statement(name, file.read_text(encoding="utf-8"), package)
-    return found
-
-
-@cache
-def macros() -> tuple[str, ...]:
-    """Returns the macros that statements share, one CREATE each.
-
-    They are how two values are compared: one definition, used by every step.
-    """
-    found: list[str] = []
-    for package in PACKAGES:
-        for _, file in _sql_files(files(package).joinpath("sql")):
-            text = file.read_text(encoding="utf-8")
-            found += [
-                "create or replace temp macro" + part
-                for part in text.split("create or replace temp macro")[1:]
-            ]
-    return tuple(found)
+    return {
+        (name := TableName(schema.name, table)): Statement(name, text, package)
+        for package in packages()
+        for schema in _folder(package).iterdir()
+        if schema.is_dir()
+        for table, text in sql_files(package, schema.name)
+    }

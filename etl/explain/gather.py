@@ -14,12 +14,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-import duckdb
-
 from etl.domain.codes import MatchStep
 from etl.domain.contract import INSURANCE
 from etl.domain.errors import ConfigError
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.pipeline.run import warehouse_between_runs
 from etl.reconcile.model import is_trained
@@ -142,7 +140,7 @@ def read_story(
             verdict = _find(warehouse, record_id, record_key)
             log_access(warehouse, verdict["record_key"], command)
             return _gather(warehouse, verdict)
-        except (duckdb.CatalogException, duckdb.BinderException):
+        except warehouse.MISSING:
             raise ConfigError(
                 "The warehouse was made by another version of doisoat, or its run broke off.",
                 remedy="Run: doisoat sync",

@@ -19,7 +19,7 @@ from etl.databases.connect import reading
 from etl.domain.contract import REGISTERS
 from etl.domain.errors import ContractError, LedgerError
 from etl.engine.builds import forget_build, note_build
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.extract.mapping import register_select
 from etl.extract.streams import adbc_stream, row_stream
@@ -166,7 +166,7 @@ def _store(
 
 
 def _as_text(warehouse: Warehouse, column: pa.Array, register: str, name: str) -> pa.Array:
-    """Turns a column of a batch into text, as DuckDB writes its values.
+    """Turns a column of a batch into text, as the engine writes its values.
 
     Raises:
         ContractError: It is of bytes, or of a type that the driver hands over as bytes.
@@ -184,9 +184,7 @@ def _as_text(warehouse: Warehouse, column: pa.Array, register: str, name: str) -
     if kind == pa.timestamp("us"):
         # Arrow writes six decimals always; DuckDB as many as there are.
         return pc.utf8_rtrim(pc.utf8_rtrim(column.cast(pa.string()), "0"), ".")
-    values = warehouse.connection.from_arrow(pa.table({"value": column}))
-    written: pa.Table = values.project("value::varchar as value").to_arrow_table()
-    return written.column("value").combine_chunks().cast(pa.string())
+    return warehouse.as_text(column)
 
 
 def _is_plain(kind: pa.DataType) -> bool:

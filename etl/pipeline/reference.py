@@ -13,7 +13,7 @@ import pyarrow.csv as pa_csv
 
 from etl.domain import codes
 from etl.domain.contract import REGISTERS
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.reconcile.model import Model, default_model
 from etl.settings import Settings

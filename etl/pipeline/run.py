@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-import duckdb
 import pyarrow as pa
 
 from etl.domain.errors import DamagedError, WarehouseBusyError
-from etl.engine.duckdb.damage import trouble, unreadable_file
-from etl.engine.duckdb.warehouse import Warehouse, connect, open_warehouse
+from etl.engine.opening import connect, open_warehouse, trouble, unreadable_file
+from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.pipeline.reference import load_configured_words, load_reference
 from etl.process.home import prepare_home, set_aside, take
@@ -151,11 +150,11 @@ def release_lock(settings: Settings) -> None:
 
 def last_published(warehouse: Warehouse) -> tuple[str, datetime] | None:
     """Returns the run whose result the target holds, and when (UTC); None before the first."""
-    row = warehouse.connection.execute(
+    found: list[dict[str, Any]] = warehouse.rows(
         "select run_id, published_at from ops.runs where published_at is not null "
         "order by published_at desc limit 1"
-    ).fetchone()
-    return (row[0], row[1]) if row else None
+    )
+    return (found[0]["run_id"], found[0]["published_at"]) if found else None
 
 
 @contextmanager
@@ -199,7 +198,7 @@ def _opened(settings: Settings, run: Run) -> Warehouse:
         keep_copy_of_commands(warehouse)
         load_reference(warehouse)
         load_configured_words(warehouse, settings)
-        warehouse.connection.execute(_sql("ops_views.sql"))
+        warehouse.execute(_sql("ops_views.sql"))
         _begin(warehouse, settings, run)
     return warehouse
 
@@ -235,7 +234,7 @@ def warehouse_between_runs(settings: Settings) -> Iterator[Warehouse]:
             yield warehouse
             if warehouse.exists(RUNS):
                 keep_copy_of_commands(warehouse)
-        except duckdb.Error as error:
+        except warehouse.FAILED as error:
             raise trouble(error, path) or error from None
 
 

@@ -26,9 +26,9 @@ from etl.domain.errors import ConfigError, DoisoatError
 KEY_VARIABLE = "DOISOAT_KEY"
 """The environment variable that holds the secret of the record keys, 64 hex digits."""
 
-_BLOCK = 64  # HMAC's block size for SHA-256, RFC 2104
-_SHOWN = 16  # hex digits of a record key: 64 bits, no chance collision among 100 million
-_FINGERPRINT = 32  # hex digits of a fingerprint: no chance collision among any number of rows
+BLOCK = 64  # HMAC's block size for SHA-256, RFC 2104
+SHOWN = 16  # hex digits of a record key: 64 bits, no chance collision among 100 million
+FINGERPRINT = 32  # hex digits of a fingerprint: no chance collision among any number of rows
 
 WITHHELD = "its words are withheld, because they may quote personal data"
 """What is said in place of an error's own words."""
@@ -50,30 +50,7 @@ class RecordKey:
 
     def of(self, record_id: str) -> str:
         """Returns the key of one record."""
-        return hmac.new(self.secret, record_id.encode(), hashlib.sha256).hexdigest()[:_SHOWN]
-
-    @property
-    def macro_sql(self) -> str:
-        """The same function as a DuckDB macro that lives in memory only.
-
-        Beside it stands ``fingerprint(content)``, which names a row by what is in it, for the
-        target: whoever has a plain hash of a number finds the number by trying all of them.
-
-        HMAC is computed from its definition, sha256(outer || sha256(inner || message)), because
-        DuckDB has none.
-        """
-        padded = self.secret.ljust(_BLOCK, b"\0")
-        inner = bytes(byte ^ 0x36 for byte in padded).hex()
-        outer = bytes(byte ^ 0x5C for byte in padded).hex()
-        return (
-            "create or replace temp macro keyed_hash(message) as "
-            f"sha256(unhex('{outer}') || unhex(sha256(unhex('{inner}') || encode(message))));\n"
-            "create or replace temp macro record_key(record_id) as "
-            f"left(keyed_hash(record_id), {_SHOWN});\n"
-            # Another message than the key's, so that the target tells nobody a log's record keys.
-            "create or replace temp macro fingerprint(content) as "
-            f"left(keyed_hash('content:' || content), {_FINGERPRINT})"
-        )
+        return hmac.new(self.secret, record_id.encode(), hashlib.sha256).hexdigest()[:SHOWN]
 
 
 def load_record_key(home: Path) -> RecordKey:

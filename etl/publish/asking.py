@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Table, inspect, select
 from etl.databases.connect import engine_for
 from etl.databases.refusals import plain_errors
 from etl.domain.errors import DoisoatError
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.publish.writers import metadata_for
 from etl.settings import Target
 
@@ -108,11 +108,11 @@ def _settle(
                 (counts.c.run_id == run_id) & (counts.c.scheme == "all")
             )
         ).all()
-        warehouse.connection.execute(
+        warehouse.execute(
             "update ops.runs set published_at = $at where run_id = $run", {"at": at, "run": run_id}
         )
         for row in found:  # a few hundred: codes by provinces
-            warehouse.connection.execute(
+            warehouse.execute(
                 "insert into ops.mismatch_history by name select $run as run_id, "
                 "$at as published_at, $code as code, $province as province_code, "
                 "$mismatches as mismatches, $records as records",

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Table
 
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.publish.drift import Part, drifted, no_summary, summary
 from etl.publish.writers import Writer, key_columns
 
@@ -115,7 +115,7 @@ def publish_difference(
     if found.repaired:
         _read_published(warehouse, writer, table, keys, content, part)
         unkept = count(f"{both} where {has_drifted}")
-    warehouse.connection.execute("drop table published")
+    warehouse.execute("drop table published")
     return Difference(
         found.inserted, found.updated, found.deleted, found.compared, found.repaired, unkept
     )
@@ -147,9 +147,8 @@ def _read_published(
 
 
 def _copy(warehouse: Warehouse, reader: Any, statement: str) -> None:
-    warehouse.connection.register("incoming", reader)
     try:
-        warehouse.connection.execute(statement)
+        with warehouse.lending("incoming", reader):
+            warehouse.execute(statement)
     finally:
-        warehouse.connection.unregister("incoming")
         reader.close()

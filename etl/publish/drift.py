@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Table, or_
 
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.settings import Target
 
 SLICES = "0123456789abcdef"
@@ -83,11 +83,11 @@ def remember_comparison(
         part: Which of its rows.
         counts: By table, rows that were read whole, and those that were put right.
     """
-    warehouse.connection.execute(
+    warehouse.execute(
         "delete from ops.target_comparisons where run_id = (select run_id from ops.parameters)"
     )
     for table, (compared, repaired) in counts.items():
-        warehouse.connection.execute(
+        warehouse.execute(
             "insert into ops.target_comparisons by name select run_id, $target as target, "
             "started_at as compared_at, $slice as slice, $table as table_name, "
             "$compared as compared_rows, $repaired as repaired_rows from ops.parameters",

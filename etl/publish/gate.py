@@ -18,7 +18,7 @@ from sqlalchemy import Table
 
 from etl.domain.errors import QualityGateError
 from etl.engine.builds import out_of_step, state_of
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.engine.statements import TableName, statements
 from etl.publish.differences import Difference
 from etl.publish.ledger import TABLES as OF_THE_LEDGER

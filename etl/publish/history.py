@@ -6,7 +6,7 @@ links (``etl/reconcile``), and judging the counts (``expectations``).
 
 from __future__ import annotations
 
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 
 # A link lives while record, citizen and step are the same. Why it closed is told by what stands
 # in its place.
@@ -92,11 +92,6 @@ where
 
 def remember_run(warehouse: Warehouse) -> None:
     """Brings the memory to the state of the run; a second time changes nothing."""
-    warehouse.connection.execute("begin")
-    try:
+    with warehouse.transaction():
         for statement in (_CLOSE, _OPEN, _FORGET_COUNTS, _COUNTS, _PUBLISHED):
-            warehouse.connection.execute(statement)
-        warehouse.connection.execute("commit")
-    except BaseException:
-        warehouse.connection.execute("rollback")
-        raise
+            warehouse.execute(statement)

@@ -6,12 +6,11 @@ broken (``assets/publishing.py`` stops the publish).
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from etl.engine.builds import state_of
-from etl.engine.duckdb.warehouse import Warehouse
-from etl.engine.statements import TableName
+from etl.engine.port import Warehouse
+from etl.engine.statements import tables_read
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +79,7 @@ _EQUATIONS: tuple[tuple[str, str, str], ...] = (
 
 
 TABLES = frozenset(
-    TableName(*found)
-    for _, *sides in _EQUATIONS
-    for side in sides
-    for found in re.findall(r"\b(raw|clean|core|publish)\.([a-z_]+)", side)
+    table for _, *sides in _EQUATIONS for side in sides for table in tables_read(f"select {side}")
 )
 """The tables that the equations count."""
 
@@ -96,7 +92,7 @@ def balance(warehouse: Warehouse) -> list[Equation]:
         sides = warehouse.rows(f"select {left} as l, {right} as r")[0]
         equation = Equation(name, int(str(sides["l"])), int(str(sides["r"])))
         found.append(equation)
-        warehouse.connection.execute(
+        warehouse.execute(
             "insert into ops.ledger by name select run_id, $name as equation, $left as left_side, "
             "$right as right_side, $holds as holds, $state as of_state from ops.parameters",
             {"name": name, "left": equation.left, "right": equation.right,

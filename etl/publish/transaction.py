@@ -15,7 +15,7 @@ from sqlalchemy import Table
 
 from etl.domain.contract import DIFFERENCE_TABLES
 from etl.domain.errors import LedgerError
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.publish.asking import settle_published
 from etl.publish.differences import Difference, publish_difference
 from etl.publish.drift import part_to_compare, remember_comparison

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from etl.domain.errors import ConfigError
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.process.files import folder_for, write_whole
 from etl.reconcile.model import COMPARED, NEVER_SEEN, Model, default_model, splink_settings
@@ -103,15 +103,14 @@ def train(warehouse: Warehouse, seed: int = 1) -> Trained:
         ConfigError: There is nothing to train on.
     """
     started = datetime.now(UTC)
-    connection = warehouse.connection
     if not warehouse.exists(TableName("core", "claims")):
         raise ConfigError(
             "There is nothing to train on yet.",
             where="the warehouse",
             remedy="Run: doisoat sync. It uses the model that ships with doisoat.",
         )
-    connection.execute(_RECORDS, {"seed": seed, "records": SAMPLE_RECORDS})
-    connection.execute(_CITIZENS)
+    warehouse.execute(_RECORDS, {"seed": seed, "records": SAMPLE_RECORDS})
+    warehouse.execute(_CITIZENS)
     sizes = {
         "records": warehouse.number("select count(*) from training_records"),
         "citizens": warehouse.number("select count(*) from training_citizens"),
@@ -123,7 +122,7 @@ def train(warehouse: Warehouse, seed: int = 1) -> Trained:
             where="the warehouse",
             remedy="Run doisoat sync first, or keep the model that ships with doisoat.",
         )
-    linker = _estimate(connection, seed)
+    linker = _estimate(warehouse, seed)
     found = linker.misc.save_model_to_json()
     version = f"{started:%Y%m%dT%H%M%S}"
     seconds = round((datetime.now(UTC) - started).total_seconds(), 1)
@@ -144,7 +143,7 @@ def write_pages(trained: Trained, folder: Path) -> None:
 
 def keep(warehouse: Warehouse, model: Model) -> None:
     """Puts a model into ``ops.models``: the next run uses it."""
-    warehouse.connection.execute(
+    warehouse.execute(
         "insert into ops.models values ($version, current_timestamp::timestamp, $model)",
         {"version": model.version, "model": model.to_json()},
     )
@@ -158,15 +157,15 @@ def _charts(linker: Linker) -> dict[str, str]:
     }
 
 
-def _estimate(connection: Any, seed: int) -> Linker:
-    from splink import DuckDBAPI, Linker
+def _estimate(warehouse: Warehouse, seed: int) -> Linker:
+    from splink import Linker
 
-    api = DuckDBAPI(connection)
+    api = warehouse.for_splink()
     tables = [api.register("training_records"), api.register("training_citizens")]
     linker = Linker(tables, splink_settings(), log_level=logging.ERROR)
     linker.training.estimate_u_using_random_sampling(max_pairs=RANDOM_PAIRS, seed=seed)
     for keys in _PASSES:
-        if _pairs(connection, keys) < _LEAST_PAIRS:
+        if _pairs(warehouse, keys) < _LEAST_PAIRS:
             continue
         rule = " and ".join(f"l.{key} = r.{key}" for key in keys)
         linker.training.estimate_parameters_using_expectation_maximisation(
@@ -175,7 +174,7 @@ def _estimate(connection: Any, seed: int) -> Linker:
     return linker
 
 
-def _pairs(connection: Any, keys: Sequence[str]) -> int:
+def _pairs(warehouse: Warehouse, keys: Sequence[str]) -> int:
     """Returns how many pairs of the sample keys bring together, without making the pairs."""
     named = ", ".join(f"{key} as key_{place}" for place, key in enumerate(keys))
     names = ", ".join(f"key_{place}" for place in range(len(keys)))
@@ -183,11 +182,10 @@ def _pairs(connection: Any, keys: Sequence[str]) -> int:
         f"(select {named}, count(*) as rows from training_{side} group by all)"  # noqa: S608 - our own keys
         for side in ("records", "citizens")
     )
-    found = connection.execute(
-        f"select coalesce(sum(r.rows * l.rows), 0) from {citizens} as l "  # noqa: S608
+    return warehouse.number(
+        f"select sum(r.rows * l.rows) from {citizens} as l "  # noqa: S608
         f"inner join {records} as r using ({names})"
-    ).fetchone()
-    return int(found[0])
+    )
 
 
 def _same_person(model: dict[str, Any]) -> dict[str, dict[str, float]]:

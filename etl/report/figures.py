@@ -12,7 +12,7 @@ from typing import Any
 
 from etl.domain.codes import Status
 from etl.domain.errors import DoisoatError
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.pipeline.run import warehouse_between_runs
 from etl.publish.asking import runs_in_doubt, settle_published

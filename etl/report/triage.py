@@ -19,7 +19,7 @@ from typing import Any
 
 from etl.domain.errors import ConfigError, DoisoatError
 from etl.domain.showing import cell
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.pipeline.run import last_published, warehouse_between_runs
 from etl.process.files import whole_file
@@ -221,7 +221,7 @@ def acknowledge(settings: Settings, rule: str, reason: str, days: int) -> dateti
     now = _now()
     with _memory(settings) as warehouse:
         found = find_rule(warehouse, rule)
-        warehouse.connection.execute(
+        warehouse.execute(
             "insert into ops.acknowledgements values ($table, $check, $by, $reason, $at, $until)",
             {
                 "table": found.table.sql,

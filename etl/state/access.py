@@ -11,7 +11,7 @@ import pwd
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.state.memory import make_memory
 
 USER_VARIABLE = "DOISOAT_USER"
@@ -21,7 +21,7 @@ USER_VARIABLE = "DOISOAT_USER"
 def log_access(warehouse: Warehouse, record_key: str, command: str) -> None:
     """Writes that one record's values are about to be shown; call it before they are."""
     make_memory(warehouse)
-    warehouse.connection.execute(
+    warehouse.execute(
         "insert into ops.access_log (accessed_at, accessed_by, record_key, command) "
         "values ($at, $by, $key, $command)",
         {
@@ -36,7 +36,7 @@ def log_access(warehouse: Warehouse, record_key: str, command: str) -> None:
 def log_accesses(warehouse: Warehouse, record_keys: Iterable[str], command: str) -> None:
     """The same of many records, each with a line of its own."""
     make_memory(warehouse)
-    warehouse.connection.execute(
+    warehouse.execute(
         "insert into ops.access_log (accessed_at, accessed_by, record_key, command) "
         "select $at, $by, unnest($keys::varchar[]), $command",
         {

@@ -11,9 +11,7 @@ from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 
-import duckdb
-
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.process.home import make_room, notice, set_aside
 from etl.process.privacy import owner_only
@@ -55,13 +53,13 @@ def restore(warehouse: Warehouse) -> list[str]:
         if not file.exists():
             continue
         try:
-            warehouse.connection.execute(
+            warehouse.execute(
                 f"insert into ops.{table} by name "  # noqa: S608 - a name of our own
                 "select * from read_parquet($file, hive_partitioning = false)",
                 {"file": str(file)},
             )
             restored.append(table)
-        except duckdb.Error:
+        except warehouse.FAILED:
             set_aside(file)
     return restored
 
@@ -72,7 +70,7 @@ def make_memory(warehouse: Warehouse) -> None:
     The file of a home that has run before may be new: somebody deleted it, or it was damaged.
     """
     new = not warehouse.exists(_RUNS)
-    warehouse.connection.execute(files("etl.state").joinpath("ops.sql").read_text("utf-8"))
+    warehouse.execute(files("etl.state").joinpath("ops.sql").read_text("utf-8"))
     if new and (restored := restore(warehouse)):
         notice(
             "The warehouse is new. Read back from the copy in the home's folder 'memory': "
@@ -104,7 +102,7 @@ def _copy(warehouse: Warehouse, tables: Iterable[str]) -> None:
             if content == _copied(warehouse, file):
                 continue
             unfinished = file.with_suffix(".unfinished")
-            warehouse.connection.execute(
+            warehouse.execute(
                 f"copy {name.sql} to '{_quoted(unfinished)}' "
                 f"(format parquet, compression zstd, kv_metadata {{content: '{content}'}})"
             )
@@ -129,7 +127,7 @@ def _copied(warehouse: Warehouse, file: Path) -> str | None:
             "select value::varchar from parquet_kv_metadata($file) where key::varchar = 'content'",
             {"file": str(file)},
         )
-    except duckdb.Error:  # damaged: it is written anew
+    except warehouse.FAILED:  # damaged: it is written anew
         return None
     return None if found is None else str(found)
 

@@ -163,6 +163,15 @@ select
 from latest
 group by table_name, check_name;
 
+-- The counts over whole registers that runs decided by: a row for each change of a table's content.
+create table if not exists ops.statistics (
+    table_name varchar not null,
+    version varchar not null,
+    rows bigint not null,
+    run_id varchar not null,
+    counted_at timestamp not null
+);
+
 -- What stewards decided. personal_id is null where the record is no citizen's.
 create table if not exists ops.decisions (
     record_id varchar not null,

@@ -16,8 +16,9 @@ import pytest
 from etl.domain.codes import CORRECTION_LABELS
 from etl.explain.gather import read_story
 from etl.explain.tell import tell
+from etl.pipeline import runner
 from etl.pipeline.run import Run, release_lock, warehouse_for
-from tests.support import Registers, citizen, from_warehouse, memory_folder, reconcile, record
+from tests.support import Registers, citizen, from_warehouse, memory_folder, record
 
 CROWD = range(1, 200)
 _free = count(201)
@@ -123,7 +124,7 @@ def registers() -> Iterator[Registers]:
         *(f"sqlite:///{folder}/{name}.db" for name in ("insurance", "population", "target")),
     ).write()
     with warehouse_for(made.settings, Run("corrections")) as warehouse:
-        reconcile(warehouse, made.settings)
+        runner.run(warehouse, made.settings)
     release_lock(made.settings)
     yield made
     shutil.rmtree(folder, ignore_errors=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.engine.statements import statements
 from etl.explain.gather import read_story
 from etl.explain.tell import tell

@@ -17,8 +17,9 @@ import pytest
 from assets.checks import suite_checks
 from assets.resources import Doisoat
 from etl.domain.codes import Owner, Severity
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
+from etl.pipeline import runner
 from etl.pipeline.run import Run, release_lock, warehouse_for
 from etl.settings import Quality, Schedule
 from expectations import SUITES, Suite
@@ -31,7 +32,6 @@ from tests.support import (
     free_port,
     memory_folder,
     pages_served,
-    reconcile,
     record,
 )
 
@@ -105,7 +105,7 @@ def site() -> Iterator[Site]:
     ).write()
     settings = registers.settings
     with warehouse_for(settings, Run("docs")) as warehouse:
-        reconcile(warehouse, settings)
+        runner.run(warehouse, settings)
         warehouse.connection.execute(PLANTED)
         made = Site(registers, warehouse, settings.data_docs)
         for suite in SUITES:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pytest
 
 from etl.clean import dictionaries
-from etl.engine.duckdb import warehouse as engine
-from etl.engine.duckdb.warehouse import Warehouse
-from etl.engine.statements import TableName, macros
+from etl.engine import port
+from etl.engine.duckdb.warehouse import open_warehouse
+from etl.engine.port import Warehouse
+from etl.engine.statements import TableName
 from etl.normalise import NORMALISER_VERSION
 from etl.normalise.digits import stand_ins
+from etl.process.privacy import RecordKey
 from tests.support import INSURANCE_COLUMNS, POPULATION_COLUMNS
 
 Load = Callable[..., None]
@@ -24,12 +24,8 @@ Load = Callable[..., None]
 
 @pytest.fixture
 def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
-    with closing(duckdb.connect(str(tmp_path / "warehouse.duckdb"))) as connection:
-        for schema in ("raw", "clean"):
-            connection.execute(f"create schema {schema}")
-        for macro in macros():
-            connection.execute(macro)
-        yield Warehouse(connection, tmp_path / "files")
+    with open_warehouse(tmp_path / "warehouse.duckdb", key=RecordKey(b"tests")) as warehouse:
+        yield warehouse
 
 
 @pytest.fixture
@@ -168,7 +164,7 @@ def test_strings_come_in_batches_of_a_bounded_size(warehouse, read, monkeypatch)
 
 
 def test_many_small_parts_become_one_and_nothing_is_lost(warehouse, read, monkeypatch):
-    monkeypatch.setattr(engine, "MANY_PARTS", 4)
+    monkeypatch.setattr(port, "MANY_PARTS", 4)
     names = [f"Nguyễn Văn {letter}" for letter in "ABCDĐEGHIK"]
     for known in range(1, len(names) + 1):
         read(full_name=names[:known])
@@ -178,8 +174,8 @@ def test_many_small_parts_become_one_and_nothing_is_lost(warehouse, read, monkey
 
 
 def test_many_large_parts_are_left_alone(warehouse, read, monkeypatch):
-    monkeypatch.setattr(engine, "MANY_PARTS", 2)
-    monkeypatch.setattr(engine, "_LARGE_PART", 0)
+    monkeypatch.setattr(port, "MANY_PARTS", 2)
+    monkeypatch.setattr(port, "_LARGE_PART", 0)
     names = ["Lê Hoà", "Trần Thuý", "Nguyễn Văn An", "Phạm Thị Lan"]
     for known in range(1, len(names) + 1):
         read(full_name=names[:known])

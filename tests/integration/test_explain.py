@@ -16,6 +16,7 @@ from etl.domain.words import UNTRAINED, Words, chance, strength
 from etl.explain.gather import read_story
 from etl.explain.page import make_page
 from etl.explain.tell import tell
+from etl.pipeline import runner
 from etl.pipeline.run import Run, release_lock, warehouse_for
 from tests.support import (
     Command,
@@ -23,7 +24,6 @@ from tests.support import (
     citizen,
     from_warehouse,
     memory_folder,
-    reconcile,
     record,
 )
 
@@ -73,7 +73,7 @@ def registers() -> Iterator[Registers]:
     ).write()
     settings = made.settings
     with warehouse_for(settings, Run("explain")) as warehouse:
-        reconcile(warehouse, settings)
+        runner.run(warehouse, settings)
     release_lock(settings)
     yield made
     shutil.rmtree(folder, ignore_errors=True)

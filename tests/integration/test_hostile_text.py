@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from etl.pipeline import runner
 from etl.pipeline.run import Run, release_lock, warehouse_between_runs, warehouse_for
 from etl.report.charts import write_charts
 from expectations import SUITES
@@ -30,7 +31,6 @@ from tests.support import (
     citizen,
     from_warehouse,
     memory_folder,
-    reconcile,
     record,
 )
 
@@ -77,7 +77,7 @@ def registers() -> Iterator[Registers]:
         *(f"sqlite:///{folder}/{name}.db" for name in ("insurance", "population", "target")),
     ).write()  # fmt: skip
     with warehouse_for(made.settings, Run("hostile")) as warehouse:
-        reconcile(warehouse, made.settings)
+        runner.run(warehouse, made.settings)
         for suite in SUITES:
             results = run_suite(warehouse, suite)
             write_docs(warehouse, suite, results, folder / "data_docs", made.settings.schedule)

@@ -17,6 +17,7 @@ import duckdb
 import pytest
 
 from etl.engine.statements import statements
+from etl.pipeline import runner
 from etl.pipeline.run import Run, release_lock, warehouse_for
 from etl.publish import publish
 from etl.publish.ledger import balance
@@ -24,7 +25,7 @@ from etl.reconcile import training
 from expectations import SUITES
 from expectations.failures import keep_failures
 from tests.crowds import all_crowds
-from tests.support import Registers, memory_folder, reconcile
+from tests.support import Registers, memory_folder
 
 _LOOPS = frozenset(
     {
@@ -131,7 +132,7 @@ def plans() -> Iterator[list[Plan]]:
                 _decide(warehouse.connection)
             watched = Watched(warehouse.connection, found)
             warehouse.connection = watched  # type: ignore[assignment]
-            reconcile(warehouse, settings)
+            runner.run(warehouse, settings)
             balance(warehouse)
             publish(warehouse, settings.target, ())
             for suite in SUITES:

@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
-from etl.engine.duckdb.warehouse import Warehouse
-from etl.engine.statements import TableName, statements
+from etl.engine.port import Warehouse
+from etl.engine.statements import TableName
+from etl.pipeline import runner
 from etl.pipeline.reference import current_model, load_reference
 from etl.pipeline.run import Run, release_lock, warehouse_for
 from etl.reconcile.model import COMPARED, Model, default_model, splink_settings
 from etl.reconcile.training import Trained, keep, train
 from etl.simulate import SimulationSpec, write_database
-from tests.support import Registers, memory_folder, reconcile
+from tests.support import Registers, memory_folder
 
 CITIZENS = 12_000
 
@@ -35,7 +36,7 @@ def warehouse() -> Iterator[Warehouse]:
     registers = Registers(folder, [], [], urls["insurance"], urls["population"], urls["target"])
     settings = registers.settings
     with warehouse_for(settings, Run("probabilistic")) as opened:
-        reconcile(opened, settings)
+        runner.run(opened, settings)
         opened.connection.execute(f"create table truth as from '{folder}/truth.parquet'")
         yield opened
     release_lock(settings)
@@ -266,20 +267,20 @@ def test_the_model_that_ships_has_a_share_for_every_level() -> None:
 
 def test_an_address_that_is_nearly_the_same_never_speaks_against(warehouse: Warehouse) -> None:
     """Whatever a model has learnt: offices write one address in many ways."""
-    statement = statements()[TableName("core", "level_weights")]
+    weighing = TableName("core", "level_weights")
     warehouse.connection.execute(
         "create or replace temp table taught as from ref.match_model; "
         "update ref.match_model set same_person = 1e-9 where comparison = 'address'"
     )
     try:
-        warehouse.build(statement)
+        runner.build(warehouse, weighing)
         weights = {
             row["level"]: row["weight"]
             for row in warehouse.rows("from core.level_weights where comparison = 'address'")
         }
     finally:
         warehouse.connection.execute("create or replace table ref.match_model as from taught")
-        warehouse.build(statement)
+        runner.build(warehouse, weighing)
 
     assert weights["near"] == 0
     assert weights["different"] < 0

@@ -13,6 +13,7 @@ from etl.domain.errors import QualityGateError
 from etl.domain.words import UNTRAINED
 from etl.engine.statements import TableName, statements
 from etl.extract import extract_register
+from etl.pipeline import runner
 from etl.pipeline.run import Run, release_lock, warehouse_for
 from etl.publish import publish
 from etl.publish.gate import Guard
@@ -63,7 +64,7 @@ def test_a_rule_must_have_passed_on_these_very_tables(pair: Registers):
 
         # Built anew, it has not been judged.
         for name in ("core.links", "core.reconciled", "publish.reconciled"):
-            warehouse.build(statements()[TableName.parse(name)])
+            runner.build(warehouse, TableName.parse(name))
         with pytest.raises(QualityGateError):
             publish(warehouse, settings.target, [GUARD])
 
@@ -92,7 +93,7 @@ def test_tables_of_several_states_are_not_published(pair: Registers, table: str)
                 "delete from ops.builds where table_name = 'publish.coverage'"
             )
         else:
-            warehouse.build(statements()[TableName.parse(table)])
+            runner.build(warehouse, TableName.parse(table))
         with pytest.raises(QualityGateError, match="not of one state"):
             publish(warehouse, settings.target, ())
     assert pair.target_state() == before
@@ -103,7 +104,7 @@ def test_the_ledger_must_be_of_these_tables(pair: Registers):
     settings = pair.settings
     with warehouse_for(settings, Run("later")) as warehouse:
         for name in ("publish.reconciled",):
-            warehouse.build(statements()[TableName.parse(name)])
+            runner.build(warehouse, TableName.parse(name))
         with pytest.raises(QualityGateError, match="ledger"):
             publish(warehouse, settings.target, ())
         balance(warehouse)
@@ -118,7 +119,7 @@ def test_a_build_that_breaks_off_is_no_build(pair: Registers, monkeypatch: pytes
         broken = statements()[name]
         monkeypatch.setattr(type(broken), "query", property(lambda _: "select no_such_column"))
         with pytest.raises(Exception, match="no_such_column"):
-            warehouse.build(broken)
+            runner.build(warehouse, name)
         monkeypatch.undo()
         with pytest.raises(QualityGateError, match=r"core\.claims has not been built"):
             publish(warehouse, settings.target, ())

@@ -14,10 +14,11 @@ import pytest
 
 from etl.explain.gather import read_story
 from etl.explain.tell import tell
+from etl.pipeline import runner
 from etl.pipeline.run import Run, release_lock, warehouse_between_runs, warehouse_for
 from expectations import SUITES
 from expectations.runner import run_suite
-from tests.support import Registers, citizen, from_warehouse, memory_folder, reconcile, record
+from tests.support import Registers, citizen, from_warehouse, memory_folder, record
 
 CROWD = range(1, 120)
 PEOPLE: list[dict[str, object]] = []
@@ -123,7 +124,7 @@ def registers() -> Iterator[Registers]:
             "insert into ops.decisions values (?, ?, 'steward', 'papers seen', ?::timestamp)",
             decisions,
         )
-        reconcile(warehouse, made.settings)
+        runner.run(warehouse, made.settings)
     release_lock(made.settings)
     yield made
     shutil.rmtree(folder, ignore_errors=True)

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import pytest
 
 from etl.clean import dictionaries
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.engine.statements import TableName, statements
+from etl.pipeline import runner
 from etl.pipeline.run import Run, release_lock, warehouse_for
 from etl.publish import publish
 from etl.publish.ledger import balance
 from etl.simulate import SimulationSpec, write_database
-from tests.support import Registers, memory_folder, reconcile
+from tests.support import Registers, memory_folder
 
 CITIZENS = 12_000
 THREADS = (1, 2, 4, 3)
@@ -54,7 +55,7 @@ def nights() -> Iterator[list[Night]]:
         )
         settings = registers.settings
         with warehouse_for(settings, Run(f"on {threads}")) as warehouse:
-            reconcile(warehouse, settings)
+            runner.run(warehouse, settings)
             balance(warehouse)
             counts = publish(warehouse, settings.target, ())
             changes = {name: d.total for name, d in counts.differences.items()}

@@ -16,14 +16,15 @@ from assets.checks import suite_checks
 from etl.clean import dictionaries
 from etl.domain.codes import MatchStep
 from etl.domain.contract import DIFFERENCE_TABLES
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.engine.statements import TableName, statements
+from etl.pipeline import runner
 from etl.pipeline.run import Run, release_lock, warehouse_for
 from expectations import SUITES, Rule, Suite
 from expectations.rules import AT_MOST, Kind
 from expectations.runner import RuleResult, run_suite
 from expectations.thresholds import thresholds
-from tests.support import Registers, citizen, memory_folder, reconcile, record
+from tests.support import Registers, citizen, memory_folder, record
 
 CITIZENS = 60
 CASES = [
@@ -154,7 +155,7 @@ def warehouse() -> Iterator[Warehouse]:
     ).write()
     settings = registers.settings
     with warehouse_for(settings, Run("suites")) as opened:
-        reconcile(opened, settings)
+        runner.run(opened, settings)
         yield opened
     release_lock(settings)
     shutil.rmtree(folder, ignore_errors=True)

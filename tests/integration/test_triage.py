@@ -16,6 +16,7 @@ import pytest
 from rich.console import Console
 
 from etl.domain.errors import ConfigError
+from etl.pipeline import runner
 from etl.pipeline.run import Run, release_lock, warehouse_for
 from etl.report import display
 from etl.report import triage as work
@@ -28,7 +29,6 @@ from tests.support import (
     citizen,
     from_warehouse,
     memory_folder,
-    reconcile,
     record,
 )
 
@@ -58,7 +58,7 @@ def registers() -> Iterator[Registers]:
         *(f"sqlite:///{folder}/{name}.db" for name in ("insurance", "population", "target")),
     ).write()
     with warehouse_for(made.settings, Run("triage")) as warehouse:
-        reconcile(warehouse, made.settings)
+        runner.run(warehouse, made.settings)
         for suite in SUITES:
             run_suite(warehouse, suite)
     release_lock(made.settings)

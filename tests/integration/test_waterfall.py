@@ -17,8 +17,9 @@ import pytest
 from etl.domain import codes
 from etl.explain.gather import read_story
 from etl.explain.tell import tell
+from etl.pipeline import runner
 from etl.pipeline.run import Run, release_lock, warehouse_for
-from tests.support import Registers, citizen, from_warehouse, memory_folder, reconcile, record
+from tests.support import Registers, citizen, from_warehouse, memory_folder, record
 
 CROWD = range(1, 400)
 
@@ -214,7 +215,7 @@ def verdicts() -> Iterator[Verdicts]:
             "insert into ops.decisions values (?, ?, 'steward', 'papers seen', now()::timestamp)",
             DECISIONS,
         )
-        reconcile(warehouse, settings)
+        runner.run(warehouse, settings)
     release_lock(settings)
     yield Verdicts(registers)
     shutil.rmtree(folder, ignore_errors=True)

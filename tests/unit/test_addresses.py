@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from etl.domain import codes
-from etl.engine.statements import macros
+from etl.engine.macros import macros
 
 RIGHT = "305, Gurnai Place, Umavale Park, Eaton, 4215"
 
@@ -15,7 +15,7 @@ RIGHT = "305, Gurnai Place, Umavale Park, Eaton, 4215"
 def connection() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     for macro in macros():
-        connection.execute(macro)
+        connection.execute(macro.create)
     return connection
 
 

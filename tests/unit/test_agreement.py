@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from etl.domain import codes
-from etl.engine.statements import macros
+from etl.engine.macros import macros
 from etl.normalise import compare_births, compare_genders, compare_names, parse_birth
 from etl.normalise.bulk import normalise_births, normalise_genders, normalise_names
 from etl.simulate import SimulationSpec, simulate_batches
@@ -31,7 +31,7 @@ class Judge:
     def __init__(self) -> None:
         self.connection = duckdb.connect()
         for macro in macros():
-            self.connection.execute(macro)
+            self.connection.execute(macro.create)
 
     def names(self, pairs: Sequence[Pair]) -> list[str]:
         return self._levels(

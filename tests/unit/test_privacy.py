@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from etl.cli.app import _guarded
 from etl.domain.errors import ConfigError
+from etl.engine.duckdb.functions import keyed_functions
 from etl.process.privacy import (
     KEY_VARIABLE,
     RecordKey,
@@ -35,7 +36,7 @@ CANARY = "Trịnh Quềnh Khuỷu"
 
 def _in_sql(key: RecordKey, texts: list[str], macro: str = "record_key") -> list[str]:
     with duckdb.connect() as connection:
-        connection.execute(key.macro_sql)
+        connection.execute(keyed_functions(key))
         return [connection.execute(f"select {macro}(?)", [text]).fetchall()[0][0] for text in texts]
 
 

@@ -1,49 +1,50 @@
-"""The embedded engine: one DuckDB file and the Parquet files beside it, one writer at a time.
+"""The warehouse as one DuckDB file and the Parquet files beside it, one writer at a time.
 
-Belongs here: opening the warehouse, building a table from a statement, streaming Arrow in and
-out. Does not belong here: what the tables mean (the ``.sql`` files) and which run is current
-(``etl/pipeline/run.py``).
+Belongs here: opening it, and how DuckDB does what ``etl/engine/port.py`` promises. Does not belong
+here: what the tables mean (the ``.sql`` files) and which run is current (``etl/pipeline/run.py``).
 """
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from glob import escape
 from pathlib import Path
-from uuid import uuid4
+from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
+from sqlalchemy.dialects import registry
 
 from etl.domain.errors import WarehouseHeldError
-from etl.engine.builds import forget_build, note_build
 from etl.engine.duckdb.damage import trouble
-from etl.engine.statements import Statement, TableName, macros
-from etl.process.home import make_room, set_aside
+from etl.engine.duckdb.functions import keyed_functions
+from etl.engine.macros import macros
+from etl.engine.port import Parameters, Warehouse, unfinished
+from etl.engine.statements import TableName
 from etl.process.privacy import RecordKey, owner_only, shut
 from etl.settings import Engine
-
-MANY_PARTS = 100
-"""More small parts of one table than that are merged."""
-_LARGE_PART = 100_000  # rows
 
 _LOOK_AGAIN = 0.2
 """Seconds between two tries to open a file that another process has."""
 
 SCHEMAS = ("raw", "ref", "clean", "core", "publish", "ops")
 
+_DIALECT = "doisoatduckdb"
 
-class Warehouse:
+
+class DuckDBWarehouse(Warehouse):
     """A connection to the warehouse file, with the project's macros at hand.
 
     Attributes:
-        connection: The DuckDB connection, for statements that read.
+        connection: The DuckDB connection.
         files: The folder of the tables that are kept as Parquet: a file each, or a folder of parts.
     """
+
+    FAILED = (duckdb.Error,)
+    MISSING = (duckdb.CatalogException, duckdb.BinderException)
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, files: Path) -> None:
         self.connection = connection
@@ -53,40 +54,74 @@ class Warehouse:
         """Writes what is in the engine's log to the file, and lets go of it."""
         self.connection.close()
 
-    def build(self, statement: Statement) -> int:
-        """Replaces a table by the result of its statement.
+    def execute(self, statement: str, parameters: Parameters | None = None) -> None:
+        """Runs a statement, or several, that have no result."""
+        self.connection.execute(statement, parameters or {})
 
-        Returns:
-            The number of rows of the new table.
-        """
-        forget_build(self, statement.name)
-        self.connection.execute(
-            f"create or replace table {statement.name.sql} as\n{statement.query}"
-        )
-        note_build(self, statement.name, statement.depends_on)
-        return self.count(statement.name)
+    def build(self, table: TableName, query: str) -> int:
+        """Replaces a table by the result of a query."""
+        self.execute(f"create or replace table {table.sql} as\n{query}")
+        return self.count(table)
 
-    def count(self, table: TableName) -> int:
-        """Returns the number of rows of a table."""
-        return self.number(f"select count(*) from {table.sql}")  # noqa: S608
-
-    def number(self, query: str, parameters: Mapping[str, object] | None = None) -> int:
-        """Returns the single whole number of a query; 0 where it is null or there is no row."""
-        found = self.value(query, parameters)
-        return int(str(found)) if found is not None else 0
-
-    def value(self, query: str, parameters: Mapping[str, object] | None = None) -> object:
+    def value(self, query: str, parameters: Parameters | None = None) -> object:
         """Returns the single value of a query, or None where there is no row."""
         row = self.connection.execute(query, parameters or {}).fetchone()
         return row[0] if row else None
 
-    def rows(
-        self, query: str, parameters: Mapping[str, object] | None = None
-    ) -> list[dict[str, object]]:
+    def rows(self, query: str, parameters: Parameters | None = None) -> list[dict[str, object]]:
         """Returns the rows of a small result as dictionaries."""
         cursor = self.connection.execute(query, parameters or {})
         names = [column[0] for column in cursor.description or []]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def arrow(self, query: str, parameters: Parameters | None = None) -> pa.Table:
+        """Returns a result as an Arrow table."""
+        return self.connection.execute(query, parameters or {}).to_arrow_table()
+
+    def batches(self, query: str, rows_per_batch: int = 100_000) -> pa.RecordBatchReader:
+        """Returns a result as a stream of Arrow batches."""
+        return self.connection.execute(query).to_arrow_reader(rows_per_batch)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Makes the statements within all happen, or none."""
+        self.connection.execute("begin")
+        try:
+            yield
+            self.connection.execute("commit")
+        except BaseException:
+            self.connection.execute("rollback")
+            raise
+
+    @contextmanager
+    def lending(self, name: str, data: pa.Table | pa.RecordBatchReader) -> Iterator[None]:
+        """Lets statements read Arrow data under a name for a while."""
+        self.connection.register(name, data)
+        try:
+            yield
+        finally:
+            self.connection.unregister(name)
+
+    @contextmanager
+    def for_great_expectations(self) -> Iterator[str]:
+        """Lends the connection to Great Expectations, through a dialect that only reads."""
+        from etl.engine.duckdb.dialect import lending  # loads SQLAlchemy's dialect of DuckDB
+
+        registry.register(_DIALECT, "etl.engine.duckdb.dialect", "ReadingDialect")
+        with lending(self.connection):
+            yield f"{_DIALECT}:///:memory:"
+
+    def for_splink(self) -> Any:
+        """Returns the tables as Splink reads them."""
+        from splink import DuckDBAPI
+
+        return DuckDBAPI(self.connection)
+
+    def as_text(self, values: pa.Array) -> pa.Array:
+        """Writes values of any plain type as text, as the engine does."""
+        given = self.connection.from_arrow(pa.table({"value": values}))
+        written: pa.Table = given.project("value::varchar as value").to_arrow_table()
+        return written.column("value").combine_chunks().cast(pa.string())
 
     def exists(self, table: TableName) -> bool:
         """Says whether a table is there."""
@@ -108,20 +143,6 @@ class Warehouse:
                 {"schema": table.schema, "table": table.table},
             )
         ]
-
-    def load(self, table: TableName, data: pa.Table | pa.RecordBatchReader) -> None:
-        """Replaces a table by Arrow data, streaming where the data streams."""
-        self.connection.register("incoming", data)
-        try:
-            self.connection.execute(
-                f"create or replace table {table.sql} as select * from incoming"  # noqa: S608
-            )
-        finally:
-            self.connection.unregister("incoming")
-
-    def file(self, table: TableName) -> Path:
-        """Returns the Parquet file, or the folder of parts, of a table that is kept as Parquet."""
-        return self.files / f"{table.schema}.{table.table}.parquet"
 
     def show(self, table: TableName) -> None:
         """Makes a table's Parquet readable under the table's name."""
@@ -148,14 +169,6 @@ class Warehouse:
         file = self.file(table).resolve()
         return escape(str(file)) + ("/*.parquet" if file.is_dir() else "")
 
-    def kept(self, table: TableName) -> bool:
-        """Says whether a table is kept as Parquet: a file, or a folder with a part in it at least.
-
-        A process may die between making a folder and its first part, or while it merges parts.
-        """
-        file = self.file(table)
-        return any(file.glob("*.parquet")) if file.is_dir() else file.exists()
-
     def show_files(self) -> None:
         """Makes every Parquet table readable; the folder may have been moved since."""
         shown = {
@@ -173,26 +186,6 @@ class Warehouse:
             elif self._quoted_pattern(name) not in shown.get(f"{schema}.{table}", ""):
                 self.show(name)
 
-    def add_part(self, table: TableName, data: pa.Table) -> None:
-        """Adds rows to a table that is kept as a folder of parts.
-
-        It takes a quarter of the work of an insert and needs no connection, so threads may call
-        it. A part is there whole or not at all.
-        """
-        make_room(self.files, folder=True)
-        make_room(self.file(table), folder=True)
-        self.file(table).mkdir(parents=True, exist_ok=True)
-        part = self.file(table) / f"{uuid4().hex}.parquet"
-        _unfinished(data, part).replace(part)
-
-    def set_damaged_parts_aside(self, table: TableName) -> None:
-        """Moves the parts away that do not begin and end as Parquet does, with what they held."""
-        for part in sorted(self.file(table).glob("*.parquet")):
-            try:
-                pq.read_metadata(part)
-            except (pa.ArrowException, OSError):
-                set_aside(part)
-
     def keep_rows(self, table: TableName, condition: str) -> None:
         """Removes the rows of a table of parts that are not in a condition, part by part."""
         parts = self.rows(
@@ -207,27 +200,7 @@ class Warehouse:
                 f"select * from read_parquet($file, hive_partitioning = false) where {condition}",  # noqa: S608
                 {"file": escape(str(file))},
             )
-            _unfinished(kept, file).replace(file)
-
-    def merge_parts(self, table: TableName) -> None:
-        """Makes one part of many small ones, each of which must be opened to be read.
-
-        A process that dies on the way loses rows and has none twice: these tables hold what can be
-        found again.
-        """
-        folder = self.file(table)
-        for unfinished in folder.glob("*.unfinished"):  # of a process that died
-            unfinished.unlink()
-        parts = list(folder.glob("*.parquet"))
-        if len(parts) <= MANY_PARTS:
-            return
-        small = [part for part in parts if pq.read_metadata(part).num_rows < _LARGE_PART]
-        if len(small) <= MANY_PARTS:  # a national register has more large ones than that
-            return
-        merged = _unfinished(pa.concat_tables(map(pq.read_table, small)), small[0])
-        for part in small:
-            part.unlink()
-        merged.replace(small[0])
+            unfinished(kept, file).replace(file)
 
     def discard(self, table: TableName) -> None:
         """Removes a table that is kept as Parquet."""
@@ -235,40 +208,11 @@ class Warehouse:
         self.connection.execute(f"drop view if exists {table.sql}")
         shutil.rmtree(self.file(table), ignore_errors=True)
 
-    def append(self, table: TableName, data: pa.Table) -> None:
-        """Appends Arrow data to a table, by column name; makes the table where it is missing."""
-        if not self.exists(table):
-            self.load(table, data)
-            return
-        self.connection.register("incoming", data)
-        try:
-            self.connection.execute(
-                f"insert into {table.sql} by name select * from incoming"  # noqa: S608
-            )
-        finally:
-            self.connection.unregister("incoming")
-
-    def arrow(self, query: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
-        """Returns a result as an Arrow table."""
-        return self.connection.execute(query, parameters or {}).to_arrow_table()
-
-    def batches(self, query: str, rows_per_batch: int = 100_000) -> pa.RecordBatchReader:
-        """Returns a result as a stream of Arrow batches."""
-        return self.connection.execute(query).to_arrow_reader(rows_per_batch)
-
-
-def _unfinished(data: pa.Table, file: Path) -> Path:
-    """Writes a Parquet file beside the place where it will stand, to be put there when whole."""
-    unfinished = file.with_suffix(".unfinished")
-    # Packing text would take longer than writing it; columns of few distinct values stay small.
-    pq.write_table(data, unfinished, compression="none", use_dictionary=True)
-    return unfinished
-
 
 @contextmanager
 def open_warehouse(
     path: Path, *, key: RecordKey, limits: Engine | None = None, patience: float = 0
-) -> Iterator[Warehouse]:
+) -> Iterator[DuckDBWarehouse]:
     """``connect``, and closed in the end; what is written meanwhile is its owner's."""
     with (
         owner_only(),
@@ -279,7 +223,7 @@ def open_warehouse(
 
 def connect(
     path: Path, *, key: RecordKey, limits: Engine | None = None, patience: float = 0
-) -> Warehouse:
+) -> DuckDBWarehouse:
     """Opens the warehouse file for writing, making it where it is missing.
 
     Args:
@@ -298,7 +242,7 @@ def connect(
     connection = _connect(path, patience)
     try:
         _prepare(connection, key, limits or Engine())
-        warehouse = Warehouse(connection, path.with_suffix(".files"))
+        warehouse = DuckDBWarehouse(connection, path.with_suffix(".files"))
         warehouse.show_files()
     except BaseException as error:
         connection.close()
@@ -339,6 +283,6 @@ def _prepare(connection: duckdb.DuckDBPyConnection, key: RecordKey, limits: Engi
         connection.execute(f"set threads = {limits.threads}")
     for schema in SCHEMAS:
         connection.execute(f"create schema if not exists {schema}")
-    connection.execute(key.macro_sql)
+    connection.execute(keyed_functions(key))
     for macro in macros():
-        connection.execute(macro)
+        connection.execute(macro.create)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from etl.domain.errors import ConfigError
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.process.files import folder_for, write_whole
 from etl.report.charts.counts import read_counts
 from etl.report.charts.drawing import run_charts

@@ -14,11 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import duckdb
-
 from etl.domain.codes import UNKNOWN_PROVINCE, Status
 from etl.domain.errors import ConfigError
-from etl.engine.duckdb.warehouse import Warehouse
+from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 
 Row = dict[str, Any]
@@ -137,7 +135,7 @@ def read_counts(warehouse: Warehouse) -> Counts:
         raise ConfigError("Nothing has been reconciled yet.", remedy="Run: doisoat sync")
     try:
         return _read(warehouse)
-    except (duckdb.CatalogException, duckdb.BinderException):
+    except warehouse.MISSING:
         raise ConfigError(
             "The warehouse was made by another version of doisoat, or its run broke off.",
             remedy="Run: doisoat sync",

@@ -1,6 +1,7 @@
 -- Earlier numbers of citizens: CMND and cancelled personal numbers, one row each.
 -- CMND are not unique nationally, so one number may stand for several citizens; how many list it
 -- is counted, because a number that a crowd lists tells nobody apart.
+-- Kind: group.
 with typed as (
     select
         personal_id,

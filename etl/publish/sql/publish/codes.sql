@@ -1,4 +1,5 @@
 -- What every code of the target says, in both languages.
+-- Kind: total.
 with leaving as (
     select
         labels.code,

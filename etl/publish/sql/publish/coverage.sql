@@ -1,5 +1,6 @@
 -- What became of the records of each scheme and province, and how many living citizens they cover.
 -- Citizens are counted where the population register has them, records where insurance has them.
+-- Kind: total.
 with counted as (
     select
         coalesce(province_code, 'unknown') as province_code,

@@ -2,6 +2,7 @@
 -- Doubtful: not found, deceased but active, carrying another person's or a shared number. A small
 -- employer with one bad record is no lead: there must be at least three, and the lower bound of
 -- the share (Wilson, 95%) must lie above the share among all employed records.
+-- Kind: total.
 with participants as (
     select
         employer_code,

@@ -1,5 +1,6 @@
 -- How many records carry each mismatch code, by scheme and province, with 'all' totals.
 -- A record may be in several schemes, so schemes do not add up to 'all'; provinces do.
+-- Kind: total.
 with coded as (
     select
         mismatches.code,

@@ -1,5 +1,6 @@
 -- One row per record and mismatch code, as it leaves: what disagrees, whose work it is, and the
 -- correction that answers it.
+-- Kind: record.
 with of_insurance_numbers as (
     select
         record_id,

@@ -1,4 +1,5 @@
 -- Source rows that could not be used, as they leave: what to mend at the source.
+-- Kind: record.
 with leaving as (
     select
         register,

@@ -1,4 +1,5 @@
 -- How many records came into each step, and what became of them there, by province.
+-- Kind: total.
 with steps as (
     select
         unnest([

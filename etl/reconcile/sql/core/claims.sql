@@ -3,6 +3,7 @@
 -- make two claims, and each is judged by itself. On its own, a repaired claim counts only with full agreement of name, birth and
 -- sex. A former number that more citizens list than block_limit is a filler: it leads to nobody, and
 -- whoever carries it is in doubt.
+-- Kind: record.
 with typed as (
     select
         record_id,

@@ -1,6 +1,7 @@
 -- Insurance numbers that records of different people carry: which of them it belongs to, the
 -- registers do not say. Several records of one citizen with one number are no contest.
 -- Whose a record is: its citizen's, or, where it is linked to none, nobody's but its own.
+-- Kind: group.
 with carried as (
     select
         insurance.insurance_number,

@@ -3,6 +3,7 @@
 -- (Decree 43/2021 Art. 7), the insurance register on its own numbers and records (Art. 6).
 -- Every mismatch that asks for a correction has its answer here: a value, in the insurance register's
 -- own words, or the reason why a person must look.
+-- Kind: record.
 with asking as (
     select
         disagreements.record_id,

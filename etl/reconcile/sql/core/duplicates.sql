@@ -10,6 +10,7 @@
 --   7 changed last
 --   8 the first record id, so that two runs give one answer
 -- Where the record that is kept has no number of its own, the next best record's is kept.
+-- Kind: group.
 with several as (
     select
         insurance.*,

@@ -3,6 +3,7 @@
 -- every run on the same data; fewer of them where comparing is slow. A thousand pairs more are
 -- taken to have shown each level once, so that what was never seen is not impossible, and what
 -- cannot be seen in a small register says little. What is left is the share of the last level.
+-- Kind: statistic.
 with records as (
     select
         recorded_name,

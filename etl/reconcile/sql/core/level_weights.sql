@@ -2,6 +2,7 @@
 -- agrees at this level, is the model's (doisoat train); u, how often strangers do, is that of the
 -- registers at hand. Relatives are no random strangers: the model gives the least u that a level
 -- may have where there are any.
+-- Kind: statistic.
 with chances as (
     select
         model.comparison,

@@ -1,4 +1,5 @@
 -- Who is linked to whom, by the first step that settled it: one row per linked record.
+-- Kind: record.
 select
     record_id,
     personal_id,

@@ -1,5 +1,6 @@
 -- How common each part of a name is among the citizens of each sex, as a share of 1.
 -- From the population register itself, so that it is right for the register at hand.
+-- Kind: statistic.
 with parts as (
     select
         coalesce(gender, '?') as gender,

@@ -2,6 +2,7 @@
 -- A key that more citizens share than block_limit is not used: Nguyễn Văn Hùng of 1990 is found by
 -- his birth date or his province. A citizen whom a number brought and who looked different is
 -- not looked at again; one who may be meant is, whatever the keys.
+-- Kind: group.
 with wanted as (
     select distinct key
     from core.near_keys

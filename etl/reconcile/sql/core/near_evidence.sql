@@ -2,6 +2,7 @@
 -- Another name altogether, or another date and no more of the name than one end of it, is another
 -- person: a relative, if the address is the same. Where there are no relatives, it may be the
 -- same person with a name past recognition.
+-- Kind: record.
 with likely as (
     select *
     from core.near_pairs

@@ -1,4 +1,5 @@
 -- The keys by which those records look for citizens: one row per record and key.
+-- Kind: record.
 select
     record_id,
     unnest(list_concat(

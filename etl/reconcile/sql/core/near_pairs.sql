@@ -1,6 +1,7 @@
 -- Each record beside the citizens near it, compared by birth date and name.
 -- The cheaper comparison first: where the dates are of two people, the names must be near, unless
 -- an address may say more than both.
+-- Kind: record.
 with dated as (
     select
         citizens.record_id,

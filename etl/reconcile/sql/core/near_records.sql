@@ -1,4 +1,5 @@
 -- What the probabilistic step takes in: the records that no step before it linked.
+-- Kind: record.
 select residue.*
 from core.residue as residue
 anti join core.step_demographic as demographic

@@ -1,5 +1,6 @@
 -- Where name or birth is not quite the owner's: may the number be the wrong field, and not the name?
 -- One row per doubtful record and citizen; number_pairs draws the conclusion.
+-- Kind: group.
 with doubtful as materialized (
     select distinct
         owners.record_id,

@@ -8,6 +8,7 @@
 --   if no other record is the owner's, and else a person looks.
 -- * A number that had to be repaired is weaker: if anything else is imperfect, it is one piece of
 --   evidence among others, for the probabilistic step to weigh.
+-- Kind: record.
 with reasoned as (
     select
         owners.*,

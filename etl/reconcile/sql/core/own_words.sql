@@ -1,5 +1,6 @@
 -- The insurance register's own word for each meaning: the spelling that stands there most often.
 -- A register that has no word for it yet gets doisoat's.
+-- Kind: statistic.
 with spelt as (
     select
         column_name,

@@ -1,6 +1,7 @@
 -- The verdict on every insurance record: linked to whom, by which step, and what disagrees.
 -- Records that could not be used stand here too, as REJECTED, so that each record of the
 -- register has exactly one row.
+-- Kind: record.
 with coded as (
     select
         record_id,

@@ -1,4 +1,5 @@
 -- The records that no number settled: what is left for the steps that go by name and birth.
+-- Kind: record.
 with unsettled as (
     select insurance.*
     from clean.insurance as insurance

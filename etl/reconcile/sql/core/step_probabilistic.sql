@@ -9,6 +9,7 @@
 -- says that it is the citizen (Trần Đức An, where only Trần Đức Anh of that birth date is registered).
 -- A second record of one citizen is a duplicate only where everything agrees and its
 -- number is nobody else's.
+-- Kind: group.
 with taken as (
     select personal_id from core.step_steward
     where verdict = 'link'

@@ -2,6 +2,7 @@
 -- A decision may also say that the record is no citizen's; then personal_id is null. The last decision
 -- counts; where two that were made at one time say different things, a person must look at both. A
 -- citizen who is no longer registered cannot be linked: the record goes on as if nobody had decided.
+-- Kind: record.
 with latest as (
     select distinct
         record_id,

@@ -1,0 +1,18 @@
+"""Which engine there is: the one place that names it.
+
+Belongs here: opening the warehouse of the engine that runs, and what its errors and limits mean.
+Does not belong here: any engine's own words (its folder).
+"""
+
+from etl.engine.duckdb.damage import trouble, unreadable_file
+from etl.engine.duckdb.limits import try_engine, try_memory
+from etl.engine.duckdb.warehouse import connect, open_warehouse
+
+__all__ = [
+    "connect",
+    "open_warehouse",
+    "trouble",
+    "try_engine",
+    "try_memory",
+    "unreadable_file",
+]

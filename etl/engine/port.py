@@ -1,0 +1,224 @@
+"""What every engine can do: the one face that the rest of doisoat sees.
+
+Belongs here: the promises, and what is the same for every engine because it is files. Does not
+belong here: any engine's own words (its folder).
+
+Statements are written in DuckDB's dialect of SQL; an engine that speaks another translates them.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from etl.engine.statements import TableName
+from etl.process.home import make_room, set_aside
+
+MANY_PARTS = 100
+"""More small parts of one table than that are merged."""
+_LARGE_PART = 100_000  # rows
+
+Parameters = Mapping[str, object]
+"""Values of a statement's ``$names``."""
+
+
+class Warehouse(ABC):
+    """Tables by schema and name, and the statements that make and read them.
+
+    Attributes:
+        files: The folder of the tables that are kept as Parquet: a file each, or a folder of parts.
+        FAILED: What the engine raises.
+        MISSING: What it raises where a table or a column that a statement names is not there.
+    """
+
+    FAILED: ClassVar[tuple[type[Exception], ...]] = ()
+    MISSING: ClassVar[tuple[type[Exception], ...]] = ()
+
+    files: Path
+
+    # --- statements ---------------------------------------------------------------------------
+
+    @abstractmethod
+    def close(self) -> None:
+        """Writes what is still in memory, and lets go of the warehouse."""
+
+    @abstractmethod
+    def execute(self, statement: str, parameters: Parameters | None = None) -> None:
+        """Runs a statement, or several, that have no result."""
+
+    @abstractmethod
+    def arrow(self, query: str, parameters: Parameters | None = None) -> pa.Table:
+        """Returns a result as an Arrow table."""
+
+    @abstractmethod
+    def batches(self, query: str, rows_per_batch: int = 100_000) -> pa.RecordBatchReader:
+        """Returns a result as a stream of Arrow batches."""
+
+    @abstractmethod
+    def rows(self, query: str, parameters: Parameters | None = None) -> list[dict[str, object]]:
+        """Returns the rows of a small result as dictionaries."""
+
+    @abstractmethod
+    def value(self, query: str, parameters: Parameters | None = None) -> object:
+        """Returns the single value of a query, or None where there is no row."""
+
+    def number(self, query: str, parameters: Parameters | None = None) -> int:
+        """Returns the single whole number of a query; 0 where it is null or there is no row."""
+        found = self.value(query, parameters)
+        return int(str(found)) if found is not None else 0
+
+    def count(self, table: TableName) -> int:
+        """Returns the number of rows of a table."""
+        return self.number(f"select count(*) from {table.sql}")  # noqa: S608
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[None]:
+        """Makes the statements within all happen, or none."""
+
+    @abstractmethod
+    def lending(
+        self, name: str, data: pa.Table | pa.RecordBatchReader
+    ) -> AbstractContextManager[None]:
+        """Lets statements read Arrow data under a name for a while."""
+
+    # --- tables -------------------------------------------------------------------------------
+
+    @abstractmethod
+    def build(self, table: TableName, query: str) -> int:
+        """Replaces a table by the result of a query.
+
+        Returns:
+            The number of rows of the new table.
+        """
+
+    @abstractmethod
+    def exists(self, table: TableName) -> bool:
+        """Says whether a table is there."""
+
+    @abstractmethod
+    def columns(self, table: TableName) -> list[tuple[str, str]]:
+        """Returns name and type of each column, in order."""
+
+    def load(self, table: TableName, data: pa.Table | pa.RecordBatchReader) -> None:
+        """Replaces a table by Arrow data, streaming where the data streams."""
+        with self.lending("incoming", data):
+            self.build(table, "select * from incoming")
+
+    def append(self, table: TableName, data: pa.Table) -> None:
+        """Appends Arrow data to a table, by column name; makes the table where it is missing."""
+        if not self.exists(table):
+            self.load(table, data)
+            return
+        with self.lending("incoming", data):
+            self.execute(
+                f"insert into {table.sql} by name select * from incoming"  # noqa: S608
+            )
+
+    # --- tables that are kept as Parquet ------------------------------------------------------
+
+    @abstractmethod
+    def show(self, table: TableName) -> None:
+        """Makes a table's Parquet readable under the table's name."""
+
+    @abstractmethod
+    def show_files(self) -> None:
+        """Makes every Parquet table readable; the folder may have been moved since."""
+
+    @abstractmethod
+    def discard(self, table: TableName) -> None:
+        """Removes a table that is kept as Parquet."""
+
+    @abstractmethod
+    def keep_rows(self, table: TableName, condition: str) -> None:
+        """Removes the rows of a table of parts that are not in a condition, part by part."""
+
+    @abstractmethod
+    def as_text(self, values: pa.Array) -> pa.Array:
+        """Writes values of any plain type as text, as the engine does."""
+
+    def file(self, table: TableName) -> Path:
+        """Returns the Parquet file, or the folder of parts, of a table that is kept as Parquet."""
+        return self.files / f"{table.schema}.{table.table}.parquet"
+
+    def kept(self, table: TableName) -> bool:
+        """Says whether a table is kept as Parquet: a file, or a folder with a part in it at least.
+
+        A process may die between making a folder and its first part, or while it merges parts.
+        """
+        file = self.file(table)
+        return any(file.glob("*.parquet")) if file.is_dir() else file.exists()
+
+    def add_part(self, table: TableName, data: pa.Table) -> None:
+        """Adds rows to a table that is kept as a folder of parts.
+
+        It takes a quarter of the work of an insert and needs no connection, so threads may call
+        it. A part is there whole or not at all.
+        """
+        make_room(self.files, folder=True)
+        make_room(self.file(table), folder=True)
+        self.file(table).mkdir(parents=True, exist_ok=True)
+        part = self.file(table) / f"{uuid4().hex}.parquet"
+        unfinished(data, part).replace(part)
+
+    def set_damaged_parts_aside(self, table: TableName) -> None:
+        """Moves the parts away that do not begin and end as Parquet does, with what they held."""
+        for part in sorted(self.file(table).glob("*.parquet")):
+            try:
+                pq.read_metadata(part)
+            except (pa.ArrowException, OSError):
+                set_aside(part)
+
+    def merge_parts(self, table: TableName) -> None:
+        """Makes one part of many small ones, each of which must be opened to be read.
+
+        A process that dies on the way loses rows and has none twice: these tables hold what can be
+        found again.
+        """
+        folder = self.file(table)
+        for leftover in folder.glob("*.unfinished"):  # of a process that died
+            leftover.unlink()
+        parts = list(folder.glob("*.parquet"))
+        if len(parts) <= MANY_PARTS:
+            return
+        small = [part for part in parts if pq.read_metadata(part).num_rows < _LARGE_PART]
+        if len(small) <= MANY_PARTS:  # a national register has more large ones than that
+            return
+        merged = unfinished(pa.concat_tables(map(pq.read_table, small)), small[0])
+        for part in small:
+            part.unlink()
+        merged.replace(small[0])
+
+    # --- other libraries ----------------------------------------------------------------------
+
+    @abstractmethod
+    def for_great_expectations(self) -> AbstractContextManager[str]:
+        """Lends the tables to Great Expectations, and gives the SQLAlchemy URL of them."""
+
+    @abstractmethod
+    def for_splink(self) -> Any:
+        """Returns the tables as Splink reads them."""
+
+
+def unfinished(data: pa.Table, file: Path) -> Path:
+    """Writes a Parquet file beside the place where it will stand, to be put there when whole."""
+    beside = file.with_suffix(".unfinished")
+    # Packing text would take longer than writing it; columns of few distinct values stay small.
+    pq.write_table(data, beside, compression="none", use_dictionary=True)
+    return beside
+
+
+@contextmanager
+def temporary(warehouse: Warehouse, name: str, query: str) -> Iterator[None]:
+    """Makes a temporary table of a query, and drops it in the end."""
+    warehouse.execute(f"create or replace temp table {name} as {query}")
+    try:
+        yield
+    finally:
+        warehouse.execute(f"drop table if exists {name}")

@@ -1,0 +1,106 @@
+"""Building the tables of the pipeline: used by Dagster, by the tests and by the benchmarks alike.
+
+Belongs here: building one table, or all of them in order. Does not belong here: which tables there
+are (``graph.py``) and which run is current (``run.py``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from etl.clean import dictionaries
+from etl.engine.builds import forget_build, note_build
+from etl.engine.port import Warehouse
+from etl.engine.statements import Kind, TableName
+from etl.extract import Extraction, extract_register
+from etl.pipeline.graph import Table, pipeline
+from etl.settings import Settings
+from etl.state.statistics import remember_statistic
+
+
+@dataclass(frozen=True)
+class Built:
+    """One table that was built.
+
+    Attributes:
+        table: Its name.
+        rows: How many rows it has; of a dictionary, how many strings were new.
+        seconds: How long it took.
+        processor_seconds: How long all processors together were at work on it.
+    """
+
+    table: TableName
+    rows: int
+    seconds: float
+    processor_seconds: float
+
+
+def read(
+    warehouse: Warehouse,
+    register: str,
+    settings: Settings,
+    progress: Callable[[int, int], None] | None = None,
+) -> Extraction:
+    """Reads a register into ``raw``, as ``extract_register`` does."""
+    return extract_register(warehouse, register, getattr(settings, register), progress)
+
+
+def build(warehouse: Warehouse, name: TableName) -> int:
+    """Builds one table from its inputs as they are now, and notes which builds it read.
+
+    Args:
+        warehouse: The warehouse.
+        name: A dictionary, or a table that a statement makes.
+
+    Returns:
+        The rows of the table; of a dictionary, how many strings were new.
+
+    Raises:
+        LookupError: Nothing builds it: a register is read, other tables are given.
+    """
+    table = pipeline().get(name)
+    if table is None or table.kind is Kind.REGISTER:
+        raise LookupError(f"nothing builds {name.sql}")
+    if table.statement is None:
+        return dictionaries.extend(warehouse, name.table)
+    forget_build(warehouse, name)
+    rows = warehouse.build(name, table.statement.query)
+    note_build(warehouse, name, table.statement.depends_on)
+    if table.kind is Kind.STATISTIC:
+        remember_statistic(warehouse, name)
+    return rows
+
+
+def build_all(warehouse: Warehouse, tables: Iterable[Table] | None = None) -> list[Built]:
+    """Builds tables in order, from registers that are in the warehouse.
+
+    Args:
+        warehouse: The warehouse.
+        tables: In the order of building; by default all but the registers.
+
+    Returns:
+        What was built, in order.
+    """
+    chosen = pipeline().of("clean", "core", "publish") if tables is None else list(tables)
+    done = []
+    for table in chosen:
+        began, processor = time.perf_counter(), time.process_time()
+        rows = build(warehouse, table.name)
+        done.append(
+            Built(
+                table.name,
+                rows,
+                time.perf_counter() - began,
+                time.process_time() - processor,
+            )
+        )
+    return done
+
+
+def run(warehouse: Warehouse, settings: Settings) -> list[Built]:
+    """Reads both registers and builds every table: all of a sync but checks and publish."""
+    for table in pipeline().of("raw"):
+        read(warehouse, table.name.table, settings)
+    return build_all(warehouse)
