@@ -20,6 +20,7 @@ from etl.pipeline.run import last_published
 from etl.process.privacy import places
 from etl.report import advice
 from etl.settings import Settings
+from etl.state.copying import save_now
 from expectations import SUITES, Rule, Suite, suites
 from expectations.runner import RuleResult, run_suite
 
@@ -59,6 +60,8 @@ def _checks_of(suite: Suite) -> dg.AssetChecksDefinition:
             page = _documented(context, warehouse, doisoat.settings, suite, results)
             published = last_published(warehouse)
             tell_checks(context, failed_checks(warehouse))
+            if any(result.rule.blocking and not result.passed for result in results):
+                save_now(warehouse, doisoat.settings)  # this run does not come to its publish
         schedule = doisoat.settings.schedule
         for result in results:
             publish = advice.publish(result.rule.blocking, published, schedule)

@@ -12,7 +12,7 @@ import dagster as dg
 from assets.instance import WAREHOUSE_POOL
 from assets.metadata import GROUPS, OWNER, table_metadata
 from assets.resources import DoisoatResource
-from assets.tags import checks_in_words, failed_checks, tell_published
+from assets.tags import REPLACE_TAG, checks_in_words, failed_checks, tell_published
 from etl.domain.codes import Owner, labels
 from etl.domain.contract import DIFFERENCE_TABLES, HISTORY_TABLES, target_metadata
 from etl.domain.words import UNTRAINED
@@ -26,11 +26,7 @@ from etl.publish.ledger import balance
 from etl.report.charts import charts_file, write_charts
 from etl.report.figures import figures_of
 from etl.settings import Settings
-from etl.state.memory import keep_copy
 from expectations import suites
-
-REPLACE_TAG = "doisoat/replace_target"
-"""Says of a run, with ``yes``, that it may take over a target or replace most of its rows."""
 
 LEDGER = TableName("ops", "ledger")
 _BALANCED = "nothing_is_lost"
@@ -184,12 +180,11 @@ def _publish_asset(kind: str) -> dg.AssetsDefinition:
         with doisoat.step(context) as warehouse:
             counts = publish(
                 warehouse,
-                doisoat.settings.target,
+                doisoat.settings,
                 _guards(doisoat.settings),
                 replace=context.run.tags.get(REPLACE_TAG) == "yes",
             )
             tell_published(context)
-            keep_copy(warehouse)
             summary = _summary(warehouse, doisoat.settings)
         for name, rows in counts.rows.items():
             difference = counts.differences.get(name)

@@ -11,13 +11,14 @@ from pathlib import Path
 import dagster as dg
 
 from assets.processes import cancelled_by_signals, this_process
-from assets.tags import tell_failed
+from assets.tags import REPLACE_TAG, tell_failed
 from etl.domain.errors import DoisoatError
 from etl.engine.port import Warehouse
 from etl.pipeline.run import Run, warehouse_for
 from etl.process.machine import trouble_of_the_machine
 from etl.process.privacy import WITHHELD, places
 from etl.settings import Settings, load_settings
+from etl.state.copying import save_now
 from expectations import suites
 
 Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext
@@ -62,14 +63,26 @@ class Doisoat:
         """
         try:
             self.name_process(context)
-            with warehouse_for(self.settings, Run(context.run.run_id)) as warehouse:
+            with warehouse_for(self.settings, self._run_of(context)) as warehouse:
                 yield warehouse
         except dg.Failure:
             raise
         except Exception as error:
             with suppress(Exception):  # a full disk, say
                 tell_failed(context, context.op_execution_context.op.name)
+            self._keep_what_was_found(context, error)
             raise self._failure(error) from None
+
+    @staticmethod
+    def _run_of(context: Context) -> Run:
+        return Run(context.run.run_id, replace=context.run.tags.get(REPLACE_TAG) == "yes")
+
+    def _keep_what_was_found(self, context: Context, error: Exception) -> None:
+        """Saves what was judged before a step failed; what cannot be, the next run saves."""
+        if isinstance(error, DoisoatError) and error.may_pass:
+            return  # a database is out of reach
+        with suppress(Exception), warehouse_for(self.settings, self._run_of(context)) as warehouse:
+            save_now(warehouse, self.settings)
 
     def _failure(self, error: Exception) -> dg.Failure:
         """Words what failed a step, for the run's page and for the command line."""

@@ -24,7 +24,7 @@ from assets.instance import instance_for
 from assets.jobs import JOBS, try_schedule
 from assets.outcomes import Outcome, note
 from assets.processes import bury_dead_runs, cancelled_by_signals, this_process
-from assets.publishing import REPLACE_TAG
+from assets.tags import REPLACE_TAG
 from etl.domain.errors import DoisoatError
 from etl.engine.opening import try_memory
 from etl.pipeline.run import Run, release_lock, warehouse_for

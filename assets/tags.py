@@ -14,6 +14,9 @@ import dagster as dg
 
 from etl.engine.port import Warehouse
 
+REPLACE_TAG = "doisoat/replace_target"
+"""Says of a run, with ``yes``, that it may take over a target or replace most of its rows."""
+
 CHECKS = "doisoat/checks"
 OUTCOME = "doisoat/outcome"
 PUBLISHED = "published"

@@ -24,13 +24,13 @@ from pydantic import SecretStr
 from sqlalchemy import false, true
 
 from benchmarks.accuracy.report import Section, show
+from etl.databases.writers import ensure_tables, metadata_for, transaction
 from etl.engine.duckdb.warehouse import Warehouse, open_warehouse
 from etl.engine.statements import TableName
 from etl.pipeline import runner
 from etl.process.privacy import RecordKey
 from etl.publish.differences import publish_difference
 from etl.publish.drift import SLICES, Part
-from etl.publish.writers import ensure_tables, metadata_for, transaction
 from etl.settings import Target
 
 TABLE = "reconciled"

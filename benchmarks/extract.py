@@ -29,7 +29,7 @@ from etl.extract import extract_register
 from etl.process.privacy import RecordKey
 from etl.settings import Source
 from etl.simulate import SimulationSpec, write_database
-from etl.state.memory import make_memory
+from etl.state.copying import make_ops
 
 _COLUMNS = (
     "record_id, insurance_number, full_name, date_of_birth, gender, id_number, "
@@ -50,7 +50,7 @@ def doisoat(uri: str, folder: Path) -> int:
     """What a sync does: one snapshot, counted, every column as text, loaded while reading."""
     source = Source(url=SecretStr(uri), table="insurance")
     with open_warehouse(folder / "doisoat.duckdb", key=RecordKey(b"benchmark")) as warehouse:
-        make_memory(warehouse)
+        make_ops(warehouse)
         warehouse.connection.execute("create or replace table ops.parameters as select 'b' run_id")
         return extract_register(warehouse, "insurance", source).rows
 

@@ -32,7 +32,7 @@ group by all
 
 _CLOSE = """
 update ops.quality_failures as known
-set closed_run = run.run_id, closed_at = current_timestamp::timestamp
+set saved = false, closed_run = run.run_id, closed_at = current_timestamp::timestamp
 from ops.parameters as run
 where
     known.table_name = $table_name and known.check_name = $check_name
@@ -40,19 +40,9 @@ where
     and known.record_key not in (select record_key from failing_now)
 """
 
-_STILL = """
-update ops.quality_failures as known
-set run_id = run.run_id
-from ops.parameters as run
-where
-    known.table_name = $table_name and known.check_name = $check_name
-    and known.closed_run is null
-"""
-
 _OPEN = """
 insert into ops.quality_failures by name
 select
-    run.run_id,
     $table_name as table_name,
     $check_name as check_name,
     failing_now.record_key,
@@ -104,7 +94,7 @@ def keep_failures(warehouse: Warehouse, suite: Suite, rule: Rule) -> tuple[int, 
     warehouse.execute(
         _NOW_FAILING.format(key=suite.key, failing=rule.failing, table=suite.table.sql)
     )
-    for statement in (_CLOSE, _STILL, _OPEN):
+    for statement in (_CLOSE, _OPEN):
         warehouse.execute(statement, which)
     failing = warehouse.number("select sum(failing_rows) from failing_now")
     sample = warehouse.rows(

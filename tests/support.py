@@ -337,10 +337,10 @@ def sync(settings: Settings, *, replace: bool = False) -> Synced:
     from etl.publish.ledger import balance
 
     try:
-        with warehouse_for(settings, Run(uuid.uuid4().hex)) as warehouse:
+        with warehouse_for(settings, Run(uuid.uuid4().hex, replace=replace)) as warehouse:
             run(warehouse, settings)
             ledger = balance(warehouse)
-            counts = publish(warehouse, settings.target, (), replace=replace)
+            counts = publish(warehouse, settings, (), replace=replace)
             run_id = str(warehouse.value("select run_id from ops.parameters"))
             return Synced(run_id, ledger, counts, settings)
     finally:

@@ -66,7 +66,7 @@ def train(
         trained = training.train(warehouse, seed)
         folder = (settings.home / "models" / trained.model.version).resolve()
         training.write_pages(trained, folder)
-        training.keep(warehouse, trained.model)
+    training.keep(settings, trained.model)
     if as_json:
         print_json({"version": trained.model.version, **trained.model.about,
                      "same_person": trained.model.same_person, "charts": str(folder)})  # fmt: skip

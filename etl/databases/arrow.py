@@ -1,7 +1,7 @@
 """The ADBC connection to PostgreSQL, by which rows travel as Arrow.
 
 Belongs here: opening it. Does not belong here: what is read (``streams.py``) or written
-(``etl.publish.writers``) on it.
+(``etl.databases.writers``) on it.
 """
 
 from __future__ import annotations

@@ -8,10 +8,8 @@ with comments that travel into the target. Does not belong here: how a register 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import (
-    NVARCHAR,
     BigInteger,
     Boolean,
     Column,
@@ -22,10 +20,9 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    Text,
 )
-from sqlalchemy.dialects.mysql import LONGTEXT
-from sqlalchemy.ext.compiler import compiles
+
+from etl.domain.columns import CODE, KEY, TEXT, in_every_letter
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,35 +108,6 @@ PERSONAL_DATA: frozenset[str] = frozenset(
 )
 """Columns whose values may not reach a log, a message, metadata or test output."""
 
-KEY_LENGTH = 191
-"""Characters of a key in the target: 191 of utf8mb4 fit MySQL's smallest index limit."""
-
-
-class _Key(String):
-    """A key, compared letter by letter: 'r1' and 'R1' are different records.
-
-    MySQL and SQL Server would by default take keys for equal that differ by case, by accents or
-    by a space at the end.
-    """
-
-
-@compiles(_Key, "mysql", "mariadb")
-def _mysql_key(kind: _Key, compiler: Any, **_: Any) -> str:
-    collation = "utf8mb4_nopad_bin" if compiler.dialect.is_mariadb else "utf8mb4_0900_bin"
-    return f"VARCHAR({kind.length}) CHARACTER SET utf8mb4 COLLATE {collation}"
-
-
-@compiles(_Key, "mssql")
-def _mssql_key(kind: _Key, compiler: Any, **_: Any) -> str:  # noqa: ARG001 - the hook's shape
-    return f"NVARCHAR({kind.length}) COLLATE Latin1_General_100_BIN2"
-
-
-# Lengths are bounded only where the column is a key or an index: MySQL and SQL Server cannot
-# index unbounded text. Their own unbounded text is too short (64 KB), or knows no Vietnamese.
-_KEY = _Key(KEY_LENGTH)
-_CODE = String(32)
-_TEXT = Text().with_variant(LONGTEXT(), "mysql", "mariadb").with_variant(NVARCHAR(), "mssql")
-
 
 def target_metadata(schema: str | None) -> MetaData:
     """Returns the tables of the target.
@@ -151,27 +119,27 @@ def target_metadata(schema: str | None) -> MetaData:
     Table(
         "reconciled",
         metadata,
-        Column("record_id", _KEY, primary_key=True, comment="key of the insurance record"),
-        Column("insurance_number", _TEXT, comment="10 digits, or the personal number"),
+        Column("record_id", KEY, primary_key=True, comment="key of the insurance record"),
+        Column("insurance_number", TEXT, comment="10 digits, or the personal number"),
         Column("personal_id", String(12), comment="the linked citizen, or null"),
-        Column("status", _CODE, nullable=False, comment="VERIFIED, MISMATCH, REVIEW, ..."),
-        Column("match_step", _CODE, comment="the step of the waterfall that linked it"),
+        Column("status", CODE, nullable=False, comment="VERIFIED, MISMATCH, REVIEW, ..."),
+        Column("match_step", CODE, comment="the step of the waterfall that linked it"),
         Column("match_probability", Double, comment="of a probabilistic link, else null"),
-        Column("name_agreement", _CODE, comment="how the names agree, of linked records"),
-        Column("birth_agreement", _CODE, comment="how the birth dates agree"),
-        Column("gender_agreement", _CODE, comment="how the sexes agree"),
+        Column("name_agreement", CODE, comment="how the names agree, of linked records"),
+        Column("birth_agreement", CODE, comment="how the birth dates agree"),
+        Column("gender_agreement", CODE, comment="how the sexes agree"),
         # Not NOT NULL: to Oracle the empty text, which is most records', is null.
-        Column("mismatch_codes", _TEXT, comment="sorted, ';' between"),
-        Column("province_code", _CODE, comment="code of 2025, of the insurance record"),
-        Column("employer_code", _TEXT),
-        Column("commune", _TEXT, comment="as the insurance register names it"),
-        Column("office", _TEXT, comment="the office that keeps the record, as it is named"),
+        Column("mismatch_codes", TEXT, comment="sorted, ';' between"),
+        Column("province_code", CODE, comment="code of 2025, of the insurance record"),
+        Column("employer_code", TEXT),
+        Column("commune", TEXT, comment="as the insurance register names it"),
+        Column("office", TEXT, comment="the office that keeps the record, as it is named"),
         Column("compulsory_si", Boolean, nullable=False),
         Column("voluntary_si", Boolean, nullable=False),
         Column("unemployment_insurance", Boolean, nullable=False),
         Column("health_insurance", Boolean, nullable=False),
-        Column("first_seen_run", _CODE, nullable=False, comment="run that first published it"),
-        Column("last_changed_run", _CODE, nullable=False, comment="run that last changed it"),
+        Column("first_seen_run", CODE, nullable=False, comment="run that first published it"),
+        Column("last_changed_run", CODE, nullable=False, comment="run that last changed it"),
         Column("row_hash", String(32), nullable=False, comment="of all columns but the runs"),
         Index("ix_reconciled_personal_id", "personal_id"),
         Index("ix_reconciled_status", "status", "province_code"),
@@ -181,19 +149,19 @@ def target_metadata(schema: str | None) -> MetaData:
         metadata,
         "mismatches",
         [
-            Column("record_id", _KEY, primary_key=True),
-            Column("code", _CODE, primary_key=True),
-            Column("field", _CODE, nullable=False),
-            Column("insurance_value", _TEXT, comment="as the insurance register has it"),
-            Column("population_value", _TEXT, comment="as the population register has it"),
-            Column("severity", _CODE, nullable=False),
-            Column("owner", _CODE, nullable=False, comment="who can put it right"),
-            Column("portal_code", _CODE, comment="nearest code of the insurer's card portal"),
-            Column("remedy", _CODE, comment="reason of the correction that answers it, or none"),
-            Column("province_code", _CODE, comment="code of 2025, of the insurance record"),
-            Column("commune", _TEXT, comment="as the insurance register names it"),
-            Column("office", _TEXT, comment="the office that keeps the record, as it is named"),
-            Column("since_run", _CODE, nullable=False, comment="run that first found it"),
+            Column("record_id", KEY, primary_key=True),
+            Column("code", CODE, primary_key=True),
+            Column("field", CODE, nullable=False),
+            Column("insurance_value", TEXT, comment="as the insurance register has it"),
+            Column("population_value", TEXT, comment="as the population register has it"),
+            Column("severity", CODE, nullable=False),
+            Column("owner", CODE, nullable=False, comment="who can put it right"),
+            Column("portal_code", CODE, comment="nearest code of the insurer's card portal"),
+            Column("remedy", CODE, comment="reason of the correction that answers it, or none"),
+            Column("province_code", CODE, comment="code of 2025, of the insurance record"),
+            Column("commune", TEXT, comment="as the insurance register names it"),
+            Column("office", TEXT, comment="the office that keeps the record, as it is named"),
+            Column("since_run", CODE, nullable=False, comment="run that first found it"),
             Column("since_at", DateTime, comment="when that run began (UTC): its age"),
         ],
         comment="One row per record and mismatch code",
@@ -202,21 +170,21 @@ def target_metadata(schema: str | None) -> MetaData:
         metadata,
         "candidates",
         [
-            Column("record_id", _KEY, primary_key=True),
+            Column("record_id", KEY, primary_key=True),
             Column("candidate_rank", Integer, primary_key=True, autoincrement=False),
             Column("personal_id", String(12), nullable=False),
-            Column("match_step", _CODE, nullable=False),
-            Column("reason", _CODE, nullable=False, comment="why a person must decide"),
-            Column("name_agreement", _CODE),
-            Column("birth_agreement", _CODE),
-            Column("gender_agreement", _CODE),
+            Column("match_step", CODE, nullable=False),
+            Column("reason", CODE, nullable=False, comment="why a person must decide"),
+            Column("name_agreement", CODE),
+            Column("birth_agreement", CODE),
+            Column("gender_agreement", CODE),
             Column("match_probability", Double),
-            Column("full_name", _TEXT, comment="this and what follows: as in the citizen register"),
-            Column("date_of_birth", _TEXT),
-            Column("gender", _TEXT),
-            Column("status", _TEXT),
-            Column("province_code", _TEXT),
-            Column("address", _TEXT),
+            Column("full_name", TEXT, comment="this and what follows: as in the citizen register"),
+            Column("date_of_birth", TEXT),
+            Column("gender", TEXT),
+            Column("status", TEXT),
+            Column("province_code", TEXT),
+            Column("address", TEXT),
         ],
         comment="The citizens a steward chooses from, for records in REVIEW",
     )
@@ -224,14 +192,14 @@ def target_metadata(schema: str | None) -> MetaData:
         metadata,
         "corrections",
         [
-            Column("record_id", _KEY, primary_key=True),
-            Column("field", _CODE, primary_key=True),
-            Column("code", _CODE, nullable=False, comment="the mismatch it would settle"),
-            Column("recorded_value", _TEXT),
-            Column("proposed_value", _TEXT, comment="what to write; null: a person must look"),
-            Column("authority", _CODE, nullable=False, comment="whose value is proposed"),
-            Column("reason", _CODE, nullable=False, comment="why; labels in etl/domain/codes.py"),
-            Column("evidence", _TEXT, comment="what it rests on, such as the date of death"),
+            Column("record_id", KEY, primary_key=True),
+            Column("field", CODE, primary_key=True),
+            Column("code", CODE, nullable=False, comment="the mismatch it would settle"),
+            Column("recorded_value", TEXT),
+            Column("proposed_value", TEXT, comment="what to write; null: a person must look"),
+            Column("authority", CODE, nullable=False, comment="whose value is proposed"),
+            Column("reason", CODE, nullable=False, comment="why; labels in etl/domain/codes.py"),
+            Column("evidence", TEXT, comment="what it rests on, such as the date of death"),
         ],
         comment="What to write where, proposed; never written to a source by doisoat",
     )
@@ -239,16 +207,16 @@ def target_metadata(schema: str | None) -> MetaData:
         metadata,
         "rejects",
         [
-            Column("register", _CODE, primary_key=True),
+            Column("register", CODE, primary_key=True),
             Column(
                 "row_key", String(64), primary_key=True, comment="content, and which copy of it"
             ),
-            Column("record_id", _TEXT),
-            Column("reason", _CODE, nullable=False),
-            Column("column_name", _TEXT),
-            Column("raw_value", _TEXT),
-            Column("reason_vi", _TEXT),
-            Column("reason_en", _TEXT),
+            Column("record_id", TEXT),
+            Column("reason", CODE, nullable=False),
+            Column("column_name", TEXT),
+            Column("raw_value", TEXT),
+            Column("reason_vi", TEXT),
+            Column("reason_en", TEXT),
         ],
         comment="Every source row that could not be used, and why",
     )
@@ -256,22 +224,22 @@ def target_metadata(schema: str | None) -> MetaData:
         metadata,
         "codes",
         [
-            Column("code", _CODE, primary_key=True),
-            Column("kind", _CODE, primary_key=True, comment="mismatch, status, remedy, ..."),
-            Column("vi", _TEXT, comment="label in Vietnamese"),
-            Column("en", _TEXT, comment="label in English"),
-            Column("severity", _CODE, comment="of mismatch codes"),
-            Column("owner", _CODE, comment="of mismatch codes: who can put it right"),
+            Column("code", CODE, primary_key=True),
+            Column("kind", CODE, primary_key=True, comment="mismatch, status, remedy, ..."),
+            Column("vi", TEXT, comment="label in Vietnamese"),
+            Column("en", TEXT, comment="label in English"),
+            Column("severity", CODE, comment="of mismatch codes"),
+            Column("owner", CODE, comment="of mismatch codes: who can put it right"),
         ],
         comment="What every code of these tables says, in both languages",
     )
     Table(
         "mismatch_counts",
         metadata,
-        Column("run_id", _CODE, primary_key=True),
-        Column("code", _CODE, primary_key=True),
-        Column("scheme", _CODE, primary_key=True, comment="a scheme, or 'all'"),
-        Column("province_code", _CODE, primary_key=True, comment="a province, or 'all'"),
+        Column("run_id", CODE, primary_key=True),
+        Column("code", CODE, primary_key=True),
+        Column("scheme", CODE, primary_key=True, comment="a scheme, or 'all'"),
+        Column("province_code", CODE, primary_key=True, comment="a province, or 'all'"),
         Column("mismatches", BigInteger, nullable=False, comment="records with this code"),
         Column("records", BigInteger, nullable=False, comment="records of the same group"),
         comment="Per run: records with each code, by scheme and province, with totals",
@@ -279,10 +247,10 @@ def target_metadata(schema: str | None) -> MetaData:
     Table(
         "waterfall",
         metadata,
-        Column("run_id", _CODE, primary_key=True),
+        Column("run_id", CODE, primary_key=True),
         Column("step_order", Integer, primary_key=True, autoincrement=False),
-        Column("match_step", _CODE, nullable=False),
-        Column("province_code", _CODE, primary_key=True, comment="a province, or 'all'"),
+        Column("match_step", CODE, nullable=False),
+        Column("province_code", CODE, primary_key=True, comment="a province, or 'all'"),
         Column("came_in", BigInteger, nullable=False),
         Column("linked", BigInteger, nullable=False),
         Column("to_review", BigInteger, nullable=False),
@@ -292,9 +260,9 @@ def target_metadata(schema: str | None) -> MetaData:
     Table(
         "coverage",
         metadata,
-        Column("run_id", _CODE, primary_key=True),
-        Column("scheme", _CODE, primary_key=True),
-        Column("province_code", _CODE, primary_key=True),
+        Column("run_id", CODE, primary_key=True),
+        Column("scheme", CODE, primary_key=True),
+        Column("province_code", CODE, primary_key=True),
         Column("records", BigInteger, nullable=False),
         Column("verified", BigInteger, nullable=False),
         Column("mismatch", BigInteger, nullable=False),
@@ -308,8 +276,8 @@ def target_metadata(schema: str | None) -> MetaData:
     Table(
         "employer_signals",
         metadata,
-        Column("run_id", _CODE, primary_key=True),
-        Column("employer_code", _KEY, primary_key=True),
+        Column("run_id", CODE, primary_key=True),
+        Column("employer_code", KEY, primary_key=True),
         Column("records", BigInteger, nullable=False),
         Column("not_found", BigInteger, nullable=False),
         Column("deceased_active", BigInteger, nullable=False),
@@ -321,16 +289,16 @@ def target_metadata(schema: str | None) -> MetaData:
     Table(
         "installation",
         metadata,
-        Column("installation_id", _CODE, primary_key=True, comment="a pseudonym of its secret"),
+        Column("installation_id", CODE, primary_key=True, comment="a pseudonym of its secret"),
         Column("since_at", DateTime, nullable=False, comment="UTC"),
         comment="Which installation of doisoat publishes here: one row",
     )
     Table(
         "sync_runs",
         metadata,
-        Column("run_id", _CODE, primary_key=True),
+        Column("run_id", CODE, primary_key=True),
         Column("dagster_run_id", String(64)),
-        Column("mode", _CODE, nullable=False),
+        Column("mode", CODE, nullable=False),
         Column("started_at", DateTime, nullable=False),
         Column("published_at", DateTime, nullable=False),
         Column("insurance_rows", BigInteger, nullable=False),
@@ -349,18 +317,16 @@ def target_metadata(schema: str | None) -> MetaData:
     Table(
         "quality_results",
         metadata,
-        Column("run_id", _CODE, primary_key=True),
-        Column("check_name", _KEY, primary_key=True),
-        Column("table_name", _KEY, primary_key=True),
-        Column("severity", _CODE, nullable=False),
+        Column("run_id", CODE, primary_key=True),
+        Column("check_name", KEY, primary_key=True),
+        Column("table_name", KEY, primary_key=True),
+        Column("severity", CODE, nullable=False),
         Column("passed", Boolean, nullable=False),
         Column("checked_rows", BigInteger),
         Column("failed_rows", BigInteger),
         comment="Per run: every quality rule and how it went",
     )
-    for table in metadata.tables.values():
-        # A database made long ago gives its tables letters without half of Vietnamese.
-        table.dialect_kwargs.update(mysql_charset="utf8mb4", mariadb_charset="utf8mb4")
+    in_every_letter(metadata)
     return metadata
 
 

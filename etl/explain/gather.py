@@ -138,7 +138,7 @@ def read_story(
             raise _nothing_yet()
         try:
             verdict = _find(warehouse, record_id, record_key)
-            log_access(warehouse, verdict["record_key"], command)
+            log_access(settings, [verdict["record_key"]], command)
             return _gather(warehouse, verdict)
         except warehouse.MISSING:
             raise ConfigError(

@@ -26,7 +26,7 @@ from etl.pipeline.reference import load_configured_words, load_reference
 from etl.process.home import prepare_home, set_aside, take
 from etl.process.privacy import load_record_key, owner_only
 from etl.settings import Settings
-from etl.state.memory import keep_copy_of_commands, make_memory
+from etl.state.copying import begin, make_ops
 
 PARAMETERS = TableName("ops", "parameters")
 RUNS = TableName("ops", "runs")
@@ -48,10 +48,13 @@ class Run:
     Attributes:
         dagster_run_id: Dagster's id, as in the UI's address.
         mode: ``full``.
+        replace: Publish to a target of another installation, too, and whatever share of its rows
+            would vanish.
     """
 
     dagster_run_id: str
     mode: str = "full"
+    replace: bool = False
 
 
 @dataclass
@@ -194,8 +197,7 @@ def _opened(settings: Settings, run: Run) -> Warehouse:
         warehouse = _connected(settings)
     _clear_spilled(settings)
     if _current(warehouse) != run.dagster_run_id:
-        make_memory(warehouse)
-        keep_copy_of_commands(warehouse)
+        begin(warehouse, settings, replace=run.replace)
         load_reference(warehouse)
         load_configured_words(warehouse, settings)
         warehouse.execute(_sql("ops_views.sql"))
@@ -231,9 +233,9 @@ def warehouse_between_runs(settings: Settings) -> Iterator[Warehouse]:
     key = load_record_key(settings.home)
     with open_warehouse(path, key=key, limits=limits, patience=patience) as warehouse:
         try:
-            yield warehouse
             if warehouse.exists(RUNS):
-                keep_copy_of_commands(warehouse)
+                make_ops(warehouse)
+            yield warehouse
         except warehouse.FAILED as error:
             raise trouble(error, path) or error from None
 

@@ -17,9 +17,9 @@ from sqlalchemy import Connection, Table, inspect, select
 
 from etl.databases.connect import engine_for
 from etl.databases.refusals import plain_errors
+from etl.databases.writers import metadata_for
 from etl.domain.errors import DoisoatError
 from etl.engine.port import Warehouse
-from etl.publish.writers import metadata_for
 from etl.settings import Target
 
 AskPublished = Callable[[str], bool | None]
@@ -109,7 +109,8 @@ def _settle(
             )
         ).all()
         warehouse.execute(
-            "update ops.runs set published_at = $at where run_id = $run", {"at": at, "run": run_id}
+            "update ops.runs set published_at = $at, saved = false where run_id = $run",
+            {"at": at, "run": run_id},
         )
         for row in found:  # a few hundred: codes by provinces
             warehouse.execute(

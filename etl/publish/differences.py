@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import Table
 
+from etl.databases.writers import Writer, key_columns
 from etl.engine.port import Warehouse
 from etl.publish.drift import Part, drifted, no_summary, summary
-from etl.publish.writers import Writer, key_columns
 
 RUN_COLUMNS = {
     "reconciled": {"first_seen_run": "run_id", "last_changed_run": "run_id"},

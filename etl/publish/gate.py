@@ -16,13 +16,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Table
 
+from etl.databases.writers import Writer
 from etl.domain.errors import QualityGateError
 from etl.engine.builds import out_of_step, state_of
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName, statements
 from etl.publish.differences import Difference
 from etl.publish.ledger import TABLES as OF_THE_LEDGER
-from etl.publish.writers import Writer
 from etl.settings import Target
 
 _UNTOUCHED = "nothing was published, and the target is as it was"

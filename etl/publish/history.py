@@ -13,18 +13,20 @@ from etl.engine.port import Warehouse
 _CLOSE = """
 update ops.link_history as history
 set
+    saved = false,
     closed_run = parameters.run_id,
     closed_at = parameters.started_at,
     why_closed = case
         when not exists (
-            select 1 from core.reconciled as r where r.record_id = history.record_id
+            select 1 from publish.reconciled as r where r.record_id = history.record_id
         ) then 'record_gone'
         when exists (
-            select 1 from core.links as l
+            select 1 from publish.reconciled as l
             where l.record_id = history.record_id and l.personal_id = history.personal_id
         ) then 'other_step'
         when exists (
-            select 1 from core.links as l where l.record_id = history.record_id
+            select 1 from publish.reconciled as l
+            where l.record_id = history.record_id and l.personal_id is not null
         ) then 'other_citizen'
         else 'no_longer_linked'
     end
@@ -32,7 +34,7 @@ from ops.parameters as parameters
 where
     history.closed_run is null
     and not exists (
-        select 1 from core.links as links
+        select 1 from publish.reconciled as links
         where
             links.record_id = history.record_id
             and links.personal_id = history.personal_id
@@ -48,13 +50,14 @@ select
     links.match_step,
     parameters.run_id as opened_run,
     parameters.started_at as opened_at
-from core.links as links
+from publish.reconciled as links
 cross join ops.parameters as parameters
 anti join (select * from ops.link_history where closed_run is null) as history
     on
         links.record_id = history.record_id
         and links.personal_id = history.personal_id
         and links.match_step = history.match_step
+where links.personal_id is not null
 """
 
 
@@ -79,7 +82,7 @@ where counts.scheme = 'all'
 
 _PUBLISHED = """
 update ops.runs
-set published_at = current_timestamp::timestamp
+set saved = false, published_at = current_timestamp::timestamp
 where
     run_id = (select run_id from ops.parameters)
     -- A run that built what this one publishes is published with it: one that failed late.
@@ -91,7 +94,10 @@ where
 
 
 def remember_run(warehouse: Warehouse) -> None:
-    """Brings the memory to the state of the run; a second time changes nothing."""
-    with warehouse.transaction():
-        for statement in (_CLOSE, _OPEN, _FORGET_COUNTS, _COUNTS, _PUBLISHED):
-            warehouse.execute(statement)
+    """Brings the memory to the state of the run; a second time changes nothing.
+
+    Args:
+        warehouse: Within ``transaction``: what is remembered holds only if the publish commits.
+    """
+    for statement in (_CLOSE, _OPEN, _FORGET_COUNTS, _COUNTS, _PUBLISHED):
+        warehouse.execute(statement)

@@ -88,6 +88,7 @@ def balance(warehouse: Warehouse) -> list[Equation]:
     """Works the equations out for the current run and keeps them in ``ops.ledger``."""
     found = []
     state = state_of(warehouse, TABLES)
+    warehouse.execute("delete from ops.ledger where run_id = (select run_id from ops.parameters)")
     for name, left, right in _EQUATIONS:
         sides = warehouse.rows(f"select {left} as l, {right} as r")[0]
         equation = Equation(name, int(str(sides["l"])), int(str(sides["r"])))

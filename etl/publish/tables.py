@@ -27,8 +27,8 @@ from sqlalchemy.types import (
 
 from etl.databases.connect import engine_for
 from etl.databases.refusals import plain_errors
+from etl.databases.writers import metadata_for
 from etl.domain.errors import PublishError
-from etl.publish.writers import metadata_for
 from etl.settings import Target
 
 _TAKES_BACK = frozenset({"postgresql", "mssql", "sqlite"})

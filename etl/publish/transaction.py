@@ -13,6 +13,7 @@ from functools import partial
 
 from sqlalchemy import Table
 
+from etl.databases.writers import Writer, metadata_for, transaction
 from etl.domain.contract import DIFFERENCE_TABLES
 from etl.domain.errors import LedgerError
 from etl.engine.port import Warehouse
@@ -22,8 +23,9 @@ from etl.publish.drift import part_to_compare, remember_comparison
 from etl.publish.gate import Guard, claim_target, prove_state, refuse_upheaval
 from etl.publish.history import remember_run
 from etl.publish.tables import ensure_tables
-from etl.publish.writers import Writer, metadata_for, transaction
-from etl.settings import Target
+from etl.settings import Settings
+from etl.state.copying import save, save_now
+from etl.state.store import state_within
 
 _COUNTED = ("mismatch_counts", "waterfall", "coverage", "employer_signals")
 
@@ -75,13 +77,13 @@ class PublishedCounts:
 
 
 def publish(
-    warehouse: Warehouse, target: Target, guards: Iterable[Guard], *, replace: bool = False
+    warehouse: Warehouse, settings: Settings, guards: Iterable[Guard], *, replace: bool = False
 ) -> PublishedCounts:
     """Publishes what is in the warehouse: readers see the old state or the new one, never a mix.
 
     Args:
         warehouse: Of the run.
-        target: Where it goes.
+        settings: Where it goes, and where what is remembered of it is kept.
         guards: The rules that must have passed on these very tables.
         replace: Publish to a target of another installation, too, and whatever share of its rows
             would vanish.
@@ -93,6 +95,7 @@ def publish(
         ConnectionFailedError: The target could not be reached; it is as it was before.
         PublishError: The target refused a row; it is as it was before.
     """
+    target = settings.target
     prove_state(warehouse, guards)
     ensure_tables(target)
     metadata = metadata_for(target)
@@ -101,7 +104,7 @@ def publish(
     settle_published(warehouse, target, but=run_id)
     part = part_to_compare(warehouse, target)
     look = partial(refuse_upheaval, target=target)
-    with transaction(target) as writer:
+    with warehouse.transaction(), transaction(target) as writer:
         claim_target(warehouse, writer, tables["installation"], target, replace=replace)
         differences = {
             name: publish_difference(
@@ -113,9 +116,12 @@ def publish(
         rows = {name: writer.count(tables[name]) for name in DIFFERENCE_TABLES}
         _prove(warehouse, rows)
         rows |= _publish_run(warehouse, writer, tables, run_id, differences["reconciled"])
-    remember_run(warehouse)
-    compared = {name: (d.compared, d.repaired) for name, d in differences.items()}
-    remember_comparison(warehouse, target, part, compared)
+        remember_run(warehouse)
+        compared = {name: (d.compared, d.repaired) for name, d in differences.items()}
+        remember_comparison(warehouse, target, part, compared)
+        if settings.state.database is None:
+            save(warehouse, state_within(writer, settings))
+    save_now(warehouse, settings)
     return PublishedCounts(rows, differences, whole=part.digit is None)
 
 

@@ -17,6 +17,8 @@ from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.process.files import folder_for, write_whole
 from etl.reconcile.model import COMPARED, NEVER_SEEN, Model, default_model, splink_settings
+from etl.settings import Settings
+from etl.state.store import now, open_state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,12 +143,15 @@ def write_pages(trained: Trained, folder: Path) -> None:
         write_whole(folder / f"{name}.html", page)
 
 
-def keep(warehouse: Warehouse, model: Model) -> None:
-    """Puts a model into ``ops.models``: the next run uses it."""
-    warehouse.execute(
-        "insert into ops.models values ($version, current_timestamp::timestamp, $model)",
-        {"version": model.version, "model": model.to_json()},
-    )
+def keep(settings: Settings, model: Model) -> None:
+    """Puts a model into the state: the next run uses it.
+
+    Raises:
+        ConnectionFailedError: The state's database cannot be reached.
+    """
+    row = {"version": model.version, "trained_at": now(), "model": model.to_json()}
+    with open_state(settings) as state:
+        state.add("models", [row])
 
 
 def _charts(linker: Linker) -> dict[str, str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,29 +25,31 @@ from etl.pipeline.run import last_published, warehouse_between_runs
 from etl.process.files import whole_file
 from etl.report.advice import REGISTER_KEYS, id_column, register_key
 from etl.settings import Schedule, Settings
-from etl.state.access import log_access, log_accesses, who_asks
-from etl.state.memory import make_memory
+from etl.state.access import log_access, who_asks
+from etl.state.copying import refresh
+from etl.state.store import open_state
 
 EXCEL_ROWS = 1_048_575
 """Rows of a worksheet below its heading."""
 
 _RULES = """
-with failing as (
-    select
-        table_name,
-        check_name,
-        count(*) as keys,
-        min(first_seen) as since,
-        count(*) filter (first_run = run_id) as newly
-    from ops.quality_failures
-    where closed_run is null
-    group by table_name, check_name
-),
-
-last_results as (
+with last_results as (
     select *
     from ops.quality_results
     qualify row_number() over (partition by table_name, check_name order by checked_at desc) = 1
+),
+
+failing as (
+    select
+        failures.table_name,
+        failures.check_name,
+        count(*) as keys,
+        min(failures.first_seen) as since,
+        count(*) filter (failures.first_run = last_results.run_id) as newly
+    from ops.quality_failures as failures
+    inner join last_results using (table_name, check_name)
+    where failures.closed_run is null
+    group by failures.table_name, failures.check_name
 )
 
 select
@@ -86,6 +88,12 @@ order by
     first_seen nulls last,
     rule
 """
+_LAST_RUN = (
+    "(select max_by(run_id, checked_at) from ops.quality_results "
+    "where table_name = $table and check_name = $check)"
+)
+"""The last run that held a rule, and so saw its open failures."""
+
 _FAILING = "last_results.failed_rows > 0 or not last_results.passed"
 _ONE = "rules.table_name = $table and rules.check_name = $check"
 
@@ -181,7 +189,7 @@ def read_records(
         found = find_rule(warehouse, rule)
         records = _records(warehouse, found, province, employer)
         if ids:
-            records = _with_ids(warehouse, found, records)
+            records = _with_ids(warehouse, settings, found, records)
     return _aware(records)
 
 
@@ -194,7 +202,7 @@ def read_row(settings: Settings, rule: str, record_key: str) -> dict[str, Any]:
     with _memory(settings) as warehouse:
         found = find_rule(warehouse, rule)
         _refuse_unknown_key(warehouse, found, record_key)
-        log_access(warehouse, record_key, "triage")
+        log_access(settings, [record_key], "triage")
         rows = warehouse.rows(
             f"select * from {found.table.sql} where {found.key_sql} = $key limit 1",  # noqa: S608
             {"key": record_key},
@@ -221,17 +229,16 @@ def acknowledge(settings: Settings, rule: str, reason: str, days: int) -> dateti
     now = _now()
     with _memory(settings) as warehouse:
         found = find_rule(warehouse, rule)
-        warehouse.execute(
-            "insert into ops.acknowledgements values ($table, $check, $by, $reason, $at, $until)",
-            {
-                "table": found.table.sql,
-                "check": found.name,
-                "by": who_asks(),
-                "reason": reason.strip(),
-                "at": now,
-                "until": now + timedelta(days=days),
-            },
-        )
+    note = {
+        "table_name": found.table.sql,
+        "check_name": found.name,
+        "acknowledged_by": who_asks(),
+        "reason": reason.strip(),
+        "acknowledged_at": now,
+        "expires_at": now + timedelta(days=days),
+    }
+    with open_state(settings) as state:
+        state.add("acknowledgements", [note])
     return now + timedelta(days=days)
 
 
@@ -322,7 +329,8 @@ def _memory(settings: Settings) -> Iterator[Warehouse]:
             remedy="Run doisoat sync first.",
         )
     with warehouse_between_runs(settings) as warehouse:
-        make_memory(warehouse)
+        with suppress(DoisoatError):  # without the state, notes are those of the last run
+            refresh(warehouse, settings)
         yield warehouse
 
 
@@ -371,7 +379,7 @@ def _records(
                 remedy="Leave --province and --employer out.",
             )
         return warehouse.rows(
-            "select record_key, first_seen, first_run, run_id as last_run "
+            f"select record_key, first_seen, first_run, {_LAST_RUN} as last_run "  # noqa: S608
             "from ops.quality_failures where table_name = $table and check_name = $check "
             "and closed_run is null order by first_seen desc, record_key",
             where,
@@ -384,7 +392,7 @@ def _records(
             rows.* exclude (record_key),
             failures.first_seen,
             failures.first_run,
-            failures.run_id as last_run
+            {_LAST_RUN} as last_run
         from ops.quality_failures as failures
         left join rows on failures.record_key = rows.record_key
         where
@@ -400,7 +408,7 @@ def _records(
 
 
 def _with_ids(
-    warehouse: Warehouse, rule: Rule, records: list[dict[str, Any]]
+    warehouse: Warehouse, settings: Settings, rule: Rule, records: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Returns the same rows with the ids that their register knows them by."""
     column = rule.id_column
@@ -410,7 +418,7 @@ def _with_ids(
             remedy="Leave --ids out.",
         )
     keys = [record["record_key"] for record in records]
-    log_accesses(warehouse, keys, "triage --ids")
+    log_access(settings, keys, "triage --ids")
     key = "record_key" if rule.table == REJECTS else rule.key_sql
     found = warehouse.rows(
         f"select {key} as record_key, any_value({column}) as id "  # noqa: S608 - our own words

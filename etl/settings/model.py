@@ -371,6 +371,40 @@ class Engine(_Strict):
         return memory.strip()
 
 
+class State(_Strict):
+    """Where what must survive from run to run is kept.
+
+    Attributes:
+        url: Another database than the target's.
+        user: Who asks there, as it is.
+        password: Its password, as it is.
+        schema_name: The schema, where the database has schemas.
+    """
+
+    url: SecretStr | None = None
+    user: str | None = None
+    password: SecretStr | None = None
+    schema_name: str = Field(default="doisoat_state", alias="schema", pattern=r"^[a-z_][a-z0-9_]*$")
+
+    @property
+    def database(self) -> Database | None:
+        """The database of its own; None where the target's is used."""
+        if self.url is None:
+            return None
+        return Database(url=self.url, user=self.user, password=self.password)
+
+    @model_validator(mode="after")
+    def _url_parses(self) -> State:
+        if self.url is None and (self.user or self.password):
+            raise ValueError("has a 'user' or a 'password' and no 'url'")
+        try:
+            _ = self.database
+        except ValidationError as error:
+            (found,) = error.errors(include_input=False, include_url=False)
+            raise ValueError(str(found["msg"]).removeprefix("Value error, ")) from None
+        return self
+
+
 class Settings(_Strict):
     """Everything a person may set.
 
@@ -379,12 +413,14 @@ class Settings(_Strict):
         insurance: The insurance register.
         population: The population register.
         target: Where the result goes.
+        state: Where what must survive from run to run is kept: by default beside the result.
     """
 
     home: Path = Path(".doisoat")
     insurance: Source
     population: Source
     target: Target
+    state: State = State()
     reconcile: Reconcile = Reconcile()
     schedule: Schedule = Schedule()
     engine: Engine = Engine()
@@ -416,6 +452,11 @@ class Settings(_Strict):
                     )
                 _refuse_other_words(f"{register}.values.{name}", words, columns[name])
         return self
+
+    @property
+    def state_database(self) -> Database:
+        """The database of the state."""
+        return self.state.database or self.target
 
     @property
     def warehouse_path(self) -> Path:
@@ -490,7 +531,7 @@ def _anchor(data: dict[str, Any], base: Path) -> dict[str, Any]:
     quality = data.get("quality")
     if isinstance(quality, dict) and isinstance(quality.get("thresholds"), str):
         quality["thresholds"] = base / quality["thresholds"]
-    for section in ("insurance", "population", "target"):
+    for section in ("insurance", "population", "target", "state"):
         part = data.get(section)
         if isinstance(part, dict) and isinstance(part.get("url"), str):
             part["url"] = _anchor_sqlite(part["url"], base)

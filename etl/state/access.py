@@ -1,6 +1,6 @@
 """Who looked at whose data: the access log.
 
-Belongs here: writing ``ops.access_log`` and naming who asks. Does not belong here: showing data
+Belongs here: writing the access log and naming who asks. Does not belong here: showing data
 (the commands), or deciding who may (whoever may read the warehouse file may read all of it).
 """
 
@@ -9,43 +9,39 @@ from __future__ import annotations
 import os
 import pwd
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from uuid import uuid4
 
-from etl.engine.port import Warehouse
-from etl.state.memory import make_memory
+from etl.settings import Settings
+from etl.state.store import now, open_state
 
 USER_VARIABLE = "DOISOAT_USER"
 """The environment variable that says who asks, where the system's user is shared by several."""
 
 
-def log_access(warehouse: Warehouse, record_key: str, command: str) -> None:
-    """Writes that one record's values are about to be shown; call it before they are."""
-    make_memory(warehouse)
-    warehouse.execute(
-        "insert into ops.access_log (accessed_at, accessed_by, record_key, command) "
-        "values ($at, $by, $key, $command)",
-        {
-            "at": datetime.now(UTC).replace(tzinfo=None),
-            "by": who_asks(),
-            "key": record_key,
-            "command": command,
-        },
-    )
+def log_access(settings: Settings, record_keys: Iterable[str], command: str) -> None:
+    """Writes that records' values are about to be shown; call it before they are.
 
+    Args:
+        settings: Whose state.
+        record_keys: The records, by their keyed pseudonyms; each look has a line of its own.
+        command: What is about to show them.
 
-def log_accesses(warehouse: Warehouse, record_keys: Iterable[str], command: str) -> None:
-    """The same of many records, each with a line of its own."""
-    make_memory(warehouse)
-    warehouse.execute(
-        "insert into ops.access_log (accessed_at, accessed_by, record_key, command) "
-        "select $at, $by, unnest($keys::varchar[]), $command",
+    Raises:
+        ConnectionFailedError: The state's database cannot be reached; then nothing may be shown.
+    """
+    rows = [
         {
-            "at": datetime.now(UTC).replace(tzinfo=None),
-            "by": who_asks(),
-            "keys": list(record_keys),
+            "access_id": uuid4().hex,
+            "accessed_at": now(),
+            "accessed_by": who_asks(),
+            "record_key": key,
             "command": command,
-        },
-    )
+        }
+        for key in record_keys
+    ]
+    if rows:
+        with open_state(settings) as state:
+            state.add("access_log", rows)
 
 
 def who_asks() -> str:

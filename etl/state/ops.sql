@@ -1,4 +1,6 @@
--- The memory of the warehouse: what must survive from run to run. Made once, only ever added to.
+-- The working copy of the state in the warehouse, which statements read and a run writes to, and
+-- what is of one warehouse alone. Made where it is missing, and brought forward from earlier versions.
+-- A row that is not saved is not yet in the state's database (etl/state/copying.py).
 -- Times are UTC: each connection of the warehouse is set so.
 
 create table if not exists ops.runs (
@@ -8,6 +10,7 @@ create table if not exists ops.runs (
     started_at timestamp not null
 );
 alter table ops.runs add column if not exists published_at timestamp;
+alter table ops.runs add column if not exists saved boolean default false;
 
 -- Every run proves that nothing was lost; left_side and right_side are row counts.
 create table if not exists ops.ledger (
@@ -17,11 +20,12 @@ create table if not exists ops.ledger (
     right_side bigint not null,
     holds boolean not null
 );
-
+-- Which builds of the tables the equations were worked out on. Of this warehouse alone.
 alter table ops.ledger add column if not exists of_state varchar;
+alter table ops.ledger add column if not exists saved boolean default false;
 
 -- What each table of this warehouse was built from. A build has a name of its own; a table whose input
--- was built anew since is out of step. Not copied: it is of this warehouse's tables alone.
+-- was built anew since is out of step. Of this warehouse's tables alone.
 create table if not exists ops.builds (
     table_name varchar not null,
     build varchar not null,
@@ -47,9 +51,9 @@ create table if not exists ops.quality_results (
     observed varchar,
     checked_at timestamp not null
 );
-
--- Which builds of its tables a rule was held against.
+-- Which builds of its tables a rule was held against. Of this warehouse alone.
 alter table ops.quality_results add column if not exists of_state varchar;
+alter table ops.quality_results add column if not exists saved boolean default false;
 
 -- The rules as the last run knew them: what triage says of a rule, and how it finds the rows.
 create table if not exists ops.quality_rules (
@@ -61,13 +65,12 @@ create table if not exists ops.quality_rules (
     meaning varchar not null,
     key_sql varchar not null
 );
-
 alter table ops.quality_rules add column if not exists expected varchar;
+alter table ops.quality_rules add column if not exists saved boolean default false;
 
--- Failing rows, by key only: one line for as long as a row fails without a break. run_id is the
--- last run that saw it fail; closed_run the first that saw it no more.
+-- Failing rows, by key only: one line for as long as a row fails without a break. first_run is the
+-- first run that saw it fail; closed_run the first that saw it no more.
 create table if not exists ops.quality_failures (
-    run_id varchar not null,
     table_name varchar not null,
     check_name varchar not null,
     record_key varchar not null
@@ -76,7 +79,9 @@ alter table ops.quality_failures add column if not exists first_run varchar;
 alter table ops.quality_failures add column if not exists first_seen timestamp;
 alter table ops.quality_failures add column if not exists closed_run varchar;
 alter table ops.quality_failures add column if not exists closed_at timestamp;
--- Lines of earlier versions tell nothing of age.
+alter table ops.quality_failures drop column if exists run_id;
+alter table ops.quality_failures add column if not exists saved boolean default false;
+-- Lines of the first versions tell nothing of age.
 delete from ops.quality_failures
 where first_run is null;
 
@@ -89,6 +94,7 @@ create table if not exists ops.acknowledgements (
     acknowledged_at timestamp not null,
     expires_at timestamp not null
 );
+alter table ops.acknowledgements add column if not exists saved boolean default false;
 
 -- How each failure stands, for checks, alerts and triage alike: the first of the rule's last
 -- unbroken failures, and of the notes that somebody knows of it the one that lasts longest.
@@ -166,11 +172,12 @@ group by table_name, check_name;
 -- The counts over whole registers that runs decided by: a row for each change of a table's content.
 create table if not exists ops.statistics (
     table_name varchar not null,
-    version varchar not null,
-    rows bigint not null,
     run_id varchar not null,
+    version varchar not null,
+    rows_counted bigint not null,
     counted_at timestamp not null
 );
+alter table ops.statistics add column if not exists saved boolean default false;
 
 -- What stewards decided. personal_id is null where the record is no citizen's.
 create table if not exists ops.decisions (
@@ -180,8 +187,13 @@ create table if not exists ops.decisions (
     reason varchar not null,
     decided_at timestamp not null
 );
+alter table ops.decisions add column if not exists decision_id varchar;
+alter table ops.decisions add column if not exists saved boolean default false;
+update ops.decisions
+set decision_id = replace(uuid()::varchar, '-', '')
+where decision_id is null;
 
--- A link lives while record, citizen and step are the same.
+-- A link lives while record, citizen and step are the same. A record is named by its published key.
 create table if not exists ops.link_history (
     record_id varchar not null,
     personal_id varchar not null,
@@ -192,6 +204,7 @@ create table if not exists ops.link_history (
     closed_at timestamp,
     why_closed varchar
 );
+alter table ops.link_history add column if not exists saved boolean default false;
 
 -- How many records carried each code in each published run, over all schemes.
 create table if not exists ops.mismatch_history (
@@ -202,6 +215,7 @@ create table if not exists ops.mismatch_history (
     mismatches bigint not null,
     records bigint not null
 );
+alter table ops.mismatch_history add column if not exists saved boolean default false;
 
 -- Every model that was trained here, as its file; the last one is used.
 create table if not exists ops.models (
@@ -209,14 +223,20 @@ create table if not exists ops.models (
     trained_at timestamp not null,
     model varchar not null
 );
+alter table ops.models add column if not exists saved boolean default false;
 
--- Who looked at whose data, and with which command; the record by its key only.
+-- Who looked at whose data, by earlier versions; it is written to the state's database now.
 create table if not exists ops.access_log (
     accessed_at timestamp not null,
     accessed_by varchar not null,
     record_key varchar not null,
     command varchar not null
 );
+alter table ops.access_log add column if not exists access_id varchar;
+alter table ops.access_log add column if not exists saved boolean default false;
+update ops.access_log
+set access_id = replace(uuid()::varchar, '-', '')
+where access_id is null;
 
 -- What each published run read whole of the target, to find what another hand has changed there.
 -- slice is the first digit of the rows' hash; null where all rows were compared.
@@ -228,4 +248,12 @@ create table if not exists ops.target_comparisons (
     table_name varchar not null,
     compared_rows bigint not null,
     repaired_rows bigint not null
+);
+alter table ops.target_comparisons add column if not exists saved boolean default false;
+
+-- Which revision of which state the working copy of each table is.
+create table if not exists ops.copies (
+    table_name varchar primary key,
+    state_id varchar not null,
+    revision bigint not null
 );

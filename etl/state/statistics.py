@@ -20,11 +20,16 @@ def remember_statistic(warehouse: Warehouse, table: TableName) -> None:
     if not warehouse.exists(STATISTICS):
         return
     warehouse.execute(
+        "delete from ops.statistics where table_name = $table "
+        "and run_id = (select run_id from ops.parameters)",
+        {"table": table.sql},
+    )
+    warehouse.execute(
         f"""
         insert into ops.statistics by name
         with content as (
             select
-                count(*) as rows,
+                count(*) as rows_counted,
                 md5(coalesce(sum(hash(counted)::hugeint), 0)::varchar || count(*)) as version
             from {table.sql} as counted
         ),
@@ -36,7 +41,7 @@ def remember_statistic(warehouse: Warehouse, table: TableName) -> None:
         select
             $table as table_name,
             content.version,
-            content.rows,
+            content.rows_counted,
             parameters.run_id,
             current_timestamp::timestamp as counted_at
         from content

@@ -8,7 +8,7 @@ from itertools import chain
 
 import pytest
 
-from etl.domain.contract import KEY_LENGTH
+from etl.domain.columns import KEY_LENGTH
 from etl.simulate import SimulationSpec, simulate_batches
 from tests.support import (
     INSURANCE_COLUMNS,

@@ -18,7 +18,7 @@ from etl.domain.errors import DamagedError, DiskFullError, WarehouseHeldError
 from etl.engine.duckdb.damage import trouble
 from etl.engine.statements import TableName
 from etl.pipeline.run import warehouse_between_runs
-from etl.state.memory import make_memory
+from etl.state.copying import make_ops
 from tests.support import Registers, from_warehouse, record
 
 Make = Callable[..., Registers]
@@ -322,5 +322,5 @@ def test_make_memory_of_a_warehouse_in_use_reads_nothing_back(lived: Registers) 
     before = remembered(lived)
     with warehouse_between_runs(lived.settings) as warehouse:
         assert warehouse.exists(TableName("ops", "runs"))
-        make_memory(warehouse)
+        make_ops(warehouse)
     assert remembered(lived) == before

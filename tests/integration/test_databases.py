@@ -23,15 +23,15 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from etl.cli.probe import _register as try_register
+from etl.databases.writers import metadata_for, transaction
 from etl.domain.errors import ConfigError, ConnectionFailedError, ContractError, PublishError
 from etl.engine.duckdb.warehouse import Warehouse, open_warehouse
 from etl.engine.statements import TableName
 from etl.extract import extract_register
 from etl.process.privacy import RecordKey
 from etl.publish.tables import ensure_tables, try_tables
-from etl.publish.writers import metadata_for, transaction
 from etl.settings import Source, Target
-from etl.state.memory import make_memory
+from etl.state.copying import make_ops
 from tests.support import (
     INSURANCE_COLUMNS,
     Registers,
@@ -59,7 +59,7 @@ def _target(url: str, **options: Any) -> Target:
 @pytest.fixture
 def warehouse(folder: Path) -> Iterator[Warehouse]:
     with open_warehouse(folder / "w.duckdb", key=RecordKey(b"k" * 32)) as made:
-        make_memory(made)
+        make_ops(made)
         made.connection.execute("create table ops.parameters as select 'run' as run_id")
         yield made
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from etl.databases.writers import metadata_for, transaction
 from etl.domain.contract import DIFFERENCE_TABLES
 from etl.domain.words import UNTRAINED
 from etl.pipeline.run import warehouse_between_runs
 from etl.publish.differences import publish_difference
 from etl.publish.drift import SLICES, Part
-from etl.publish.writers import metadata_for, transaction
 from etl.simulate import SimulationSpec, write_database
 from tests.support import Command, Registers, from_warehouse, memory_folder, read_sql, run_sql
 

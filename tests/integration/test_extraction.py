@@ -25,7 +25,7 @@ from etl.extract.streams import adbc_stream, row_stream
 from etl.pipeline.run import Run, release_lock, warehouse_for
 from etl.process.privacy import RecordKey
 from etl.settings import Source
-from etl.state.memory import make_memory
+from etl.state.copying import make_ops
 from tests.support import INSURANCE_COLUMNS, Registers, Row, Server, fill, record, run_sql
 
 Make = Callable[..., Registers]
@@ -34,7 +34,7 @@ Make = Callable[..., Registers]
 @contextmanager
 def _warehouse(folder: Path) -> Iterator[Warehouse]:
     with open_warehouse(folder / f"{uuid.uuid4().hex}.duckdb", key=RecordKey(b"k" * 32)) as made:
-        make_memory(made)
+        make_ops(made)
         made.connection.execute("create table ops.parameters as select 'run' as run_id")
         yield made
 
@@ -476,7 +476,7 @@ def test_a_warehouse_can_be_moved_to_a_folder_of_any_name(
     fill(url, "insurance", INSURANCE_COLUMNS, [record(n) for n in range(3)])
     here, there = folder / "before", folder / "after [1] * 'quoted'"
     with open_warehouse(here / "w.duckdb", key=RecordKey(b"k" * 32)) as warehouse:
-        make_memory(warehouse)
+        make_ops(warehouse)
         warehouse.connection.execute("create table ops.parameters as select 'run' as run_id")
         extract_register(warehouse, "insurance", _source(url))
     here.rename(there)

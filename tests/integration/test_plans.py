@@ -134,7 +134,7 @@ def plans() -> Iterator[list[Plan]]:
             warehouse.connection = watched  # type: ignore[assignment]
             runner.run(warehouse, settings)
             balance(warehouse)
-            publish(warehouse, settings.target, ())
+            publish(warehouse, settings, ())
             for suite in SUITES:
                 for rule in suite.rules:
                     query = rule.arguments.get("unexpected_rows_query", "")

@@ -56,17 +56,17 @@ def test_a_rule_must_have_passed_on_these_very_tables(pair: Registers):
     settings, before = pair.settings, pair.target_state()
     with warehouse_for(settings, Run("later")) as warehouse:
         with pytest.raises(QualityGateError, match="every_link_leads_to_a_citizen"):
-            publish(warehouse, settings.target, [GUARD])
+            publish(warehouse, settings, [GUARD])
         assert pair.target_state() == before
 
         _judge(warehouse, "core.links")
-        publish(warehouse, settings.target, [GUARD])
+        publish(warehouse, settings, [GUARD])
 
         # Built anew, it has not been judged.
         for name in ("core.links", "core.reconciled", "publish.reconciled"):
             runner.build(warehouse, TableName.parse(name))
         with pytest.raises(QualityGateError):
-            publish(warehouse, settings.target, [GUARD])
+            publish(warehouse, settings, [GUARD])
 
 
 def test_a_rule_that_failed_last_is_no_pass(pair: Registers):
@@ -77,7 +77,7 @@ def test_a_rule_that_failed_last_is_no_pass(pair: Registers):
         warehouse.connection.execute("update core.links set personal_id = '000000000000'")
         _judge(warehouse, "core.links")
         with pytest.raises(QualityGateError, match="have not passed"):
-            publish(warehouse, settings.target, [GUARD])
+            publish(warehouse, settings, [GUARD])
 
 
 @pytest.mark.parametrize("table", ["clean.names", "core.claims", "publish.coverage"])
@@ -95,7 +95,7 @@ def test_tables_of_several_states_are_not_published(pair: Registers, table: str)
         else:
             runner.build(warehouse, TableName.parse(table))
         with pytest.raises(QualityGateError, match="not of one state"):
-            publish(warehouse, settings.target, ())
+            publish(warehouse, settings, ())
     assert pair.target_state() == before
 
 
@@ -106,9 +106,9 @@ def test_the_ledger_must_be_of_these_tables(pair: Registers):
         for name in ("publish.reconciled",):
             runner.build(warehouse, TableName.parse(name))
         with pytest.raises(QualityGateError, match="ledger"):
-            publish(warehouse, settings.target, ())
+            publish(warehouse, settings, ())
         balance(warehouse)
-        publish(warehouse, settings.target, ())
+        publish(warehouse, settings, ())
 
 
 def test_a_build_that_breaks_off_is_no_build(pair: Registers, monkeypatch: pytest.MonkeyPatch):
@@ -122,7 +122,7 @@ def test_a_build_that_breaks_off_is_no_build(pair: Registers, monkeypatch: pytes
             runner.build(warehouse, name)
         monkeypatch.undo()
         with pytest.raises(QualityGateError, match=r"core\.claims has not been built"):
-            publish(warehouse, settings.target, ())
+            publish(warehouse, settings, ())
 
 
 def test_a_run_that_only_understood_words_is_not_taken_for_published(pair: Registers):

@@ -57,7 +57,7 @@ def nights() -> Iterator[list[Night]]:
         with warehouse_for(settings, Run(f"on {threads}")) as warehouse:
             runner.run(warehouse, settings)
             balance(warehouse)
-            counts = publish(warehouse, settings.target, ())
+            counts = publish(warehouse, settings, ())
             changes = {name: d.total for name, d in counts.differences.items()}
             found.append(Night({name.sql: _hash(warehouse, name) for name in _tables()}, changes))
         release_lock(settings)

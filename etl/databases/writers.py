@@ -10,6 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -38,7 +39,7 @@ from etl.databases.refusals import explained, plain_errors, sqlstate
 from etl.domain.contract import target_metadata
 from etl.domain.errors import PublishError
 from etl.process.stopping import committing, on_stop
-from etl.settings import Target
+from etl.settings import Database, Target
 
 _ROWS_PER_BATCH = 5_000
 _WITH_SCHEMAS = frozenset({"postgresql", "mssql"})
@@ -78,6 +79,10 @@ class Writer(ABC):
     @abstractmethod
     def delete_run(self, table: Table, run_id: str) -> None:
         """Removes what an earlier try of the same run left in a history table."""
+
+    @abstractmethod
+    def delete_all(self, table: Table) -> None:
+        """Removes every row."""
 
     @abstractmethod
     def count(self, table: Table) -> int:
@@ -145,6 +150,10 @@ class RowWriter(Writer):
         self.connection.execute(delete(table).where(table.c.run_id == run_id))
 
     @override
+    def delete_all(self, table: Table) -> None:
+        self.connection.execute(delete(table))
+
+    @override
     def count(self, table: Table) -> int:
         return int(self.connection.execute(select(func.count()).select_from(table)).scalar_one())
 
@@ -170,7 +179,15 @@ def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
 
 def _arrow_type(table: Table, name: str) -> pa.DataType:
     kind = table.c[name].type.python_type
-    return {int: pa.int64(), bool: pa.bool_(), float: pa.float64()}.get(kind, pa.string())
+    return _ARROW_TYPES.get(kind, pa.string())
+
+
+_ARROW_TYPES = {
+    int: pa.int64(),
+    bool: pa.bool_(),
+    float: pa.float64(),
+    datetime: pa.timestamp("us"),
+}
 
 
 class ArrowWriter(Writer):
@@ -224,6 +241,11 @@ class ArrowWriter(Writer):
             cursor.execute(_sql(delete(table).where(table.c.run_id == run_id)))
 
     @override
+    def delete_all(self, table: Table) -> None:
+        with self.connection.cursor() as cursor:
+            cursor.execute(_sql(delete(table)))
+
+    @override
     def count(self, table: Table) -> int:
         with self.connection.cursor() as cursor:
             cursor.execute(_sql(select(func.count()).select_from(table)))
@@ -238,22 +260,26 @@ def _sql(statement: Any) -> str:
 
 
 @contextmanager
-def transaction(target: Target) -> Iterator[Writer]:
-    """Opens the one transaction of a publish: all of it is seen, or nothing.
+def transaction(target: Database, what: str = "Publishing") -> Iterator[Writer]:
+    """Opens one transaction: all of it is seen, or nothing.
+
+    Args:
+        target: The database that is written to.
+        what: What is done, for messages.
 
     Raises:
-        ConnectionFailedError: The target cannot be reached, refuses, or breaks off; it is as it
+        ConnectionFailedError: The database cannot be reached, refuses, or breaks off; it is as it
             was before.
-        PublishError: The target refused a row.
+        PublishError: It refused a row.
     """
     opened = _arrow_transaction if target.parsed.get_backend_name() == "postgresql" else _rows
-    with opened(target) as writer:
+    with opened(target, what) as writer:
         yield writer
 
 
 @contextmanager
-def _arrow_transaction(target: Target) -> Iterator[Writer]:
-    connection = arrow_connection(target, "Publishing")
+def _arrow_transaction(target: Database, what: str) -> Iterator[Writer]:
+    connection = arrow_connection(target, what)
     try:
         with connection.cursor() as cursor:
             cursor.execute("set local row_security = off")  # hidden rows: an error, not a surprise
@@ -262,16 +288,16 @@ def _arrow_transaction(target: Target) -> Iterator[Writer]:
         with committing():
             connection.commit()
     except adbc_driver_manager.Error as error:
-        raise _refused(target, error) from None
+        raise _refused(target, what, error) from None
     finally:
         connection.close()
 
 
 @contextmanager
-def _rows(target: Target) -> Iterator[Writer]:
+def _rows(target: Database, what: str) -> Iterator[Writer]:
     engine = engine_for(target, read_only=False)
     try:
-        with plain_errors(target, "Publishing"):
+        with plain_errors(target, what):
             try:
                 with engine.connect() as connection, connection.begin() as begun:
                     with on_stop(partial(_cancel, connection)):
@@ -293,15 +319,15 @@ def _cancel(connection: Connection) -> None:
             return
 
 
-def _refused(target: Target, error: adbc_driver_manager.Error) -> Exception:
+def _refused(target: Database, what: str, error: adbc_driver_manager.Error) -> Exception:
     """A row or statement that the server refused, or a server that went away."""
     state = sqlstate(error)
     if state.startswith(("22", "23")):
         return _row_refused(target, state)
-    return explained(target, "Publishing", error)
+    return explained(target, what, error)
 
 
-def _row_refused(target: Target, state: str) -> PublishError:
+def _row_refused(target: Database, state: str) -> PublishError:
     shown = f" (SQLSTATE {state})" if state else ""
     return PublishError(
         f"The target refused a row{shown}; it is as it was before.",

@@ -1,0 +1,107 @@
+"""The state's tables, made and brought forward by Alembic.
+
+Belongs here: which version the state has, and the way to this one. Does not belong here: the
+changes themselves (``migrations``), and what is in the tables (``store.py``).
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from sqlalchemy import Connection, column, inspect, select, table
+from sqlalchemy.schema import CreateSchema
+
+from etl.databases.connect import engine_for
+from etl.databases.refusals import plain_errors
+from etl.domain.errors import ConfigError
+from etl.settings import Settings
+from etl.state.tables import metadata_for
+
+HEAD = "0001"
+"""The version of the state that this version of doisoat reads and writes."""
+
+_VERSIONS = "schema_version"
+_TAKES_BACK = frozenset({"postgresql", "mssql"})
+
+
+def bring_forward(settings: Settings) -> None:
+    """Makes the state's tables, or brings those of an earlier version forward.
+
+    Raises:
+        ConnectionFailedError: The database cannot be reached or refuses.
+        ConfigError: A newer version of doisoat wrote the state.
+    """
+    database = settings.state_database
+    engine = engine_for(database, read_only=False)
+    try:
+        with plain_errors(database, "Preparing the state"), engine.connect() as connection:
+            if version_of(connection, settings) != HEAD:
+                _migrate(connection, settings)
+                connection.commit()
+    finally:
+        engine.dispose()
+
+
+def try_to_bring_forward(settings: Settings) -> str:
+    """Tries whether the state can be made or brought forward, and takes that back.
+
+    Where a product cannot take it back, only the version that is there is looked at.
+
+    Returns:
+        What is well, in words.
+
+    Raises:
+        ConnectionFailedError: The database cannot be reached or refuses.
+        ConfigError: A newer version of doisoat wrote the state.
+    """
+    database = settings.state_database
+    engine = engine_for(database, read_only=False)
+    try:
+        with plain_errors(database, "Trying the state"), engine.connect() as connection:
+            found = version_of(connection, settings)
+            if found == HEAD:
+                return f"of this version, in {database.shown}"
+            if connection.dialect.name in _TAKES_BACK:
+                _migrate(connection, settings)
+                connection.rollback()
+            return f"will be {'brought forward' if found else 'made'} in {database.shown}"
+    finally:
+        engine.dispose()
+
+
+def version_of(connection: Connection, settings: Settings) -> str | None:
+    """Returns the version of the state in a database; None where there is none."""
+    metadata, prefix = metadata_for(settings)
+    name = prefix + _VERSIONS
+    if not inspect(connection).has_table(name, schema=metadata.schema):
+        return None
+    versions = table(name, column("version_num"), schema=metadata.schema)
+    return connection.execute(select(versions.c.version_num)).scalar()
+
+
+def _migrate(connection: Connection, settings: Settings) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    metadata, prefix = metadata_for(settings)
+    if metadata.schema and metadata.schema not in inspect(connection).get_schema_names():
+        connection.execute(CreateSchema(metadata.schema))
+    config = Config()
+    config.set_main_option("script_location", "etl.state:migrations")
+    config.attributes.update(
+        connection=connection,
+        schema=metadata.schema,
+        prefix=prefix,
+        version_table=prefix + _VERSIONS,
+    )
+    try:
+        command.upgrade(config, "head")
+    except CommandError:
+        with suppress(Exception):
+            connection.rollback()
+        raise ConfigError(
+            "The state was written by a newer version of doisoat.",
+            where=settings.state_database.shown,
+            remedy="Use that version, or name another place under [state].",
+        ) from None

@@ -1,0 +1,128 @@
+"""The state in its database: opened, and written to by commands.
+
+Belongs here: whose state it is, adding rows between runs, and one transaction on it. Does not
+belong here: the working copy that runs use (``copying.py``) and the tables (``tables.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pyarrow as pa
+from sqlalchemy import Table
+
+from etl.databases.writers import Writer, transaction
+from etl.domain.errors import QualityGateError
+from etl.settings import Settings
+from etl.state.schema import bring_forward
+from etl.state.tables import metadata_for
+
+
+@dataclass(frozen=True)
+class State:
+    """One open transaction on the state.
+
+    Attributes:
+        writer: The transaction; it may be that of a publish.
+        tables: The state's tables by name.
+    """
+
+    writer: Writer
+    tables: Mapping[str, Table]
+
+    @property
+    def state_id(self) -> str | None:
+        """Which state this is; None where nothing was kept in it yet."""
+        found = self._all("identity", ["state_id"])
+        return str(found[0]["state_id"]) if found else None
+
+    def adopt(self, installation: str, *, replace: bool = False) -> None:
+        """Proves that the state is this installation's, and makes a new one so.
+
+        Args:
+            installation: A pseudonym of the secret of the record keys, which moves with its home.
+            replace: Take over the state of another installation.
+
+        Raises:
+            QualityGateError: It is another installation's.
+        """
+        found = self._all("identity", ["state_id", "installation_id"])
+        if found and found[0]["installation_id"] == installation:
+            return
+        if found and not replace:
+            raise QualityGateError(
+                "Another installation of doisoat publishes to this target, or keeps its state in "
+                "this database; nothing was published, and the target is as it was.",
+                remedy="Name another target, or another [target] schema and [state] schema. If "
+                "this installation takes its place (its home or record_key was lost), run once: "
+                "doisoat sync --replace-target",
+            )
+        state_id = str(found[0]["state_id"]) if found else uuid4().hex
+        if found:
+            keys = pa.table({"state_id": [state_id]})
+            self.writer.delete(self.tables["identity"], keys.to_reader())
+        self._insert(
+            "identity",
+            [{"state_id": state_id, "installation_id": installation, "made_at": now()}],
+        )
+
+    def revisions(self) -> dict[str, int]:
+        """Returns how often each table was written."""
+        rows = self._all("revisions", ["table_name", "revision"])
+        return {str(row["table_name"]): int(str(row["revision"])) for row in rows}
+
+    def bump(self, table: str) -> int:
+        """Notes that a table was written, and returns its revision."""
+        known = self.revisions().get(table, 0)
+        if known:
+            keys = pa.table({"table_name": [table]})
+            self.writer.delete(self.tables["revisions"], keys.to_reader())
+        self._insert("revisions", [{"table_name": table, "revision": known + 1}])
+        return known + 1
+
+    def add(self, table: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """Adds rows to a table."""
+        self._insert(table, rows)
+        self.bump(table)
+
+    def read(self, table: str, columns: list[str]) -> pa.RecordBatchReader:
+        """Streams columns of a table."""
+        return self.writer.read(self.tables[table], columns)
+
+    def _all(self, table: str, columns: list[str]) -> list[dict[str, object]]:
+        found: list[dict[str, object]] = self.read(table, columns).read_all().to_pylist()
+        return found
+
+    def _insert(self, table: str, rows: Sequence[Mapping[str, object]]) -> None:
+        given = {name: pa.array([row.get(name) for row in rows]) for name in rows[0]}
+        self.writer.insert(self.tables[table], pa.table(given).to_reader())
+
+
+@contextmanager
+def open_state(settings: Settings) -> Iterator[State]:
+    """Opens one transaction on the state, whose tables are made or brought forward before.
+
+    Raises:
+        ConnectionFailedError: The database cannot be reached or refuses.
+        ConfigError: A newer version of doisoat wrote the state.
+    """
+    bring_forward(settings)
+    with transaction(settings.state_database, "Writing the state") as writer:
+        yield state_within(writer, settings)
+
+
+def state_within(writer: Writer, settings: Settings) -> State:
+    """Returns the state in a transaction that is open on its database."""
+    metadata, prefix = metadata_for(settings)
+    return State(
+        writer, {table.name.removeprefix(prefix): table for table in metadata.tables.values()}
+    )
+
+
+def now() -> datetime:
+    """Returns the moment in UTC, as the state keeps it."""
+    return datetime.now(UTC).replace(tzinfo=None)
