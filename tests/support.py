@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -353,6 +354,45 @@ def from_warehouse(settings: Settings, query: str) -> list[dict[str, object]]:
 
     with warehouse_between_runs(settings) as warehouse:
         return warehouse.rows(query)
+
+
+def from_state(settings: Settings, query: str) -> list[dict[str, Any]]:
+    """Reads the state; ``{name}`` stands for a table where the product has it."""
+    from etl.state.tables import SCOPES, metadata_for
+
+    metadata, prefix = metadata_for(settings)
+    before = f"{metadata.schema}." if metadata.schema else prefix
+    url = settings.state_database.parsed.render_as_string(hide_password=False)
+    return read_sql(url, query.format(**{name: before + name for name in SCOPES}))
+
+
+def remember(settings: Settings, table: str, **row: object) -> None:
+    """Adds a row to the state of a configuration."""
+    from etl.state.store import open_state
+
+    with open_state(settings) as state:
+        state.add(table, [row])
+
+
+def decide(
+    settings: Settings,
+    record_id: str,
+    personal_id: str | None,
+    by: str = "steward",
+    at: datetime | None = None,
+    reason: str = "papers seen",
+) -> None:
+    """Lets a steward decide on a record."""
+    remember(
+        settings,
+        "decisions",
+        decision_id=uuid.uuid4().hex,
+        record_id=record_id,
+        personal_id=personal_id,
+        decided_by=by,
+        decided_at=at or datetime.now(UTC).replace(tzinfo=None),
+        reason=reason,
+    )
 
 
 @dataclass(frozen=True)

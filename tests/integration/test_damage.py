@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -16,20 +17,18 @@ import pytest
 
 from etl.domain.errors import DamagedError, DiskFullError, WarehouseHeldError
 from etl.engine.duckdb.damage import trouble
-from etl.engine.statements import TableName
-from etl.pipeline.run import warehouse_between_runs
-from etl.state.copying import make_ops
-from tests.support import Registers, from_warehouse, record
+from etl.reconcile.model import default_model
+from tests.support import Registers, decide, from_state, from_warehouse, record, remember
 
 Make = Callable[..., Registers]
 
 # What a run in the night, a command and a hand have left in the memory.
 MEMORY = {
-    "link_history": "select count(*) from ops.link_history",
-    "acknowledgements": "select count(*) from ops.acknowledgements where reason = 'known'",
-    "decisions": "select count(*) from ops.decisions where reason = 'seen'",
-    "access_log": "select count(*) from ops.access_log where command = 'explain'",
-    "models": "select count(*) from ops.models",
+    "link_history": "select count(*) as n from {link_history}",
+    "acknowledgements": "select count(*) as n from {acknowledgements} where reason = 'known'",
+    "decisions": "select count(*) as n from {decisions} where reason = 'seen'",
+    "access_log": "select count(*) as n from {access_log} where command = 'explain'",
+    "models": "select count(*) as n from {models}",
 }
 
 
@@ -38,27 +37,23 @@ def lived(registers: Make) -> Registers:
     """A home that has run, with something in each table of its memory."""
     pair = registers()
     pair.sync()
-    with warehouse_between_runs(pair.settings) as warehouse:
-        for statement in (
-            "insert into ops.acknowledgements values "
-            "('core.links', 'x', 'me', 'known', now()::timestamp, now()::timestamp)",
-            "insert into ops.decisions values ('R1', null, 'me', 'seen', now()::timestamp)",
-            "insert into ops.access_log values (now()::timestamp, 'me', 'k', 'explain')",
-            "insert into ops.models values ('v1', '2020-01-01', '{}')",
-        ):
-            warehouse.connection.execute(statement)
-    from etl.state.memory import keep_copy
-
-    with warehouse_between_runs(pair.settings) as warehouse:
-        keep_copy(warehouse)
-        warehouse.connection.execute("delete from ops.models")  # no model that can be read
-        keep_copy(warehouse)
+    now = datetime(2026, 1, 1)
+    remember(pair.settings, "acknowledgements", table_name="core.links", check_name="x",
+             acknowledged_by="me", reason="known", acknowledged_at=now, expires_at=now)  # fmt: skip
+    decide(pair.settings, "R1", None, reason="seen")
+    remember(pair.settings, "access_log", access_id="1", accessed_at=now, accessed_by="me",
+             record_key="k", command="explain")  # fmt: skip
+    model = default_model().to_json()
+    remember(pair.settings, "models", version="v1", trained_at=now, model=model)
     return pair
 
 
 def remembered(pair: Registers) -> dict[str, object]:
-    return {
-        name: next(iter(from_warehouse(pair.settings, query)[0].values()))
+    """How many rows of each the state has, and the warehouse, which must be readable."""
+    copied = ("link_history", "acknowledgements", "decisions", "models")
+    counts = ", ".join(f"(select count(*) from ops.{name}) as {name}" for name in copied)
+    return from_warehouse(pair.settings, f"select {counts}")[0] | {
+        f"{name} in the state": from_state(pair.settings, query)[0]["n"]
         for name, query in MEMORY.items()
     }
 
@@ -119,7 +114,7 @@ def test_a_damaged_warehouse_is_set_aside_and_its_memory_read_back(
     }
     assert remembered(lived) == before
     assert "is damaged; it was set aside as warehouse.duckdb.damaged-" in caplog.text
-    assert "Read back from the copy" in caplog.text
+    assert "Read back from the state" in caplog.text
     assert list(lived.settings.home.glob("warehouse.duckdb.damaged-*"))
     assert lived.sync().changes == {}
 
@@ -146,18 +141,6 @@ def test_a_deleted_warehouse_loses_nothing(lived: Registers) -> None:
 
     assert lived.sync().changes == {}
     assert remembered(lived) == before
-
-
-def test_a_damaged_copy_loses_its_own_table_only(lived: Registers) -> None:
-    before = remembered(lived)
-    copy = lived.settings.home / "memory"
-    _random(copy / "decisions.parquet")
-    lived.settings.warehouse_path.unlink()
-
-    lived.sync()
-
-    assert remembered(lived) == before | {"decisions": 0}
-    assert list(copy.glob("decisions.parquet.damaged-*"))
 
 
 def parts(pair: Registers, table: str = "names") -> list[Path]:
@@ -188,8 +171,6 @@ def test_a_bad_block_in_a_dictionary_ends_that_run_only(lived: Registers) -> Non
 @pytest.mark.parametrize(
     ("name", "is_folder"),
     [
-        ("memory", False),
-        ("memory/decisions.parquet", True),
         ("run.lock", True),
         ("warehouse.files", False),
         ("warehouse.files/raw.insurance.parquet", True),
@@ -316,11 +297,3 @@ def test_a_sync_that_published_says_so_whoever_takes_the_file_as_it_ends(
     assert sync.returncode == 0, errors
     assert "Published to" in output
     assert "Waterfall" in output
-
-
-def test_make_memory_of_a_warehouse_in_use_reads_nothing_back(lived: Registers) -> None:
-    before = remembered(lived)
-    with warehouse_between_runs(lived.settings) as warehouse:
-        assert warehouse.exists(TableName("ops", "runs"))
-        make_ops(warehouse)
-    assert remembered(lived) == before

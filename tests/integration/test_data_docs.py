@@ -216,8 +216,9 @@ def test_lists_are_words_with_commas_between(site: Site) -> None:
 def test_a_page_tells_that_a_failure_is_known_and_until_when(site: Site) -> None:
     connection = site.warehouse.connection
     connection.execute(
-        "insert into ops.acknowledgements values ('core.reconciled', $name, 'lan', 'asked', "
-        "'2026-01-01', '2999-12-30 20:00')",
+        "insert into ops.acknowledgements by name select 'core.reconciled' as table_name, "
+        "$name as check_name, 'lan' as acknowledged_by, 'asked' as reason, "
+        "timestamp '2026-01-01' as acknowledged_at, timestamp '2999-12-30 20:00' as expires_at",
         {"name": WARNS.name},
     )
     text = seen(site.judge_by(WARNS))

@@ -152,8 +152,14 @@ def plans() -> Iterator[list[Plan]]:
 
 def _decide(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("""
-        insert into ops.decisions
-        select record_id, '008075000000', 'Lan', 'seen', current_timestamp::timestamp
+        insert into ops.decisions by name
+        select
+            record_id,
+            '008075000000' as personal_id,
+            'Lan' as decided_by,
+            'seen' as reason,
+            current_timestamp::timestamp as decided_at,
+            '1' as decision_id
         from core.reconciled where record_id = 'namesakes 1'
     """)
 

@@ -16,15 +16,17 @@ from etl.pipeline.reference import current_model, load_reference
 from etl.pipeline.run import Run, release_lock, warehouse_for
 from etl.reconcile.model import COMPARED, Model, default_model, splink_settings
 from etl.reconcile.training import Trained, keep, train
+from etl.settings import Settings
 from etl.simulate import SimulationSpec, write_database
+from etl.state.copying import refresh
 from tests.support import Registers, memory_folder
 
 CITIZENS = 12_000
 
 
 @pytest.fixture(scope="module")
-def warehouse() -> Iterator[Warehouse]:
-    """Registers in which 1,500 people are born a day, reconciled, with the truth beside them."""
+def settings() -> Iterator[Settings]:
+    """Registers in which 1,500 people are born a day, with the truth beside them."""
     folder = memory_folder("doisoat-probabilistic-")
     urls = {name: f"sqlite:///{folder}/{name}.db" for name in ("insurance", "population", "target")}
     write_database(
@@ -34,13 +36,19 @@ def warehouse() -> Iterator[Warehouse]:
         truth=folder,
     )
     registers = Registers(folder, [], [], urls["insurance"], urls["population"], urls["target"])
-    settings = registers.settings
+    yield registers.settings
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def warehouse(settings: Settings) -> Iterator[Warehouse]:
+    """The same, reconciled."""
+    truth = settings.file.parent / "truth.parquet"
     with warehouse_for(settings, Run("probabilistic")) as opened:
         runner.run(opened, settings)
-        opened.connection.execute(f"create table truth as from '{folder}/truth.parquet'")
+        opened.connection.execute(f"create table truth as from '{truth}'")
         yield opened
     release_lock(settings)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_it_links_what_no_other_step_could_and_links_nobody_wrong(warehouse: Warehouse) -> None:
@@ -306,9 +314,12 @@ def test_training_needs_no_labels_and_the_same_seed_gives_the_same_model(
     assert 0.002 < name["middle_missing"] < 0.03
 
 
-def test_the_model_trained_last_is_the_one_in_use(warehouse: Warehouse, trained: Trained) -> None:
+def test_the_model_trained_last_is_the_one_in_use(
+    warehouse: Warehouse, settings: Settings, trained: Trained
+) -> None:
     assert current_model(warehouse).version == default_model().version
-    keep(warehouse, trained.model)
+    keep(settings, trained.model)
+    refresh(warehouse, settings)
     load_reference(warehouse)
 
     assert warehouse.value("select distinct version from ref.match_model") == trained.model.version

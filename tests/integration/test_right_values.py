@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from etl.pipeline import runner
 from etl.pipeline.run import Run, release_lock, warehouse_between_runs, warehouse_for
 from expectations import SUITES
 from expectations.runner import run_suite
-from tests.support import Registers, citizen, from_warehouse, memory_folder, record
+from tests.support import Registers, citizen, decide, from_warehouse, memory_folder, record
 
 CROWD = range(1, 120)
 PEOPLE: list[dict[str, object]] = []
@@ -119,11 +120,9 @@ def registers() -> Iterator[Registers]:
         ("two_minds", citizen(3)["personal_id"], "2026-01-01 08:00:00"),
         ("two_minds", citizen(4)["personal_id"], "2025-01-01 08:00:00"),
     ]
+    for record_id, personal_id, at in decisions:
+        decide(made.settings, record_id, personal_id, at=datetime.fromisoformat(at))
     with warehouse_for(made.settings, Run("right")) as warehouse:
-        warehouse.connection.executemany(
-            "insert into ops.decisions values (?, ?, 'steward', 'papers seen', ?::timestamp)",
-            decisions,
-        )
         runner.run(warehouse, made.settings)
     release_lock(made.settings)
     yield made

@@ -218,8 +218,14 @@ def validated(warehouse: Warehouse) -> Warehouse:
         for result in run_suite(warehouse, suite):
             assert result.passed or not result.rule.blocking, (suite.table.sql, result)
     warehouse.connection.execute("""
-        insert into ops.mismatch_history
-        select run, current_timestamp::timestamp, code, province_code, 3 * mismatches, 3 * records
+        insert into ops.mismatch_history by name
+        select
+            run as run_id,
+            current_timestamp::timestamp as published_at,
+            code,
+            province_code,
+            3 * mismatches as mismatches,
+            3 * records as records
         from publish.mismatch_counts cross join unnest(['a', 'b', 'c']) as runs (run)
         where scheme = 'all'
     """)

@@ -27,7 +27,7 @@ from tests.support import (
     Command,
     Registers,
     citizen,
-    from_warehouse,
+    from_state,
     memory_folder,
     record,
 )
@@ -139,8 +139,8 @@ def test_one_record_is_shown_with_its_values_and_the_look_is_remembered(
     key = str(there["record_key"])
     shown = run("triage", DEAD, "--record", key, "--json")
     assert json.loads(shown.output)["record_id"] == "R000007"
-    looks = from_warehouse(
-        registers.settings, f"select command from ops.access_log where record_key = '{key}'"
+    looks = from_state(
+        registers.settings, f"select command from {{access_log}} where record_key = '{key}'"
     )
     assert [look["command"] for look in looks] == ["triage"]
 
@@ -156,9 +156,9 @@ def test_the_list_for_an_office_names_rows_as_its_register_does_and_that_is_reme
     assert re.fullmatch(r"\d{12}", str(citizen["personal_id"]))
 
     keys = [row["record_key"] for row in named]
-    looks = from_warehouse(
+    looks = from_state(
         registers.settings,
-        "select record_key from ops.access_log where command = 'triage --ids'",
+        "select record_key from {access_log} where command = 'triage --ids'",
     )
     assert sorted(str(look["record_key"]) for look in looks) == sorted(
         map(str, [*keys, citizen["record_key"]])

@@ -19,7 +19,7 @@ from etl.explain.gather import read_story
 from etl.explain.tell import tell
 from etl.pipeline import runner
 from etl.pipeline.run import Run, release_lock, warehouse_for
-from tests.support import Registers, citizen, from_warehouse, memory_folder, record
+from tests.support import Registers, citizen, decide, from_warehouse, memory_folder, record
 
 CROWD = range(1, 400)
 
@@ -210,11 +210,9 @@ def verdicts() -> Iterator[Verdicts]:
         *(f"sqlite:///{folder}/{name}.db" for name in ("insurance", "population", "target")),
     ).write()
     settings = registers.settings
+    for record_id, personal_id in DECISIONS:
+        decide(settings, record_id, personal_id)
     with warehouse_for(settings, Run("waterfall")) as warehouse:
-        warehouse.connection.executemany(
-            "insert into ops.decisions values (?, ?, 'steward', 'papers seen', now()::timestamp)",
-            DECISIONS,
-        )
         runner.run(warehouse, settings)
     release_lock(settings)
     yield Verdicts(registers)

@@ -1,0 +1,396 @@
+"""What must survive from run to run lies in a database, and losing the home loses time only."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from pydantic import SecretStr
+
+from etl.databases.connect import engine_for
+from etl.domain.errors import ConfigError, ConnectionFailedError, PublishError, QualityGateError
+from etl.engine.duckdb.warehouse import open_warehouse
+from etl.pipeline.run import Run, release_lock, warehouse_between_runs, warehouse_for
+from etl.process.privacy import load_record_key
+from etl.publish import publish
+from etl.reconcile.model import default_model
+from etl.settings import Target
+from etl.state import schema
+from etl.state.copying import save_now
+from etl.state.store import open_state
+from etl.state.tables import SCOPES, metadata_for
+from tests.support import (
+    Registers,
+    Server,
+    citizen,
+    decide,
+    from_state,
+    from_warehouse,
+    record,
+    remember,
+    run_sql,
+)
+
+Make = Callable[..., Registers]
+PRODUCTS = ("sqlite", "postgresql", "mariadb")
+
+
+@pytest.fixture(params=PRODUCTS)
+def pair(request: pytest.FixtureRequest, registers: Make) -> Registers:
+    """Registers whose target is of each product."""
+    made = registers()
+    if request.param != "sqlite":
+        server: Server = request.getfixturevalue(request.param)
+        made.target_url = server.database()
+    return made
+
+
+@pytest.fixture
+def small(registers: Make) -> Registers:
+    return registers()
+
+
+def lose_home(pair: Registers) -> None:
+    """Deletes the home but for the key of the record keys."""
+    home = pair.settings.home
+    key = (home / "record_key").read_bytes()
+    shutil.rmtree(home)
+    home.mkdir(mode=0o700)
+    (home / "record_key").write_bytes(key)
+    (home / "record_key").chmod(0o600)
+
+
+def copied(pair: Registers) -> dict[str, list[dict[str, object]]]:
+    """The working copy, without what is of one warehouse alone."""
+    return {
+        name: sorted(
+            from_warehouse(
+                pair.settings,
+                f"select * exclude (saved) replace (null as of_state) from ops.{name}"
+                if name in ("ledger", "quality_results")
+                else f"select * exclude (saved) from ops.{name}",
+            ),
+            key=str,
+        )
+        for name in SCOPES
+        if name != "access_log"
+    }
+
+
+# --- the home is lost ---------------------------------------------------------------------------
+
+
+def test_a_lost_home_loses_nothing_that_was_known(pair: Registers):
+    """Ages, notes, decisions, models, history and the volumes of earlier runs are there again."""
+    pair.sync()
+    decide(pair.settings, "R000003", None)
+    now = datetime(2026, 1, 1, 12, 30, 15, 123456)
+    remember(pair.settings, "acknowledgements", table_name="core.links", check_name="x",
+             acknowledged_by="Lân", reason="đã biết", acknowledged_at=now,
+             expires_at=now + timedelta(days=3))  # fmt: skip
+    remember(pair.settings, "models", version="v1", trained_at=now,
+             model=default_model().to_json())  # fmt: skip
+    pair.sync()
+    known = copied(pair)
+    assert known["link_history"]
+    assert known["models"]
+    assert known["acknowledgements"][0]["acknowledged_at"] == now
+    assert known["acknowledgements"][0]["acknowledged_by"] == "Lân"
+    assert len(known["runs"]) == 2
+
+    lose_home(pair)
+    with warehouse_for(pair.settings, Run("after")):
+        pass
+    release_lock(pair.settings)
+
+    found = copied(pair)
+    found["runs"] = [row for row in found["runs"] if row["dagster_run_id"] != "after"]
+    assert found == known
+    assert pair.sync().changes == {}
+
+
+def test_an_age_outlives_the_home(small: Registers):
+    small.insurance[0]["full_name"] = "Người Khác Hẳn"
+    small.write()
+    first = small.sync().run_id
+    (since,) = {row["since_run"] for row in small.published("select since_run from {mismatches}")}
+    assert since == first
+
+    lose_home(small)
+
+    assert small.sync().changes == {}
+    (since,) = {row["since_run"] for row in small.published("select since_run from {mismatches}")}
+    assert since == first
+
+
+# --- one transaction ----------------------------------------------------------------------------
+
+
+def test_publish_and_history_commit_together(pair: Registers, monkeypatch: pytest.MonkeyPatch):
+    """A publish whose last statement fails leaves neither rows nor history, here nor there."""
+    pair.sync()
+    before, links = pair.target_state(), from_state(pair.settings, "select * from {link_history}")
+    pair.insurance.append(record(40))
+    pair.population.append(citizen(40))
+    pair.write()
+
+    def fails(*_: object) -> None:
+        raise PublishError("The disk of the server is full.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("etl.publish.transaction.save", fails)
+        with pytest.raises(PublishError):
+            pair.sync()
+    assert pair.target_state() == before
+    assert from_state(pair.settings, "select * from {link_history}") == links
+
+    pair.sync()
+    opened = from_state(pair.settings, "select * from {link_history} where record_id = 'R000040'")
+    assert len(opened) == 1
+
+
+def test_a_commit_that_only_the_server_knows_of_is_read_back(small: Registers):
+    """The process died after the commit: the warehouse has forgotten what the state has."""
+    small.sync()
+    file = small.settings.warehouse_path
+    kept = file.with_suffix(".kept")
+    shutil.copy(file, kept)
+    small.insurance.pop()
+    small.write()
+    small.sync(replace=True)
+    closed = from_state(small.settings, "select * from {link_history} where closed_run is not null")
+    assert len(closed) == 1
+    kept.replace(file)  # as it was before that run
+
+    assert small.sync().changes == {}
+    assert from_state(
+        small.settings, "select * from {link_history} where closed_run is not null"
+    ) == closed  # fmt: skip
+    runs = from_state(small.settings, "select * from {runs} where published_at is not null")
+    assert len(runs) == 3
+
+
+def test_what_was_judged_before_a_gate_stops_a_run_is_kept(small: Registers):
+    small.sync()
+    with warehouse_for(small.settings, Run("stopped")) as warehouse:
+        warehouse.execute(
+            "insert into ops.quality_results by name select run_id, 'core.links' as table_name, "
+            "'x' as check_name, 'error' as severity, true as blocking, false as passed, "
+            "current_timestamp::timestamp as checked_at from ops.parameters"
+        )
+        save_now(warehouse, small.settings)
+    release_lock(small.settings)
+    (found,) = from_state(small.settings, "select * from {quality_results}")
+    assert found["check_name"] == "x"
+
+
+def test_what_could_not_be_kept_is_kept_by_the_next_run(
+    small: Registers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    small.sync()
+    with (
+        warehouse_for(small.settings, Run("stopped")) as warehouse,
+        monkeypatch.context() as patched,
+    ):
+        _out_of_reach(patched)
+        save_now(warehouse, small.settings)
+    release_lock(small.settings)
+    assert "the next run keeps it" in caplog.text
+    assert len(from_state(small.settings, "select * from {runs}")) == 1
+
+    small.sync()
+    assert len(from_state(small.settings, "select * from {runs}")) == 3
+
+
+# --- the database -------------------------------------------------------------------------------
+
+
+def _out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ConnectionFailedError("Nobody listens there.", may_pass=True)
+
+    monkeypatch.setattr("etl.state.store.bring_forward", refuse)
+
+
+def test_a_run_goes_on_with_its_copy_where_the_state_is_out_of_reach(
+    small: Registers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    small.sync()
+    _out_of_reach(monkeypatch)
+    with warehouse_for(small.settings, Run("later")) as warehouse:
+        assert warehouse.number("select count(*) from ops.link_history")
+    release_lock(small.settings)
+    assert "its copy in the home is used" in caplog.text
+
+
+def test_a_run_without_a_copy_does_not_begin_where_the_state_is_out_of_reach(
+    small: Registers, monkeypatch: pytest.MonkeyPatch
+):
+    """It would take every failure and every mismatch for new."""
+    _out_of_reach(monkeypatch)
+    with pytest.raises(ConnectionFailedError):
+        small.sync()
+
+
+def test_the_state_may_lie_in_another_database(small: Registers, folder: Path):
+    small.options = {**small.options, "state": {"url": f"sqlite:///{folder}/state.db"}}
+    small.sync()
+    assert small.settings.state_database.parsed.database == f"{folder}/state.db"
+    assert len(from_state(small.settings, "select * from {link_history}")) == len(small.insurance)
+
+    # A state that lies elsewhere from now on is given all that is known.
+    small.options = {**small.options, "state": {"url": f"sqlite:///{folder}/moved.db"}}
+    small.sync()
+    assert len(from_state(small.settings, "select * from {link_history}")) == len(small.insurance)
+    assert len(from_state(small.settings, "select * from {runs}")) == 2
+
+
+def test_a_wrong_url_of_the_state_is_refused_without_its_password(small: Registers):
+    small.options = {**small.options, "state": {"url": "postgresql://me:s3cr@t#x@host/db"}}
+    with pytest.raises(ConfigError, match="state") as refused:
+        _ = small.settings
+    assert "s3cr" not in str(refused.value)
+    small.options = {**small.options, "state": {"user": "me"}}
+    with pytest.raises(ConfigError, match="no 'url'"):
+        _ = small.settings
+
+
+def test_another_installation_is_refused_before_it_reads_anything(small: Registers):
+    small.sync()
+    links = from_state(small.settings, "select * from {link_history}")
+    shutil.rmtree(small.settings.home)  # with the key
+    with pytest.raises(QualityGateError, match="Another installation"):
+        small.sync()
+    assert from_state(small.settings, "select * from {link_history}") == links
+    assert len(from_state(small.settings, "select * from {runs}")) == 1
+
+    assert small.sync(replace=True).changes == {}
+    assert len(from_state(small.settings, "select * from {runs}")) == 2
+
+
+# --- versions -----------------------------------------------------------------------------------
+
+
+def test_the_migrations_make_the_tables_that_the_code_knows(pair: Registers):
+    settings = pair.settings
+    schema.bring_forward(settings)
+    metadata, _ = metadata_for(settings)
+    engine = engine_for(settings.state_database, read_only=True)
+    ours = {table.name for table in metadata.tables.values()}
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "include_schemas": metadata.schema is not None,
+                "include_object": lambda _, name, kind, *__: kind != "table" or name in ours,
+                "compare_type": True,
+            },
+        )
+        differences = [
+            found for found in compare_metadata(context, metadata) if "comment" not in str(found[0])
+        ]
+        assert schema.version_of(connection, settings) == schema.HEAD
+    engine.dispose()
+    assert differences == []
+    schema.bring_forward(settings)  # a second time changes nothing
+
+
+def test_the_last_migration_is_the_version_of_the_code():
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", "etl.state:migrations")
+    assert ScriptDirectory.from_config(config).get_current_head() == schema.HEAD
+
+
+def test_a_state_of_a_newer_version_is_refused(small: Registers):
+    small.sync()
+    run_sql(small.target_url, "update state_schema_version set version_num = '9999'")
+    with pytest.raises(ConfigError, match="newer version"):
+        small.sync()
+
+
+def test_the_memory_of_earlier_versions_goes_into_the_state(small: Registers):
+    """Their tables of ops, as they made them: without the columns of this version."""
+    small.write()
+    settings = small.settings
+    settings.home.mkdir(mode=0o700)
+    key = load_record_key(settings.home)
+    with open_warehouse(settings.warehouse_path, key=key) as warehouse:
+        warehouse.execute("""
+            create table ops.runs (
+                run_id varchar primary key, dagster_run_id varchar not null,
+                mode varchar not null, started_at timestamp not null, published_at timestamp
+            );
+            insert into ops.runs values ('old', 'o', 'full', '2026-01-01', '2026-01-01');
+            create table ops.decisions (
+                record_id varchar not null, personal_id varchar, decided_by varchar not null,
+                reason varchar not null, decided_at timestamp not null
+            );
+            insert into ops.decisions values ('R000002', null, 'Lan', 'seen', '2026-01-01'),
+                ('R000003', null, 'Lan', 'seen', '2026-01-01');
+            create table ops.access_log (
+                accessed_at timestamp not null, accessed_by varchar not null,
+                record_key varchar not null, command varchar not null
+            );
+            insert into ops.access_log values ('2026-01-01', 'Lan', 'k', 'explain'),
+                ('2026-01-01', 'Lan', 'k', 'explain');
+            create table ops.quality_failures (
+                run_id varchar not null, table_name varchar not null, check_name varchar not null,
+                record_key varchar not null, first_run varchar, first_seen timestamp,
+                closed_run varchar, closed_at timestamp
+            );
+            insert into ops.quality_failures
+            values ('old', 'core.links', 'x', 'k', 'old', '2026-01-01', null, null);
+        """)
+
+    small.sync()
+
+    assert {row["run_id"] for row in from_state(settings, "select * from {runs}")} > {"old"}
+    assert len(from_state(settings, "select distinct decision_id from {decisions}")) == 2
+    assert len(from_state(settings, "select distinct access_id from {access_log}")) == 2
+    (failure,) = from_state(settings, "select * from {quality_failures}")
+    assert failure["first_run"] == "old"
+    assert from_warehouse(settings, "select count(*) as n from ops.access_log") == [{"n": 0}]
+    assert small.sync().changes == {}
+    assert len(from_state(settings, "select * from {access_log}")) == 2
+
+
+def test_a_long_record_id_lives_on_in_its_history(small: Registers):
+    """It is named as the target names it, which a database can index."""
+    small.insurance[0]["record_id"] = "x" * 300
+    small.write()
+    small.sync()
+    small.sync()
+    links = from_state(small.settings, "select * from {link_history}")
+    assert len(links) == len(small.insurance)
+    assert all(row["closed_run"] is None for row in links)
+
+
+def test_a_revision_grows_with_each_write(small: Registers):
+    small.sync()
+    with open_state(small.settings) as state:
+        before = state.revisions()
+    decide(small.settings, "R1", None)
+    with open_state(small.settings) as state:
+        after = state.revisions()
+    assert after == before | {"decisions": before.get("decisions", 0) + 1}
+
+
+def test_no_publish_without_its_history(small: Registers):
+    """Publishing asks for settings, not for a target alone, so that none can be left out."""
+    small.sync()
+    with warehouse_for(small.settings, Run("again")) as warehouse:
+        publish(warehouse, small.settings, ())
+        assert not warehouse.number("select count(*) from ops.runs where not saved")
+    release_lock(small.settings)
+    with warehouse_between_runs(small.settings) as warehouse:
+        assert not warehouse.number("select count(*) from ops.link_history where not saved")
+    assert isinstance(small.settings.target, Target)
+    assert isinstance(small.settings.target.url, SecretStr)
