@@ -340,12 +340,12 @@ def simulate(
 @app.command()
 def check(context: typer.Context, as_json: JsonOption = False) -> None:
     """Try the configuration and the machine: databases, columns, home; nothing is moved."""
-    from assets.jobs import try_schedule
+    from assets.jobs import next_nightly
     from etl.extract.probe import Finding, probe, tried
 
     settings = _settings(context)
     _start_demo_server(settings)
-    findings = [*probe(settings), tried("schedule", lambda: try_schedule(settings.schedule))]
+    findings = [*probe(settings), tried("schedule", lambda: next_nightly(settings))]
     if letters := told_of_letters():
         findings.append(Finding("terminal", letters))
     if file := settings.quality.thresholds:
@@ -417,7 +417,8 @@ def runs(
     last: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """List the last runs."""
+    """List the last runs, and say when the next one begins by itself."""
+    from assets.jobs import next_nightly
     from etl.figures import read_runs
 
     settings = _settings(context)
@@ -426,6 +427,10 @@ def runs(
         _print_json(found)
         return
     display.show_runs(found, settings.schedule)
+    try:
+        display.show_next(next_nightly(settings))
+    except ConfigError as error:  # the list is what was asked for
+        display.show_error(error)
 
 
 @app.command()

@@ -221,6 +221,11 @@ def show_runs(runs: Sequence[dict[str, Any]], schedule: Schedule) -> None:
         )
 
 
+def show_next(words: str) -> None:
+    """Prints when the next run begins by itself."""
+    say(Text(f"{words[0].upper()}{words[1:]}."))
+
+
 _COLUMNS_OF_RUNS = (
     ("run", "started", "published", ">checks", ">errors", ">warnings"),
     ("run", "at", "published", ">errors", ">warnings"),
