@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import dagster as dg
 import pytest
@@ -107,6 +108,37 @@ def _one(messages: list[Message]) -> Message:
     (message,) = messages
     messages.clear()
     return message
+
+
+def test_a_password_of_any_characters_beside_a_url_arrives_and_is_nowhere_shown(
+    registers: Make, doisoat: Doisoat, hook: Hook
+) -> None:
+    """Neither by the commands, nor in what waits to be sent."""
+    pair = registers()
+    password = "a@b/c#d%41 e+f:g?h'i&j=k"
+    pair.options["alerts"] = {
+        "urls": [{"url": hook.url, "user": "duty", "password": "${ALERT_PASSWORD}"}]
+    }
+    tell_it = ("--config", pair.file, "alerts", "--test")
+
+    sent = doisoat(*tell_it, ALERT_PASSWORD=password)
+
+    assert sent.exit_code == 0, sent.errors
+    assert hook.users == [f"duty:{password}"]
+    hook.refuse = True
+    refused = doisoat(*tell_it, ALERT_PASSWORD=password)
+    assert refused.exit_code == AlertError.exit_code
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ALERT_PASSWORD", password)
+        settings = pair.settings
+    with pytest.raises(AlertError) as caught:
+        tell(settings, lambda *_: [RED])
+    waiting = memory_file(settings.home).read_text()
+    assert RED.problem in waiting
+    shown = doisoat("--config", pair.file, "alerts", ALERT_PASSWORD=password)
+    told = sent, refused, shown, caught.value, waiting
+    for part in (password, quote(password), quote(password, safe=""), "b/c#d", "e+f", "g?h"):
+        assert not any(part in str(words) for words in told)
 
 
 def test_a_failed_run_is_told_once_with_all_its_red_checks_until_it_recovers(
