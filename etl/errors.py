@@ -181,7 +181,7 @@ class ConnectionFailedError(DoisoatError):
     """A source or the target could not be reached, or refused."""
 
     exit_code = 3
-    told = (
+    told: tuple[Told, ...] = (
         Told(
             ("The SQLite file does not exist",),
             "The path of the URL leads to no file.",
@@ -205,8 +205,8 @@ class ServerAwayError(ConnectionFailedError):
         ),
         Told(
             ("Dagster's storage, which is not in the home, cannot be opened",),
-            "`dagster/dagster.yaml` in the home names a storage elsewhere, and it is away, refuses, "
-            "or its package is not installed. Nothing was set aside.",
+            "`dagster/dagster.yaml` in the home names a storage elsewhere, and it is away or "
+            "refuses, or its package is not installed. Nothing was set aside.",
             "Mend that section, or delete it: the storage is then in the home.",
         ),
     )

@@ -183,20 +183,6 @@ def test_bytes_are_refused_with_what_to_do(types: str, read: Read, way: str) -> 
     assert mapped[0]["full_name"] == "Lê Ước"
 
 
-def test_citext_is_read_as_its_text(types: str, read: Read) -> None:
-    try:
-        run_sql(types, "create extension if not exists citext")
-    except Exception:
-        pytest.skip("this PostgreSQL ships no citext")
-    run_sql(
-        types,
-        "drop table if exists insurance",
-        "create table insurance (record_id text, full_name citext, date_of_birth text)",
-        "insert into insurance values ('1', 'Nguyễn Á', '1990')",
-    )
-    assert read(_source(types))[0]["full_name"] == "Nguyễn Á"
-
-
 # --- PostgreSQL: encodings ----------------------------------------------------------------------
 
 
