@@ -821,6 +821,69 @@ def test_a_mariadb_target_in_other_letters_gets_tables_that_hold_all(
         try_tables(_target(url))
 
 
+_RIGHTS = ("select", "insert", "update", "delete", "create", "index")
+
+
+@pytest.mark.parametrize("lacking", [*_RIGHTS, "alter", "nothing"])
+def test_rights_that_a_mariadb_target_lacks_are_named_before_any_work(
+    mariadb: Server, lacking: str
+) -> None:
+    """On the first sync, when no table is there, and later; and nothing is made by asking."""
+    url = mariadb.database()
+    name, user = make_url(url).database, f"pub_{uuid.uuid4().hex[:6]}"
+    granted = ", ".join(right for right in _RIGHTS if right != lacking)
+    run_sql(
+        url,
+        f"create user {user}@'127.0.0.1'",
+        f"grant {granted} on {name}.* to {user}@'127.0.0.1'",
+    )
+    target = _target(mariadb.url_of(name, user, ""))
+
+    def refused(right: str, table: str) -> None:
+        for prepare_it in (try_tables, ensure_tables):
+            with pytest.raises(
+                PublishError, match=rf"{right} on the target's table '{table}'"
+            ) as e:
+                prepare_it(target)
+            assert f"index, alter on {name}.* to this user" in e.value.remedy
+            assert user not in str(e.value)
+
+    if lacking in _RIGHTS:
+        refused(lacking.upper(), "reconciled" if lacking == "index" else r"\w+")
+        assert read_sql(url, "show tables") == []
+        ensure_tables(_target(url))
+        if lacking not in ("create", "index"):
+            refused(lacking.upper(), r"\w+")
+        else:
+            try_tables(target)
+        return
+    try_tables(target)
+    assert read_sql(url, "show tables") == []
+    ensure_tables(target)
+    try_tables(target)
+    if lacking == "alter":
+        run_sql(url, "alter table mismatches drop column since_at")
+        refused("ALTER", "mismatches")
+        run_sql(url, f"grant alter on {name}.* to {user}@'127.0.0.1'")
+        ensure_tables(target)
+
+
+def test_a_mariadb_target_that_may_only_be_read_is_told(mariadb: Server) -> None:
+    url = mariadb.database()
+    name, user = make_url(url).database, f"pub_{uuid.uuid4().hex[:6]}"
+    run_sql(
+        url,
+        f"create user {user}@'127.0.0.1'",
+        f"grant all on {name}.* to {user}@'127.0.0.1'",
+        "set global read_only = on",
+    )
+    try:
+        with pytest.raises(ConnectionFailedError, match="may only be read"):
+            try_tables(_target(mariadb.url_of(name, user, "")))
+    finally:
+        run_sql(url, "set global read_only = off")
+
+
 def test_a_view_of_mariadb_needs_select_only(mariadb: Server, read: Read) -> None:
     url = mariadb.database()
     name = make_url(url).database
