@@ -126,6 +126,7 @@ def test_a_failed_check_is_three_clicks_from_the_front_page(page: Page, site: Si
     expect(page.get_by_role("link", name=FAILED_CHECK)).to_be_visible()
     expect(page.get_by_text(why()).last).to_be_visible()
     expect(page.get_by_text("rows fail").last).to_be_visible()
+    expect(page.get_by_text("A blocking quality check failed, so").last).to_be_visible()
     assert clicks.count <= 3
     remember(site, page)
     # One click more is the check's own page, with its history.

@@ -21,6 +21,7 @@ from etl.alerts.memory import memory_file, remembering
 from etl.errors import AlertError, ConfigError
 from etl.triage import acknowledge
 from etl.warehouse.run import release_lock
+from expectations import SUITES
 from tests.receivers import Hook, Mailbox, Message
 from tests.support import Command, Registers, record, run_sql
 
@@ -139,6 +140,34 @@ def test_a_password_of_any_characters_beside_a_url_arrives_and_is_nowhere_shown(
     told = sent, refused, shown, caught.value, waiting
     for part in (password, quote(password), quote(password, safe=""), "b/c#d", "e+f", "g?h"):
         assert not any(part in str(words) for words in told)
+
+
+def test_a_failed_gate_ends_its_step_in_plain_words_after_every_check(
+    nights: Callable[..., Nights],
+) -> None:
+    night = nights()
+    night.pair.population.clear()
+
+    run = night.run()
+
+    logs = night.instance.all_logs(run)
+    events = [entry.dagster_event for entry in logs if entry.dagster_event]
+    (failed,) = [e for e in events if e.event_type == dg.DagsterEventType.STEP_FAILURE]
+    data = failed.step_failure_data
+    assert data.error is not None
+    words = data.error.message.partition("Failure: ")[2]
+    assert words.startswith("A blocking quality check failed, so nothing was published")
+    assert "doisoat triage raw.population." in words
+    assert data.user_failure_data is not None
+    assert data.user_failure_data.description == words.strip()
+    judged = {
+        e.asset_check_evaluation_data.check_name
+        for e in events
+        if e.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        and e.step_key == failed.step_key
+    }
+    (suite,) = [suite for suite in SUITES if suite.table.sql == "raw.population"]
+    assert judged == {rule.name for rule in suite.rules}
 
 
 def test_a_failed_run_is_told_once_with_all_its_red_checks_until_it_recovers(
