@@ -1,7 +1,8 @@
 """The checks: one per expectation, one step per table.
 
 Belongs here: showing suites as Dagster asset checks. Every declared check is always emitted: one
-that is declared and not emitted would let downstream assets run. Does not belong here: the rules
+that is declared and not emitted would let downstream assets run. Where a blocking one failed the
+step ends after that in plain words. Does not belong here: the rules
 (``expectations``).
 """
 
@@ -12,6 +13,7 @@ import dagster as dg
 
 from assets.instance import WAREHOUSE_POOL
 from assets.metadata import key_of
+from assets.outcomes import gate_closed
 from assets.resources import DoisoatResource
 from assets.tags import failed_checks, tell_checks
 from etl.domain.codes import Severity
@@ -66,8 +68,16 @@ def _checks_of(suite: Suite) -> dg.AssetChecksDefinition:
         for result in results:
             publish = advice.publish(result.rule.blocking, published, schedule)
             yield _shown(suite, result, page, publish)
+        if closed := [r.rule.name for r in results if _closes_gate(r)]:
+            raise gate_closed([f"{suite.table.sql}.{name}" for name in closed])
 
     return validate
+
+
+def _closes_gate(result: RuleResult) -> bool:
+    """Says whether a result stops what is downstream, as Dagster has it."""
+    error = _SEVERITY[result.rule.severity] == dg.AssetCheckSeverity.ERROR
+    return result.rule.blocking and error and not result.passed
 
 
 def _documented(

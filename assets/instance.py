@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import dagster as dg
 import yaml
@@ -21,11 +21,11 @@ from dagster._core.errors import DagsterInvalidConfigError
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from sqlalchemy.exc import SQLAlchemyError
 
-from etl.domain.errors import ConfigError
+from etl.domain.errors import ConfigError, DoisoatError, ServerAwayError
 from etl.process.home import locked, make_room, prepare_home, set_aside
 from etl.process.machine import try_writing
 from etl.process.privacy import owner_only
-from etl.settings import CONFIG_VARIABLE, Settings
+from etl.settings import CONFIG_VARIABLE, IN_A_URL, Settings, refuse_raw
 
 WAREHOUSE_POOL = "warehouse"
 """DuckDB has one writer: every step that writes takes this pool's one slot."""
@@ -50,6 +50,7 @@ def instance_for(settings: Settings) -> dg.DagsterInstance:
     Raises:
         ConfigError: ``dagster.yaml`` of the home says what Dagster does not know, or the home
             cannot be written.
+        ServerAwayError: It names a storage elsewhere, which cannot be opened.
         DiskFullError: There is no room.
     """
     prepare_home(settings.home)
@@ -63,6 +64,7 @@ def instance_for(settings: Settings) -> dg.DagsterInstance:
             make_room(home / name, folder=True)
             (home / name).mkdir(mode=0o700, exist_ok=True)
         _put_instance_file(home)
+        elsewhere = _storage_elsewhere(home)
         try:
             return _opened()
         except DagsterInvalidConfigError as error:
@@ -76,8 +78,10 @@ def instance_for(settings: Settings) -> dg.DagsterInstance:
                 where=str(home / "dagster.yaml"),
                 remedy="Mend it; or delete it, and the next start puts doisoat's own there.",
             ) from None
-        except _OF_A_DATABASE as error:
-            if not of_damage(error):
+        except Exception as error:
+            if elsewhere and not isinstance(error, DoisoatError):
+                raise _storage_away(home, error) from None
+            if not isinstance(error, _OF_A_DATABASE) or not of_damage(error):
                 raise
             try_writing(home)  # a full disk looks like damage, too
         set_aside(home)
@@ -100,6 +104,55 @@ def _put_instance_file(home: Path) -> None:
             pass
         set_aside(file)
     shutil.copyfile(root_file("dagster.yaml"), file)
+
+
+def _storage_elsewhere(home: Path) -> bool:
+    """Says whether whoever keeps ``dagster.yaml`` has Dagster's storage elsewhere than in the home.
+
+    Raises:
+        ConfigError: Its URL has a raw character that may have ended the password: Dagster would
+            show what follows as the host.
+    """
+    found = yaml.safe_load((home / "dagster.yaml").read_text("utf-8"))
+    parts = [found[name] for name in _STORAGES if name in found]
+    for url in (url for part in parts for url in _urls(part)):
+        try:
+            refuse_raw(url)
+        except ValueError:
+            raise ConfigError(
+                "The URL of Dagster's storage is none, or has a character in its password that may "
+                "have ended it.",
+                where=str(home / "dagster.yaml"),
+                remedy="In place of postgres_url give postgres_db, with hostname, db_name, "
+                "username and password (each may be env: NAME), where no character needs to be "
+                f"written otherwise ({IN_A_URL}).",
+            ) from None
+    return bool(parts)
+
+
+_STORAGES = ("storage", "run_storage", "event_log_storage", "schedule_storage")
+
+
+def _urls(part: Any) -> Iterator[str]:
+    """The URLs of a section: as they stand there, or in the variable of the environment named."""
+    for name, value in part.items() if isinstance(part, dict) else ():
+        if name not in ("postgres_url", "mysql_url"):
+            yield from _urls(value)
+        elif not isinstance(value, dict):
+            yield str(value)
+        elif url := os.environ.get(str(value.get("env"))):
+            yield url
+
+
+def _storage_away(home: Path, error: Exception) -> ServerAwayError:
+    """Words why a storage elsewhere cannot be opened; an error's own words may quote its URL."""
+    return ServerAwayError(
+        f"Dagster's storage, which is not in the home, cannot be opened ({type(error).__name__}).",
+        where=str(home / "dagster.yaml"),
+        remedy="Check that its server runs, the user and the password, and that Dagster's package "
+        "for it (dagster-postgres, dagster-mysql) is installed beside doisoat. Or delete the "
+        "section: the storage is then in the home.",
+    )
 
 
 def _complete(file: Path, found: Mapping[str, object]) -> None:

@@ -8,15 +8,22 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import dagster as dg
+from dagster._core.scheduler.instigation import InstigatorStatus
 from dagster._utils.schedules import get_next_cron_tick, is_valid_cron_schedule
 
-from etl.domain.errors import ConfigError
-from etl.settings import Schedule
+from assets.instance import instance_for
+from etl.domain.errors import ConfigError, DoisoatError
+from etl.process.home import is_locked
+from etl.settings import Schedule, Settings
 
 FULL_SYNC = "full_sync"
 PRUNE_HISTORY = "prune_history"
 JOBS = {"full": FULL_SYNC}
 """The job of each mode of ``doisoat sync``."""
+NIGHTLY = "nightly_sync"
+
+UI_LOCK = "ui.lock"
+"""The file of the home that ``doisoat ui`` holds locked: it starts what is scheduled."""
 
 
 def full_sync() -> dg.UnresolvedAssetJobDefinition:
@@ -29,11 +36,60 @@ def full_sync() -> dg.UnresolvedAssetJobDefinition:
 
 
 def try_schedule(schedule: Schedule) -> str:
-    """Says when the nightly run begins next, for ``doisoat check``.
+    """Says when the configuration has the nightly run begin next.
 
     Raises:
         ConfigError: Dagster, which keeps the schedule, does not take its cron expression.
     """
+    shown = schedule.shown(_next_start(schedule))
+    if schedule.enabled:
+        return f"the next nightly run begins {shown}, while 'doisoat ui' is up"
+    return f"no nightly run: [schedule] enabled is false; switched on, the next begins {shown}"
+
+
+def next_nightly(settings: Settings) -> str:
+    """Says whether and when the nightly run begins next: as people switched it, and if it can.
+
+    Raises:
+        ConfigError: Dagster, which keeps the schedule, does not take its cron expression.
+    """
+    schedule = settings.schedule
+    shown = schedule.shown(_next_start(schedule))
+    switched = _switched(settings)
+    if switched is False and schedule.enabled:
+        return (
+            "no nightly run: it was switched off in the UI, under Automation; switched on, the "
+            f"next begins {shown}"
+        )
+    if not (switched or schedule.enabled):
+        return try_schedule(schedule)
+    if not is_locked(settings.home / UI_LOCK):
+        return (
+            f"the next nightly run is due {shown}, but 'doisoat ui', which starts it, is not up: "
+            "nothing will begin. Start it: doisoat ui"
+        )
+    return f"the next nightly run begins {shown}"
+
+
+def _switched(settings: Settings) -> bool | None:
+    """Says how a person switched the nightly run in the UI; None where nobody did, or who knows."""
+    if not settings.dagster_home.is_dir():
+        return None
+    try:
+        with instance_for(settings) as instance:
+            states = [
+                state.status
+                for state in instance.all_instigator_state()
+                if state.instigator_name == NIGHTLY
+            ]
+    except DoisoatError:
+        return None
+    if InstigatorStatus.RUNNING in states:
+        return True
+    return False if InstigatorStatus.STOPPED in states else None
+
+
+def _next_start(schedule: Schedule) -> datetime:
     try:
         usable = is_valid_cron_schedule(schedule.cron)
         next_run = get_next_cron_tick(schedule.cron, datetime.now(UTC), schedule.timezone)
@@ -46,10 +102,7 @@ def try_schedule(schedule: Schedule) -> str:
             remedy='Write five fields, minute, hour, day, month, weekday: "0 1 * * *" is one in '
             'the night, every day; "30 22 * * 1-5" half past ten at night on working days.',
         )
-    shown = schedule.shown(next_run)
-    if schedule.enabled:
-        return f"the next nightly run begins {shown}, while 'doisoat ui' is up"
-    return f"no nightly run: [schedule] enabled is false; switched on, the next begins {shown}"
+    return next_run
 
 
 def usable_schedule(schedule: Schedule) -> Schedule:
@@ -68,7 +121,7 @@ def usable_schedule(schedule: Schedule) -> Schedule:
 def nightly(job: dg.UnresolvedAssetJobDefinition, schedule: Schedule) -> dg.ScheduleDefinition:
     """The nightly sync; off until the configuration or a person in the UI switches it on."""
     return dg.ScheduleDefinition(
-        name="nightly_sync",
+        name=NIGHTLY,
         job=job,
         cron_schedule=schedule.cron,
         execution_timezone=schedule.timezone,

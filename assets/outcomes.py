@@ -6,12 +6,13 @@ here: running it (``running.py``) and telling of it (``alerts.py``, ``etl/cli/ap
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
 
+from etl.domain.errors import QualityGateError
 from etl.publish.asking import AskPublished
 from etl.report.figures import Figures
 
@@ -74,14 +75,38 @@ def has_published(
     return ask(run_id) if ask else None
 
 
+_GATE_CLOSED = "A blocking quality check failed, so nothing was published; the target is as it was."
+_BY_CHECKS = "blocking checks that failed"
+
+
+def gate_closed(rules: Sequence[str]) -> dg.Failure:
+    """What a step raises after its results, where blocking checks failed: in words, for the UI.
+
+    Dagster stops such a step by itself, too, but with a stack of its own in place of words.
+
+    Args:
+        rules: Those that failed, as ``table.check``.
+    """
+    told = QualityGateError(
+        _GATE_CLOSED,
+        where=", ".join(rules),
+        remedy=f"Look at the failed check, or run: doisoat triage {rules[0]}; once the register "
+        "or its mapping is mended: doisoat sync.",
+    )
+    return dg.Failure(
+        description=str(told),
+        metadata={"exit_code": told.exit_code, _BY_CHECKS: ", ".join(rules)},
+        allow_retries=False,
+    )
+
+
 def stopped_by_check(event: dg.DagsterEvent) -> bool:
     """Says whether a step failed only because a blocking check did."""
     data = event.step_failure_data
-    return (
-        data.user_failure_data is None
-        and data.error is not None
-        and data.error.cls_name == "DagsterAssetCheckFailedError"
-    )
+    if data.user_failure_data is not None:
+        return _BY_CHECKS in data.user_failure_data.metadata
+    # As earlier versions left it to Dagster.
+    return data.error is not None and data.error.cls_name == "DagsterAssetCheckFailedError"
 
 
 def _note_check(event: dg.DagsterEvent, outcome: Outcome) -> None:
@@ -101,15 +126,13 @@ def _note_check(event: dg.DagsterEvent, outcome: Outcome) -> None:
 def _note_failure(event: dg.DagsterEvent, outcome: Outcome) -> None:
     data = event.step_failure_data
     failure = data.user_failure_data
-    if failure is not None:
+    if stopped_by_check(event):
+        outcome.exit_code = QualityGateError.exit_code
+        outcome.problem = _GATE_CLOSED
+    elif failure is not None:
         code = failure.metadata.get("exit_code")
         outcome.exit_code = int(code.value) if code is not None else _INTERNAL  # type: ignore[arg-type]
         outcome.problem = failure.description or ""
-    elif stopped_by_check(event):
-        outcome.exit_code = 1
-        outcome.problem = (
-            "A blocking quality check failed, so nothing was published; the target is as it was."
-        )
     else:
         outcome.exit_code = _INTERNAL
         outcome.problem = f"The step {event.step_key} failed; its log is in the UI."

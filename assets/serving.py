@@ -34,7 +34,7 @@ from starlette.types import ASGIApp
 from assets.child import PATIENCE
 from assets.gate import Gate, Guarded
 from assets.instance import instance_for
-from assets.jobs import try_schedule
+from assets.jobs import UI_LOCK, try_schedule
 from assets.pages import pages_app
 from assets.processes import bury_dead_runs
 from assets.running import LOCATION
@@ -74,7 +74,7 @@ def serve(settings: Settings, port: int) -> int:
     with ExitStack() as open_things:
         enter = open_things.enter_context
         own = enter(_listening(port))
-        enter(locked(settings.home / "ui.lock", _open_already))
+        enter(locked(settings.home / UI_LOCK, _open_already))
         instance = enter(instance_for(settings))
         bury_dead_runs(instance, settings)
         pages = pages_app(settings.data_docs, charts_file(settings))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
+from base64 import b64decode
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -57,9 +58,13 @@ class Mailbox:
 
 @dataclass
 class Hook:
-    """A webhook; ``refuse`` makes it answer 503, and ``secret`` is a part of its path."""
+    """A webhook; ``refuse`` makes it answer 503, and ``secret`` is a part of its path.
+
+    ``users`` are those who sent something, with their passwords.
+    """
 
     secret: str = "t0ken-of-the-hook"
+    users: list[str] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     refuse: bool = False
 
@@ -69,6 +74,8 @@ class Hook:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 said = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                known = self.headers.get("authorization", "").removeprefix("Basic ")
+                hook.users.append(b64decode(known).decode())
                 self.send_response(503 if hook.refuse else 200)
                 self.end_headers()
                 if not hook.refuse:

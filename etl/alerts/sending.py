@@ -81,6 +81,7 @@ def _without_secrets(text: str, url: str) -> str:
     split = urlsplit(url)
     open_parts = {split.scheme, (split.hostname or ""), str(split.port or "")}
     pieces = set(re.split(r"[/:@?&=,]+", url)) | set(re.split(r"[/:@?&=,]+", unquote(url)))
+    pieces |= {unquote(part) for part in (split.username, split.password) if part}
     for piece in sorted(pieces - open_parts, key=len, reverse=True):
         if len(piece) >= _SHORTEST_SECRET:
             text = text.replace(piece, "…")

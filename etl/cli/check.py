@@ -16,12 +16,12 @@ from etl.report import display
 
 def check(context: typer.Context, as_json: JsonOption = False) -> None:
     """Try the configuration and the machine: databases, columns, home; nothing is moved."""
-    from assets.jobs import try_schedule
+    from assets.jobs import next_nightly
     from etl.cli.probe import Finding, probe, tried
 
     settings = settings_of(context)
     start_demo_server(settings)
-    findings = [*probe(settings), tried("schedule", lambda: try_schedule(settings.schedule))]
+    findings = [*probe(settings), tried("schedule", lambda: next_nightly(settings))]
     if letters := told_of_letters():
         findings.append(Finding("terminal", letters))
     if file := settings.quality.thresholds:

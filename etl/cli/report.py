@@ -18,7 +18,8 @@ def runs(
     last: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """List the last runs."""
+    """List the last runs, and say when the next one begins by itself."""
+    from assets.jobs import next_nightly
     from etl.report.figures import read_runs
 
     settings = settings_of(context)
@@ -27,6 +28,10 @@ def runs(
         print_json(found)
         return
     display.show_runs(found, settings.schedule)
+    try:
+        display.show_next(next_nightly(settings))
+    except ConfigError as error:  # the list is what was asked for
+        display.show_error(error)
 
 
 def charts(

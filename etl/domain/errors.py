@@ -92,6 +92,16 @@ class ConfigError(DoisoatError):
             "`export NAME=…`, also for the nightly job and for `doisoat ui`.",
         ),
         Told(
+            (
+                "has a character in its user or password that may have ended it",
+                "and a character of it would end it there",
+                "has a character in its password that may have ended it",
+            ),
+            "In a URL of `[alerts]`, or of Dagster's storage, an `@`, `/`, `:`, `#` or `%41` of a "
+            "password is read as something else.",
+            "Give user and password beside the URL, as they are, or write the character as `%40`.",
+        ),
+        Told(
             ("home: its path, …, has the sign …",),
             "Databases cannot be named with that sign in a path.",
             "Name another folder as `home`.",
@@ -171,7 +181,7 @@ class ConnectionFailedError(DoisoatError):
     """A source or the target could not be reached, or refused."""
 
     exit_code = 3
-    told = (
+    told: tuple[Told, ...] = (
         Told(
             ("The SQLite file does not exist",),
             "The path of the URL leads to no file.",
@@ -192,6 +202,12 @@ class ServerAwayError(ConnectionFailedError):
             ),
             "The server refused in a way of its own.",
             "Look in the database server's own log at that time.",
+        ),
+        Told(
+            ("Dagster's storage, which is not in the home, cannot be opened",),
+            "`dagster/dagster.yaml` in the home names a storage elsewhere, and it is away or "
+            "refuses, or its package is not installed. Nothing was set aside.",
+            "Mend that section, or delete it: the storage is then in the home.",
         ),
     )
 

@@ -12,7 +12,8 @@ from etl.domain.showing import visible
 from etl.domain.words import Words
 from etl.explain.gather import Story
 from etl.explain.tell import Candidate, Field, Step, Telling
-from etl.report.display import console, simple_table
+from etl.report import display
+from etl.report.display import say_parted, show_whole, simple_table
 
 MARKS = {"for": ("+", "green"), "against": ("−", "red"), "partly": ("±", "yellow"),
          "nothing": ("·", "dim")}  # fmt: skip
@@ -43,15 +44,15 @@ TITLES = {
 def show_story(story: Story, telling: Telling, lang: str) -> None:
     """Prints the whole story in one language."""
     say = _Saying(lang)
-    console.print()
+    display.console.print()
     verdict = Text(telling.status, f"bold {_STATUS[telling.status]}")
-    console.print(verdict.append(f"  {say(telling.verdict)}", "bold"))
+    say_parted(verdict.append(f"  {say(telling.verdict)}", "bold"), 0)
     for line in telling.because:
-        console.print(Text("  " + say(line)))
+        say_parted(Text(say(line)), 2)
     keys = f"{say(TITLES['key'])} {story.record_key}, {say(TITLES['run'])} {story.run_id}"
-    console.print(Text("  " + keys, "dim"))
+    say_parted(Text(keys, "dim"), 2)
     say.title("fields")
-    console.print(_field_table(telling.fields, say))
+    show_whole(_field_table(telling.fields, say))
     if telling.steps:
         say.title("steps")
     for step in telling.steps:
@@ -74,8 +75,8 @@ class _Saying:
         return visible(words.en if self.lang == "en" else words.vi, None)
 
     def title(self, name: str) -> None:
-        console.print()
-        console.print(Text(self(TITLES[name]), "bold"))
+        display.console.print()
+        say_parted(Text(self(TITLES[name]), "bold"), 0)
 
 
 def _table(say: _Saying, *columns: str) -> Table:
@@ -97,26 +98,26 @@ def _field_table(fields: tuple[Field, ...], say: _Saying) -> Table:
 
 def _show_step(step: Step, say: _Saying) -> None:
     mark, style = _ENDS[step.outcome]
-    console.print(
-        Text.assemble(f"  {mark} ", (say(step.label), "bold"), ": ", say(step.ended), style=style)
+    say_parted(
+        Text.assemble(f"{mark} ", (say(step.label), "bold"), ": ", say(step.ended), style=style), 2
     )
     for line in step.found:
-        console.print(Text("      " + say(line)))
+        say_parted(Text(say(line)), 6)
 
 
 def _show_candidate(candidate: Candidate, say: _Saying) -> None:
-    console.print(Text("  " + say(candidate.title), "bold"))
+    say_parted(Text(say(candidate.title), "bold"), 2)
     for label, fact in candidate.facts:
-        console.print(Text.assemble("    ", (f"{say(label)}: ", "dim"), visible(say(fact))))
+        say_parted(Text.assemble((f"{say(label)}: ", "dim"), visible(say(fact))), 4)
     for piece in candidate.evidence:
         mark, style = MARKS[piece.side]
-        line = Text.assemble("    ", (f"{mark} ", style), f"{say(piece.label)}: {say(piece.level)}")
+        line = Text.assemble((f"{mark} ", style), f"{say(piece.label)}: {say(piece.level)}")
         if say(piece.strength):
             line.append(f"; {say(piece.strength)}", "dim")
-        console.print(line)
+        say_parted(line, 4)
     for sentence in candidate.conclusion:
-        console.print(Text(f"    → {say(sentence)}", "bold"))
-    console.print()
+        say_parted(Text(f"→ {say(sentence)}", "bold"), 4)
+    display.console.print()
 
 
 def _show_wrong(telling: Telling, say: _Saying) -> None:
@@ -130,7 +131,7 @@ def _show_wrong(telling: Telling, say: _Saying) -> None:
             table.add_row(
                 meaning, Text(visible(wrong.recorded)), Text(visible(wrong.population)), owner
             )
-        console.print(table)
+        show_whole(table)
     if telling.corrections:
         say.title("corrections")
         table = _table(say, "field", "recorded", "proposed", "because")
@@ -142,4 +143,4 @@ def _show_wrong(telling: Telling, say: _Saying) -> None:
                 Text(proposed, "bold green"),
                 Text(visible(say(proposal.because)), "dim"),
             )
-        console.print(table)
+        show_whole(table)

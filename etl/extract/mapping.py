@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
@@ -18,6 +18,7 @@ from sqlalchemy import (
     ColumnClause,
     ColumnElement,
     Connection,
+    CursorResult,
     FromClause,
     Inspector,
     Select,
@@ -34,7 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import column as named_column
 from sqlalchemy import table as named_table
-from sqlalchemy.dialects import oracle
+from sqlalchemy.dialects import oracle, postgresql
 from sqlalchemy.dialects.mysql import BIT
 from sqlalchemy.types import (
     BINARY,
@@ -91,11 +92,18 @@ def register_select(connection: Connection, register: str, source: Source) -> Se
         ConfigError: The mapping names a contract column that does not exist.
     """
     _check_mapping(register, source, REGISTERS[register])
-    origin = _origin(connection, register, source)
-    return select_from(origin, register, source, connection.dialect.name)
+    origin, product = _origin(connection, register, source), connection.dialect.name
+    kinds = _kinds_of_expressions(connection, origin, register, source)
+    return select_from(origin, register, source, product, kinds)
 
 
-def select_from(origin: FromClause, register: str, source: Source, product: str) -> Select[Any]:
+def select_from(
+    origin: FromClause,
+    register: str,
+    source: Source,
+    product: str,
+    kinds: Mapping[str, TypeEngine[Any]] | None = None,
+) -> Select[Any]:
     """Builds the SELECT over a table, view or query that is known.
 
     Args:
@@ -103,6 +111,7 @@ def select_from(origin: FromClause, register: str, source: Source, product: str)
         register: ``insurance`` or ``population``.
         source: The column mapping.
         product: SQLAlchemy's name of the database product.
+        kinds: Contract column -> type, of those that are an expression, where the server tells.
 
     Raises:
         ContractError: A required column is missing.
@@ -112,6 +121,8 @@ def select_from(origin: FromClause, register: str, source: Source, product: str)
     missing: list[str] = []
     for column in contract:
         found = _column(origin, column, source, product)
+        if found is not None and (kind := (kinds or {}).get(column.name)) is not None:
+            found = type_coerce(found, kind)
         if found is not None and product in _NO_BYTES and isinstance(found.type, _BYTES):
             raise _bytes_refused(register, column.name, source)
         if found is None and (column.required or column.name in source.columns):
@@ -155,7 +166,8 @@ def _origin(connection: Connection, register: str, source: Source) -> FromClause
     inspector, written = inspect(connection), source.table or ""
     # Some servers take a question about a schema that is not there amiss.
     schemas = inspector.get_schema_names() if "." in written else []
-    for schema, name in _readings(written):
+    for named, name in _readings(written):
+        schema = named and (_the_one(named, schemas) or named)
         if schema and schema not in schemas and connection.dialect.name not in _SEVERAL_DATABASES:
             continue
         there = inspector.has_table(name, schema)
@@ -199,7 +211,41 @@ def _columns(
         asked = {"schema": schema, "name": name}
         found = connection.execute(text(_MYSQL_COLUMNS), asked).all()
         return [named_column(n, _MYSQL_TYPES.get(kind.lower(), NullType())) for n, kind in found]
-    return [named_column(c["name"], c["type"]) for c in inspector.get_columns(name, schema)]
+    return [
+        named_column(c["name"], _under_domains(c["type"]))
+        for c in inspector.get_columns(name, schema)
+    ]
+
+
+def _under_domains(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """The type that a domain of PostgreSQL narrows."""
+    while isinstance(kind, postgresql.DOMAIN):
+        kind = kind.data_type
+    return kind
+
+
+def _kinds_of_expressions(
+    connection: Connection, origin: FromClause, register: str, source: Source
+) -> dict[str, TypeEngine[Any]]:
+    """Asks PostgreSQL for the types of the mapping's expressions, by asking for none of their rows.
+
+    A moment must be told in UTC whoever asks, and bytes are refused, from an expression, too.
+    """
+    if connection.dialect.name != "postgresql":
+        return {}
+    columns = ((c.name, _column(origin, c, source, "postgresql")) for c in REGISTERS[register])
+    asked = {name: c for name, c in columns if c is not None and isinstance(c.type, NullType)}
+    if not asked:
+        return {}
+    with plain_errors(source, f"Reading the columns of the {register} register"):
+        found = connection.execute(select(*asked.values()).select_from(origin).limit(0))
+    return dict(zip(asked, _kinds(found), strict=True))
+
+
+def _kinds(found: CursorResult[Any]) -> list[TypeEngine[Any]]:
+    """The types of the columns that PostgreSQL told, domains as what they narrow."""
+    described: Any = found.cursor.description if found.cursor else ()
+    return [_POSTGRESQL_TYPES.get(one[1], NullType()) for one in described]
 
 
 _QUOTED = r'"(?:[^"]|"")+"|`[^`]+`|\[[^\]]+\]'
@@ -226,8 +272,13 @@ def _unquoted(part: str) -> str:
 
 def _of_other_case(inspector: Inspector, schema: str | None, name: str) -> str | None:
     """The one table whose name differs by case, or by how its accents are kept."""
-    folded = [there for there in _tables(inspector, schema) if _folded(there) == _folded(name)]
-    return folded[0] if len(folded) == 1 else None
+    return _the_one(name, _tables(inspector, schema))
+
+
+def _the_one(name: str, there: list[str]) -> str | None:
+    """The name itself, or the one that differs by case, or by how its accents are kept."""
+    folded = [one for one in there if _folded(one) == _folded(name)]
+    return name if name in there else folded[0] if len(folded) == 1 else None
 
 
 def _folded(name: str) -> str:
@@ -246,11 +297,11 @@ def _tables(inspector: Inspector, schema: str | None) -> list[str]:
 
 def _offered(inspector: Inspector, written: str) -> str:
     """Says what there is in the schema that was asked, the nearest names where it is much."""
-    schema, name = next(_readings(written))
-    if schema is not None and schema not in inspector.get_schema_names():
-        return (
-            f"There is no schema '{schema}'; there are: {', '.join(inspector.get_schema_names())}."
-        )
+    named, name = next(_readings(written))
+    schemas = inspector.get_schema_names() if named else []
+    schema = named and _the_one(named, schemas)
+    if named and not schema:
+        return f"There is no schema '{named}'; there are: {', '.join(schemas)}."
     there = _tables(inspector, schema)
     prefix = f"{schema}." if schema else ""
     shown = there
@@ -274,8 +325,7 @@ def _query_origin(connection: Connection, register: str, source: Source) -> From
         found = connection.execute(text(f"select * from ({query}) q where 1 = 0"))  # noqa: S608
         kinds: list[TypeEngine[Any]] = [NullType()] * len(found.keys())
         if product == "postgresql":
-            described: Any = found.cursor.description if found.cursor else ()
-            kinds = [_POSTGRESQL_TYPES.get(one[1], NullType()) for one in described]
+            kinds = _kinds(found)
         columns = [named_column(n, k) for n, k in zip(found.keys(), kinds, strict=True)]
     return text(query).columns(*columns).subquery("q")
 

@@ -132,6 +132,20 @@ def take(file: Path, *, wait: bool = False, words: str = "") -> IO[str] | str:
         handle.close()  # it was replaced meanwhile
 
 
+def is_locked(file: Path) -> bool:
+    """Says whether a process, this one or another, holds a lock; nothing is made by asking."""
+    try:
+        handle = file.open("rb")
+    except OSError:
+        return False
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def _still(file: Path, handle: IO[str]) -> bool:
     try:
         return os.path.samestat(file.stat(), os.fstat(handle.fileno()))

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, MetaData, Table, inspect, select, text, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateColumn, CreateSchema
 from sqlalchemy.types import (
     REAL,
@@ -46,6 +47,7 @@ def ensure_tables(target: Target) -> None:
     try:
         with plain_errors(target, "Preparing the target"), engine.begin() as connection:
             _prove_server(connection, target)
+            _try_rights(connection, metadata, target)
             _make_tables(connection, metadata, target)
     finally:
         engine.dispose()
@@ -54,7 +56,8 @@ def ensure_tables(target: Target) -> None:
 def try_tables(target: Target) -> None:
     """Makes the schema and the tables that are missing, and takes that back.
 
-    Where a product cannot take it back (MySQL, Oracle), only what is there is looked at.
+    Where a product cannot take it back (MySQL, Oracle), what is there is looked at; of MySQL and
+    MariaDB the rights are tried by statements that change nothing.
 
     Raises:
         ConnectionFailedError: The target cannot be reached or refuses.
@@ -65,6 +68,7 @@ def try_tables(target: Target) -> None:
     try:
         with plain_errors(target, "Trying the target"), engine.connect() as connection:
             _prove_server(connection, target)
+            _try_rights(connection, metadata, target)
             if connection.dialect.name in _TAKES_BACK:
                 _make_tables(connection, metadata, target)
                 connection.rollback()
@@ -183,6 +187,63 @@ def _prove_rights(connection: Connection, metadata: MetaData, target: Target) ->
                 "Give the user the attribute BYPASSRLS, or: alter table … disable row level "
                 "security.",
             )
+
+
+_OF_RIGHTS = frozenset({1044, 1142, 1143})
+"""MySQL: a right is missing, of a database, a table, a column; asked before all else."""
+
+_HARMLESS = frozenset({1050, 1054, 1060, 1072, 1146, 1364})
+"""MySQL: a table is there or is not there, a column is not there, twice, or without a value."""
+
+
+def _try_rights(connection: Connection, metadata: MetaData, target: Target) -> None:
+    """Refuses a MySQL or MariaDB where the user lacks a right that a publish needs.
+
+    What a right is missing for is refused before it is looked at whether it can be done. So each
+    statement touches no row, or cannot be done: none makes or changes a table, there or missing.
+    """
+    if connection.dialect.name not in ("mysql", "mariadb"):
+        return
+    inspector, prepare = inspect(connection), connection.dialect.identifier_preparer
+    there = set(inspector.get_table_names())
+    for table in metadata.sorted_tables:
+        name, column = prepare.format_table(table), prepare.format_column(table.columns[0])
+        tried = {
+            "SELECT": f"select {column} from {name} limit 0",  # noqa: S608 - names of ours
+            "INSERT": f"insert into {name} ({column}) select 1 from dual where 1 = 0",  # noqa: S608
+            "UPDATE": f"update {name} set {column} = 1 where 1 = 0",  # noqa: S608
+            "DELETE": f"delete from {name} where 1 = 0",  # noqa: S608
+        }
+        if table.name not in there:
+            tried["CREATE"] = f"create table {name} (a int, a int)"
+            if table.indexes:
+                tried["INDEX"] = f"create index a on {name} (a, a)"
+        elif {c.name for c in table.columns} - {
+            c["name"] for c in inspector.get_columns(table.name)
+        }:
+            tried["ALTER"] = f"alter table {name} add column a int, add column a int"
+        lacking = [right for right, statement in tried.items() if _denied(connection, statement)]
+        if lacking:
+            place = prepare.quote(target.parsed.database or "")
+            needed = "select, insert, update, delete, create, index, alter"
+            raise _refused(
+                target,
+                f"The user lacks a right: {', '.join(lacking)} on the target's table "
+                f"'{table.name}'",
+                f"As the server's administrator: grant {needed} on {place}.* to this user.",
+            )
+
+
+def _denied(connection: Connection, statement: str) -> bool:
+    """Says whether the user lacks the right to a statement that does nothing."""
+    try:
+        connection.exec_driver_sql(statement)
+    except DBAPIError as error:
+        code = error.orig.args[0] if error.orig and error.orig.args else None
+        if code not in _OF_RIGHTS | _HARMLESS:
+            raise
+        return code in _OF_RIGHTS
+    return False
 
 
 def _prove_columns(

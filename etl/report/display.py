@@ -6,12 +6,14 @@ anything.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich import box
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -79,6 +81,71 @@ def _fits(table: Table) -> bool:
 
 
 _ENDLESS = 10_000
+
+
+_COMMAND = re.compile(r"(?<=['“])doisoat [^'”]+(?=['”])")
+_HELD = "\ue000"
+"""Stands for the blanks of a command while a text is parted into lines."""
+
+
+def say_parted(text: Text, indent: int) -> None:
+    """Prints a text in as many lines as it needs, all as far from the edge as its first.
+
+    No word and no command is parted, whatever the width: it can be copied.
+
+    Args:
+        text: One paragraph.
+        indent: Columns before each line.
+    """
+    held = text.copy()
+    held.plain = _COMMAND.sub(lambda found: found[0].replace(" ", _HELD), text.plain)
+    longest = max(map(cell_len, held.plain.split()), default=1)
+    for line in held.wrap(console, max(console.width - indent, longest)):
+        line.plain = line.plain.replace(_HELD, " ")
+        line.rstrip()
+        say(Text(" " * indent).append_text(line))
+
+
+def show_whole(table: Table) -> None:
+    """Prints a table in which no word is parted; where there is no room for it, line by line."""
+    if not _give_room(table):
+        _show_by_line(table)
+        return
+    console.print(table)
+
+
+_LONGEST_WORD = 40
+"""So long a word, a key or a code at most, stays whole in a table."""
+
+
+def _give_room(table: Table) -> bool:
+    """Gives each column the room of its longest word, and what is left to those that want more."""
+    wanted = []
+    for column in table.columns:
+        cells = [column.header, *column.cells]
+        lines = [line for cell in cells for line in str(cell).split("\n")]
+        words = [cell_len(word) for line in lines for word in line.split()]
+        column.width = min(max(words, default=1), _LONGEST_WORD)
+        wanted.append(max(map(cell_len, lines)) - column.width)
+    roomy = console.options.update(width=_ENDLESS)
+    left = console.width - console.measure(table, options=roomy).maximum
+    if left < 0:
+        return False
+    for waiting, at in enumerate(sorted(range(len(wanted)), key=wanted.__getitem__)):
+        given = min(wanted[at], left // (len(wanted) - waiting))
+        table.columns[at].width = (table.columns[at].width or 0) + max(given, 0)
+        left -= max(given, 0)
+    return True
+
+
+def _show_by_line(table: Table) -> None:
+    for row in zip(*(column.cells for column in table.columns), strict=True):
+        console.print()
+        for column, cell in zip(table.columns, row, strict=True):
+            first, *rest = (cell if isinstance(cell, Text) else Text(str(cell))).split("\n")
+            say_parted(Text.assemble((f"{column.header}: ", "dim"), first), 2)
+            for line in rest:
+                say_parted(line, 4)
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -219,6 +286,11 @@ def show_runs(runs: Sequence[dict[str, Any]], schedule: Schedule) -> None:
             "Not known: the run ended at its publish, and the target, which knows, cannot be "
             "reached now. Next: [bold]doisoat check[/], then doisoat runs again."
         )
+
+
+def show_next(words: str) -> None:
+    """Prints when the next run begins by itself."""
+    say(Text(f"{words[0].upper()}{words[1:]}."))
 
 
 _COLUMNS_OF_RUNS = (

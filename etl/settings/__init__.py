@@ -7,6 +7,7 @@ using them.
 from etl.settings.model import (
     CONFIG_VARIABLE,
     DEFAULT_CONFIG,
+    IN_A_URL,
     Alerts,
     Database,
     Engine,
@@ -19,11 +20,13 @@ from etl.settings.model import (
     Target,
     Ui,
     load_settings,
+    refuse_raw,
 )
 
 __all__ = [
     "CONFIG_VARIABLE",
     "DEFAULT_CONFIG",
+    "IN_A_URL",
     "Alerts",
     "Database",
     "Engine",
@@ -36,4 +39,5 @@ __all__ = [
     "Target",
     "Ui",
     "load_settings",
+    "refuse_raw",
 ]

@@ -13,7 +13,7 @@ import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import unquote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -44,6 +44,10 @@ class _Strict(BaseModel):
     """A settings section: unknown keys are errors, because a typo must not pass as a default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+IN_A_URL = "in a URL, @ is %40, / is %2F, : is %3A, # is %23, % is %25"
+"""How the characters of a password are written that would end it."""
 
 
 class Database(_Strict):
@@ -81,14 +85,14 @@ class Database(_Strict):
     @model_validator(mode="after")
     def _url_parses(self) -> Database:
         try:
-            _refuse_raw(self.url.get_secret_value())
+            refuse_raw(self.url.get_secret_value())
             url = self.parsed
         except (ArgumentError, ValueError):
             raise ValueError(
                 "is not a database URL; write it as dialect://user:password@host:port/database, "
                 "or leave user and password out of it and give them as the settings 'user' and "
-                "'password' beside 'url', where no character needs to be written otherwise (in a "
-                "URL, @ is %40, / is %2F, # is %23, % is %25)"
+                "'password' beside 'url', where no character needs to be written otherwise "
+                f"({IN_A_URL})"
             ) from None
         if self.password is not None and not url.username:
             raise ValueError("has a 'password' and no 'user'")
@@ -102,7 +106,7 @@ _NEEDLESS_PERCENT = re.compile(r"%(4[1-9A-Fa-f]|5[0-9Aa]|6[1-9A-Fa-f]|7[0-9Aa]|3
 _SEVERAL = re.compile(r"(?P<hosts>[^/?,]+(?:,[^/?,]+)+)(?P<rest>[/?].*|)", re.DOTALL)
 
 
-def _refuse_raw(url: str) -> None:
+def refuse_raw(url: str) -> None:
     """Refuses a URL in which a character of the password may have ended the password.
 
     Raises:
@@ -246,11 +250,57 @@ class Schedule(_Strict):
         return f"{self.local(moment):%Y-%m-%d %H:%M %Z}"
 
 
+class Receiver(_Strict):
+    """A receiver whose user and password stand beside its URL.
+
+    Attributes:
+        url: Where it is, as Apprise writes it, without user and password.
+        user: As it is; a service that asks for a password alone has none.
+        password: As it is: no character of it needs to be written otherwise.
+    """
+
+    url: SecretStr
+    user: str = ""
+    password: SecretStr
+
+    @property
+    def whole(self) -> SecretStr:
+        """The URL with both in it."""
+        scheme, _, rest = self.url.get_secret_value().partition("://")
+        user = f"{quote(self.user, safe='')}:" if self.user else ""
+        password = quote(self.password.get_secret_value(), safe="")
+        return SecretStr(f"{scheme}://{user}{password}@{rest}")
+
+
+def _ended_early(url: str) -> bool:
+    """Says whether a raw character of a receiver's password may have ended the password."""
+    try:
+        split = urlsplit(url)
+    except ValueError:
+        return True
+    user, at, _ = split.netloc.rpartition("@")
+    if "@" in user or user.count(":") > 1 or _NEEDLESS_PERCENT.search(user):
+        return True
+    # What follows a "/", "?" or "#" of a password was taken for a path: user:p/ss@host.
+    path, _, query = url.partition(split.netloc)[2].partition("?")
+    stray = re.search(r"[^/]@", path) or "@" in query.partition("=")[0]
+    return bool(re.search(r"[^#]@", split.fragment)) or bool(
+        stray and not at and ":" in split.netloc
+    )
+
+
+_BESIDE = (
+    'give its user and password beside it, { url = "mailtos://host?to=…", user = "…", password = '
+    f'"…" }}, where no character needs to be written otherwise ({IN_A_URL})'
+)
+
+
 class Alerts(_Strict):
     """Who is told when a run fails or quality gets worse. Nobody, until somebody is named.
 
     Attributes:
-        urls: Receivers, as Apprise URLs: mail, Slack, Teams, a webhook, and many others.
+        urls: Receivers, as Apprise URLs: mail, Slack, Teams, a webhook, and many others; or
+            tables of a URL with ``user`` and ``password`` beside it.
         ui_url: Where people open the Dagster UI; the links of messages begin with it.
     """
 
@@ -262,6 +312,22 @@ class Alerts(_Strict):
         """The URLs with their secrets, for sending only."""
         return tuple(url.get_secret_value() for url in self.urls)
 
+    @field_validator("urls", mode="before")
+    @classmethod
+    def _user_beside(cls, urls: Any) -> Any:
+        if not isinstance(urls, (list, tuple)):
+            return urls
+        made = []
+        for number, url in enumerate(urls, start=1):
+            if isinstance(url, dict):
+                try:
+                    made.append(Receiver(**url).whole)
+                except ValidationError as error:
+                    raise ValueError(f"number {number}: {_explain(error)}") from None
+            else:
+                made.append(url)
+        return tuple(made)
+
     @field_validator("urls")
     @classmethod
     def _urls_are_known(cls, urls: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
@@ -270,12 +336,16 @@ class Alerts(_Strict):
         from etl.settings.receivers import is_known  # loads Apprise, which takes a moment
 
         for number, url in enumerate(urls, start=1):
+            if _ended_early(url.get_secret_value()):
+                raise ValueError(
+                    f"number {number} has a character in its user or password that may have ended "
+                    f"it, or is read as another; {_BESIDE}"
+                )
             if not is_known(url.get_secret_value()):
                 raise ValueError(
                     f"number {number} is not a URL that Apprise can send to; write it as "
                     "mailtos://user:password@host?to=…, jsons://host/path or as "
-                    "https://appriseit.com/services tells for your service, and write special "
-                    "characters in a password as %40"
+                    f"https://appriseit.com/services tells for your service, and {_BESIDE}"
                 )
         return urls
 
@@ -489,6 +559,16 @@ def _refuse_other_words(place: str, words: dict[str, str], vocabulary: str) -> N
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
+_ENDS = re.compile(r"[@/#?:\[\]]")
+"""What ends a password in the URL of a receiver; databases' URLs are looked at when whole."""
+
+
+def _as_password(url: str, found: re.Match[str]) -> bool:
+    """Says whether a variable stands where a URL has its password: ``scheme://user:${NAME}@``."""
+    before = re.search(r"://[^/?#@]*:$", url[: found.start()])
+    return bool(before) and url[found.end() :].startswith("@")
+
+
 def _expand(value: Any, at: str) -> Any:
     """Replaces ``${NAME}`` by the environment's value, all the way down."""
     if isinstance(value, dict):
@@ -504,6 +584,16 @@ def _expand(value: Any, at: str) -> Any:
             raise ConfigError(
                 f"The setting '{at}' uses the environment variable {name}, which is not set.",
                 remedy=f"Set it (export {name}=...) and run again.",
+            )
+        if (
+            at.startswith("alerts.urls")
+            and _as_password(value, found)
+            and _ENDS.search(os.environ[name])
+        ):
+            raise ConfigError(
+                f"The setting '{at}' has the password of the environment variable {name} in its "
+                "URL, and a character of it would end it there.",
+                remedy=f"In its place {_BESIDE}.",
             )
         return os.environ[name]
 

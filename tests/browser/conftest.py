@@ -46,6 +46,7 @@ class Site:
         good: The run in which everything held.
         failed: The later run in which half of the citizens had lost their names.
         personal: Values of the registers, none of which may be seen.
+        file: The configuration.
         visited: The text of each page that a test looked at.
     """
 
@@ -54,6 +55,7 @@ class Site:
     good: Outcome
     failed: Outcome
     personal: list[str]
+    file: Path
     visited: dict[str, str] = field(default_factory=dict)
 
 
@@ -102,7 +104,7 @@ def site(chromium: str, home: Path, command_environment: dict[str, str]) -> Iter
         server = start_ui(file, port, command_environment)
         lose_names(home / "population.db")
         failed = run_sync(settings)
-        yield Site(f"http://127.0.0.1:{port}", address_of(server), good, failed, personal)
+        yield Site(f"http://127.0.0.1:{port}", address_of(server), good, failed, personal, file)
     finally:
         os.environ.clear()
         os.environ.update(before)

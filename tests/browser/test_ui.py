@@ -126,6 +126,7 @@ def test_a_failed_check_is_three_clicks_from_the_front_page(page: Page, site: Si
     expect(page.get_by_role("link", name=FAILED_CHECK)).to_be_visible()
     expect(page.get_by_text(why()).last).to_be_visible()
     expect(page.get_by_text("rows fail").last).to_be_visible()
+    expect(page.get_by_text("A blocking quality check failed, so").last).to_be_visible()
     assert clicks.count <= 3
     remember(site, page)
     # One click more is the check's own page, with its history.
@@ -203,6 +204,43 @@ def test_the_nightly_schedule_is_listed_and_off(page: Page) -> None:
     (repository,) = schedules["repositoriesOrError"]["nodes"]
     states = {s["name"]: s["scheduleState"]["status"] for s in repository["schedules"]}
     assert states["nightly_sync"] == "STOPPED"
+
+
+def test_the_terminal_knows_how_the_nightly_run_was_switched_in_the_ui(
+    page: Page, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from assets.jobs import next_nightly
+    from etl.settings import load_settings
+
+    for name in ("DAGSTER_HOME", "DOISOAT_CONFIG"):
+        monkeypatch.setenv(name, "")
+    settings = load_settings(site.file)
+    on = settings.schedule.model_copy(update={"enabled": True})
+    configured_on = settings.model_copy(update={"schedule": on})
+    assert next_nightly(settings).startswith("no nightly run: [schedule] enabled is false")
+    assert next_nightly(configured_on).startswith("the next nightly run begins 20")
+    ask(
+        page,
+        """mutation { startSchedule(scheduleSelector: { repositoryName: "__repository__",
+             repositoryLocationName: "doisoat", scheduleName: "nightly_sync" }) {
+             ... on ScheduleStateResult { scheduleState { id } } } }""",
+    )
+    assert next_nightly(settings).startswith("the next nightly run begins 20")
+    (state,) = ask(
+        page,
+        """{ instance { id } schedulesOrError(repositorySelector: {
+             repositoryName: "__repository__", repositoryLocationName: "doisoat" }) {
+             ... on Schedules { results { name scheduleState { id status } } } } }""",
+    )["schedulesOrError"]["results"][-1:]
+    assert state["name"] == "nightly_sync"
+    ask(
+        page,
+        """mutation($id: String!) { stopRunningSchedule(id: $id) {
+             ... on ScheduleStateResult { scheduleState { status } } } }""",
+        id=state["scheduleState"]["id"],
+    )
+    assert next_nightly(settings).startswith("no nightly run")
+    assert "switched off in the UI" in next_nightly(configured_on)
 
 
 def test_nobody_is_asked_to_join_anything(page: Page) -> None:

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import dagster as dg
 import pytest
@@ -20,6 +21,7 @@ from etl.alerts.memory import memory_file, remembering
 from etl.domain.errors import AlertError, ConfigError
 from etl.pipeline.run import release_lock
 from etl.report.triage import acknowledge
+from expectations import SUITES
 from tests.receivers import Hook, Mailbox, Message
 from tests.support import Command, Registers, record, run_sql
 
@@ -107,6 +109,65 @@ def _one(messages: list[Message]) -> Message:
     (message,) = messages
     messages.clear()
     return message
+
+
+def test_a_password_of_any_characters_beside_a_url_arrives_and_is_nowhere_shown(
+    registers: Make, doisoat: Doisoat, hook: Hook
+) -> None:
+    """Neither by the commands, nor in what waits to be sent."""
+    pair = registers()
+    password = "a@b/c#d%41 e+f:g?h'i&j=k"
+    pair.options["alerts"] = {
+        "urls": [{"url": hook.url, "user": "duty", "password": "${ALERT_PASSWORD}"}]
+    }
+    tell_it = ("--config", pair.file, "alerts", "--test")
+
+    sent = doisoat(*tell_it, ALERT_PASSWORD=password)
+
+    assert sent.exit_code == 0, sent.errors
+    assert hook.users == [f"duty:{password}"]
+    hook.refuse = True
+    refused = doisoat(*tell_it, ALERT_PASSWORD=password)
+    assert refused.exit_code == AlertError.exit_code
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ALERT_PASSWORD", password)
+        settings = pair.settings
+    with pytest.raises(AlertError) as caught:
+        tell(settings, lambda *_: [RED])
+    waiting = memory_file(settings.home).read_text()
+    assert RED.problem in waiting
+    shown = doisoat("--config", pair.file, "alerts", ALERT_PASSWORD=password)
+    told = sent, refused, shown, caught.value, waiting
+    for part in (password, quote(password), quote(password, safe=""), "b/c#d", "e+f", "g?h"):
+        assert not any(part in str(words) for words in told)
+
+
+def test_a_failed_gate_ends_its_step_in_plain_words_after_every_check(
+    nights: Callable[..., Nights],
+) -> None:
+    night = nights()
+    night.pair.population.clear()
+
+    run = night.run()
+
+    logs = night.instance.all_logs(run)
+    events = [entry.dagster_event for entry in logs if entry.dagster_event]
+    (failed,) = [e for e in events if e.event_type == dg.DagsterEventType.STEP_FAILURE]
+    data = failed.step_failure_data
+    assert data.error is not None
+    words = data.error.message.partition("Failure: ")[2]
+    assert words.startswith("A blocking quality check failed, so nothing was published")
+    assert "doisoat triage raw.population." in words
+    assert data.user_failure_data is not None
+    assert data.user_failure_data.description == words.strip()
+    judged = {
+        e.asset_check_evaluation_data.check_name
+        for e in events
+        if e.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        and e.step_key == failed.step_key
+    }
+    (suite,) = [suite for suite in SUITES if suite.table.sql == "raw.population"]
+    assert judged == {rule.name for rule in suite.rules}
 
 
 def test_a_failed_run_is_told_once_with_all_its_red_checks_until_it_recovers(

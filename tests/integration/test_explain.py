@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
@@ -12,13 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from etl.domain.showing import SafeConsole
 from etl.domain.words import UNTRAINED, Words, chance, strength
 from etl.explain.gather import read_story
 from etl.explain.page import make_page
 from etl.explain.tell import tell
+from etl.explain.text import show_story
 from etl.pipeline import runner
 from etl.pipeline.run import Run, release_lock, warehouse_for
 from etl.process.privacy import load_record_key
+from etl.report import display
 from tests.support import (
     Command,
     Registers,
@@ -107,6 +111,39 @@ def test_a_verified_record_is_linked_by_its_number_and_needs_no_other_step(
     assert str(citizen(7)["full_name"]) in shown.output
     story, _, _ = _told(registers, "R000007")
     assert _outcomes(story) == ["went_on", "linked", *["not_reached"] * 4]
+
+
+CASES = ("right", "to_correct", "homonym", "others_number", "others_cmnd", "unusable", "twice")
+
+
+@pytest.mark.parametrize("lang", ["vi", "en"])
+@pytest.mark.parametrize("width", [80, 60, 30])
+def test_no_line_is_wider_than_the_terminal_and_what_is_copied_stays_whole(
+    registers: Registers, monkeypatch: pytest.MonkeyPatch, lang: str, width: int
+):
+    console = SafeConsole(width=width, record=True, file=io.StringIO())
+    monkeypatch.setattr(display, "console", console)
+    wide = 0
+    for case in CASES:
+        story = read_story(registers.settings, record_id=case, record_key=None, command="test")
+        telling = tell(story)
+
+        show_story(story, telling, lang)
+
+        text = console.export_text()
+        wide = max(wide, *map(len, text.splitlines()))
+        words = text.split()
+        assert story.record_key in text
+        assert f"{story.run_id}" in text
+        for code in (wrong.code for wrong in telling.mismatches):
+            assert f"{code}," in words
+        for candidate in telling.candidates:
+            numbers = [w for _, fact in candidate.facts for w in fact.en.split() if w.isdigit()]
+            assert set(numbers) <= set(words)
+        if any(UNTRAINED in candidate.conclusion for candidate in telling.candidates):
+            assert "doisoat train" in text
+        assert "…" not in text
+    assert wide <= width
 
 
 def test_a_probability_of_an_untrained_model_says_so(registers: Registers):

@@ -14,10 +14,12 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+from sqlalchemy import create_engine
 
 from assets.resources import Doisoat as Resource
 from assets.resources import DoisoatResource
-from etl.domain.errors import ConfigError
+from etl.domain.errors import ConfigError, ServerAwayError
 from etl.process.home import prepare_home, take
 from etl.settings import CONFIG_VARIABLE, load_settings
 from tests.support import Command, Registers, configure
@@ -251,6 +253,68 @@ def test_an_earlier_versions_file_is_completed_and_anothers_kept(configured: Pat
     instance_for(settings).dispose()
     instance_for(settings).dispose()
     assert file.read_text().count("compute_logs") == 1
+
+
+class StorageAway(DagsterSqliteStorage):
+    """A storage of Dagster's on a server that is away."""
+
+    @classmethod
+    def config_type(cls) -> dict[str, object]:
+        return {}
+
+    @classmethod
+    def from_config_value(cls, *_: object, **__: object) -> StorageAway:
+        with create_engine(os.environ["OF_DAGSTER"]).connect():
+            raise AssertionError("somebody listens on port 1")
+
+
+STORAGE = """
+storage:
+  {}:
+    postgres_url:
+      env: OF_DAGSTER
+"""
+
+
+@pytest.mark.parametrize("raw", ["abcd@efgh", "ab/cd@efgh", "abcd%41efgh", "a%zefgh"])
+def test_a_raw_character_in_the_url_of_dagsters_storage_is_refused_and_not_shown(
+    configured: Path, monkeypatch: pytest.MonkeyPatch, raw: str
+) -> None:
+    from assets.instance import instance_for
+
+    settings = load_settings(configured)
+    instance_for(settings).dispose()
+    file = settings.dagster_home / "dagster.yaml"
+    file.write_text(file.read_text() + STORAGE.format("postgres"))
+    monkeypatch.setenv("OF_DAGSTER", f"postgresql://dagster:{raw}@db.example:5432/dagster")
+
+    with pytest.raises(ConfigError, match="may have ended it") as caught:
+        instance_for(settings)
+
+    assert "postgres_db" in caught.value.remedy
+    assert "efgh" not in str(caught.value)
+
+
+def test_a_storage_of_dagsters_that_is_away_is_told_and_nothing_is_set_aside(
+    configured: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from assets.instance import instance_for
+
+    settings = load_settings(configured)
+    instance_for(settings).dispose()
+    file = settings.dagster_home / "dagster.yaml"
+    own = file.read_text()
+    monkeypatch.setenv("OF_DAGSTER", "postgresql+psycopg://dagster:s3cret@127.0.0.1:1/dagster")
+    custom = (
+        "storage:\n  custom:\n    module: tests.integration.test_home\n    class: StorageAway\n"
+    )
+    for storage in (STORAGE.format("postgres"), custom):  # its package is missing; its server
+        file.write_text(own + storage)
+        with pytest.raises(ServerAwayError, match="cannot be opened") as caught:
+            instance_for(settings)
+        assert "s3cret" not in str(caught.value)
+        assert caught.value.__suppress_context__
+    assert not list(settings.home.glob("*damaged*"))
 
 
 def test_two_heads_of_an_earlier_version_are_set_aside(configured: Path) -> None:

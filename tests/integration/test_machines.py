@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from assets.jobs import UI_LOCK
+from etl.process.home import locked
 from tests.support import (
     INSURANCE_COLUMNS,
     POPULATION_COLUMNS,
@@ -246,6 +248,29 @@ def test_a_result_is_shown_on_a_terminal_without_vietnamese_letters(
     assert "PYTHONIOENCODING=utf-8" in tried.output
     told = doisoat("normalise", "Nguyễn Văn Đô", "--json", PYTHONIOENCODING=encoding)
     assert json.loads(told.output)["name"]["recorded"] == "Nguyễn Văn Đô"
+
+
+def test_runs_and_check_say_when_the_next_run_begins_and_whether_it_can(
+    registers: Make, doisoat: Doisoat
+) -> None:
+    pair = registers()
+
+    for command in ("runs", "check"):
+        told = doisoat("--config", pair.file, command).output
+        assert "o nightly run: [schedule] enabled is false; switched on, the next begins 20" in told
+    pair.options["schedule"] = {"enabled": True}
+    pair.sync()
+    for command in ("runs", "check"):
+        told = doisoat("--config", pair.file, command).output
+        assert "he next nightly run is due 20" in told
+        assert "'doisoat ui', which starts it, is not up" in told
+    with locked(pair.settings.home / UI_LOCK):
+        told = doisoat("--config", pair.file, "runs").output
+    assert "The next nightly run begins 20" in told
+    pair.options["schedule"] = {"enabled": True, "cron": "never"}
+    ended = doisoat("--config", pair.file, "runs")
+    assert ended.exit_code == 0
+    assert '[schedule] cron is "never"' in ended.errors
 
 
 @as_root

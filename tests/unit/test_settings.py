@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -49,6 +50,55 @@ def test_variables_are_put_into_the_items_of_a_list(
     monkeypatch.delenv("DB_PASSWORD")
     with pytest.raises(ConfigError, match="DB_PASSWORD"):
         load(GOOD + '[alerts]\nurls = ["json://duty:${DB_PASSWORD}@host/hook"]\n')
+
+
+ANY = "a@b/c#d%41 e+f:g?h'i&j=k[l"
+
+
+def test_a_receivers_password_of_any_characters_may_stand_beside_its_url(
+    load: Callable[[str], Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAIL_PASSWORD", ANY)
+    beside = '{ url = "json://host.vn/hook?x=a@b", user = "duty", password = "${MAIL_PASSWORD}" }'
+    loaded = load(GOOD + f'[alerts]\nurls = [{beside}, "json://host/x"]\n')
+
+    first = urlsplit(loaded.alerts.receivers[0])
+    assert first.hostname == "host.vn"
+    assert first.username == "duty"
+    assert unquote(first.password or "") == ANY
+    assert ANY not in repr(loaded) + loaded.model_dump_json()
+    with pytest.raises(ConfigError, match=r"number 1: .*pasword: is not a setting"):
+        load(GOOD + '[alerts]\nurls = [{ url = "json://h", pasword = "${MAIL_PASSWORD}" }]\n')
+
+
+@pytest.mark.parametrize("url", ["json://duty:{}@host/hook", "mailto://duty:{}@host?to=a@b.vn"])
+@pytest.mark.parametrize(
+    "password",
+    ["abcd@efgh", "abcd/efgh", "1234/efgh", "abcd#efgh", "1234#efgh", "abcd%41efgh", "abcd:efgh",
+     "abcd?efgh", "1234?efgh", "abcd[efgh", ANY],
+)  # fmt: skip
+def test_a_raw_character_in_a_receivers_password_is_refused_and_not_shown(
+    load: Callable[[str], Settings], monkeypatch: pytest.MonkeyPatch, url: str, password: str
+) -> None:
+    monkeypatch.setenv("MAIL_PASSWORD", password)
+
+    for written in ("${MAIL_PASSWORD}", password):
+        with pytest.raises(ConfigError, match="password beside it") as caught:
+            load(GOOD + f'[alerts]\nurls = ["{url.format(written)}"]\n')
+        assert not any(part in str(caught.value) for part in ("abcd", "1234", "efgh", "duty"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["json://duty:a b+c@host/x", "json://duty:a%40b%2Fc%3Ad@host/x", "json://host:8080/a%40b",
+     "tgram://123456789:abcdefg_hijklmnop-abcdefghijklmno/@channel",
+     "mailto://duty:secret@host:25?from=a@b.vn&to=c@d.vn"],
+)  # fmt: skip
+def test_receivers_as_apprise_writes_them_are_taken(
+    load: Callable[[str], Settings], url: str
+) -> None:
+
+    assert load(GOOD + f'[alerts]\nurls = ["{url}"]\n').alerts.receivers == (url,)
 
 
 def test_words_of_a_register_are_mapped(load: Callable[[str], Settings]) -> None:
