@@ -20,7 +20,8 @@ from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.pipeline import runner
 from etl.pipeline.graph import pipeline
-from etl.pipeline.run import Run, release_lock, warehouse_for
+from etl.pipeline.lock import release_lock
+from etl.pipeline.run import Run, warehouse_for
 from etl.pipeline.runner import Built
 from etl.settings import Engine, Reconcile, Settings, Source, Target
 

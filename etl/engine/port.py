@@ -9,7 +9,7 @@ Statements are written in DuckDB's dialect of SQL; an engine that speaks another
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -120,6 +120,14 @@ class Warehouse(ABC):
             self.execute(
                 f"insert into {table.sql} by name select * from incoming"  # noqa: S608
             )
+
+    @abstractmethod
+    def copy_from(self, file: Path, tables: Iterable[TableName]) -> None:
+        """Adds the rows that tables have in another warehouse's file, by the columns of both.
+
+        Raises:
+            DamagedError: The file cannot be read.
+        """
 
     # --- tables that are kept as Parquet ------------------------------------------------------
 

@@ -19,7 +19,7 @@ from etl.domain.contract import INSURANCE
 from etl.domain.errors import ConfigError
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
-from etl.pipeline.run import warehouse_between_runs
+from etl.pipeline.snapshots import has, reading
 from etl.reconcile.model import is_trained
 from etl.settings import Settings
 from etl.state.access import log_access
@@ -117,6 +117,10 @@ class Story:
         return asdict(self)
 
 
+_TOLD = tuple(TableName("core", name) for name in ("reconciled", "near_scores", "corrections"))
+"""The last tables of which a story is told: a snapshot that has them has the others, too."""
+
+
 def read_story(
     settings: Settings, *, record_id: str | None, record_key: str | None, command: str
 ) -> Story:
@@ -131,11 +135,7 @@ def read_story(
     Raises:
         ConfigError: Nothing has been reconciled yet, or no record is called that.
     """
-    if not settings.warehouse_path.exists():
-        raise _nothing_yet()
-    with warehouse_between_runs(settings) as warehouse:
-        if not warehouse.exists(TableName("core", "reconciled")):
-            raise _nothing_yet()
+    with reading(settings, has(*_TOLD)) as warehouse:
         try:
             verdict = _find(warehouse, record_id, record_key)
             log_access(settings, [verdict["record_key"]], command)
@@ -145,10 +145,6 @@ def read_story(
                 "The warehouse was made by another version of doisoat, or its run broke off.",
                 remedy="Run: doisoat sync",
             ) from None
-
-
-def _nothing_yet() -> ConfigError:
-    return ConfigError("Nothing has been reconciled yet.", remedy="Run: doisoat sync")
 
 
 def _find(warehouse: Warehouse, record_id: str | None, record_key: str | None) -> Row:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from glob import escape
 from pathlib import Path
@@ -127,8 +127,8 @@ class DuckDBWarehouse(Warehouse):
         """Says whether a table is there."""
         return bool(
             self.value(
-                "select count(*) from information_schema.tables "
-                "where table_schema = $schema and table_name = $table",
+                "select count(*) from information_schema.tables where table_catalog = "
+                "current_database() and table_schema = $schema and table_name = $table",
                 {"schema": table.schema, "table": table.table},
             )
         )
@@ -139,10 +139,33 @@ class DuckDBWarehouse(Warehouse):
             (str(row["column_name"]), str(row["data_type"]))
             for row in self.rows(
                 "select column_name, data_type from duckdb_columns() "
-                "where schema_name = $schema and table_name = $table order by column_index",
+                "where database_name = current_database() and schema_name = $schema "
+                "and table_name = $table order by column_index",
                 {"schema": table.schema, "table": table.table},
             )
         ]
+
+    def copy_from(self, file: Path, tables: Iterable[TableName]) -> None:
+        """Adds the rows that tables have in another warehouse's file, by the columns of both."""
+        try:
+            self.execute(f"attach '{_quoted(file)}' as last (read_only)")
+            for table in tables:
+                columns = ", ".join(
+                    str(row["column_name"])
+                    for row in self.rows(
+                        "select column_name from duckdb_columns() "
+                        "where schema_name = $schema and table_name = $table "
+                        "group by column_name having count(*) = 2",
+                        {"schema": table.schema, "table": table.table},
+                    )
+                )
+                if columns:
+                    self.execute(
+                        f"insert into {table.sql} by name select {columns} from last.{table.sql}"  # noqa: S608
+                    )
+            self.execute("detach last")
+        except duckdb.Error as error:
+            raise trouble(error, file) or error from None
 
     def show(self, table: TableName) -> None:
         """Makes a table's Parquet readable under the table's name."""
@@ -209,6 +232,10 @@ class DuckDBWarehouse(Warehouse):
         shutil.rmtree(self.file(table), ignore_errors=True)
 
 
+def _quoted(file: Path) -> str:
+    return str(file).replace("'", "''")
+
+
 @contextmanager
 def open_warehouse(
     path: Path, *, key: RecordKey, limits: Engine | None = None, patience: float = 0
@@ -241,7 +268,7 @@ def connect(
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     connection = _connect(path, patience)
     try:
-        _prepare(connection, key, limits or Engine())
+        set_up(connection, key, limits or Engine())
         warehouse = DuckDBWarehouse(connection, path.with_suffix(".files"))
         warehouse.show_files()
     except BaseException as error:
@@ -267,7 +294,7 @@ def _connect(path: Path, patience: float) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _prepare(connection: duckdb.DuckDBPyConnection, key: RecordKey, limits: Engine) -> None:
+def set_up(connection: duckdb.DuckDBPyConnection, key: RecordKey, limits: Engine) -> None:
     """Sets limits, schemas and macros of a fresh connection."""
     # Results must not depend on the order of insertion, and keeping it costs memory.
     connection.execute("set preserve_insertion_order = false")

@@ -1,0 +1,88 @@
+"""A snapshot read: a warehouse as a run left it, for one reader of several.
+
+Belongs here: opening a file that nobody writes to any more, under the names that statements use.
+Does not belong here: which snapshots there are (``etl/pipeline/snapshots.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from etl.engine.duckdb.damage import trouble
+from etl.engine.duckdb.warehouse import SCHEMAS, DuckDBWarehouse, set_up
+from etl.engine.statements import TableName
+from etl.process.privacy import RecordKey, owner_only
+from etl.settings import Engine
+
+_OWN = frozenset(
+    f"ops.{name}"
+    for name in ("runs", "mismatch_history", "acknowledgements", "decisions", "models")
+)
+"""Small tables that a reader brings up to date for itself, in memory."""
+
+_THREADS = 2
+"""One record is found faster by few threads than by many."""
+
+
+@contextmanager
+def open_snapshot(
+    path: Path, *, key: RecordKey, limits: Engine | None = None
+) -> Iterator[DuckDBWarehouse]:
+    """Opens a snapshot for reading; what the reader makes beside it stays in memory.
+
+    Args:
+        path: The DuckDB file; its Parquet files stand beside it.
+        key: Makes the record keys.
+        limits: Memory.
+
+    Raises:
+        DamagedError: The file cannot be read.
+        ConfigError: A newer version wrote it.
+    """
+    with owner_only():
+        connection = duckdb.connect()
+        try:
+            set_up(connection, key, limits or Engine())
+            if not (limits and limits.threads):
+                connection.execute(f"set threads = {_THREADS}")
+            # What does not fit in memory is personal data, too.
+            connection.execute(f"set temp_directory = {_quoted(path.with_suffix('.tmp'))}")
+            connection.execute(f"attach {_quoted(path)} as stored (read_only)")
+            warehouse = DuckDBWarehouse(connection, path.with_suffix(".files"))
+            _show(warehouse)
+        except BaseException as error:
+            connection.close()
+            raise trouble(error, path) or error from None
+        try:
+            yield warehouse
+        except duckdb.Error as error:
+            raise trouble(error, path) or error from None
+        finally:
+            connection.close()
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _show(warehouse: DuckDBWarehouse) -> None:
+    """Shows the stored tables under their names; small tables of ``ops`` are the reader's own."""
+    kept = {file.name for file in warehouse.files.glob("*.parquet")}
+    statements = []
+    for row in warehouse.rows(
+        "select schema_name, table_name from duckdb_tables() where database_name = 'stored'"
+    ):
+        name = TableName(str(row["schema_name"]), str(row["table_name"]))
+        if name.schema in SCHEMAS and f"{name.sql}.parquet" not in kept:
+            what = "table" if name.sql in _OWN else "view"
+            statements.append(f"create {what} {name.sql} as from stored.{name.sql}")
+    if statements:
+        warehouse.connection.execute(";\n".join(statements))
+    for file in sorted(kept):
+        schema, table, _ = file.split(".")
+        if warehouse.kept(TableName(schema, table)):
+            warehouse.show(TableName(schema, table))
