@@ -19,6 +19,7 @@ from etl.domain.contract import INSURANCE
 from etl.domain.errors import ConfigError
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
+from etl.pipeline.places import CITIZENS, focus_on_citizens, focus_on_record
 from etl.pipeline.snapshots import has, reading
 from etl.reconcile.model import is_trained
 from etl.settings import Settings
@@ -137,6 +138,7 @@ def read_story(
     """
     with reading(settings, has(*_TOLD)) as warehouse:
         try:
+            focus_on_record(warehouse, record_id=record_id, record_key=record_key)
             verdict = _find(warehouse, record_id, record_key)
             log_access(settings, [verdict["record_key"]], command)
             return _gather(warehouse, verdict)
@@ -169,6 +171,15 @@ def _find(warehouse: Warehouse, record_id: str | None, record_key: str | None) -
 
 def _gather(warehouse: Warehouse, verdict: Row) -> Story:
     record_id = verdict["record_id"]
+    citizens = warehouse.count(CITIZENS)
+    focus_on_record(warehouse, record_id=record_id)
+    near = _rows(
+        warehouse, "select personal_id from core.candidates where record_id = $id", record_id
+    )
+    focus_on_citizens(
+        warehouse,
+        [row["personal_id"] for row in (verdict, *near) if row["personal_id"] is not None],
+    )
     understood = _rows(warehouse, "select * from clean.insurance where record_id = $id", record_id)
     people = (
         (
@@ -215,7 +226,7 @@ def _gather(warehouse: Warehouse, verdict: Row) -> Story:
             "where register = 'insurance' and record_id = $id group by all order by all",
             record_id,
         ),
-        citizens=warehouse.number("select count(*) from clean.population"),
+        citizens=citizens,
         wrong_links_per_million=warehouse.number(
             "select wrong_links_per_million from ops.parameters"
         ),

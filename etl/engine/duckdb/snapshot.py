@@ -6,13 +6,14 @@ Does not belong here: which snapshots there are (``etl/pipeline/snapshots.py``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
 from etl.engine.duckdb.damage import trouble
+from etl.engine.duckdb.places import rows_view
 from etl.engine.duckdb.warehouse import SCHEMAS, DuckDBWarehouse, set_up
 from etl.engine.statements import TableName
 from etl.process.privacy import RecordKey, owner_only
@@ -28,10 +29,29 @@ _THREADS = 2
 """One record is found faster by few threads than by many."""
 
 
+class Snapshot(DuckDBWarehouse):
+    """A warehouse that is only read; what is made beside it stays in memory."""
+
+    def focus(self, places: TableName, tables: Iterable[TableName], *values: str) -> None:
+        """Shows of some tables only the rows that have one of some values as their key."""
+        found: dict[str, set[int]] = {}
+        for row in self.rows(
+            f"select named.table_name, places.row_number from {places.sql} as places "  # noqa: S608
+            f"inner join {places.sql}_tables as named using (table_number) "
+            f"where {' or '.join(f'place = hash($v{at})' for at in range(len(values)))}",
+            {f"v{at}": value for at, value in enumerate(values)},
+        ):
+            found.setdefault(str(row["table_name"]), set()).add(int(str(row["row_number"])))
+        statements = [
+            rows_view(table, f"stored.{table.sql}", found.get(table.sql, ())) for table in tables
+        ]
+        self.execute(";\n".join(statements))
+
+
 @contextmanager
 def open_snapshot(
     path: Path, *, key: RecordKey, limits: Engine | None = None
-) -> Iterator[DuckDBWarehouse]:
+) -> Iterator[Snapshot]:
     """Opens a snapshot for reading; what the reader makes beside it stays in memory.
 
     Args:
@@ -52,7 +72,7 @@ def open_snapshot(
             # What does not fit in memory is personal data, too.
             connection.execute(f"set temp_directory = {_quoted(path.with_suffix('.tmp'))}")
             connection.execute(f"attach {_quoted(path)} as stored (read_only)")
-            warehouse = DuckDBWarehouse(connection, path.with_suffix(".files"))
+            warehouse = Snapshot(connection, path.with_suffix(".files"))
             _show(warehouse)
         except BaseException as error:
             connection.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from glob import escape
 from pathlib import Path
@@ -21,6 +21,7 @@ from sqlalchemy.dialects import registry
 from etl.domain.errors import WarehouseHeldError
 from etl.engine.duckdb.damage import trouble
 from etl.engine.duckdb.functions import keyed_functions
+from etl.engine.duckdb.places import places_query
 from etl.engine.macros import macros
 from etl.engine.port import Parameters, Warehouse, unfinished
 from etl.engine.statements import TableName
@@ -166,6 +167,20 @@ class DuckDBWarehouse(Warehouse):
             self.execute("detach last")
         except duckdb.Error as error:
             raise trouble(error, file) or error from None
+
+    def make_places(self, places: TableName, keys: Sequence[Mapping[TableName, str]]) -> int:
+        """Makes a table by which a reader finds rows, and one that says what its numbers mean."""
+        tables = sorted({table for one in keys for table in one})
+        numbers = {table: number for number, table in enumerate(tables)}
+        named = pa.table(
+            {"table_number": list(numbers.values()), "table_name": [t.sql for t in numbers]}
+        )
+        self.load(TableName(places.schema, f"{places.table}_tables"), named)
+        query = " union all ".join(f"({places_query(one, numbers)})" for one in keys)
+        return self.build(places, f"select * from ({query}) order by place")  # noqa: S608
+
+    def focus(self, places: TableName, tables: Iterable[TableName], *values: str) -> None:
+        """Shows all rows: the tables of a warehouse that is written to are no views."""
 
     def show(self, table: TableName) -> None:
         """Makes a table's Parquet readable under the table's name."""
