@@ -194,12 +194,14 @@ class Way:
         write: Writes it, from the warehouse's file into a folder that is there.
         connect: Opens what stands in the folder; a connection that answers SQL.
         needed: Says whether it can be tried here.
+        key: A record key in the form in which it is kept.
     """
 
     what: str
     write: Callable[[Path, Path], None]
     connect: Callable[[Path], Any]
     needed: Callable[[], bool] = lambda: True
+    key: Callable[[str], object] = str
 
 
 def _copied(warehouse: Path, folder: Path) -> None:
@@ -210,7 +212,13 @@ def _read_file(folder: Path) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(str(folder / "snapshot.duckdb"), read_only=True, config=ONE_THREAD)
 
 
-def _duckdb(options: str = "", *, packed: bool = False, indexed: bool = False) -> Way:
+def _number(key: str) -> int:
+    return int(key, 16)
+
+
+def _duckdb(
+    options: str = "", *, packed: bool = False, indexed: bool = False, numbers: bool = False
+) -> Way:
     def write(warehouse: Path, folder: Path) -> None:
         with writing(":memory:") as connection:
             if packed:
@@ -219,17 +227,22 @@ def _duckdb(options: str = "", *, packed: bool = False, indexed: bool = False) -
             connection.execute(f"attach '{folder / 'draft'}' as snapshot {options}")
             for name, (key, _) in SHAPE.items():
                 order = f" order by {key}" if key and not indexed else ""
-                connection.execute(f"create table snapshot.{name} as from warehouse.{name}{order}")
+                kept = f"from warehouse.{name}"
+                if numbers and key == "record_key":
+                    kept = f"select * replace (('0x' || {key})::ubigint as {key}) {kept}"
+                connection.execute(f"create table snapshot.{name} as {kept}{order}")
                 if key and indexed:
                     connection.execute(f"create index {name}_key on snapshot.{name} ({key})")
             connection.execute("detach snapshot")  # writes what is in its log
         (folder / "draft").rename(folder / "snapshot.duckdb")
 
     how = "an index, no order" if indexed else "sorted"
+    how += ", keys as numbers" if numbers else ""
     return Way(
         f"DuckDB file, {how}{', text packed' if packed else ''} {options}".strip(),
         write,
         _read_file,
+        key=_number if numbers else str,
     )
 
 
@@ -345,6 +358,7 @@ WAYS: dict[str, Way] = {
     "copy": Way("the warehouse's file, copied: no order", _copied, _read_file),
     "duckdb": _duckdb(),
     "duckdb-packed": _duckdb("(storage_version 'latest')", packed=True),
+    "duckdb-numbers": _duckdb("(storage_version 'latest')", packed=True, numbers=True),
     "duckdb-20k-rows": _duckdb("(row_group_size 20480)"),
     "duckdb-16k": _duckdb("(block_size 16384)"),
     "duckdb-16k-packed": _duckdb("(block_size 16384, storage_version 'latest')", packed=True),
@@ -361,7 +375,7 @@ WAYS: dict[str, Way] = {
 # --- a reader ------------------------------------------------------------------------------------
 
 
-def look_up(connection: Any, key: str) -> int:
+def look_up(connection: Any, key: object) -> int:
     """Reads all that explain needs of one record; returns how many rows that was."""
     found: dict[str, list[Any]] = {}
     for name in OF_RECORD:
@@ -418,8 +432,9 @@ def _files(folder: Path) -> list[Path]:
     return [file for file in folder.rglob("*") if file.is_file()]
 
 
-def read(way: Way, folder: Path, keys: list[str], ids: list[str]) -> dict[str, float]:
+def read(way: Way, folder: Path, drawn: list[str], ids: list[str]) -> dict[str, float]:
     """What one process sees: opens, asks for records, scans."""
+    keys = [way.key(key) for key in drawn]
     with duckdb.connect() as nothing:  # which imports pandas for its first parameter
         nothing.execute("select ?::varchar", ["nothing"]).fetchall()
     before = _mib()
@@ -463,8 +478,9 @@ def read(way: Way, folder: Path, keys: list[str], ids: list[str]) -> dict[str, f
     }
 
 
-def read_deleted(way: Way, folder: Path, keys: list[str]) -> dict[str, str]:
+def read_deleted(way: Way, folder: Path, drawn: list[str]) -> dict[str, str]:
     """What a reader sees whose snapshot is deleted after its first answer."""
+    keys = [way.key(key) for key in drawn]
     connection = way.connect(folder)
     look_up(connection, keys[0])
     shutil.rmtree(folder)
@@ -564,7 +580,7 @@ def machine() -> str:
     return (
         f"{model}, {os.cpu_count()} cores; Python {platform.python_version()}, "
         f"DuckDB {duckdb.__version__}, SQLite {sqlite3.sqlite_version}; "
-        f"{time.strftime('%Y-%m-%d')}"
+        f"{time.strftime('%Y-%m-%d')}, load {os.getloadavg()[1]:.1f}"
     )
 
 
