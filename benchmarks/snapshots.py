@@ -128,7 +128,7 @@ def prepare(home: Path, records: int) -> Path:
     """Returns a warehouse with the tables of ``SHAPE`` in no order, as large as was asked for."""
     from benchmarks.accuracy import pipeline
     from benchmarks.reconcile_speed import prepare as land
-    from etl.privacy import RecordKey
+    from etl.process.privacy import RecordKey
 
     base = home / "base"
     if not (base / "built").exists():

@@ -126,7 +126,7 @@ def _new_file(settings: Settings, run: Run) -> Warehouse:
     run_of_file(settings).unlink(missing_ok=True)
     if last is not None and not run.whole:
         shutil.copyfile(last, path)
-    warehouse = _connected(settings)
+    warehouse = _opened_without_damage(settings)
     if last is None or not run.whole:
         return warehouse
     make_ops(warehouse)
@@ -136,7 +136,7 @@ def _new_file(settings: Settings, run: Run) -> Warehouse:
         set_aside(last.parent)
         warehouse.close()
         path.unlink()
-        return _connected(settings)
+        return _opened_without_damage(settings)
     return warehouse
 
 
@@ -155,6 +155,15 @@ def _last(settings: Settings) -> Path | None:
                 set_aside(log)
         return None
     return snapshot_file(kept) if kept else None
+
+
+def _opened_without_damage(settings: Settings) -> Warehouse:
+    """Opens the file of a run; Parquet files that cannot be read are set aside, and built anew."""
+    while True:
+        try:
+            return _connected(settings)
+        except DamagedError as damaged:
+            set_aside(damaged.file)
 
 
 def _connected(settings: Settings) -> Warehouse:

@@ -29,6 +29,9 @@ from etl.process.privacy import load_record_key, owner_only
 from etl.settings import Settings
 from etl.state.copying import make_views
 
+PATIENCE = 15.0
+"""Seconds to wait for a program of somebody's that has the warehouse's file open for writing."""
+
 _FILE = "warehouse.duckdb"
 _IN_USE = "in_use"
 _WHOLE = "whole"
@@ -79,9 +82,7 @@ def keep_snapshot(settings: Settings) -> Path | None:
                 copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 hard_copy(file, copy)
         (unfinished / _IN_USE).touch()
-        with open_snapshot(
-            unfinished / _FILE, key=load_record_key(settings.home), limits=settings.engine
-        ) as warehouse:
+        with _opened(settings, unfinished) as warehouse:
             if warehouse.exists(_LAST_TABLE):
                 (unfinished / _WHOLE).touch()
         unfinished.rename(folder)
@@ -115,7 +116,11 @@ def snapshots(settings: Settings) -> list[Path]:
     """Returns the snapshots, the newest first."""
     if not settings.snapshots.is_dir():
         return []
-    folders = [folder for folder in settings.snapshots.iterdir() if (folder / _FILE).exists()]
+    folders = [
+        folder
+        for folder in settings.snapshots.iterdir()
+        if "." not in folder.name and (folder / _FILE).exists()  # none set aside, none unfinished
+    ]
     return sorted(folders, key=lambda folder: folder.stat().st_mtime_ns, reverse=True)
 
 
@@ -183,7 +188,9 @@ def reading(
 @contextmanager
 def _opened(settings: Settings, folder: Path) -> Iterator[Warehouse]:
     key = load_record_key(settings.home)
-    with open_snapshot(folder / _FILE, key=key, limits=settings.engine) as warehouse:
+    with open_snapshot(
+        folder / _FILE, key=key, limits=settings.engine, patience=PATIENCE
+    ) as warehouse:
         with suppress(*warehouse.MISSING):  # an earlier version's, or a run's that broke off early
             make_views(warehouse)
         yield warehouse

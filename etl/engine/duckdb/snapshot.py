@@ -14,7 +14,7 @@ import duckdb
 
 from etl.engine.duckdb.damage import trouble
 from etl.engine.duckdb.places import rows_view
-from etl.engine.duckdb.warehouse import SCHEMAS, DuckDBWarehouse, set_up
+from etl.engine.duckdb.warehouse import SCHEMAS, DuckDBWarehouse, patiently, set_up
 from etl.engine.statements import TableName
 from etl.process.privacy import RecordKey, owner_only
 from etl.settings import Engine
@@ -24,9 +24,6 @@ _OWN = frozenset(
     for name in ("runs", "mismatch_history", "acknowledgements", "decisions", "models")
 )
 """Small tables that a reader brings up to date for itself, in memory."""
-
-_THREADS = 2
-"""One record is found faster by few threads than by many."""
 
 
 class Snapshot(DuckDBWarehouse):
@@ -45,19 +42,21 @@ class Snapshot(DuckDBWarehouse):
         statements = [
             rows_view(table, f"stored.{table.sql}", found.get(table.sql, ())) for table in tables
         ]
+        self.execute("set threads = 1")  # one record is found in half the time by one alone
         self.execute(";\n".join(statements))
 
 
 @contextmanager
 def open_snapshot(
-    path: Path, *, key: RecordKey, limits: Engine | None = None
+    path: Path, *, key: RecordKey, limits: Engine | None = None, patience: float = 0
 ) -> Iterator[Snapshot]:
     """Opens a snapshot for reading; what the reader makes beside it stays in memory.
 
     Args:
         path: The DuckDB file; its Parquet files stand beside it.
         key: Makes the record keys.
-        limits: Memory.
+        limits: Memory and threads.
+        patience: Seconds to wait for a program of somebody's that has the file open for writing.
 
     Raises:
         DamagedError: The file cannot be read.
@@ -67,11 +66,9 @@ def open_snapshot(
         connection = duckdb.connect()
         try:
             set_up(connection, key, limits or Engine())
-            if not (limits and limits.threads):
-                connection.execute(f"set threads = {_THREADS}")
             # What does not fit in memory is personal data, too.
             connection.execute(f"set temp_directory = {_quoted(path.with_suffix('.tmp'))}")
-            connection.execute(f"attach {_quoted(path)} as stored (read_only)")
+            patiently(path, patience, lambda: _attach(connection, path))
             warehouse = Snapshot(connection, path.with_suffix(".files"))
             _show(warehouse)
         except BaseException as error:
@@ -83,6 +80,10 @@ def open_snapshot(
             raise trouble(error, path) or error from None
         finally:
             connection.close()
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    connection.execute(f"attach {_quoted(path)} as stored (read_only)")
 
 
 def _quoted(path: Path) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from glob import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -27,6 +27,8 @@ from etl.engine.port import Parameters, Warehouse, unfinished
 from etl.engine.statements import TableName
 from etl.process.privacy import RecordKey, owner_only, shut
 from etl.settings import Engine
+
+_T = TypeVar("_T")
 
 _LOOK_AGAIN = 0.2
 """Seconds between two tries to open a file that another process has."""
@@ -293,11 +295,22 @@ def connect(
 
 
 def _connect(path: Path, patience: float) -> duckdb.DuckDBPyConnection:
+    connection = patiently(path, patience, lambda: duckdb.connect(str(path)))
+    shut(path)
+    return connection
+
+
+def patiently(path: Path, patience: float, opens: Callable[[], _T]) -> _T:
+    """Opens a file that another process may have, waiting for that process a while.
+
+    Raises:
+        WarehouseHeldError: It still has the file.
+        DamagedError: The file cannot be read.
+    """
     until = time.monotonic() + patience
     while True:
         try:
-            connection = duckdb.connect(str(path))
-            break
+            return opens()
         except duckdb.Error as error:
             known = trouble(error, path)
             if known is None:
@@ -305,8 +318,6 @@ def _connect(path: Path, patience: float) -> duckdb.DuckDBPyConnection:
             if not isinstance(known, WarehouseHeldError) or time.monotonic() > until:
                 raise known from None
             time.sleep(_LOOK_AGAIN)
-    shut(path)
-    return connection
 
 
 def set_up(connection: duckdb.DuckDBPyConnection, key: RecordKey, limits: Engine) -> None:
