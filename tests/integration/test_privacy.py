@@ -41,6 +41,8 @@ from tests.support import (
     Registers,
     Server,
     citizen,
+    decide,
+    from_state,
     from_warehouse,
     memory_folder,
     record,
@@ -167,8 +169,7 @@ MAY_HOLD_THEM = {
     ".doisoat/warehouse.duckdb.wal": "its log",
     ".doisoat/warehouse.duckdb.tmp": "what did not fit into memory",
     ".doisoat/warehouse.files": "the registers as they were read",
-    ".doisoat/memory": "the copy of decisions and link history",
-    "sources": "the registers themselves, and the target",
+    "sources": "the registers themselves, and the target with the state beside it",
     "doisoat.toml": "the configuration, which names the password",
 }
 """The only places of a run that may hold personal data or a secret, and why."""
@@ -489,9 +490,7 @@ def test_one_records_values_are_shown_only_where_they_are_asked_for(
 ) -> None:
     good = campaigns["good"]
     shown = good.call("explain", RECORD_IDS[0], "--json")
-    (look,) = from_warehouse(
-        good.pair.settings, "select record_key, command from ops.access_log limit 1"
-    )
+    (look,) = from_state(good.pair.settings, "select record_key, command from {access_log}")
     del good.printed[f"explain {RECORD_IDS[0]} --json"]
 
     assert NAMES[0] in shown
