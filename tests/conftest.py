@@ -169,8 +169,11 @@ def command_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("DOISOAT_", "DAGSTER_"))}
     kept |= {"COLUMNS": "160", "NO_COLOR": "1"}
     if kept.pop("PYTHONDONTWRITEBYTECODE", None):
-        # Compiling every library for every command would take most of the time.
-        kept.setdefault("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
+        # Compiling every library for every command would take most of the time; all processes of
+        # pytest-xdist share what one has compiled.
+        folder = tmp_path_factory.getbasetemp()
+        folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+        kept.setdefault("PYTHONPYCACHEPREFIX", str(folder / "bytecode"))
     return kept
 
 
