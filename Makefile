@@ -7,7 +7,7 @@ RUN := .venv/bin
 export UV_PROJECT_ENVIRONMENT := .venv
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help install demo ui test test-long check format bench clean
+.PHONY: help install demo ui test test-long graph check format bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -30,10 +30,13 @@ ui: install ## open the Dagster UI on 127.0.0.1:3000
 	$(RUN)/doisoat ui
 
 test: install ## run the tests, a file to each of two processes at a time
-	$(RUN)/pytest -m "not long" -n 2 --dist loadfile --no-loadscope-reorder
+	$(RUN)/pytest -m "not long" -n 2 --dist loadfile --no-loadscope-reorder --durations=15
 
 test-long: install ## run the long campaigns
-	$(RUN)/pytest -m long --timeout 7200
+	$(RUN)/pytest -m long --timeout 7200 --durations=15
+
+graph: install ## write tests/graph.txt anew, after a change of assets or checks that was meant
+	$(RUN)/python -m tests.graph
 
 check: install ## format, lint, types, SQL
 	$(RUN)/ruff format --check .

@@ -7,6 +7,7 @@ runner writes them. Does not belong here: judging (``runner.py``) and reading
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -57,12 +58,22 @@ anti join (
 ) as known on failing_now.record_key = known.record_key
 """
 
-_STANDING = """
+_CLOSE_ALL = """
+update ops.quality_failures as known
+set saved = false, closed_run = run.run_id, closed_at = current_timestamp::timestamp
+from ops.parameters as run
+where
+    known.table_name = $table_name and list_contains($check_names::varchar[], known.check_name)
+    and known.closed_run is null
+"""
+
+_STANDINGS = """
 select
+    check_name,
     failing_since,
     acknowledged_until
 from ops.standings
-where table_name = $table_name and check_name = $check_name
+where table_name = $table_name and failing_since is not null
 """
 
 
@@ -107,13 +118,11 @@ def keep_failures(warehouse: Warehouse, suite: Suite, rule: Rule) -> tuple[int, 
     return failing, tuple(str(row["record_key"]) for row in sample)
 
 
-def close_failures(warehouse: Warehouse, suite: Suite, rule: Rule) -> None:
-    """Writes down that no row fails a rule any more."""
-    warehouse.execute(
-        "create or replace temp table failing_now as select '' as record_key where false"
-    )
-    warehouse.execute(_CLOSE, {"table_name": suite.table.sql, "check_name": rule.name})
-    warehouse.execute("drop table failing_now")
+def close_failures(warehouse: Warehouse, suite: Suite, rules: Iterable[Rule]) -> None:
+    """Writes down that no row fails any of these rules any more."""
+    names = [rule.name for rule in rules]
+    if names:
+        warehouse.execute(_CLOSE_ALL, {"table_name": suite.table.sql, "check_names": names})
 
 
 def know_rules(warehouse: Warehouse, suite: Suite) -> None:
@@ -137,28 +146,30 @@ def know_rules(warehouse: Warehouse, suite: Suite) -> None:
     warehouse.append(TableName("ops", "quality_rules"), pa.Table.from_pylist(rules))
 
 
-def trend(warehouse: Warehouse, suite: Suite, rule: Rule) -> tuple[int, ...]:
-    """Returns how many rows failed in the last runs, this one last."""
-    found = warehouse.value(
-        "select failed_rows from ops.trends "
-        "where table_name = $table_name and check_name = $check_name",
-        {"table_name": suite.table.sql, "check_name": rule.name},
+def trends_of(warehouse: Warehouse, suite: Suite) -> dict[str, tuple[int, ...]]:
+    """Returns how many rows failed each rule in the last runs, this one last."""
+    rows: list[dict[str, Any]] = warehouse.rows(
+        "select check_name, failed_rows from ops.trends where table_name = $table_name",
+        {"table_name": suite.table.sql},
     )
-    return tuple(found) if isinstance(found, list) else ()
+    return {row["check_name"]: tuple(row["failed_rows"]) for row in rows}
 
 
-def standing(warehouse: Warehouse, suite: Suite, rule: Rule) -> Standing:
-    """Returns since when a rule fails, and whether somebody has said that it is known.
+def standings_of(warehouse: Warehouse, suite: Suite) -> dict[str, Standing]:
+    """Returns since when rules fail, and whether somebody has said that it is known.
 
     Args:
-        warehouse: Holds this run's result of the rule already.
+        warehouse: Holds this run's results already.
         suite: The suite of the table.
-        rule: A rule that fails now.
+
+    Returns:
+        One for each rule that fails now.
     """
-    which = {"table_name": suite.table.sql, "check_name": rule.name}
-    rows: list[dict[str, Any]] = warehouse.rows(_STANDING, which)
-    (found,) = rows
-    until = found["acknowledged_until"]
-    return Standing(
-        found["failing_since"].replace(tzinfo=UTC), until.replace(tzinfo=UTC) if until else None
-    )
+    rows: list[dict[str, Any]] = warehouse.rows(_STANDINGS, {"table_name": suite.table.sql})
+    return {
+        row["check_name"]: Standing(
+            row["failing_since"].replace(tzinfo=UTC),
+            row["acknowledged_until"].replace(tzinfo=UTC) if row["acknowledged_until"] else None,
+        )
+        for row in rows
+    }

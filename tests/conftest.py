@@ -7,6 +7,7 @@ Belongs here: fixtures. Does not belong here: claims, and helpers that are no fi
 from __future__ import annotations
 
 import getpass
+import io
 import os
 import shutil
 import signal
@@ -16,7 +17,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 
 import pytest
@@ -169,8 +170,11 @@ def command_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("DOISOAT_", "DAGSTER_"))}
     kept |= {"COLUMNS": "160", "NO_COLOR": "1"}
     if kept.pop("PYTHONDONTWRITEBYTECODE", None):
-        # Compiling every library for every command would take most of the time.
-        kept.setdefault("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
+        # Compiling every library for every command would take most of the time; all processes of
+        # pytest-xdist share what one has compiled.
+        folder = tmp_path_factory.getbasetemp()
+        folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+        kept.setdefault("PYTHONPYCACHEPREFIX", str(folder / "bytecode"))
     return kept
 
 
@@ -191,3 +195,30 @@ def doisoat(command_environment: dict[str, str], folder: Path) -> Callable[..., 
         return Command(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+@pytest.fixture
+def doisoat_here(
+    command_environment: dict[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Command]]:
+    """Runs a command in this process: what loads Dagster or Great Expectations loads it once.
+
+    For claims about what a command does and says. What is about a process (signals, what is left
+    behind, encodings, the umask) is asked of ``doisoat``.
+    """
+    before = dict(os.environ)
+    monkeypatch.chdir(folder)
+
+    def run(*arguments: object, **environment: str) -> Command:
+        from etl.cli.app import _guarded, app
+
+        os.environ.clear()
+        os.environ.update(command_environment | environment)
+        given = [str(argument) for argument in arguments]
+        with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as errors:
+            code = _guarded(lambda: app(given, prog_name="doisoat"), debug="--debug" in given)
+        return Command(code, out.getvalue(), errors.getvalue())
+
+    yield run
+    os.environ.clear()
+    os.environ.update(before)

@@ -360,12 +360,12 @@ def from_warehouse(settings: Settings, query: str) -> list[dict[str, object]]:
 
 def from_state(settings: Settings, query: str) -> list[dict[str, Any]]:
     """Reads the state; ``{name}`` stands for a table where the product has it."""
-    from etl.state.tables import SCOPES, metadata_for
+    from etl.state.tables import metadata_for
 
     metadata, prefix = metadata_for(settings)
-    before = f"{metadata.schema}." if metadata.schema else prefix
+    names = {table.name.removeprefix(prefix): name for name, table in metadata.tables.items()}
     url = settings.state_database.parsed.render_as_string(hide_password=False)
-    return read_sql(url, query.format(**{name: before + name for name in SCOPES}))
+    return read_sql(url, query.format(**names))
 
 
 def remember(settings: Settings, table: str, **row: object) -> None:

@@ -59,7 +59,7 @@ class Site:
     visited: dict[str, str] = field(default_factory=dict)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chromium() -> str:
     """The browser, or a skip that says what to install."""
     found = shutil.which("chromium")
@@ -68,7 +68,7 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
     """The folder of registers, configuration, warehouse, runs and target."""
     made = memory_folder("doisoat-browser-")
@@ -76,7 +76,7 @@ def home() -> Iterator[Path]:
     shutil.rmtree(made, ignore_errors=True)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def site(chromium: str, home: Path, command_environment: dict[str, str]) -> Iterator[Site]:
     """Two runs and the UI that shows them; the UI starts up while the second one runs."""
     from assets.running import run_sync
@@ -166,7 +166,7 @@ def end(server: subprocess.Popen[str]) -> str:
                 process.kill()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
     """A Chromium that has never been anywhere."""
     from playwright.sync_api import expect, sync_playwright

@@ -122,18 +122,18 @@ def test_without_a_run_there_is_nothing_to_draw(registers: Callable[..., Registe
 
 
 def test_the_command_writes_the_page_where_it_is_told(
-    synced: Registers, doisoat: Callable[..., Command], tmp_path: Path
+    synced: Registers, doisoat_here: Callable[..., Command], tmp_path: Path
 ):
-    told = doisoat("--config", synced.file, "charts", "--output", tmp_path / "x.html")
+    told = doisoat_here("--config", synced.file, "charts", "--output", tmp_path / "x.html")
     assert told.exit_code == 0, told.errors
     assert (tmp_path / "x.html").stat().st_size > 100_000
 
-    usual = doisoat("--config", synced.file, "charts", "--json")
+    usual = doisoat_here("--config", synced.file, "charts", "--json")
     assert usual.exit_code == 0, usual.errors
     assert json.loads(usual.output)["page"].endswith(f"charts/{FILE}")
     assert (synced.settings.home / "charts" / FILE).exists()
 
-    refused = doisoat("--config", synced.file, "charts", "--output", "/proc/no/x.html")
+    refused = doisoat_here("--config", synced.file, "charts", "--output", "/proc/no/x.html")
     assert refused.exit_code == 2
     assert "--output" in refused.errors
 

@@ -7,8 +7,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -18,9 +19,16 @@ import pytest
 from etl.domain.errors import DamagedError, DiskFullError, WarehouseHeldError
 from etl.engine.duckdb.damage import trouble
 from etl.reconcile.model import default_model
-from tests.support import Registers, decide, from_state, from_warehouse, record, remember
-
-Make = Callable[..., Registers]
+from tests.support import (
+    Registers,
+    citizen,
+    decide,
+    from_state,
+    from_warehouse,
+    memory_folder,
+    record,
+    remember,
+)
 
 # What a run in the night, a command and a hand have left in the memory.
 MEMORY = {
@@ -32,11 +40,16 @@ MEMORY = {
 }
 
 
-@pytest.fixture
-def lived(registers: Make) -> Registers:
-    """A home that has run, with something in each table of its memory."""
-    pair = registers()
-    pair.sync()
+@pytest.fixture(scope="module")
+def lived_once() -> Iterator[tuple[Registers, Path]]:
+    """A home that has run, with something in each table of its memory; and a copy of it."""
+    folder, copy = memory_folder("doisoat-damage-"), memory_folder("doisoat-damage-")
+    pair = Registers(
+        folder,
+        [record(n) for n in range(1, 31)],
+        [citizen(n) for n in range(1, 31)],
+        *(f"sqlite:///{folder}/{name}.db" for name in ("insurance", "population", "target")),
+    ).write()
     now = datetime(2026, 1, 1)
     remember(pair.settings, "acknowledgements", table_name="core.links", check_name="x",
              acknowledged_by="me", reason="known", acknowledged_at=now, expires_at=now)  # fmt: skip
@@ -45,8 +58,20 @@ def lived(registers: Make) -> Registers:
              record_key="k", command="explain")  # fmt: skip
     model = default_model().to_json()
     remember(pair.settings, "models", version="v1", trained_at=now, model=model)
-    pair.sync()
-    return pair
+    pair.sync()  # which reads what commands have left
+    shutil.copytree(folder, copy, dirs_exist_ok=True)
+    yield pair, copy
+    for place in (folder, copy):
+        shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture
+def lived(lived_once: tuple[Registers, Path]) -> Registers:
+    """That home as it was, in its place."""
+    pair, copy = lived_once
+    shutil.rmtree(pair.folder)
+    shutil.copytree(copy, pair.folder)
+    return replace(pair, insurance=list(pair.insurance), population=list(pair.population))
 
 
 def remembered(pair: Registers) -> dict[str, object]:

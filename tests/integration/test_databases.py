@@ -19,10 +19,10 @@ from typing import Any
 import psycopg
 import pymysql
 import pytest
-from etl.cli.app.probe import _register as try_register
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
+from etl.cli.probe import _register as try_register
 from etl.databases.writers import metadata_for, transaction
 from etl.domain.errors import ConfigError, ConnectionFailedError, ContractError, PublishError
 from etl.engine.duckdb.warehouse import Warehouse, open_warehouse

@@ -20,9 +20,9 @@ from etl.domain.errors import ContractError
 from etl.engine.duckdb.warehouse import open_warehouse
 from etl.extract import extract_register
 from etl.normalise.births import parse_birth
-from etl.pipeline.run import make_memory
 from etl.process.privacy import RecordKey
 from etl.settings import Source
+from etl.state.copying import make_ops
 from tests.support import INSURANCE_COLUMNS, Server, fill, memory_folder, record, run_sql
 
 Read = Callable[..., list[dict[str, Any]]]
@@ -70,7 +70,7 @@ def _extension(binaries: Path, name: str) -> bool:
 def read(folder: Path) -> Iterator[Read]:
     """Reads a source as a sync does, after ``doisoat check`` has found it good."""
     with open_warehouse(folder / "w.duckdb", key=RecordKey(b"k" * 32)) as warehouse:
-        make_memory(warehouse)
+        make_ops(warehouse)
         warehouse.connection.execute("create table ops.parameters as select 'run' as run_id")
 
         def look(url: str, **options: Any) -> list[dict[str, Any]]:

@@ -265,14 +265,14 @@ def test_a_real_change_and_a_hand_on_the_same_row_are_one_update(registers: Make
 
 
 def test_the_sync_the_check_and_the_history_tell_what_was_put_right(
-    registers: Make, doisoat: Callable[..., Command]
+    registers: Make, doisoat_here: Callable[..., Command]
 ) -> None:
     pair = _comparing_all(registers())
     file = pair.file
     pair.sync()
     run_sql(pair.target_url, "update reconciled set status = 'REVIEW' where record_id = 'R000002'")
 
-    told = doisoat("--config", file, "sync")
+    told = doisoat_here("--config", file, "sync")
 
     assert told.exit_code == 0
     assert "Another hand had changed 1 row of the target's 'reconciled': put right." in told.output

@@ -87,8 +87,8 @@ def registers() -> Iterator[Registers]:
 
 
 @pytest.fixture
-def explain(registers: Registers, doisoat: Callable[..., Command]) -> Callable[..., Command]:
-    return lambda *arguments, **environment: doisoat(
+def explain(registers: Registers, doisoat_here: Callable[..., Command]) -> Callable[..., Command]:
+    return lambda *arguments, **environment: doisoat_here(
         "--config", registers.file, "explain", *arguments, **environment
     )
 
@@ -248,11 +248,11 @@ def test_either_an_id_or_a_key(explain: Callable[..., Command], registers: Regis
 
 
 def test_without_a_run_there_is_nothing_to_explain(
-    doisoat: Callable[..., Command], registers: Registers, folder: Path
+    doisoat_here: Callable[..., Command], registers: Registers, folder: Path
 ):
     text = registers.file.read_text("utf-8")
     (folder / "doisoat.toml").write_text(f'home = "empty"\n{text}', "utf-8")
-    shown = doisoat("explain", "right")
+    shown = doisoat_here("explain", "right")
     assert shown.exit_code == 2
     assert "doisoat sync" in shown.errors
 

@@ -142,7 +142,7 @@ def test_a_folder_that_cannot_be_made_is_told(folder: Path) -> None:
 
 
 def test_every_option_that_names_a_file_ends_with_the_users_mistake(
-    registers: Callable[..., Registers], doisoat: Callable[..., Command], folder: Path
+    registers: Callable[..., Registers], doisoat_here: Callable[..., Command], folder: Path
 ) -> None:
     pair = registers()
     pair.sync()
@@ -158,7 +158,7 @@ def test_every_option_that_names_a_file_ends_with_the_users_mistake(
         ["simulate", "--citizens", "1000", "--insurance-url", database, "--population-url",
          database, "--truth", inside / "truth.parquet"],
     ):  # fmt: skip
-        done = doisoat("--config", pair.file, *arguments)
+        done = doisoat_here("--config", pair.file, *arguments)
 
         assert done.exit_code == 2, (arguments, done.errors)
         assert re.search("could not be (written|made)", done.errors), arguments
@@ -168,7 +168,7 @@ def test_every_option_that_names_a_file_ends_with_the_users_mistake(
 
 
 def test_a_model_whose_charts_cannot_be_written_is_not_kept(
-    registers: Callable[..., Registers], doisoat: Callable[..., Command]
+    registers: Callable[..., Registers], doisoat_here: Callable[..., Command]
 ) -> None:
     pair = registers()
     spec = SimulationSpec(citizens=3_000, seed=1, birth_window_days=8)
@@ -176,7 +176,7 @@ def test_a_model_whose_charts_cannot_be_written_is_not_kept(
     pair.sync()
     (pair.settings.home / "models").write_text("in the way")
 
-    done = doisoat("--config", pair.file, "train")
+    done = doisoat_here("--config", pair.file, "train")
 
     assert done.exit_code == 2, done.errors
     assert "could not be made" in done.errors

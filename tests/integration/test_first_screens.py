@@ -15,7 +15,7 @@ Make = Callable[..., Registers]
 
 
 def test_runs_are_tagged_and_the_summary_leads_to_the_pages(
-    registers: Make, doisoat: Doisoat, monkeypatch: pytest.MonkeyPatch
+    registers: Make, doisoat_here: Doisoat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from assets.instance import instance_for
 
@@ -23,11 +23,11 @@ def test_runs_are_tagged_and_the_summary_leads_to_the_pages(
     pair.options["engine"] = {"threads": 1, "memory": "128MB"}  # the least that is allowed
     pair.insurance[0]["id_number"] = pair.insurance[1]["id_number"]
     pair.write()
-    assert doisoat("--config", pair.file, "sync").exit_code == 0
+    assert doisoat_here("--config", pair.file, "sync").exit_code == 0
     for row in pair.insurance:
         row["full_name"] = None
     pair.write()
-    assert doisoat("--config", pair.file, "sync").exit_code == 1
+    assert doisoat_here("--config", pair.file, "sync").exit_code == 1
     for name in ("DAGSTER_HOME", CONFIG_VARIABLE):
         monkeypatch.setenv(name, "")
 

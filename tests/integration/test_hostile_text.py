@@ -89,9 +89,9 @@ def registers() -> Iterator[Registers]:
 
 
 @pytest.fixture
-def run(doisoat: Callable[..., Command], registers: Registers) -> Callable[..., Command]:
+def run(doisoat_here: Callable[..., Command], registers: Registers) -> Callable[..., Command]:
     """The command with the configuration of these registers."""
-    return lambda *arguments, **environment: doisoat(
+    return lambda *arguments, **environment: doisoat_here(
         "--config", registers.file, *arguments, **environment
     )
 

@@ -21,8 +21,8 @@ def understood(done: Command) -> dict:
     return json.loads(done.output)
 
 
-def test_a_person_sees_what_was_understood_and_why(doisoat: Doisoat):
-    done = doisoat("normalise", "NguyÔn ThÞ Hßa", "--id", "1099012345", "--born", "1962")
+def test_a_person_sees_what_was_understood_and_why(doisoat_here: Doisoat):
+    done = doisoat_here("normalise", "NguyÔn ThÞ Hßa", "--id", "1099012345", "--born", "1962")
     assert done.exit_code == 0
     assert "→ Nguyễn Thị Hòa" in done.output
     assert "nguyen thi hoa" in done.output
@@ -32,16 +32,16 @@ def test_a_person_sees_what_was_understood_and_why(doisoat: Doisoat):
     assert "Năm sinh trong số định danh khác với năm sinh của hồ sơ." in done.output
 
 
-def test_the_same_in_english(doisoat: Doisoat):
-    done = doisoat("normalise", "Hoà", "--lang", "en", "--gender", "nu", "--born", "9/1962")
+def test_the_same_in_english(doisoat_here: Doisoat):
+    done = doisoat_here("normalise", "Hoà", "--lang", "en", "--gender", "nu", "--born", "9/1962")
     assert "The tone mark was moved" in done.output
     assert "→ female" in done.output
     assert "known to the: month" in done.output
 
 
-def test_a_machine_gets_every_field_with_its_reasons(doisoat: Doisoat):
+def test_a_machine_gets_every_field_with_its_reasons(doisoat_here: Doisoat):
     answer = understood(
-        doisoat("normalise", "Ng. Thị Lan", "--id", "1162000001", "--born", "05/09/1962",
+        doisoat_here("normalise", "Ng. Thị Lan", "--id", "1162000001", "--born", "05/09/1962",
                 "--gender", "Nữ", "--card", "DN4797912345678", "--insurance", "001062000001",
                 "--json", "--lang", "en")
     )  # fmt: skip
@@ -60,16 +60,16 @@ def test_a_machine_gets_every_field_with_its_reasons(doisoat: Doisoat):
     ]
 
 
-def test_candidates_are_shown_beside_what_speaks_against_them(doisoat: Doisoat):
-    answer = understood(doisoat("normalise", "--id", "1099012345", "--born", "1962", "--json"))
+def test_candidates_are_shown_beside_what_speaks_against_them(doisoat_here: Doisoat):
+    answer = understood(doisoat_here("normalise", "--id", "1099012345", "--born", "1962", "--json"))
     (candidate,) = answer["id"]["candidates"]
     assert candidate["number"] == "001099012345"
     assert candidate["warnings"] == ["birth_year_disagrees"]
     assert answer["id"]["number"] is None
 
 
-def test_what_cannot_be_used_is_refused_with_its_reason_and_is_no_failure(doisoat: Doisoat):
-    done = doisoat("normalise", "N/A", "--id", "1.09E+11", "--born", "31/02/1990",
+def test_what_cannot_be_used_is_refused_with_its_reason_and_is_no_failure(doisoat_here: Doisoat):
+    done = doisoat_here("normalise", "N/A", "--id", "1.09E+11", "--born", "31/02/1990",
                    "--gender", "?", "--lang", "en")  # fmt: skip
     assert done.exit_code == 0
     for reason in ("There is no name.", "Scientific notation has lost digits",
@@ -113,20 +113,20 @@ def test_bytes_of_an_old_encoding_are_understood_as_a_register_shows_them(doisoa
     assert answer["name"]["canonical"] == "Nguyễn Thị Hòa"
 
 
-def test_a_value_that_looks_like_layout_is_shown_as_it_is(doisoat: Doisoat):
-    done = doisoat("normalise", "[bold]Nguyễn\u200b An")
+def test_a_value_that_looks_like_layout_is_shown_as_it_is(doisoat_here: Doisoat):
+    done = doisoat_here("normalise", "[bold]Nguyễn\u200b An")
     assert "[bold]Nguyễn⟨U+200B⟩ An" in done.output
 
 
-def test_nothing_given_is_wrong_use_and_says_what_to_give(doisoat: Doisoat):
-    done = doisoat("normalise")
+def test_nothing_given_is_wrong_use_and_says_what_to_give(doisoat_here: Doisoat):
+    done = doisoat_here("normalise")
     assert done.exit_code == 2
     assert "What to do: Give a name" in done.errors
     assert done.output == ""
 
 
-def test_a_wrong_option_is_wrong_use(doisoat: Doisoat):
-    done = doisoat("normalise", "An", "--lang", "fr")
+def test_a_wrong_option_is_wrong_use(doisoat_here: Doisoat):
+    done = doisoat_here("normalise", "An", "--lang", "fr")
     assert done.exit_code == 2
     assert "Traceback" not in done.errors
 

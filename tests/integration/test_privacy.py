@@ -37,11 +37,14 @@ from etl.engine.statements import TableName
 from etl.normalise.syllables import unaccent
 from etl.pipeline.lock import release_lock
 from etl.pipeline.snapshots import reading
+from etl.state.tables import state_metadata
 from tests.receivers import Hook
 from tests.support import (
     Registers,
     Server,
     citizen,
+    decide,
+    from_state,
     from_warehouse,
     memory_folder,
     record,
@@ -168,11 +171,16 @@ MAY_HOLD_THEM = {
     ".doisoat/warehouse.duckdb.wal": "its log",
     ".doisoat/warehouse.duckdb.tmp": "what did not fit into memory",
     ".doisoat/warehouse.files": "the registers as they were read",
-    ".doisoat/memory": "the copy of decisions and link history",
-    "sources": "the registers themselves, and the target",
+    "sources": "the registers themselves, and the target with the state beside it",
     "doisoat.toml": "the configuration, which names the password",
 }
 """The only places of a run that may hold personal data or a secret, and why."""
+
+PERSONAL_STATE = {
+    "decisions": "what a steward decided of which record and citizen",
+    "link_history": "which record was linked with which citizen, and when",
+}
+"""The tables of the state, in the target's database, that may; the others name records by key."""
 
 
 @dataclass
@@ -490,14 +498,31 @@ def test_one_records_values_are_shown_only_where_they_are_asked_for(
 ) -> None:
     good = campaigns["good"]
     shown = good.call("explain", RECORD_IDS[0], "--json")
-    (look,) = from_warehouse(
-        good.pair.settings, "select record_key, command from ops.access_log limit 1"
-    )
+    (look,) = from_state(good.pair.settings, "select record_key, command from {access_log}")
     del good.printed[f"explain {RECORD_IDS[0]} --json"]
 
     assert NAMES[0] in shown
     assert look["command"] == "explain --json"
     assert _leaks("the access log", str(look["record_key"]).encode()) == []
+
+
+def test_of_the_state_only_decisions_and_links_name_a_person(
+    campaigns: dict[str, Campaign],
+) -> None:
+    """It lies beside the result, so whoever may read that database may read it, too."""
+    for name in ("good", "broken_off"):
+        settings = campaigns[name].pair.settings
+        decide(settings, RECORD_IDS[4], PERSONAL[1])
+        rows = {
+            table: from_state(settings, f"select * from {{{table}}}")
+            for table in state_metadata(None).tables
+        }
+        personal = {table for table, found in rows.items() if _leaks(table, str(found).encode())}
+
+        assert personal <= PERSONAL_STATE.keys()
+        assert "decisions" in personal
+        assert ("link_history" in personal) == (name == "good")
+        assert len(rows["quality_failures"]) > 0
 
 
 @pytest.mark.parametrize(

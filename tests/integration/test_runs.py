@@ -47,7 +47,7 @@ with open_warehouse(Path("w.duckdb"), key=RecordKey(bytes(32))) as warehouse:
 
 
 def test_a_failed_gate_stops_the_publish_and_leaves_the_target(
-    registers: Make, doisoat: Doisoat, hook: Hook
+    registers: Make, doisoat_here: Doisoat, hook: Hook
 ) -> None:
     """An empty register, and one whose names are nearly all missing."""
     pair = registers()
@@ -60,7 +60,7 @@ def test_a_failed_gate_stops_the_publish_and_leaves_the_target(
         row["full_name"] = None
     pair.write()
 
-    ended = doisoat("--config", pair.file, "sync", "--json")
+    ended = doisoat_here("--config", pair.file, "sync", "--json")
 
     assert ended.exit_code == 1
     said = json.loads(ended.output)
@@ -78,11 +78,11 @@ def test_a_failed_gate_stops_the_publish_and_leaves_the_target(
 
 
 def test_training_before_the_first_sync_says_what_comes_first(
-    registers: Make, doisoat: Doisoat
+    registers: Make, doisoat_here: Doisoat
 ) -> None:
     pair = registers()
 
-    ended = doisoat("--config", pair.file, "train")
+    ended = doisoat_here("--config", pair.file, "train")
 
     assert ended.exit_code == 2
     assert "nothing to train on" in ended.errors
@@ -90,7 +90,9 @@ def test_training_before_the_first_sync_says_what_comes_first(
 
 
 @pytest.mark.long
-def test_statuses_that_are_not_understood_stop_the_run(registers: Make, doisoat: Doisoat) -> None:
+def test_statuses_that_are_not_understood_stop_the_run(
+    registers: Make, doisoat_here: Doisoat
+) -> None:
     """Or the dead among the citizens would pass for living, and every check be green."""
     pair = registers()
     pair.sync()
@@ -100,7 +102,7 @@ def test_statuses_that_are_not_understood_stop_the_run(registers: Make, doisoat:
     pair.population[0]["status"] = "D"
     pair.write()
 
-    ended = doisoat("--config", pair.file, "sync", "--json")
+    ended = doisoat_here("--config", pair.file, "sync", "--json")
 
     assert ended.exit_code == 1
     checks = json.loads(ended.output)["failed_checks"]
@@ -109,13 +111,13 @@ def test_statuses_that_are_not_understood_stop_the_run(registers: Make, doisoat:
     }
     assert pair.target_state() == before
     pair.options["population"] = {"values": {"status": {"S": "alive", "D": "deceased"}}}
-    ended = doisoat("--config", pair.file, "sync", "--json")
+    ended = doisoat_here("--config", pair.file, "sync", "--json")
     assert ended.exit_code == 0
 
 
 @pytest.mark.long
 def test_a_register_that_is_rejected_whole_stops_the_run_and_blames_no_record(
-    registers: Make, doisoat: Doisoat
+    registers: Make, doisoat_here: Doisoat
 ) -> None:
     """As where the mapping takes the names for the personal numbers."""
     pair = registers()
@@ -125,7 +127,7 @@ def test_a_register_that_is_rejected_whole_stops_the_run_and_blames_no_record(
         row["personal_id"] = row["full_name"]
     pair.write()
 
-    ended = doisoat("--config", pair.file, "sync", "--json")
+    ended = doisoat_here("--config", pair.file, "sync", "--json")
 
     assert ended.exit_code == 1
     blocking = {

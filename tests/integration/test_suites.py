@@ -12,7 +12,6 @@ from contextlib import contextmanager
 
 import pytest
 
-from assets.checks import suite_checks
 from etl.clean import dictionaries
 from etl.domain.codes import MatchStep
 from etl.domain.contract import DIFFERENCE_TABLES
@@ -259,20 +258,6 @@ def test_a_rule_fails_on_its_fault_and_names_the_rows(
     assert result.failed >= 1
     assert (remembered >= 1) == bool(rule.failing)
     assert bool(result.sample) == bool(rule.failing)
-
-
-def test_each_rule_is_a_check_that_stops_or_not_as_declared() -> None:
-    shown = {
-        (spec.asset_key.path[-2], spec.asset_key.path[-1], spec.name): spec
-        for checks in suite_checks()
-        for spec in checks.check_specs
-    }
-    for suite in SUITES:
-        for rule in suite.rules:
-            spec = shown[suite.table.schema, suite.table.table, rule.name]
-            assert spec.blocking == rule.blocking
-            assert spec.metadata["severity"] == rule.severity.value
-            assert spec.description == rule.why
 
 
 def test_each_number_has_its_reason_and_its_rule() -> None:

@@ -72,9 +72,9 @@ Triage = Callable[..., list[dict[str, object]]]
 
 
 @pytest.fixture
-def run(doisoat: Doisoat, registers: Registers) -> Doisoat:
+def run(doisoat_here: Doisoat, registers: Registers) -> Doisoat:
     """The command with the configuration of these registers."""
-    return lambda *arguments: doisoat("--config", registers.file, *arguments)
+    return lambda *arguments: doisoat_here("--config", registers.file, *arguments)
 
 
 @pytest.fixture

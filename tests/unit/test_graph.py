@@ -1,0 +1,17 @@
+"""The graph that Dagster is told of is the one that was reviewed."""
+
+from __future__ import annotations
+
+import difflib
+
+from tests import graph
+
+
+def test_the_graph_is_the_one_that_was_reviewed() -> None:
+    reviewed, now = graph.FILE.read_text("utf-8").splitlines(), graph.text().splitlines()
+    difference = "\n".join(difflib.unified_diff(reviewed, now, "reviewed", "now", lineterm="", n=2))
+
+    assert not difference, (
+        f"The graph has changed. If it was meant to: {graph.MADE_BY}, read the difference of "
+        f"{graph.FILE.name}, and commit it.\n{difference}"
+    )
