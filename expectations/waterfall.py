@@ -200,6 +200,77 @@ NAME_SHARES = Suite(
     key="concat_ws('/', gender, part)",
 )
 
+PLACE_SHARES = Suite(
+    TableName("core", "place_shares"),
+    (
+        is_between(
+            "share",
+            0,
+            1,
+            "A share of the population; outside these bounds chance agreement is misjudged.",
+            blocking=True,
+        ),
+    ),
+    key="province_code",
+)
+
+BIRTHS_A_DAY = Suite(
+    TableName("core", "births_a_day"),
+    (
+        is_between(
+            "births",
+            1,
+            None,
+            "A day on which nobody was born would make every agreement on it impossible. A fault "
+            "of core.births_a_day: report it.",
+            blocking=True,
+        ),
+    ),
+    key="concat_ws('/', gender, birth_date)",
+)
+
+FULL_NAME_COUNTS = Suite(
+    TableName("core", "full_name_counts"),
+    (
+        is_unique("name_key", "A name is counted once.", blocking=True),
+        is_between(
+            "citizens",
+            1,
+            None,
+            "A name that nobody bears would weigh without bounds. A fault of "
+            "core.full_name_counts: report it.",
+            blocking=True,
+        ),
+    ),
+    key="record_key(name_key)",
+)
+
+REGISTER_SIZE = Suite(
+    TableName("core", "register_size"),
+    (
+        is_between(
+            "citizens",
+            1,
+            None,
+            "Without citizens no probability can be told. See the checks of raw.population.",
+            blocking=True,
+        ),
+    ),
+    key="'the register'",
+)
+
+GIVEN_NAMES_IN_USE = Suite(
+    TableName("core", "given_names_in_use"),
+    (
+        is_unique(
+            "given_name",
+            "A name stands here once; twice, it would make two rows of one pair.",
+            blocking=True,
+        ),
+    ),
+    key="record_key(given_name)",
+)
+
 NEAR_RECORDS = Suite(
     TableName("core", "near_records"),
     (is_unique("record_id", "A record is weighed once.", blocking=True),),
@@ -315,6 +386,11 @@ SUITES = (
     *(_step(step) for step in MatchStep),
     RESIDUE,
     NAME_SHARES,
+    PLACE_SHARES,
+    BIRTHS_A_DAY,
+    FULL_NAME_COUNTS,
+    REGISTER_SIZE,
+    GIVEN_NAMES_IN_USE,
     NEAR_RECORDS,
     NEAR_KEYS,
     NEAR_CITIZENS,

@@ -30,7 +30,7 @@ def explain(
 ) -> None:
     """Tell one record's story: what was tried and found, and who corrects what.
 
-    It shows personal data; that it did is written to ops.access_log.
+    It shows personal data; that it did is written to the access log.
     """
     from etl.explain.gather import read_story
     from etl.explain.tell import tell

@@ -18,6 +18,7 @@ from etl.process.machine import try_home
 from etl.process.privacy import load_record_key
 from etl.publish.tables import try_tables
 from etl.settings import Settings, Source, Target
+from etl.state.schema import try_to_bring_forward
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,8 @@ class Finding:
     """What was found of one database, or of another thing that a run needs.
 
     Attributes:
-        name: ``insurance``, ``population``, ``target``, ``home``, ``engine``, ``schedule``,
-            ``thresholds`` or ``terminal``.
+        name: ``insurance``, ``population``, ``target``, ``state``, ``home``, ``engine``,
+            ``schedule``, ``thresholds`` or ``terminal``.
         detail: What is well.
         error: What is not, for a person; None where all is well.
         exit_code: 0, or that of the error.
@@ -44,6 +45,7 @@ def probe(settings: Settings) -> list[Finding]:
         tried("insurance", lambda: _register("insurance", settings.insurance)),
         tried("population", lambda: _register("population", settings.population)),
         tried("target", lambda: _target(settings.target)),
+        tried("state", lambda: try_to_bring_forward(settings)),
         tried("home", lambda: _home(settings)),
         tried("engine", lambda: try_engine(settings.engine)),
     ]

@@ -59,7 +59,7 @@ def triage(
         found = work.read_records(settings, rule, province=province, employer=employer, ids=ids)
     if out is not None:
         work.write_out(found, out, settings.schedule)
-        logged = " That it names them is noted in ops.access_log." if ids else ""
+        logged = " That it names them is noted in the access log." if ids else ""
         display.say(f"{len(found):,} lines written to {in_markup(out)}.{logged}")
     elif as_json:
         print_json(found)

@@ -93,7 +93,7 @@ def load_record_key(home: Path) -> RecordKey:
             where=str(file),
             remedy="Put it back from a backup. Without one, delete the file and run again: every "
             "record then gets another key, so that failing rows lose their age, and keys in older "
-            "messages, lists and ops.access_log lead to no record any more.",
+            "messages, lists and the access log lead to no record any more.",
         )
     return RecordKey(bytes.fromhex(text))
 

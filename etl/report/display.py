@@ -542,7 +542,7 @@ def show_row(rule: str, record_key: str, row: Mapping[str, object]) -> None:
         shown = Text("-", "dim") if value is None else Text(visible(str(value)))
         table.add_row(Text(visible(name)), shown)
     _show(table)
-    say("That you looked is written to ops.access_log, with this key.", style="dim")
+    say("That you looked is written to the access log, with this key.", style="dim")
 
 
 def show_model(

@@ -4,7 +4,7 @@ Belongs here: reading the memory of the quality rules, and acknowledging a failu
 here: judging (``expectations``), layout (``etl/report/display.py``).
 
 Failing rows are named by record key. Values are read for one row at a time, and ids for the office
-that keeps a register; the look is written to ``ops.access_log`` before they are.
+that keeps a register; the look is written to the access log before they are.
 """
 
 from __future__ import annotations

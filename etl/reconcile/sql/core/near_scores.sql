@@ -4,29 +4,23 @@
 -- match_probability weighs a citizen against all others near the record, and against the
 -- possibility that the record is none of theirs.
 -- Kind: group.
-with register as (
-    select count(*) as citizens
-    from clean.population
-),
-
-name_shares as (
+with name_shares as (
     select
-        population.name_key,
-        count(*) / any_value(register.citizens) as share
-    from clean.population as population
-    semi join core.near_evidence as pairs on population.name_key = pairs.citizen_key
-    cross join register
-    group by population.name_key
+        names.name_key,
+        names.citizens / register.citizens as share
+    from core.full_name_counts as names
+    semi join core.near_evidence as pairs on names.name_key = pairs.citizen_key
+    cross join core.register_size as register
 ),
 
 birth_shares as (
     select
-        population.birth_date,
-        count(*) / any_value(register.citizens) as share
-    from clean.population as population
-    semi join core.near_evidence as pairs on population.birth_date = pairs.citizen_birth_date
-    cross join register
-    group by population.birth_date
+        births.birth_date,
+        sum(births.births) / any_value(register.citizens) as share
+    from core.births_a_day as births
+    semi join core.near_evidence as pairs on births.birth_date = pairs.citizen_birth_date
+    cross join core.register_size as register
+    group by births.birth_date
 ),
 
 weighed as (
@@ -74,7 +68,7 @@ totalled as (
             as match_weight,
         parameters.unregistered_share
     from weighed
-    cross join register
+    cross join core.register_size as register
     cross join ops.parameters as parameters
 ),
 

@@ -61,31 +61,13 @@ agreeing as (
     where name_agrees(name_agreement) and gender_agreement <> 'different'
 ),
 
-births_that_day as (
-    select
-        coalesce(gender, '?') as gender,
-        birth_date,
-        count(*) as births
-    from clean.population
-    where birth_date is not null
-    group by coalesce(gender, '?'), birth_date
-),
-
-place_shares as (
-    select
-        province_code,
-        count(*) / sum(count(*)) over () as share
-    from clean.population
-    group by province_code
-),
-
 rated as (
     select
         agreeing.*,
         births_that_day.births * surnames.share * middles.share * givens.share
         * if(agreeing.place_agrees, place_shares.share, 1) as chance_agreements
     from agreeing
-    left join births_that_day
+    left join core.births_a_day as births_that_day
         on
             agreeing.gender = births_that_day.gender
             and agreeing.birth_date = births_that_day.birth_date
@@ -101,7 +83,7 @@ rated as (
         on
             givens.part = 'given' and agreeing.gender = givens.gender
             and split_part(agreeing.name_key, ' ', -1) = givens.value
-    left join place_shares on agreeing.province_code = place_shares.province_code
+    left join core.place_shares as place_shares on agreeing.province_code = place_shares.province_code
 ),
 
 -- Both sides: how many citizens a record finds, and how many records find a citizen.

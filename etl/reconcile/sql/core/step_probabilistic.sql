@@ -67,27 +67,12 @@ other_given as (
         and not same_last_word(lower(records.full_name), lower(citizens.full_name))
 ),
 
--- (A name in use: one citizen in ten thousand bears it, which no slip of the keyboard reaches.)
-given_names_in_use as (
-    select given_name
-    from (
-        select
-            lower(split_part(full_name, ' ', -1)) as given_name,
-            count(*) as bearers,
-            sum(count(*)) over () as citizens
-        from clean.population
-        where contains(full_name, ' ')
-        group by given_name
-    ) as borne
-    where bearers >= 1e-4 * citizens
-),
-
 siblings as (
     select
         other_given.record_id,
         other_given.personal_id
     from other_given
-    semi join given_names_in_use on other_given.given_name = given_names_in_use.given_name
+    semi join core.given_names_in_use as in_use on other_given.given_name = in_use.given_name
 ),
 
 ranked as (

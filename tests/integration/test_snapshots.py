@@ -1,0 +1,278 @@
+"""Readers read what the last run left, several at once, while a run works; and find one record."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from etl.domain.errors import NothingYetError, WarehouseBusyError
+from etl.engine.builds import out_of_step
+from etl.engine.statements import TableName
+from etl.explain.gather import read_story
+from etl.pipeline import places, runner
+from etl.pipeline.lock import release_lock
+from etl.pipeline.run import Run, warehouse_for
+from etl.pipeline.snapshots import has, reading, snapshots
+from etl.process.privacy import load_record_key
+from tests.support import Registers, citizen, record
+
+Make = Callable[..., Registers]
+COUNT = "select count(*) from core.reconciled"
+
+
+@pytest.fixture
+def pair(registers: Make) -> Registers:
+    return registers()
+
+
+def add(pair: Registers, number: int) -> None:
+    pair.insurance.append(record(number))
+    pair.population.append(citizen(number))
+    pair.write()
+
+
+# --- beside the writer --------------------------------------------------------------------------
+
+
+def test_a_reader_holds_its_snapshot_through_whole_syncs(pair: Registers) -> None:
+    """It reads what was there when it came, to its end; the syncs end well, too."""
+    pair.options["engine"] = {"threads": 1, "keep_snapshots": 1}
+    pair.sync()
+    with reading(pair.settings) as reader:
+        before = reader.number(COUNT)
+        for number in (40, 41, 42):
+            add(pair, number)
+            assert pair.sync().broken == []
+        assert reader.number(COUNT) == before == 30
+        # Also what it has not touched yet: Parquet files are opened when they are read.
+        assert reader.number("select count(*) from raw.insurance") == before
+        assert reader.number("select count(*) from clean.names")
+    with reading(pair.settings) as reader:
+        assert reader.number(COUNT) == 33
+
+
+def test_many_read_while_a_run_works(pair: Registers) -> None:
+    pair.sync()
+    add(pair, 40)
+    with warehouse_for(pair.settings, Run("at work", whole=True)) as warehouse:
+        runner.run(warehouse, pair.settings)
+        with ExitStack() as opened, ThreadPoolExecutor(4) as pool:
+            readers = [opened.enter_context(reading(pair.settings)) for _ in range(4)]
+            counts = list(pool.map(lambda one: one.number(COUNT), readers))
+        assert warehouse.number(COUNT) == 31
+    release_lock(pair.settings)
+    assert counts == [30] * 4
+    with reading(pair.settings) as reader:
+        assert reader.number(COUNT) == 31
+
+
+def test_a_process_of_its_own_reads_while_a_run_works(pair: Registers) -> None:
+    pair.sync()
+    script = (
+        "import sys; from etl.pipeline.snapshots import reading; "
+        "from etl.settings import load_settings\n"
+        f"with reading(load_settings(sys.argv[1])) as r: print(r.number('{COUNT}'))"
+    )
+    with warehouse_for(pair.settings, Run("at work", whole=True)):
+        read = subprocess.run(
+            [sys.executable, "-c", script, str(pair.file)], capture_output=True, text=True,
+            check=False, timeout=120,
+        )  # fmt: skip
+    release_lock(pair.settings)
+    assert (read.stdout, read.returncode) == ("30\n", 0), read.stderr
+
+
+def test_nothing_to_read_is_told_and_so_is_a_first_run_at_work(pair: Registers) -> None:
+    pair.write()
+    with pytest.raises(NothingYetError), reading(pair.settings):
+        pass
+    with (
+        warehouse_for(pair.settings, Run("first", whole=True)),
+        pytest.raises(WarehouseBusyError, match="first run"),
+        reading(pair.settings),
+    ):
+        pass
+    release_lock(pair.settings)
+
+
+def test_a_snapshot_cannot_be_changed(pair: Registers) -> None:
+    pair.sync()
+    with reading(pair.settings) as reader:
+        with pytest.raises(Exception, match="read-only"):
+            reader.execute("delete from stored.core.reconciled")
+        reader.execute("delete from ops.runs")  # the reader's own copy
+    with reading(pair.settings) as reader:
+        assert reader.number("select count(*) from ops.runs") == 1
+
+
+# --- which are kept -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("keep", [1, 2])
+def test_so_many_are_kept_as_were_asked_for(pair: Registers, keep: int) -> None:
+    pair.options["engine"] = {"threads": 1, "keep_snapshots": keep}
+    for _ in range(4):
+        pair.sync()
+    with reading(pair.settings):
+        pass
+    assert len(snapshots(pair.settings)) == keep
+
+
+def test_one_that_is_read_is_pruned_later(pair: Registers) -> None:
+    pair.options["engine"] = {"threads": 1, "keep_snapshots": 1}
+    pair.sync()
+    with reading(pair.settings):
+        (held,) = snapshots(pair.settings)
+        pair.sync()
+        pair.sync()
+        assert held in snapshots(pair.settings)
+    pair.sync()
+    assert held not in snapshots(pair.settings)
+
+
+def test_runs_that_break_off_do_not_push_out_the_last_whole_one(pair: Registers) -> None:
+    pair.options["engine"] = {"threads": 1, "keep_snapshots": 1}
+    pair.sync()
+    for number in range(3):
+        with warehouse_for(pair.settings, Run(f"dies {number}", whole=True)):
+            pass  # killed, before it made any table
+        release_lock(pair.settings)
+    asked = has(TableName("core", "reconciled"))
+    with reading(pair.settings, asked) as reader:
+        assert reader.number(COUNT) == 30
+    assert len(snapshots(pair.settings)) == 2
+    with reading(pair.settings) as reader:  # who asks for nothing is given the newest
+        assert not reader.exists(TableName("core", "reconciled"))
+
+
+def test_a_killed_process_leaves_a_log_that_the_next_reader_gets_over(pair: Registers) -> None:
+    pair.sync()
+    script = (
+        "import os, sys; from etl.pipeline.run import Run, warehouse_for; "
+        "from etl.pipeline import runner; from etl.settings import load_settings\n"
+        "settings = load_settings(sys.argv[1])\n"
+        "with warehouse_for(settings, Run('killed', whole=True)) as warehouse:\n"
+        "    runner.run(warehouse, settings)\n"
+        "    os._exit(9)"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", script, str(pair.file)], capture_output=True, check=False,
+        timeout=120,
+    )  # fmt: skip
+    assert killed.returncode == 9
+    with reading(pair.settings, has(TableName("core", "reconciled"))) as reader:
+        assert reader.number(COUNT) == 30
+    assert pair.sync().changes == {}
+
+
+def test_a_file_system_without_links_copies(
+    pair: Registers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(os, "link", refuse)
+    pair.sync()
+    with reading(pair.settings) as reader:
+        assert reader.number(COUNT) == 30
+    (folder,) = snapshots(pair.settings)
+    assert all(file.stat().st_nlink == 1 for file in folder.rglob("*.parquet") if file.is_file())
+
+
+def test_a_home_that_was_moved_is_read_where_it_is(pair: Registers) -> None:
+    pair.sync()
+    with reading(pair.settings):
+        pass
+    moved = pair.folder / "moved, with a comma"
+    pair.settings.home.rename(moved)
+    pair.options["home"] = str(moved)
+    with reading(pair.settings) as reader:
+        assert reader.number("select count(*) from raw.insurance") == 30
+    assert pair.sync().changes == {}
+
+
+# --- a run of some tables -----------------------------------------------------------------------
+
+
+def test_a_run_of_some_tables_begins_with_what_the_last_left(pair: Registers) -> None:
+    pair.sync()
+    with warehouse_for(pair.settings, Run("some")) as warehouse:
+        assert warehouse.number(COUNT) == 30
+        runner.build(warehouse, TableName("core", "links"))
+    release_lock(pair.settings)
+    with reading(pair.settings) as reader:
+        assert reader.number(COUNT) == 30
+
+
+# --- one record ---------------------------------------------------------------------------------
+
+
+def story(pair: Registers, record_id: str, *, by_key: bool = False) -> dict[str, object]:
+    key = load_record_key(pair.settings.home).of(record_id)
+    named = {"record_id": None if by_key else record_id, "record_key": key if by_key else None}
+    return read_story(pair.settings, command="explain", **named).as_dict()
+
+
+def test_a_story_is_the_same_with_places_and_without(
+    registers: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of several records of a citizen, of one before a person, of one that was rejected."""
+    twin = {"personal_id": "001099999999"}
+    made = registers(
+        [*(record(n) for n in range(1, 31)), record(1, record_id="again"),
+         record(3, record_id="other_number", id_number="001099000000"),
+         record(4, record_id="nothing", full_name=None, date_of_birth=None, id_number=None,
+                insurance_number=None)],
+        [*(citizen(n) for n in range(1, 31)), citizen(5, **twin)],
+    )  # fmt: skip
+    made.sync()
+    ids = ["R000001", "again", "R000003", "other_number", "R000005", "nothing"]
+    found = [story(made, one) for one in ids]
+    assert {one["status"] for one in found} >= {"REJECTED"}
+    assert [story(made, one, by_key=True) for one in ids if one != "nothing"] == [
+        one for one in found if one["record_id"] != "nothing"
+    ]
+    with monkeypatch.context() as patched:
+        patched.setattr(places, "_known", lambda _: False)
+        assert [story(made, one) for one in ids] == found
+
+
+def test_places_of_other_tables_are_not_used(pair: Registers) -> None:
+    """A table was built anew since: its rows stand elsewhere."""
+    pair.sync()
+    before = story(pair, "R000007")
+    with warehouse_for(pair.settings, Run("some")) as warehouse:
+        assert not out_of_step(warehouse, [places.PLACES])
+        runner.build(warehouse, TableName("core", "claims"))
+        assert out_of_step(warehouse, [places.PLACES])
+    release_lock(pair.settings)
+    assert {**story(pair, "R000007"), "run_id": ""} == {**before, "run_id": ""}
+
+
+def test_places_name_every_row_that_is_looked_up(pair: Registers) -> None:
+    pair.sync()
+    with reading(pair.settings) as reader:
+        for table in places.OF_RECORDS:
+            whole = reader.number(f"select count(*) from {table.sql} where record_id = 'R000009'")
+            with reading(pair.settings) as focused:
+                places.focus_on_record(focused, record_id="R000009")
+                assert focused.count(table) == whole, table
+        with reading(pair.settings) as focused:
+            places.focus_on_citizens(focused, [str(citizen(9)["personal_id"])])
+            assert focused.count(places.CITIZENS) == 1
+
+
+def test_the_snapshots_are_their_owners_alone(pair: Registers) -> None:
+    pair.sync()
+    with reading(pair.settings):
+        pass
+    (folder,) = snapshots(pair.settings)
+    for path in [folder, *folder.rglob("*")]:
+        assert not path.stat().st_mode & 0o077, Path(path).relative_to(folder)
