@@ -16,7 +16,7 @@ import psutil
 
 from assets.instance import with_log
 from assets.outcomes import has_published
-from etl.pipeline.run import run_at_work
+from etl.pipeline.lock import run_at_work
 from etl.process.stopping import begin_run, outcome_in_words, watch
 from etl.publish.asking import AskPublished, asking
 from etl.settings import Settings

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from assets.jobs import FULL_SYNC
 from assets.processes import cancelled_by_signals, this_process
 from assets.tags import REPLACE_TAG, tell_failed
 from etl.domain.errors import DoisoatError
@@ -75,7 +76,13 @@ class Doisoat:
 
     @staticmethod
     def _run_of(context: Context) -> Run:
-        return Run(context.run.run_id, replace=context.run.tags.get(REPLACE_TAG) == "yes")
+        run = context.run
+        chosen = (run.asset_selection, run.asset_check_selection, run.step_keys_to_execute)
+        return Run(
+            run.run_id,
+            replace=run.tags.get(REPLACE_TAG) == "yes",
+            whole=run.job_name == FULL_SYNC and not any(chosen),
+        )
 
     def _keep_what_was_found(self, context: Context, error: Exception) -> None:
         """Saves what was judged before a step failed; what cannot be, the next run saves."""

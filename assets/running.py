@@ -27,7 +27,8 @@ from assets.processes import bury_dead_runs, cancelled_by_signals, this_process
 from assets.tags import REPLACE_TAG
 from etl.domain.errors import DoisoatError
 from etl.engine.opening import try_memory
-from etl.pipeline.run import Run, release_lock, warehouse_for
+from etl.pipeline.lock import release_lock
+from etl.pipeline.run import Run, warehouse_for
 from etl.process.home import notice
 from etl.process.machine import try_home
 from etl.process.stopping import end_run

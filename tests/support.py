@@ -332,13 +332,15 @@ def sync(settings: Settings, *, replace: bool = False) -> Synced:
         settings: Of what.
         replace: Whatever share of the target's rows would vanish.
     """
-    from etl.pipeline.run import Run, release_lock, warehouse_for
+    from etl.pipeline.lock import release_lock
+    from etl.pipeline.run import Run, warehouse_for
     from etl.pipeline.runner import run
     from etl.publish import publish
     from etl.publish.ledger import balance
 
     try:
-        with warehouse_for(settings, Run(uuid.uuid4().hex, replace=replace)) as warehouse:
+        made = Run(uuid.uuid4().hex, replace=replace, whole=True)
+        with warehouse_for(settings, made) as warehouse:
             run(warehouse, settings)
             ledger = balance(warehouse)
             counts = publish(warehouse, settings, (), replace=replace)
@@ -350,9 +352,9 @@ def sync(settings: Settings, *, replace: bool = False) -> Synced:
 
 def from_warehouse(settings: Settings, query: str) -> list[dict[str, object]]:
     """Reads the warehouse of a configuration."""
-    from etl.pipeline.run import warehouse_between_runs
+    from etl.pipeline.snapshots import reading
 
-    with warehouse_between_runs(settings) as warehouse:
+    with reading(settings) as warehouse:
         return warehouse.rows(query)
 
 

@@ -20,7 +20,8 @@ from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.pipeline import runner
 from etl.pipeline.graph import pipeline
-from etl.pipeline.run import Run, release_lock, warehouse_for
+from etl.pipeline.lock import release_lock
+from etl.pipeline.run import Run, warehouse_for
 from etl.pipeline.runner import Built
 from etl.settings import Engine, Reconcile, Settings, Source, Target
 
@@ -39,15 +40,16 @@ def fresh_warehouse(
         engine: Limits of memory and threads, where they are not the default.
         reconcile: How much evidence a link needs, the same.
     """
-    for leftover in ("warehouse.duckdb", "warehouse.duckdb.wal"):
+    for leftover in ("warehouse.duckdb", "warehouse.duckdb.wal", "warehouse.run", "target.db"):
         (home / leftover).unlink(missing_ok=True)
-    shutil.rmtree(home / "warehouse.files", ignore_errors=True)
+    for folder in ("warehouse.files", "snapshots"):
+        shutil.rmtree(home / folder, ignore_errors=True)
     nowhere = {"url": SecretStr("sqlite://")}
     settings = Settings(
         home=home,
         insurance=Source(**nowhere, table="none"),
         population=Source(**nowhere, table="none"),
-        target=Target(**nowhere),
+        target=Target(url=SecretStr(f"sqlite:///{home / 'target.db'}")),
         engine=engine or Engine(),
         reconcile=reconcile or Reconcile(),
     )

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from etl.databases.connect import encoding, reading
-from etl.domain.errors import DoisoatError, WarehouseBusyError
+from etl.domain.errors import DoisoatError, NothingYetError, WarehouseBusyError
 from etl.engine.opening import try_engine
 from etl.extract.mapping import register_select
 from etl.extract.streams import adbc_count, row_count
-from etl.pipeline.run import warehouse_between_runs
+from etl.pipeline import snapshots
 from etl.process.machine import try_home
 from etl.process.privacy import load_record_key
 from etl.publish.tables import try_tables
@@ -82,10 +82,11 @@ def _target(target: Target) -> str:
 def _home(settings: Settings) -> str:
     free = f"{try_home(settings.home) / 1e9:,.0f} GB free"
     load_record_key(settings.home)
-    if not settings.warehouse_path.exists():
-        return f"{settings.home} is this user's only, {free}; nothing has been reconciled yet"
+    found = f"{settings.home} is this user's only, {free}"
     try:
-        with warehouse_between_runs(settings):
-            return f"{settings.home} is this user's only, {free}; its warehouse opens"
+        with snapshots.reading(settings):
+            return f"{found}; the last result opens"
+    except NothingYetError:
+        return f"{found}; nothing has been reconciled yet"
     except WarehouseBusyError:
-        return f"{settings.home} is this user's only, {free}; its warehouse is in use"
+        return f"{found}; the first run is at work"

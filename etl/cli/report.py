@@ -42,14 +42,13 @@ def charts(
     as_json: JsonOption = False,
 ) -> None:
     """Draw the last run as one page without personal data: provinces, thresholds, mismatches."""
-    from etl.pipeline.run import warehouse_between_runs
+    from etl.engine.statements import TableName
+    from etl.pipeline.snapshots import has, reading
     from etl.report.charts import charts_file, write_charts
 
     settings = settings_of(context)
     file = output or charts_file(settings)
-    if not settings.warehouse_path.exists():
-        raise ConfigError("Nothing has been reconciled yet.", remedy="Run: doisoat sync")
-    with warehouse_between_runs(settings) as warehouse:
+    with reading(settings, has(TableName("publish", "waterfall"))) as warehouse:
         write_charts(warehouse, file, settings.schedule, private=output is None)
     if as_json:
         print_json({"page": str(file)})
@@ -63,11 +62,12 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Estimate the linkage model from the last run's registers; the next run uses it."""
-    from etl.pipeline.run import warehouse_between_runs
+    from etl.engine.statements import TableName
+    from etl.pipeline.snapshots import has, reading
     from etl.reconcile import training
 
     settings = settings_of(context)
-    with warehouse_between_runs(settings) as warehouse:
+    with reading(settings, has(TableName("core", "claims"))) as warehouse:
         trained = training.train(warehouse, seed)
         folder = (settings.home / "models" / trained.model.version).resolve()
         training.write_pages(trained, folder)

@@ -212,6 +212,22 @@ class ServerAwayError(ConnectionFailedError):
     )
 
 
+class NothingYetError(DoisoatError):
+    """No run has left what is asked for."""
+
+    exit_code = 2
+    told = (
+        Told(
+            ("Nothing has been reconciled yet",),
+            "No run in this home has come as far as what is asked for.",
+            "Run `doisoat sync`; `doisoat runs` lists what was run.",
+        ),
+    )
+
+    def __init__(self) -> None:
+        super().__init__("Nothing has been reconciled yet.", remedy="Run: doisoat sync")
+
+
 class WarehouseBusyError(DoisoatError):
     """Another run is at work."""
 

@@ -9,7 +9,7 @@ Statements are written in DuckDB's dialect of SQL; an engine that speaks another
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -120,6 +120,35 @@ class Warehouse(ABC):
             self.execute(
                 f"insert into {table.sql} by name select * from incoming"  # noqa: S608
             )
+
+    @abstractmethod
+    def copy_from(self, file: Path, tables: Iterable[TableName]) -> None:
+        """Adds the rows that tables have in another warehouse's file, by the columns of both.
+
+        Raises:
+            DamagedError: The file cannot be read.
+        """
+
+    # --- one row of many ----------------------------------------------------------------------
+
+    @abstractmethod
+    def make_places(self, places: TableName, keys: Sequence[Mapping[TableName, str]]) -> int:
+        """Makes a table by which ``focus`` finds rows.
+
+        Args:
+            places: Its name.
+            keys: Tables, and for each the SQL expression of its key; a table may have several.
+
+        Returns:
+            How many rows can be found.
+        """
+
+    @abstractmethod
+    def focus(self, places: TableName, tables: Iterable[TableName], *values: str) -> None:
+        """Shows of some tables only the rows that have one of some values as their key.
+
+        An engine may show more: whoever asks says in the statement which rows are meant.
+        """
 
     # --- tables that are kept as Parquet ------------------------------------------------------
 

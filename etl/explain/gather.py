@@ -19,7 +19,8 @@ from etl.domain.contract import INSURANCE
 from etl.domain.errors import ConfigError
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
-from etl.pipeline.run import warehouse_between_runs
+from etl.pipeline.places import CITIZENS, focus_on_citizens, focus_on_record
+from etl.pipeline.snapshots import has, reading
 from etl.reconcile.model import is_trained
 from etl.settings import Settings
 from etl.state.access import log_access
@@ -117,6 +118,10 @@ class Story:
         return asdict(self)
 
 
+_TOLD = tuple(TableName("core", name) for name in ("reconciled", "near_scores", "corrections"))
+"""The last tables of which a story is told: a snapshot that has them has the others, too."""
+
+
 def read_story(
     settings: Settings, *, record_id: str | None, record_key: str | None, command: str
 ) -> Story:
@@ -131,12 +136,9 @@ def read_story(
     Raises:
         ConfigError: Nothing has been reconciled yet, or no record is called that.
     """
-    if not settings.warehouse_path.exists():
-        raise _nothing_yet()
-    with warehouse_between_runs(settings) as warehouse:
-        if not warehouse.exists(TableName("core", "reconciled")):
-            raise _nothing_yet()
+    with reading(settings, has(*_TOLD)) as warehouse:
         try:
+            focus_on_record(warehouse, record_id=record_id, record_key=record_key)
             verdict = _find(warehouse, record_id, record_key)
             log_access(settings, [verdict["record_key"]], command)
             return _gather(warehouse, verdict)
@@ -145,10 +147,6 @@ def read_story(
                 "The warehouse was made by another version of doisoat, or its run broke off.",
                 remedy="Run: doisoat sync",
             ) from None
-
-
-def _nothing_yet() -> ConfigError:
-    return ConfigError("Nothing has been reconciled yet.", remedy="Run: doisoat sync")
 
 
 def _find(warehouse: Warehouse, record_id: str | None, record_key: str | None) -> Row:
@@ -173,6 +171,15 @@ def _find(warehouse: Warehouse, record_id: str | None, record_key: str | None) -
 
 def _gather(warehouse: Warehouse, verdict: Row) -> Story:
     record_id = verdict["record_id"]
+    citizens = warehouse.count(CITIZENS)
+    focus_on_record(warehouse, record_id=record_id)
+    near = _rows(
+        warehouse, "select personal_id from core.candidates where record_id = $id", record_id
+    )
+    focus_on_citizens(
+        warehouse,
+        [row["personal_id"] for row in (verdict, *near) if row["personal_id"] is not None],
+    )
     understood = _rows(warehouse, "select * from clean.insurance where record_id = $id", record_id)
     people = (
         (
@@ -219,7 +226,7 @@ def _gather(warehouse: Warehouse, verdict: Row) -> Story:
             "where register = 'insurance' and record_id = $id group by all order by all",
             record_id,
         ),
-        citizens=warehouse.number("select count(*) from clean.population"),
+        citizens=citizens,
         wrong_links_per_million=warehouse.number(
             "select wrong_links_per_million from ops.parameters"
         ),

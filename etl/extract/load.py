@@ -22,9 +22,15 @@ from etl.engine.builds import forget_build, note_build
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.extract.mapping import register_select
-from etl.extract.streams import adbc_stream, row_stream
+from etl.extract.streams import ROWS_PER_BATCH, adbc_stream, row_stream
 from etl.process.home import make_room
 from etl.settings import Source
+
+_FOUND_BY = {
+    "insurance": {"record_id": {"ndv": ROWS_PER_BATCH, "fpp": 0.01}},
+    "population": {"personal_id": {"ndv": ROWS_PER_BATCH, "fpp": 0.01}},
+}
+"""A filter for each group of rows, by which readers find the group of one key."""
 
 _REPEATING = [
     "gender",
@@ -155,7 +161,12 @@ def _store(
     read_at = pa.scalar(datetime.now(UTC).replace(tzinfo=None), pa.timestamp("us"))
     rows = 0
     with pq.ParquetWriter(
-        file, schema, compression="lz4", use_dictionary=_REPEATING, write_statistics=False
+        file,
+        schema,
+        compression="lz4",
+        use_dictionary=_REPEATING,
+        write_statistics=False,
+        bloom_filter_options=_FOUND_BY[register],
     ) as writer:
         for batch in batches:
             texts = [_as_text(warehouse, batch.column(c.name), register, c.name) for c in columns]

@@ -14,6 +14,7 @@ from graphlib import TopologicalSorter
 from etl.clean import dictionaries
 from etl.domain.contract import REGISTERS
 from etl.engine.statements import Kind, Statement, TableName, statements
+from etl.pipeline.places import INPUTS, PLACES
 
 GIVEN = frozenset({"ref", "ops"})
 """Schemas that statements read and no table of the pipeline is in: reference data, the memory."""
@@ -27,7 +28,7 @@ class Table:
         name: Schema and table.
         kind: What its rows depend on.
         inputs: The tables of the pipeline that it reads.
-        statement: The SQL that makes it; None of registers and dictionaries.
+        statement: The SQL that makes it; None of registers, dictionaries and places.
     """
 
     name: TableName
@@ -103,4 +104,5 @@ def pipeline() -> Pipeline:
         )
         for name, statement in statements().items()
     ]
-    return Pipeline([*registers, *understood, *made])
+    found = Table(PLACES, Kind.RECORD, INPUTS)
+    return Pipeline([*registers, *understood, *made, found])

@@ -1,44 +1,37 @@
-"""Which run is writing: one at a time, with its parameters in the warehouse.
+"""The run that is writing: its file, its parameters, its first moments.
 
-Belongs here: the lock that keeps two runs apart, and ``ops.parameters`` and ``ops.runs``. Does
-not belong here: what a run does (``assets/``).
+Belongs here: the warehouse of one run, ``ops.parameters`` and ``ops.runs``. Does not belong here:
+what a run does (``assets/``), and those who read (``snapshots.py``).
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 
-from etl.domain.errors import DamagedError, WarehouseBusyError
-from etl.engine.opening import connect, open_warehouse, trouble, unreadable_file
+from etl.domain.errors import DamagedError
+from etl.engine.opening import connect, trouble, unreadable_file
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
+from etl.pipeline.lock import Lock, lock_file
 from etl.pipeline.reference import load_configured_words, load_reference
-from etl.process.home import prepare_home, set_aside, take
+from etl.pipeline.snapshots import keep_snapshot, prune, run_of_file, snapshot_file
+from etl.process.files import whole_file
+from etl.process.home import make_room, set_aside
 from etl.process.privacy import load_record_key, owner_only
 from etl.settings import Settings
-from etl.state.copying import begin, make_ops
+from etl.state.copying import begin, make_ops, make_views
+from etl.state.tables import SCOPES
 
 PARAMETERS = TableName("ops", "parameters")
 RUNS = TableName("ops", "runs")
-
-RUN_WAITS = 60.0
-"""Seconds that a run waits for a command that has the warehouse open."""
-
-COMMAND_WAITS = 15.0
-"""Seconds that a command waits for another one."""
-
-_NAMED = "run "
-"""What stands before a run's id in the lock that it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,105 +43,13 @@ class Run:
         mode: ``full``.
         replace: Publish to a target of another installation, too, and whatever share of its rows
             would vanish.
+        whole: It builds every table, so that nothing of the last run is needed.
     """
 
     dagster_run_id: str
     mode: str = "full"
     replace: bool = False
-
-
-@dataclass
-class _Held:
-    """What a run holds from its first step to its end: the lock, and the open warehouse.
-
-    Opening takes as long as many a step; and what one step read, the next finds in memory.
-    """
-
-    run_id: str
-    lock: IO[str]
-    warehouse: Warehouse | None = None
-
-    def close(self) -> None:
-        """Closes the warehouse; the next step opens it again."""
-        if self.warehouse is not None:
-            with owner_only():
-                self.warehouse.close()
-            self.warehouse = None
-
-
-class _Lock:
-    """The process-wide lock of one warehouse: held by a run until the process or the run ends."""
-
-    _held: dict[Path, _Held] = {}  # noqa: RUF012 - one per process, on purpose
-
-    @classmethod
-    def take(cls, file: Path, run_id: str) -> _Held:
-        """Takes the lock for a run, if the run has it not."""
-        held = cls._held.get(file)
-        if held and held.run_id == run_id:
-            return held
-        cls.release(file)
-        handle = take(file, words=f"{_NAMED}{run_id}, process {os.getpid()}")
-        if isinstance(handle, str):
-            raise WarehouseBusyError(
-                f"Another run is at work ({handle}).",
-                where=str(file),
-                remedy="Wait for it to end ('doisoat runs' lists it), or stop it.",
-            )
-        return cls._held.setdefault(file, _Held(run_id, handle))
-
-    @classmethod
-    def holder(cls, file: Path) -> str | None:
-        """Returns the run of this process that has the lock."""
-        held = cls._held.get(file)
-        return held.run_id if held else None
-
-    @classmethod
-    def taken(cls, file: Path) -> bool:
-        """Says whether a run of another process is at work."""
-        if file in cls._held or not file.exists():
-            return False
-        handle = take(file)
-        if isinstance(handle, str):
-            return True
-        handle.close()
-        return False
-
-    @classmethod
-    def release(cls, file: Path) -> None:
-        """Gives the lock back, if this process has it."""
-        held = cls._held.pop(file, None)
-        if held:
-            held.close()
-            held.lock.truncate(0)
-            held.lock.close()
-
-
-def lock_file(settings: Settings) -> Path:
-    """The file that the running sync holds locked."""
-    return settings.home / "run.lock"
-
-
-def run_at_work(settings: Settings) -> str | None:
-    """Returns Dagster's id of the run that holds the warehouse, in whichever process; None: none.
-
-    The operating system frees the lock when its process dies, on whatever machine or in whatever
-    container that was.
-    """
-    file = lock_file(settings)
-    held = _Lock.holder(file)
-    if held is not None or not file.exists():
-        return held
-    handle = take(file)
-    if isinstance(handle, str):
-        return handle.removeprefix(_NAMED).partition(",")[0]
-    handle.close()
-    return None
-
-
-def release_lock(settings: Settings) -> None:
-    """Lets the next run begin; called when a run ends and its process lives on."""
-    _Lock.release(lock_file(settings))
+    whole: bool = False
 
 
 def last_published(warehouse: Warehouse) -> tuple[str, datetime] | None:
@@ -171,7 +72,7 @@ def warehouse_for(settings: Settings, run: Run) -> Iterator[Warehouse]:
     Raises:
         WarehouseBusyError: Another run or process is writing.
     """
-    held = _Lock.take(lock_file(settings), run.dagster_run_id)
+    held = Lock.take(lock_file(settings), run.dagster_run_id)
     with owner_only():
         try:
             if held.warehouse is None:
@@ -187,28 +88,87 @@ def warehouse_for(settings: Settings, run: Run) -> Iterator[Warehouse]:
 
 
 def _opened(settings: Settings, run: Run) -> Warehouse:
-    try:
-        warehouse = _connected(settings)
-    except DamagedError as damaged:
-        # What a run needs it builds anew; the memory is read from its copy.
-        set_aside(damaged.file)
-        if (log := settings.warehouse_path.with_name(f"{damaged.file.name}.wal")).exists():
-            set_aside(log)
-        warehouse = _connected(settings)
+    if _of_run(settings) == run.dagster_run_id:
+        return _connected(settings)
     _clear_spilled(settings)
-    if _current(warehouse) != run.dagster_run_id:
+    warehouse = _new_file(settings, run)
+    try:
         begin(warehouse, settings, replace=run.replace)
         load_reference(warehouse)
         load_configured_words(warehouse, settings)
-        warehouse.execute(_sql("ops_views.sql"))
-        _begin(warehouse, settings, run)
+        make_views(warehouse)
+        run_id = _begin(warehouse, settings, run)
+        with whole_file(run_of_file(settings)) as file:
+            file.write_text(f"{run_id}\n{run.dagster_run_id}\n", "utf-8")
+    except BaseException:
+        warehouse.close()
+        raise
     return warehouse
+
+
+def _of_run(settings: Settings) -> str | None:
+    """Returns Dagster's id of the run that the warehouse's file is of."""
+    file = run_of_file(settings)
+    if not (file.is_file() and settings.warehouse_path.is_file()):
+        return None
+    return file.read_text("utf-8").splitlines()[-1]
+
+
+def _new_file(settings: Settings, run: Run) -> Warehouse:
+    """Begins the file of a run: empty but for the memory, or, for a part of the tables, a copy.
+
+    What the last run left becomes a snapshot. A file that is damaged is set aside: what a run
+    needs it builds anew, and the memory is read from the state.
+    """
+    last = _last(settings)
+    path = settings.warehouse_path
+    path.unlink(missing_ok=True)
+    run_of_file(settings).unlink(missing_ok=True)
+    if last is not None and not run.whole:
+        shutil.copyfile(last, path)
+    warehouse = _opened_without_damage(settings)
+    if last is None or not run.whole:
+        return warehouse
+    make_ops(warehouse)
+    try:
+        warehouse.copy_from(last, [TableName("ops", name) for name in (*SCOPES, "copies")])
+    except DamagedError:
+        set_aside(last.parent)
+        warehouse.close()
+        path.unlink()
+        return _opened_without_damage(settings)
+    return warehouse
+
+
+def _last(settings: Settings) -> Path | None:
+    """Returns the file that the last run left, kept as a snapshot."""
+    path = settings.warehouse_path
+    make_room(path, folder=False)
+    try:
+        kept = keep_snapshot(settings)
+        prune(settings)
+    except DamagedError as damaged:
+        if path.exists():
+            set_aside(path)
+        for log in (path.with_name(f"{path.name}.wal"), damaged.file):
+            if log.exists():
+                set_aside(log)
+        return None
+    return snapshot_file(kept) if kept else None
+
+
+def _opened_without_damage(settings: Settings) -> Warehouse:
+    """Opens the file of a run; Parquet files that cannot be read are set aside, and built anew."""
+    while True:
+        try:
+            return _connected(settings)
+        except DamagedError as damaged:
+            set_aside(damaged.file)
 
 
 def _connected(settings: Settings) -> Warehouse:
     key = load_record_key(settings.home)
-    path, limits = settings.warehouse_path, settings.engine
-    return connect(path, key=key, limits=limits, patience=RUN_WAITS)
+    return connect(settings.warehouse_path, key=key, limits=settings.engine)
 
 
 def _clear_spilled(settings: Settings) -> None:
@@ -217,41 +177,7 @@ def _clear_spilled(settings: Settings) -> None:
     shutil.rmtree(spilled, ignore_errors=True)
 
 
-@contextmanager
-def warehouse_between_runs(settings: Settings) -> Iterator[Warehouse]:
-    """Opens the warehouse for a command that belongs to no run, such as a look at the counts.
-
-    It waits a while for another command that has the file, and not for a run, which takes long.
-
-    Raises:
-        WarehouseBusyError: A run is at work, or another process has the file.
-        DamagedError: The file cannot be read.
-    """
-    prepare_home(settings.home)
-    patience = 0 if _Lock.taken(lock_file(settings)) else COMMAND_WAITS
-    path, limits = settings.warehouse_path, settings.engine
-    key = load_record_key(settings.home)
-    with open_warehouse(path, key=key, limits=limits, patience=patience) as warehouse:
-        try:
-            if warehouse.exists(RUNS):
-                make_ops(warehouse)
-            yield warehouse
-        except warehouse.FAILED as error:
-            raise trouble(error, path) or error from None
-
-
-def _current(warehouse: Warehouse) -> str | None:
-    if not warehouse.exists(PARAMETERS):
-        return None
-    found = warehouse.value(f"select dagster_run_id from {PARAMETERS.sql}")  # noqa: S608
-    return str(found) if found else None
-
-
-def _sql(name: str) -> str:
-    return files("etl.pipeline").joinpath(name).read_text("utf-8")
-
-
-def _begin(warehouse: Warehouse, settings: Settings, run: Run) -> None:
+def _begin(warehouse: Warehouse, settings: Settings, run: Run) -> str:
     started = datetime.now(UTC).replace(tzinfo=None)
     run_id = f"{started:%Y%m%dT%H%M%S}-{run.dagster_run_id[:8]}"
     common = {
@@ -265,3 +191,4 @@ def _begin(warehouse: Warehouse, settings: Settings, run: Run) -> None:
         pa.table({**common, **{k: [v] for k, v in settings.reconcile.model_dump().items()}}),
     )
     warehouse.append(RUNS, pa.table(common))
+    return run_id

@@ -16,6 +16,7 @@ from etl.engine.port import Warehouse
 from etl.engine.statements import Kind, TableName
 from etl.extract import Extraction, extract_register
 from etl.pipeline.graph import Table, pipeline
+from etl.pipeline.places import PLACES, build_places
 from etl.settings import Settings
 from etl.state.statistics import remember_statistic
 
@@ -63,6 +64,8 @@ def build(warehouse: Warehouse, name: TableName) -> int:
     table = pipeline().get(name)
     if table is None or table.kind is Kind.REGISTER:
         raise LookupError(f"nothing builds {name.sql}")
+    if name == PLACES:
+        return build_places(warehouse)
     if table.statement is None:
         return dictionaries.extend(warehouse, name.table)
     forget_build(warehouse, name)

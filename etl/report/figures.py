@@ -7,14 +7,15 @@ laying them out (``etl/report/display.py``).
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from etl.domain.codes import Status
-from etl.domain.errors import DoisoatError
+from etl.domain.errors import DoisoatError, NothingYetError
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
-from etl.pipeline.run import warehouse_between_runs
+from etl.pipeline.snapshots import has, reading
 from etl.publish.asking import runs_in_doubt, settle_published
 from etl.reconcile.model import is_trained
 from etl.settings import Settings, Target
@@ -52,12 +53,11 @@ class Figures:
 
 def read_figures(settings: Settings) -> Figures | None:
     """Reads the figures of the last run, or None where none got that far."""
-    if not settings.warehouse_path.exists():
+    try:
+        with reading(settings, has(TableName("publish", "waterfall"))) as warehouse:
+            return figures_of(warehouse)
+    except NothingYetError:
         return None
-    with warehouse_between_runs(settings) as warehouse:
-        if not warehouse.exists(TableName("publish", "waterfall")):
-            return None
-        return figures_of(warehouse)
 
 
 def figures_of(warehouse: Warehouse) -> Figures:
@@ -103,10 +103,10 @@ def read_runs(settings: Settings, last: int = 20) -> list[dict[str, Any]]:
     Of a run that died at its publish the target is asked; ``published`` is None where it cannot
     be reached.
     """
-    if not settings.warehouse_path.exists():
-        return []
-    with warehouse_between_runs(settings) as warehouse:
-        if not warehouse.exists(TableName("ops", "runs")):
+    with ExitStack() as opened:
+        try:
+            warehouse = opened.enter_context(reading(settings, has(TableName("ops", "runs"))))
+        except NothingYetError:
             return []
         unknown = _settled(warehouse, settings.target)
         rows = warehouse.rows(

@@ -21,7 +21,8 @@ from etl.domain.errors import ConfigError, DoisoatError
 from etl.domain.showing import cell
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
-from etl.pipeline.run import last_published, warehouse_between_runs
+from etl.pipeline.run import last_published
+from etl.pipeline.snapshots import has, reading
 from etl.process.files import whole_file
 from etl.report.advice import REGISTER_KEYS, id_column, register_key
 from etl.settings import Schedule, Settings
@@ -322,13 +323,7 @@ def _write_excel(rows: Sequence[dict[str, Any]], file: Path) -> None:
 
 @contextmanager
 def _memory(settings: Settings) -> Iterator[Warehouse]:
-    if not settings.warehouse_path.exists():
-        raise DoisoatError(
-            "Nothing has been validated yet.",
-            where=str(settings.home),
-            remedy="Run doisoat sync first.",
-        )
-    with warehouse_between_runs(settings) as warehouse:
+    with reading(settings, has(TableName("ops", "quality_rules"))) as warehouse:
         with suppress(DoisoatError):  # without the state, notes are those of the last run
             refresh(warehouse, settings)
         yield warehouse

@@ -419,10 +419,12 @@ class Engine(_Strict):
     Attributes:
         memory: DuckDB's memory limit, as DuckDB writes it; beyond it, work goes to disk.
         threads: Worker threads; 0 means all cores.
+        keep_snapshots: How many runs' results are kept whole for readers.
     """
 
     memory: str = ""
     threads: Annotated[int, Field(ge=0, le=MOST_THREADS)] = 0
+    keep_snapshots: Annotated[int, Field(ge=1, le=100)] = 2
 
     @field_validator("memory")
     @classmethod
@@ -532,6 +534,11 @@ class Settings(_Strict):
     def warehouse_path(self) -> Path:
         """The DuckDB file."""
         return self.home / "warehouse.duckdb"
+
+    @property
+    def snapshots(self) -> Path:
+        """The folder of what finished runs left for readers."""
+        return self.home / "snapshots"
 
     @property
     def dagster_home(self) -> Path:

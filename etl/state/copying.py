@@ -10,7 +10,6 @@ Belongs here: both directions. Does not belong here: what is remembered (``table
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from importlib.resources import files
 
 from etl.domain.errors import DoisoatError
@@ -25,12 +24,17 @@ _WRITTEN_ONLY = frozenset({"access_log"})
 """No statement reads it: what earlier versions wrote is saved, and none is read back."""
 
 BETWEEN_RUNS = ("acknowledgements", "decisions", "models")
-"""Written by commands, and small."""
+"""Written by commands, and small: a reader of a snapshot wants them as they are now."""
 
 
 def make_ops(warehouse: Warehouse) -> None:
     """Makes the tables of ``ops`` that are missing, and brings earlier versions' forward."""
     warehouse.execute(files("etl.state").joinpath("ops.sql").read_text("utf-8"))
+
+
+def make_views(warehouse: Warehouse) -> None:
+    """Makes the views of ``ops``, over the tables that the warehouse shows."""
+    warehouse.execute(files("etl.state").joinpath("views.sql").read_text("utf-8"))
 
 
 def begin(warehouse: Warehouse, settings: Settings, *, replace: bool = False) -> None:
@@ -61,9 +65,15 @@ def begin(warehouse: Warehouse, settings: Settings, *, replace: bool = False) ->
 
 
 def refresh(warehouse: Warehouse, settings: Settings) -> None:
-    """Brings what commands write, and nothing else, into the working copy."""
-    with warehouse.transaction(), open_state(settings) as state:
-        _bring(warehouse, state, BETWEEN_RUNS)
+    """Reads what commands have written since the last run, for a reader of a snapshot.
+
+    Args:
+        warehouse: A snapshot, whose reader has tables of its own for them.
+        settings: Whose state.
+    """
+    with open_state(settings) as state:
+        for name in BETWEEN_RUNS:
+            _read_table(warehouse, state, name)
 
 
 def save_now(warehouse: Warehouse, settings: Settings) -> None:
@@ -128,7 +138,7 @@ def _save_table(warehouse: Warehouse, state: State, name: str) -> None:
     state.writer.insert(table, warehouse.batches(rows))
 
 
-def _bring(warehouse: Warehouse, state: State, tables: Iterable[str] = tuple(SCOPES)) -> list[str]:
+def _bring(warehouse: Warehouse, state: State) -> list[str]:
     """Reads the tables anew whose copy is out of date; a state that is new is given the copy.
 
     Returns:
@@ -154,7 +164,7 @@ def _bring(warehouse: Warehouse, state: State, tables: Iterable[str] = tuple(SCO
         }
     warehouse.execute("delete from ops.access_log where saved")
     read = []
-    for name in tables:
+    for name in SCOPES:
         revision = revisions.get(name, 0)
         if name in _WRITTEN_ONLY or copies.get(name, (state_id, 0)) == (state_id, revision):
             continue

@@ -19,7 +19,7 @@ from assets.jobs import FULL_SYNC
 from etl.alerts import CheckReport, Report, say_test, tell
 from etl.alerts.memory import memory_file, remembering
 from etl.domain.errors import AlertError, ConfigError
-from etl.pipeline.run import release_lock
+from etl.pipeline.lock import release_lock
 from etl.report.triage import acknowledge
 from expectations import SUITES
 from tests.receivers import Hook, Mailbox, Message

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from etl.domain.errors import ConfigError
-from etl.pipeline.run import warehouse_between_runs
+from etl.pipeline.snapshots import reading
 from etl.report.charts import FILE, write_charts
 from etl.report.charts.counts import BIN, FARTHEST, read_counts
 from etl.report.charts.drawing import TOO_FEW, _chance, log_odds, run_charts
@@ -35,7 +35,7 @@ def synced(registers: Callable[..., Registers]) -> Registers:
 
 
 def _charts(synced: Registers) -> dict[str, Any]:
-    with warehouse_between_runs(synced.settings) as warehouse:
+    with reading(synced.settings) as warehouse:
         return {chart.name: chart for chart in run_charts(read_counts(warehouse))}
 
 
@@ -59,7 +59,7 @@ def test_every_usable_record_stands_once_in_the_waterfall_under_its_provinces_na
 
 
 def test_the_probabilities_hold_each_record_that_was_weighed_once(synced: Registers):
-    with warehouse_between_runs(synced.settings) as warehouse:
+    with reading(synced.settings) as warehouse:
         counts = read_counts(warehouse)
         weighed = warehouse.number("select count(distinct record_id) from core.near_scores")
 
@@ -80,7 +80,7 @@ def test_a_cell_of_few_records_says_nothing(synced: Registers):
 
 def test_the_page_fetches_nothing_and_holds_no_personal_data(synced: Registers, tmp_path: Path):
     file = tmp_path / "of" / "today.html"
-    with warehouse_between_runs(synced.settings) as warehouse:
+    with reading(synced.settings) as warehouse:
         write_charts(warehouse, file)
 
     page = file.read_text("utf-8")
@@ -95,7 +95,7 @@ def test_the_page_fetches_nothing_and_holds_no_personal_data(synced: Registers, 
 
 def test_the_page_begins_with_the_result_and_its_date(synced: Registers, tmp_path: Path):
     file = tmp_path / "today.html"
-    with warehouse_between_runs(synced.settings) as warehouse:
+    with reading(synced.settings) as warehouse:
         counts = read_counts(warehouse)
         write_charts(warehouse, file)
 
@@ -118,7 +118,7 @@ def test_the_page_begins_with_the_result_and_its_date(synced: Registers, tmp_pat
 def test_without_a_run_there_is_nothing_to_draw(registers: Callable[..., Registers]):
     made = registers([record(1)], [citizen(1)])
     with (
-        warehouse_between_runs(made.settings) as warehouse,
+        reading(made.settings) as warehouse,
         pytest.raises(ConfigError, match="Nothing has been reconciled"),
     ):
         read_counts(warehouse)

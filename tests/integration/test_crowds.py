@@ -12,7 +12,8 @@ from etl.engine.port import Warehouse
 from etl.engine.statements import statements
 from etl.explain.gather import read_story
 from etl.explain.tell import tell
-from etl.pipeline.run import Run, release_lock, warehouse_for
+from etl.pipeline.lock import release_lock
+from etl.pipeline.run import Run, warehouse_for
 from etl.settings import Settings
 from tests.crowds import Operators, all_crowds, build, land
 from tests.support import Registers, memory_folder

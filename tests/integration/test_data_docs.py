@@ -20,7 +20,8 @@ from etl.domain.codes import Owner, Severity
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.pipeline import runner
-from etl.pipeline.run import Run, release_lock, warehouse_for
+from etl.pipeline.lock import release_lock
+from etl.pipeline.run import Run, warehouse_for
 from etl.settings import Quality, Schedule
 from expectations import SUITES, Suite
 from expectations.docs import INDEX, page_file, write_docs

@@ -11,7 +11,7 @@ import pytest
 from etl.databases.writers import metadata_for, transaction
 from etl.domain.contract import DIFFERENCE_TABLES
 from etl.domain.words import UNTRAINED
-from etl.pipeline.run import warehouse_between_runs
+from etl.pipeline.snapshots import reading
 from etl.publish.differences import publish_difference
 from etl.publish.drift import SLICES, Part
 from etl.simulate import SimulationSpec, write_database
@@ -86,7 +86,7 @@ def test_rows_that_nobody_touched_are_never_written_again(rich: Registers) -> No
 def test_the_slices_together_hold_every_row_once(rich: Registers) -> None:
     synced = rich.sync()
     with (
-        warehouse_between_runs(rich.settings) as warehouse,
+        reading(rich.settings) as warehouse,
         transaction(rich.settings.target) as writer,
     ):
         for table in metadata_for(rich.settings.target).sorted_tables:
@@ -192,7 +192,7 @@ def test_all_rows_are_compared_when_the_last_time_is_a_week_ago(registers: Make)
 
 
 def _age(pair: Registers, days: int) -> None:
-    with warehouse_between_runs(pair.settings) as warehouse:
+    with reading(pair.settings) as warehouse:
         warehouse.connection.execute(
             f"update ops.target_comparisons set compared_at = compared_at - interval {days} day"
         )

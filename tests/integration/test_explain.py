@@ -20,7 +20,8 @@ from etl.explain.page import make_page
 from etl.explain.tell import tell
 from etl.explain.text import show_story
 from etl.pipeline import runner
-from etl.pipeline.run import Run, release_lock, warehouse_for
+from etl.pipeline.lock import release_lock
+from etl.pipeline.run import Run, warehouse_for
 from etl.process.privacy import load_record_key
 from etl.report import display
 from tests.support import (

@@ -22,7 +22,8 @@ from etl.extract import extract_register
 from etl.extract.load import _store
 from etl.extract.mapping import register_select, select_from
 from etl.extract.streams import adbc_stream, row_stream
-from etl.pipeline.run import Run, release_lock, warehouse_for
+from etl.pipeline.lock import release_lock
+from etl.pipeline.run import Run, warehouse_for
 from etl.process.privacy import RecordKey
 from etl.settings import Source
 from etl.state.copying import make_ops

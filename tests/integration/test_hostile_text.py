@@ -18,7 +18,9 @@ from pathlib import Path
 import pytest
 
 from etl.pipeline import runner
-from etl.pipeline.run import Run, release_lock, warehouse_between_runs, warehouse_for
+from etl.pipeline.lock import release_lock
+from etl.pipeline.run import Run, warehouse_for
+from etl.pipeline.snapshots import reading
 from etl.report.charts import write_charts
 from expectations import SUITES
 from expectations.docs import write_docs
@@ -198,7 +200,7 @@ def _is_harmless_page(page: str) -> None:
 
 
 def test_charts_and_data_docs_hold_none_of_it(registers: Registers, folder: Path) -> None:
-    with warehouse_between_runs(registers.settings) as warehouse:
+    with reading(registers.settings) as warehouse:
         write_charts(warehouse, folder / "charts.html")
 
     for page in (folder / "charts.html", *(registers.folder / "data_docs").glob("*.html")):

@@ -18,7 +18,8 @@ import pytest
 
 from etl.engine.statements import statements
 from etl.pipeline import runner
-from etl.pipeline.run import Run, release_lock, warehouse_for
+from etl.pipeline.lock import release_lock
+from etl.pipeline.run import Run, warehouse_for
 from etl.publish import publish
 from etl.publish.ledger import balance
 from etl.reconcile import training

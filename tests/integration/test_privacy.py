@@ -35,7 +35,8 @@ from etl.clean import dictionaries
 from etl.domain.contract import DIFFERENCE_TABLES, HISTORY_TABLES
 from etl.engine.statements import TableName
 from etl.normalise.syllables import unaccent
-from etl.pipeline.run import release_lock, warehouse_between_runs
+from etl.pipeline.lock import release_lock
+from etl.pipeline.snapshots import reading
 from etl.state.tables import state_metadata
 from tests.receivers import Hook
 from tests.support import (
@@ -306,7 +307,7 @@ def _killed_and_crashed(make: Make) -> Campaign:
     process.send_signal(signal.SIGKILL)
     output, errors = process.communicate(timeout=30)
     done.note("the killed sync", output + errors, process.returncode)
-    with warehouse_between_runs(done.pair.settings) as warehouse:
+    with reading(done.pair.settings) as warehouse:
         dictionaries.extend(warehouse, "names")
         # The part that is read first says that canonical names are numbers.
         first = warehouse.file(TableName("clean", "names")) / "-.parquet"

@@ -12,8 +12,9 @@ import pytest
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.pipeline import runner
+from etl.pipeline.lock import release_lock
 from etl.pipeline.reference import current_model, load_reference
-from etl.pipeline.run import Run, release_lock, warehouse_for
+from etl.pipeline.run import Run, warehouse_for
 from etl.reconcile.model import COMPARED, Model, default_model, splink_settings
 from etl.reconcile.training import Trained, keep, train
 from etl.settings import Settings

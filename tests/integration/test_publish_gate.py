@@ -14,7 +14,8 @@ from etl.domain.words import UNTRAINED
 from etl.engine.statements import TableName, statements
 from etl.extract import extract_register
 from etl.pipeline import runner
-from etl.pipeline.run import Run, release_lock, warehouse_for
+from etl.pipeline.lock import release_lock
+from etl.pipeline.run import Run, warehouse_for
 from etl.publish import publish
 from etl.publish.gate import Guard
 from etl.publish.ledger import balance

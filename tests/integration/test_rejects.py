@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from etl.pipeline.run import warehouse_between_runs
+from etl.pipeline.snapshots import reading
 from etl.report import triage
 from expectations import SUITES
 from expectations.runner import run_suite
@@ -21,7 +21,7 @@ SUITE = next(suite for suite in SUITES if suite.table.sql == "clean.rejects")
 def _validated_sync(pair: Registers) -> None:
     """A sync whose rejects are judged, so that their failures have an age."""
     pair.write().sync()
-    with warehouse_between_runs(pair.settings) as warehouse:
+    with reading(pair.settings) as warehouse:
         run_suite(warehouse, SUITE)
 
 

@@ -16,7 +16,9 @@ import pytest
 from etl.explain.gather import read_story
 from etl.explain.tell import tell
 from etl.pipeline import runner
-from etl.pipeline.run import Run, release_lock, warehouse_between_runs, warehouse_for
+from etl.pipeline.lock import release_lock
+from etl.pipeline.run import Run, warehouse_for
+from etl.pipeline.snapshots import reading
 from expectations import SUITES
 from expectations.runner import run_suite
 from tests.support import Registers, citizen, decide, from_warehouse, memory_folder, record
@@ -338,7 +340,7 @@ def test_none_of_these_is_a_decision(registers: Registers):
 def test_decisions_of_every_kind_stop_no_publish(registers: Registers, table: str):
     """None of these, and two of one moment, were words that a blocking rule did not know."""
     (suite,) = (suite for suite in SUITES if suite.table.sql == table)
-    with warehouse_between_runs(registers.settings) as warehouse:
+    with reading(registers.settings) as warehouse:
         judged = run_suite(warehouse, suite)
     assert [r.rule.name for r in judged if r.rule.blocking and not r.passed] == []
 

@@ -236,12 +236,29 @@ def test_two_at_once_and_a_killed_run(
     assert (pair.folder / ".doisoat" / "run.lock").read_text() == ""
 
 
+_BEFORE_THE_COMMIT = """
+from etl.publish import transaction
+transaction._prove = die
+"""
+
+_AFTER_THE_COMMIT = """
+import contextlib
+from etl.databases import writers
+@contextlib.contextmanager
+def committing(publishes):
+    yield
+    if publishes:
+        die()
+writers.committing = committing
+"""
+
+
 def _die(pair: Registers, environment: dict[str, str], at: str) -> None:
-    """Runs a sync whose process is killed when it comes to a function of the publish."""
+    """Runs a sync whose process is killed at a place of its publish."""
     script = (
         "import os, signal, sys\n"
-        "from etl.publish import transaction\n"
-        f"transaction.{at} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "def die(*_): os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"{at}\n"
         f"sys.argv = ['doisoat', '--config', {str(pair.file)!r}, 'sync']\n"
         "from etl.cli.app import command\n"
         "command()\n"
@@ -292,7 +309,7 @@ def test_a_run_that_dies_after_its_commit_is_known_to_have_published(
     hook: Hook,
 ) -> None:
     pair, dagster = instance
-    _die(pair, command_environment, "remember_run")
+    _die(pair, command_environment, _AFTER_THE_COMMIT)
     unpublished = "select count(*) as n from ops.runs where published_at is null"
     assert from_warehouse(pair.settings, unpublished) == [{"n": 1}]
 
@@ -374,7 +391,7 @@ def test_the_next_run_settles_what_the_run_before_could_not_write_down(
     instance: tuple[Registers, dg.DagsterInstance], command_environment: dict[str, str]
 ) -> None:
     pair, _ = instance
-    _die(pair, command_environment, "remember_run")
+    _die(pair, command_environment, _AFTER_THE_COMMIT)
 
     pair.sync()
 
@@ -391,7 +408,7 @@ def test_a_run_that_dies_before_its_commit_is_known_not_to_have_published(
     hook: Hook,
 ) -> None:
     pair, dagster = instance
-    _die(pair, command_environment, "_prove")
+    _die(pair, command_environment, _BEFORE_THE_COMMIT)
 
     said = _buried(pair, dagster)
 
@@ -408,7 +425,7 @@ def test_a_target_that_cannot_be_asked_is_no_answer(
     hook: Hook,
 ) -> None:
     pair, dagster = instance
-    _die(pair, command_environment, "remember_run")
+    _die(pair, command_environment, _AFTER_THE_COMMIT)
     file = Path(make_url(pair.target_url).database or "")
     file.rename(file.with_suffix(".away"))
 

@@ -12,7 +12,8 @@ from etl.clean import dictionaries
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName, statements
 from etl.pipeline import runner
-from etl.pipeline.run import Run, release_lock, warehouse_for
+from etl.pipeline.lock import release_lock
+from etl.pipeline.run import Run, warehouse_for
 from etl.publish import publish
 from etl.publish.ledger import balance
 from etl.simulate import SimulationSpec, write_database

@@ -13,9 +13,11 @@ from alembic.migration import MigrationContext
 from pydantic import SecretStr
 
 from etl.databases.connect import engine_for
-from etl.domain.errors import ConfigError, ConnectionFailedError, PublishError, QualityGateError
+from etl.domain.errors import ConfigError, PublishError, QualityGateError, ServerAwayError
 from etl.engine.duckdb.warehouse import open_warehouse
-from etl.pipeline.run import Run, release_lock, warehouse_between_runs, warehouse_for
+from etl.pipeline.lock import release_lock
+from etl.pipeline.run import Run, warehouse_for
+from etl.pipeline.snapshots import reading
 from etl.process.privacy import load_record_key
 from etl.publish import publish
 from etl.reconcile.model import default_model
@@ -212,7 +214,7 @@ def test_what_could_not_be_kept_is_kept_by_the_next_run(
 
 def _out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
-        raise ConnectionFailedError("Nobody listens there.", may_pass=True)
+        raise ServerAwayError("Nobody listens there.")
 
     monkeypatch.setattr("etl.state.store.bring_forward", refuse)
 
@@ -233,7 +235,7 @@ def test_a_run_without_a_copy_does_not_begin_where_the_state_is_out_of_reach(
 ):
     """It would take every failure and every mismatch for new."""
     _out_of_reach(monkeypatch)
-    with pytest.raises(ConnectionFailedError):
+    with pytest.raises(ServerAwayError):
         small.sync()
 
 
@@ -390,7 +392,7 @@ def test_no_publish_without_its_history(small: Registers):
         publish(warehouse, small.settings, ())
         assert not warehouse.number("select count(*) from ops.runs where not saved")
     release_lock(small.settings)
-    with warehouse_between_runs(small.settings) as warehouse:
+    with reading(small.settings) as warehouse:
         assert not warehouse.number("select count(*) from ops.link_history where not saved")
     assert isinstance(small.settings.target, Target)
     assert isinstance(small.settings.target.url, SecretStr)

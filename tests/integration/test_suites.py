@@ -18,7 +18,8 @@ from etl.domain.contract import DIFFERENCE_TABLES
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName, statements
 from etl.pipeline import runner
-from etl.pipeline.run import Run, release_lock, warehouse_for
+from etl.pipeline.lock import release_lock
+from etl.pipeline.run import Run, warehouse_for
 from expectations import SUITES, Rule, Suite
 from expectations.rules import AT_MOST, Kind
 from expectations.runner import RuleResult, run_suite

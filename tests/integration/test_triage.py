@@ -17,7 +17,8 @@ from rich.console import Console
 
 from etl.domain.errors import ConfigError
 from etl.pipeline import runner
-from etl.pipeline.run import Run, release_lock, warehouse_for
+from etl.pipeline.lock import release_lock
+from etl.pipeline.run import Run, warehouse_for
 from etl.report import display
 from etl.report import triage as work
 from etl.settings import Schedule

@@ -18,7 +18,8 @@ from etl.domain import codes
 from etl.explain.gather import read_story
 from etl.explain.tell import tell
 from etl.pipeline import runner
-from etl.pipeline.run import Run, release_lock, warehouse_for
+from etl.pipeline.lock import release_lock
+from etl.pipeline.run import Run, warehouse_for
 from tests.support import Registers, citizen, decide, from_warehouse, memory_folder, record
 
 CROWD = range(1, 400)

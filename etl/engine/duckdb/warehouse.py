@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from glob import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -21,11 +21,14 @@ from sqlalchemy.dialects import registry
 from etl.domain.errors import WarehouseHeldError
 from etl.engine.duckdb.damage import trouble
 from etl.engine.duckdb.functions import keyed_functions
+from etl.engine.duckdb.places import places_query
 from etl.engine.macros import macros
 from etl.engine.port import Parameters, Warehouse, unfinished
 from etl.engine.statements import TableName
 from etl.process.privacy import RecordKey, owner_only, shut
 from etl.settings import Engine
+
+_T = TypeVar("_T")
 
 _LOOK_AGAIN = 0.2
 """Seconds between two tries to open a file that another process has."""
@@ -127,8 +130,8 @@ class DuckDBWarehouse(Warehouse):
         """Says whether a table is there."""
         return bool(
             self.value(
-                "select count(*) from information_schema.tables "
-                "where table_schema = $schema and table_name = $table",
+                "select count(*) from information_schema.tables where table_catalog = "
+                "current_database() and table_schema = $schema and table_name = $table",
                 {"schema": table.schema, "table": table.table},
             )
         )
@@ -139,10 +142,47 @@ class DuckDBWarehouse(Warehouse):
             (str(row["column_name"]), str(row["data_type"]))
             for row in self.rows(
                 "select column_name, data_type from duckdb_columns() "
-                "where schema_name = $schema and table_name = $table order by column_index",
+                "where database_name = current_database() and schema_name = $schema "
+                "and table_name = $table order by column_index",
                 {"schema": table.schema, "table": table.table},
             )
         ]
+
+    def copy_from(self, file: Path, tables: Iterable[TableName]) -> None:
+        """Adds the rows that tables have in another warehouse's file, by the columns of both."""
+        try:
+            self.execute(f"attach '{_quoted(file)}' as last (read_only)")
+            for table in tables:
+                columns = ", ".join(
+                    str(row["column_name"])
+                    for row in self.rows(
+                        "select column_name from duckdb_columns() "
+                        "where schema_name = $schema and table_name = $table "
+                        "group by column_name having count(*) = 2",
+                        {"schema": table.schema, "table": table.table},
+                    )
+                )
+                if columns:
+                    self.execute(
+                        f"insert into {table.sql} by name select {columns} from last.{table.sql}"  # noqa: S608
+                    )
+            self.execute("detach last")
+        except duckdb.Error as error:
+            raise trouble(error, file) or error from None
+
+    def make_places(self, places: TableName, keys: Sequence[Mapping[TableName, str]]) -> int:
+        """Makes a table by which a reader finds rows, and one that says what its numbers mean."""
+        tables = sorted({table for one in keys for table in one})
+        numbers = {table: number for number, table in enumerate(tables)}
+        named = pa.table(
+            {"table_number": list(numbers.values()), "table_name": [t.sql for t in numbers]}
+        )
+        self.load(TableName(places.schema, f"{places.table}_tables"), named)
+        query = " union all ".join(f"({places_query(one, numbers)})" for one in keys)
+        return self.build(places, f"select * from ({query}) order by place")  # noqa: S608
+
+    def focus(self, places: TableName, tables: Iterable[TableName], *values: str) -> None:
+        """Shows all rows: the tables of a warehouse that is written to are no views."""
 
     def show(self, table: TableName) -> None:
         """Makes a table's Parquet readable under the table's name."""
@@ -209,6 +249,10 @@ class DuckDBWarehouse(Warehouse):
         shutil.rmtree(self.file(table), ignore_errors=True)
 
 
+def _quoted(file: Path) -> str:
+    return str(file).replace("'", "''")
+
+
 @contextmanager
 def open_warehouse(
     path: Path, *, key: RecordKey, limits: Engine | None = None, patience: float = 0
@@ -241,7 +285,7 @@ def connect(
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     connection = _connect(path, patience)
     try:
-        _prepare(connection, key, limits or Engine())
+        set_up(connection, key, limits or Engine())
         warehouse = DuckDBWarehouse(connection, path.with_suffix(".files"))
         warehouse.show_files()
     except BaseException as error:
@@ -251,11 +295,22 @@ def connect(
 
 
 def _connect(path: Path, patience: float) -> duckdb.DuckDBPyConnection:
+    connection = patiently(path, patience, lambda: duckdb.connect(str(path)))
+    shut(path)
+    return connection
+
+
+def patiently(path: Path, patience: float, opens: Callable[[], _T]) -> _T:
+    """Opens a file that another process may have, waiting for that process a while.
+
+    Raises:
+        WarehouseHeldError: It still has the file.
+        DamagedError: The file cannot be read.
+    """
     until = time.monotonic() + patience
     while True:
         try:
-            connection = duckdb.connect(str(path))
-            break
+            return opens()
         except duckdb.Error as error:
             known = trouble(error, path)
             if known is None:
@@ -263,11 +318,9 @@ def _connect(path: Path, patience: float) -> duckdb.DuckDBPyConnection:
             if not isinstance(known, WarehouseHeldError) or time.monotonic() > until:
                 raise known from None
             time.sleep(_LOOK_AGAIN)
-    shut(path)
-    return connection
 
 
-def _prepare(connection: duckdb.DuckDBPyConnection, key: RecordKey, limits: Engine) -> None:
+def set_up(connection: duckdb.DuckDBPyConnection, key: RecordKey, limits: Engine) -> None:
     """Sets limits, schemas and macros of a fresh connection."""
     # Results must not depend on the order of insertion, and keeping it costs memory.
     connection.execute("set preserve_insertion_order = false")

@@ -1,0 +1,109 @@
+"""A snapshot read: a warehouse as a run left it, for one reader of several.
+
+Belongs here: opening a file that nobody writes to any more, under the names that statements use.
+Does not belong here: which snapshots there are (``etl/pipeline/snapshots.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from etl.engine.duckdb.damage import trouble
+from etl.engine.duckdb.places import rows_view
+from etl.engine.duckdb.warehouse import SCHEMAS, DuckDBWarehouse, patiently, set_up
+from etl.engine.statements import TableName
+from etl.process.privacy import RecordKey, owner_only
+from etl.settings import Engine
+
+_OWN = frozenset(
+    f"ops.{name}"
+    for name in ("runs", "mismatch_history", "acknowledgements", "decisions", "models")
+)
+"""Small tables that a reader brings up to date for itself, in memory."""
+
+
+class Snapshot(DuckDBWarehouse):
+    """A warehouse that is only read; what is made beside it stays in memory."""
+
+    def focus(self, places: TableName, tables: Iterable[TableName], *values: str) -> None:
+        """Shows of some tables only the rows that have one of some values as their key."""
+        found: dict[str, set[int]] = {}
+        for row in self.rows(
+            f"select named.table_name, places.row_number from {places.sql} as places "  # noqa: S608
+            f"inner join {places.sql}_tables as named using (table_number) "
+            f"where {' or '.join(f'place = hash($v{at})' for at in range(len(values)))}",
+            {f"v{at}": value for at, value in enumerate(values)},
+        ):
+            found.setdefault(str(row["table_name"]), set()).add(int(str(row["row_number"])))
+        statements = [
+            rows_view(table, f"stored.{table.sql}", found.get(table.sql, ())) for table in tables
+        ]
+        self.execute("set threads = 1")  # one record is found in half the time by one alone
+        self.execute(";\n".join(statements))
+
+
+@contextmanager
+def open_snapshot(
+    path: Path, *, key: RecordKey, limits: Engine | None = None, patience: float = 0
+) -> Iterator[Snapshot]:
+    """Opens a snapshot for reading; what the reader makes beside it stays in memory.
+
+    Args:
+        path: The DuckDB file; its Parquet files stand beside it.
+        key: Makes the record keys.
+        limits: Memory and threads.
+        patience: Seconds to wait for a program of somebody's that has the file open for writing.
+
+    Raises:
+        DamagedError: The file cannot be read.
+        ConfigError: A newer version wrote it.
+    """
+    with owner_only():
+        connection = duckdb.connect()
+        try:
+            set_up(connection, key, limits or Engine())
+            # What does not fit in memory is personal data, too.
+            connection.execute(f"set temp_directory = {_quoted(path.with_suffix('.tmp'))}")
+            patiently(path, patience, lambda: _attach(connection, path))
+            warehouse = Snapshot(connection, path.with_suffix(".files"))
+            _show(warehouse)
+        except BaseException as error:
+            connection.close()
+            raise trouble(error, path) or error from None
+        try:
+            yield warehouse
+        except duckdb.Error as error:
+            raise trouble(error, path) or error from None
+        finally:
+            connection.close()
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    connection.execute(f"attach {_quoted(path)} as stored (read_only)")
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _show(warehouse: DuckDBWarehouse) -> None:
+    """Shows the stored tables under their names; small tables of ``ops`` are the reader's own."""
+    kept = {file.name for file in warehouse.files.glob("*.parquet")}
+    statements = []
+    for row in warehouse.rows(
+        "select schema_name, table_name from duckdb_tables() where database_name = 'stored'"
+    ):
+        name = TableName(str(row["schema_name"]), str(row["table_name"]))
+        if name.schema in SCHEMAS and f"{name.sql}.parquet" not in kept:
+            what = "table" if name.sql in _OWN else "view"
+            statements.append(f"create {what} {name.sql} as from stored.{name.sql}")
+    if statements:
+        warehouse.connection.execute(";\n".join(statements))
+    for file in sorted(kept):
+        schema, table, _ = file.split(".")
+        if warehouse.kept(TableName(schema, table)):
+            warehouse.show(TableName(schema, table))

@@ -1,0 +1,142 @@
+"""The lock of runs: one at a time, and whoever dies lets go of it.
+
+Belongs here: taking, asking for and giving back the lock. Does not belong here: what a run does
+with it (``run.py``).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from etl.domain.errors import WarehouseBusyError
+from etl.engine.port import Warehouse
+from etl.process.home import take
+from etl.process.privacy import owner_only
+from etl.settings import Settings
+
+_NAMED = "run "
+"""What stands before a run's id in the lock that it holds."""
+
+_LINKING = "a reader"
+"""What stands in the lock while a reader links what the last run left, which takes no time."""
+
+_LINKING_TAKES = 10.0
+"""Seconds that linking takes at most."""
+
+
+@dataclass
+class Held:
+    """What a run holds from its first step to its end: the lock, and the open warehouse.
+
+    Opening takes as long as many a step; and what one step read, the next finds in memory.
+    """
+
+    run_id: str
+    lock: IO[str]
+    warehouse: Warehouse | None = None
+
+    def close(self) -> None:
+        """Closes the warehouse; the next step opens it again."""
+        if self.warehouse is not None:
+            with owner_only():
+                self.warehouse.close()
+            self.warehouse = None
+
+
+class Lock:
+    """The process-wide lock of one warehouse: held by a run until the process or the run ends."""
+
+    _held: dict[Path, Held] = {}  # noqa: RUF012 - one per process, on purpose
+
+    @classmethod
+    def take(cls, file: Path, run_id: str) -> Held:
+        """Takes the lock for a run, if the run has it not."""
+        held = cls._held.get(file)
+        if held and held.run_id == run_id:
+            return held
+        cls.release(file)
+        handle = _take(file, f"{_NAMED}{run_id}, process {os.getpid()}")
+        if isinstance(handle, str):
+            raise WarehouseBusyError(
+                f"Another run is at work ({handle}).",
+                where=str(file),
+                remedy="Wait for it to end ('doisoat runs' lists it), or stop it.",
+            )
+        return cls._held.setdefault(file, Held(run_id, handle))
+
+    @classmethod
+    def holder(cls, file: Path) -> str | None:
+        """Returns the run of this process that has the lock."""
+        held = cls._held.get(file)
+        return held.run_id if held else None
+
+    @classmethod
+    def release(cls, file: Path) -> None:
+        """Gives the lock back, if this process has it."""
+        held = cls._held.pop(file, None)
+        if held:
+            held.close()
+            held.lock.truncate(0)
+            held.lock.close()
+
+
+def lock_file(settings: Settings) -> Path:
+    """The file that the running sync holds locked."""
+    return settings.home / "run.lock"
+
+
+def run_at_work(settings: Settings) -> str | None:
+    """Returns Dagster's id of the run that holds the warehouse, in whichever process; None: none.
+
+    The operating system frees the lock when its process dies, on whatever machine or in whatever
+    container that was.
+    """
+    file = lock_file(settings)
+    held = Lock.holder(file)
+    if held is not None or not file.exists():
+        return held
+    handle = take(file)
+    if isinstance(handle, str):
+        named = handle.startswith(_NAMED)
+        return handle.removeprefix(_NAMED).partition(",")[0] if named else None
+    handle.close()
+    return None
+
+
+def _take(file: Path, words: str) -> IO[str] | str:
+    """Takes the lock, after a reader who has it for a moment."""
+    until = time.monotonic() + _LINKING_TAKES
+    while True:
+        handle = take(file, words=words)
+        if handle != _LINKING or time.monotonic() > until:
+            return handle
+        time.sleep(0.01)
+
+
+@contextmanager
+def while_no_run_is_at_work(settings: Settings) -> Iterator[bool]:
+    """Keeps runs from beginning for a moment; says no where one is at work."""
+    file = lock_file(settings)
+    if Lock.holder(file) is not None:
+        yield False
+        return
+    handle = _take(file, _LINKING)
+    if isinstance(handle, str):
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        handle.truncate(0)
+        handle.close()
+
+
+def release_lock(settings: Settings) -> None:
+    """Lets the next run begin; called when a run ends and its process lives on."""
+    Lock.release(lock_file(settings))

@@ -1,0 +1,83 @@
+"""Which tables a reader looks up by a key: what it takes to tell one record's story quickly.
+
+Belongs here: the tables and their keys, and making the places of their rows after all are built.
+Does not belong here: how an engine finds a row (``etl/engine``).
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from etl.domain.codes import MatchStep
+from etl.engine.builds import forget_build, note_build, out_of_step
+from etl.engine.port import Warehouse
+from etl.engine.statements import TableName
+
+PLACES = TableName("publish", "places")
+
+OF_RECORDS = tuple(
+    TableName.parse(name)
+    for name in (
+        "clean.insurance",
+        "clean.rejects",
+        "core.reconciled",
+        "core.claims",
+        "core.near_scores",
+        "core.candidates",
+        "core.mismatches",
+        "core.corrections",
+        *(f"core.step_{step.value}" for step in MatchStep),
+    )
+)
+"""Looked up by ``record_id``."""
+
+CITIZENS = TableName("clean", "population")
+"""Looked up by ``personal_id``."""
+
+_KEYS = MappingProxyType(dict.fromkeys(OF_RECORDS, "record_id") | {CITIZENS: "personal_id"})
+_PSEUDONYMS = MappingProxyType({TableName("core", "reconciled"): "record_key(record_id)"})
+
+INPUTS = frozenset(_KEYS)
+
+
+def build_places(warehouse: Warehouse) -> int:
+    """Makes the places of all rows that are looked up.
+
+    Returns:
+        How many places there are.
+    """
+    forget_build(warehouse, PLACES)
+    rows = warehouse.make_places(PLACES, [_KEYS, _PSEUDONYMS])
+    note_build(warehouse, PLACES, INPUTS)
+    return rows
+
+
+def focus_on_record(
+    warehouse: Warehouse, *, record_id: str | None = None, record_key: str | None = None
+) -> None:
+    """Shows of each table of records only the rows of one record, where their places are known.
+
+    Statements that ask for the record say so themselves, so that they are right without places.
+
+    Args:
+        warehouse: A snapshot.
+        record_id: The record.
+        record_key: Its pseudonym, to find the verdict by.
+    """
+    if not _known(warehouse):
+        return
+    if record_id is not None:
+        warehouse.focus(PLACES, OF_RECORDS, record_id)
+    elif record_key is not None:
+        warehouse.focus(PLACES, _PSEUDONYMS, record_key)
+
+
+def focus_on_citizens(warehouse: Warehouse, personal_ids: list[str]) -> None:
+    """Shows of the citizens only those who are asked for, where their places are known."""
+    if personal_ids and _known(warehouse):
+        warehouse.focus(PLACES, [CITIZENS], *personal_ids)
+
+
+def _known(warehouse: Warehouse) -> bool:
+    """Says whether the places are those of the tables as they are."""
+    return warehouse.exists(PLACES) and not out_of_step(warehouse, [PLACES])

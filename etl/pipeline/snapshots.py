@@ -1,0 +1,220 @@
+"""Snapshots: what finished runs left, for readers who never meet the writer.
+
+A run writes to a file of its own. When it has ended, its file and the Parquet files beside it are
+linked into a folder of ``snapshots``, which costs no copying; the next run begins another file and
+replaces Parquet files by new ones, so that what was linked never changes.
+
+Belongs here: making, choosing, reading and pruning snapshots. Does not belong here: the run that
+writes (``run.py``).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from etl.domain.errors import DoisoatError, NothingYetError, WarehouseBusyError
+from etl.engine.opening import connect, open_snapshot, trouble
+from etl.engine.port import Warehouse
+from etl.engine.statements import TableName
+from etl.pipeline.lock import run_at_work, while_no_run_is_at_work
+from etl.process.files import hard_copy
+from etl.process.home import make_room
+from etl.process.privacy import load_record_key, owner_only
+from etl.settings import Settings
+from etl.state.copying import make_views
+
+PATIENCE = 15.0
+"""Seconds to wait for a program of somebody's that has the warehouse's file open for writing."""
+
+_FILE = "warehouse.duckdb"
+_IN_USE = "in_use"
+_WHOLE = "whole"
+"""Left in the snapshot of a run that made every table."""
+
+_EARLIER = "earlier_version"
+"""The snapshot of a file that an earlier version wrote."""
+
+_LAST_TABLE = TableName("publish", "reconciled")
+
+
+def run_of_file(settings: Settings) -> Path:
+    """The file that says which run the warehouse is of: its run id."""
+    return settings.warehouse_path.with_suffix(".run")
+
+
+def keep_snapshot(settings: Settings) -> Path | None:
+    """Links what the last run left into a snapshot, if that was not done yet.
+
+    It must be called while no run is at work: by a run before it begins, or by a reader that holds
+    the lock of runs.
+
+    Returns:
+        The snapshot; None where nothing was left.
+
+    Raises:
+        DamagedError: The file of the last run cannot be read.
+    """
+    path = settings.warehouse_path
+    if not path.is_file():
+        return None
+    named = run_of_file(settings)
+    run_id = named.read_text("utf-8").split()[0] if named.is_file() else _EARLIER
+    folder = settings.snapshots / run_id
+    if folder.is_dir():
+        return folder
+    with owner_only():
+        _settle_log(settings)
+        make_room(settings.snapshots, folder=True)
+        unfinished = settings.snapshots / f".{run_id}.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700, parents=True)
+        hard_copy(path, unfinished / _FILE)
+        files = path.with_suffix(".files")
+        for file in sorted(files.rglob("*.parquet")):
+            if file.is_file():
+                copy = (unfinished / _FILE).with_suffix(".files") / file.relative_to(files)
+                copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                hard_copy(file, copy)
+        (unfinished / _IN_USE).touch()
+        with _opened(settings, unfinished) as warehouse:
+            if warehouse.exists(_LAST_TABLE):
+                (unfinished / _WHOLE).touch()
+        unfinished.rename(folder)
+    return folder
+
+
+def _settle_log(settings: Settings) -> None:
+    """Writes the engine's log of a process that was killed to its file: readers may not."""
+    path = settings.warehouse_path
+    if path.with_name(f"{path.name}.wal").exists():
+        connect(path, key=load_record_key(settings.home), limits=settings.engine).close()
+
+
+def prune(settings: Settings) -> None:
+    """Deletes snapshots but for the newest: as many whole ones as are to be kept, and the last.
+
+    One that is being read stays until the next time.
+    """
+    newest = snapshots(settings)
+    whole = [folder for folder in newest if (folder / _WHOLE).exists()]
+    kept = {*whole[: settings.engine.keep_snapshots], *newest[:1]}
+    for folder in newest:
+        if folder not in kept and (handle := _alone(folder)):
+            with handle, suppress(OSError):
+                shutil.rmtree(folder)
+    for leftover in settings.snapshots.glob(".*.unfinished"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def snapshots(settings: Settings) -> list[Path]:
+    """Returns the snapshots, the newest first."""
+    if not settings.snapshots.is_dir():
+        return []
+    folders = [
+        folder
+        for folder in settings.snapshots.iterdir()
+        if "." not in folder.name and (folder / _FILE).exists()  # none set aside, none unfinished
+    ]
+    return sorted(folders, key=lambda folder: folder.stat().st_mtime_ns, reverse=True)
+
+
+def _alone(folder: Path) -> IO[str] | None:
+    """Takes a snapshot's lock for oneself; None where somebody reads it."""
+    try:
+        handle = (folder / _IN_USE).open("a", encoding="utf-8")
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        handle.close()
+        return None
+    return handle
+
+
+@contextmanager
+def _read_with_others(folder: Path) -> Iterator[bool]:
+    """Keeps a snapshot from being deleted; says no where it is gone already."""
+    try:
+        handle = (folder / _IN_USE).open("rb")
+    except OSError:
+        yield False
+        return
+    with handle:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        yield os.path.lexists(folder / _FILE)
+
+
+@contextmanager
+def reading(
+    settings: Settings, ask: Callable[[Warehouse], bool] | None = None
+) -> Iterator[Warehouse]:
+    """Opens the last result for reading: many may, while a run is at work, too.
+
+    Args:
+        settings: Whose.
+        ask: Says of a snapshot whether it has what is asked for: a run that was stopped or killed
+            leaves a part of the tables only. By default the newest is taken.
+
+    Raises:
+        NothingYetError: No run has left what is asked for.
+        WarehouseBusyError: The first run is still at work.
+        DamagedError: The newest cannot be read.
+    """
+    # (A snapshot may be pruned between being found and being taken: then the newer one is.)
+    for folder in _after_making_the_newest(settings):
+        with _read_with_others(folder) as there:
+            if not there:
+                continue
+            with _opened(settings, folder) as warehouse:
+                if ask is None or ask(warehouse):
+                    yield warehouse
+                    return
+    if run_at_work(settings):
+        raise WarehouseBusyError(
+            "The first run is still at work, and there is no result yet.",
+            where=str(settings.home),
+            remedy="Wait for it to end; 'doisoat ui' shows how far it is.",
+        )
+    raise NothingYetError
+
+
+@contextmanager
+def _opened(settings: Settings, folder: Path) -> Iterator[Warehouse]:
+    key = load_record_key(settings.home)
+    with open_snapshot(
+        folder / _FILE, key=key, limits=settings.engine, patience=PATIENCE
+    ) as warehouse:
+        with suppress(*warehouse.MISSING):  # an earlier version's, or a run's that broke off early
+            make_views(warehouse)
+        yield warehouse
+
+
+def _after_making_the_newest(settings: Settings) -> list[Path]:
+    """Returns the snapshots, the newest first, after that of a run that has just ended is made."""
+    with while_no_run_is_at_work(settings) as alone:
+        if alone:
+            try:
+                keep_snapshot(settings)
+            except DoisoatError:
+                raise
+            except Exception as error:
+                raise trouble(error, settings.warehouse_path) or error from None
+            prune(settings)
+    return snapshots(settings)
+
+
+def snapshot_file(folder: Path) -> Path:
+    """The DuckDB file of a snapshot."""
+    return folder / _FILE
+
+
+def has(*tables: TableName) -> Callable[[Warehouse], bool]:
+    """Returns what asks of a snapshot whether it has some tables."""
+    return lambda warehouse: all(warehouse.exists(table) for table in tables)
