@@ -111,19 +111,16 @@ def _validate(warehouse: Warehouse, suite: Suite) -> dict[str, Any]:
     with warehouse.for_great_expectations() as url:
         # All at once: after each part that is added, the context writes itself down.
         table = {"table_name": suite.table.table, "schema_name": suite.table.schema}
-        add: Any = context.data_sources.add_sql  # whose stub does not know of assets
-        source = add(
-            "warehouse",
-            connection_string=url,
-            assets=[
-                {
-                    "name": suite.table.sql,
-                    "type": "table",
-                    "batch_definitions": [{"name": "all", "partitioner": None}],
-                    **table,
-                }
-            ],
-        )
+        assets: list[Any] = [
+            {
+                "name": suite.table.sql,
+                "type": "table",
+                "batch_definitions": [{"name": "all", "partitioner": None}],
+                **table,
+            }
+        ]
+        add: Any = context.data_sources.add_sql  # whose stub does not know assets
+        source = add("warehouse", connection_string=url, assets=assets)
         batch = source.get_asset(suite.table.sql).get_batch_definition("all").get_batch()
         # Neither the suite nor what came of it is kept in the context: that took a third longer.
         checks = gx.ExpectationSuite(

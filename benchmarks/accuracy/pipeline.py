@@ -29,6 +29,21 @@ SCHEMAS = ("clean", "core")
 """What is built: everything but what leaves."""
 
 
+def settings_of(
+    home: Path, engine: Engine | None = None, reconcile: Reconcile | None = None
+) -> Settings:
+    """Returns the settings of a warehouse whose registers are landed by ``land``."""
+    nowhere = {"url": SecretStr("sqlite://")}
+    return Settings(
+        home=home,
+        insurance=Source(**nowhere, table="none"),
+        population=Source(**nowhere, table="none"),
+        target=Target(url=SecretStr(f"sqlite:///{home / 'target.db'}")),
+        engine=engine or Engine(),
+        reconcile=reconcile or Reconcile(),
+    )
+
+
 @contextmanager
 def fresh_warehouse(
     home: Path, engine: Engine | None = None, reconcile: Reconcile | None = None
@@ -44,15 +59,7 @@ def fresh_warehouse(
         (home / leftover).unlink(missing_ok=True)
     for folder in ("warehouse.files", "snapshots"):
         shutil.rmtree(home / folder, ignore_errors=True)
-    nowhere = {"url": SecretStr("sqlite://")}
-    settings = Settings(
-        home=home,
-        insurance=Source(**nowhere, table="none"),
-        population=Source(**nowhere, table="none"),
-        target=Target(url=SecretStr(f"sqlite:///{home / 'target.db'}")),
-        engine=engine or Engine(),
-        reconcile=reconcile or Reconcile(),
-    )
+    settings = settings_of(home, engine, reconcile)
     try:
         with warehouse_for(settings, Run("benchmark")) as warehouse:
             yield warehouse

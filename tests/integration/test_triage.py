@@ -229,7 +229,7 @@ def test_a_check_and_triage_say_the_same_of_a_failure(
         done = run("acknowledge", STALE, "--reason", reason, "--days", days)
         assert done.exit_code == 0, done.errors
     suite = next(s for s in SUITES if s.table.sql == "clean.insurance")
-    with warehouse_for(registers.settings, Run("triage")) as warehouse:
+    with warehouse_for(registers.settings, Run("later")) as warehouse:
         (shown,) = (r for r in run_suite(warehouse, suite) if r.rule.name == "has_fresh_changes")
     release_lock(registers.settings)
     (told,) = triage(STALE)
