@@ -260,12 +260,15 @@ def _sql(statement: Any) -> str:
 
 
 @contextmanager
-def transaction(target: Database, what: str = "Publishing") -> Iterator[Writer]:
+def transaction(
+    target: Database, what: str = "Publishing", *, publishes: bool = True
+) -> Iterator[Writer]:
     """Opens one transaction: all of it is seen, or nothing.
 
     Args:
         target: The database that is written to.
         what: What is done, for messages.
+        publishes: Whether its commit publishes the result, or only remembers something.
 
     Raises:
         ConnectionFailedError: The database cannot be reached, refuses, or breaks off; it is as it
@@ -273,19 +276,19 @@ def transaction(target: Database, what: str = "Publishing") -> Iterator[Writer]:
         PublishError: It refused a row.
     """
     opened = _arrow_transaction if target.parsed.get_backend_name() == "postgresql" else _rows
-    with opened(target, what) as writer:
+    with opened(target, what, publishes) as writer:
         yield writer
 
 
 @contextmanager
-def _arrow_transaction(target: Database, what: str) -> Iterator[Writer]:
+def _arrow_transaction(target: Database, what: str, publishes: bool) -> Iterator[Writer]:
     connection = arrow_connection(target, what)
     try:
         with connection.cursor() as cursor:
             cursor.execute("set local row_security = off")  # hidden rows: an error, not a surprise
         with on_stop(connection.adbc_cancel):  # the server would wait on, for a lock, say
             yield ArrowWriter(connection)
-        with committing():
+        with committing(publishes=publishes):
             connection.commit()
     except adbc_driver_manager.Error as error:
         raise _refused(target, what, error) from None
@@ -294,7 +297,7 @@ def _arrow_transaction(target: Database, what: str) -> Iterator[Writer]:
 
 
 @contextmanager
-def _rows(target: Database, what: str) -> Iterator[Writer]:
+def _rows(target: Database, what: str, publishes: bool) -> Iterator[Writer]:
     engine = engine_for(target, read_only=False)
     try:
         with plain_errors(target, what):
@@ -302,7 +305,7 @@ def _rows(target: Database, what: str) -> Iterator[Writer]:
                 with engine.connect() as connection, connection.begin() as begun:
                     with on_stop(partial(_cancel, connection)):
                         yield RowWriter(connection)
-                    with committing():
+                    with committing(publishes=publishes):
                         begun.commit()
             except (IntegrityError, DataError) as error:
                 raise _row_refused(target, sqlstate(error.orig or error)) from None

@@ -91,14 +91,18 @@ def ends_by_itself(ask: Callable[[], None]) -> Iterator[None]:
 
 
 @contextmanager
-def committing() -> Iterator[None]:
+def committing(*, publishes: bool = True) -> Iterator[None]:
     """Keeps a commit and a stop apart: whichever comes first, the other waits for it.
 
     A stop that came first never lets go, so that the work cannot commit any more.
+
+    Args:
+        publishes: Whether the result is published by it, which a stop says afterwards; a run also
+            commits what it remembers.
     """
     with _state.commit:
         yield
-        _state.committed = True
+        _state.committed = _state.committed or publishes
 
 
 def begin_run(cancel: Callable[[], None]) -> None:

@@ -112,6 +112,8 @@ def _settle(
             "update ops.runs set published_at = $at, saved = false where run_id = $run",
             {"at": at, "run": run_id},
         )
+        # What the run remembered in its transaction may have been read back from the state.
+        warehouse.execute("delete from ops.mismatch_history where run_id = $run", {"run": run_id})
         for row in found:  # a few hundred: codes by provinces
             warehouse.execute(
                 "insert into ops.mismatch_history by name select $run as run_id, "

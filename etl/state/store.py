@@ -111,7 +111,8 @@ def open_state(settings: Settings) -> Iterator[State]:
         ConfigError: A newer version of doisoat wrote the state.
     """
     bring_forward(settings)
-    with transaction(settings.state_database, "Writing the state") as writer:
+    database = settings.state_database
+    with transaction(database, "Writing the state", publishes=False) as writer:
         yield state_within(writer, settings)
 
 

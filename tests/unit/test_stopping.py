@@ -87,6 +87,17 @@ time.sleep(60)"""
     assert "had published its result already" in errors
 
 
+def test_a_commit_that_only_remembers_publishes_nothing() -> None:
+    work = """
+stopping.begin_run(lambda: None)
+with stopping.committing(publishes=False):
+    said("remembered")
+time.sleep(60)"""
+    code, said, errors = ended(work, signal.SIGTERM)
+    assert (code, said) == (130, ["remembered"])
+    assert "Nothing half-done was published" in errors
+
+
 def test_a_commit_that_does_not_end_is_not_waited_for_for_ever() -> None:
     code, _, errors = ended("with stopping.committing(): time.sleep(60)", signal.SIGTERM)
     assert code == 130
