@@ -358,6 +358,19 @@ def from_warehouse(settings: Settings, query: str) -> list[dict[str, object]]:
         return warehouse.rows(query)
 
 
+@contextmanager
+def writing(settings: Settings) -> Iterator[Any]:
+    """Opens the warehouse as a run of some tables does: with what the last run left."""
+    from etl.pipeline.lock import release_lock
+    from etl.pipeline.run import Run, warehouse_for
+
+    try:
+        with warehouse_for(settings, Run(uuid.uuid4().hex)) as warehouse:
+            yield warehouse
+    finally:
+        release_lock(settings)
+
+
 def from_state(settings: Settings, query: str) -> list[dict[str, Any]]:
     """Reads the state; ``{name}`` stands for a table where the product has it."""
     from etl.state.tables import metadata_for

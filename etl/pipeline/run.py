@@ -81,7 +81,9 @@ def warehouse_for(settings: Settings, run: Run) -> Iterator[Warehouse]:
         except BaseException as error:
             held.close()  # nothing of a step that broke off is left to the next
             path = settings.warehouse_path
-            known = trouble(error, path) or unreadable_file(error, path)
+            known = trouble(error, path)
+            if known is None or (isinstance(known, DamagedError) and known.file == path):
+                known = unreadable_file(error, path) or known  # the engine says not in which file
             if isinstance(known, DamagedError):
                 set_aside(known.file)
             raise known or error from None

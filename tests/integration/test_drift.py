@@ -11,11 +11,18 @@ import pytest
 from etl.databases.writers import metadata_for, transaction
 from etl.domain.contract import DIFFERENCE_TABLES
 from etl.domain.words import UNTRAINED
-from etl.pipeline.snapshots import reading
 from etl.publish.differences import publish_difference
 from etl.publish.drift import SLICES, Part
 from etl.simulate import SimulationSpec, write_database
-from tests.support import Command, Registers, from_warehouse, memory_folder, read_sql, run_sql
+from tests.support import (
+    Command,
+    Registers,
+    from_warehouse,
+    memory_folder,
+    read_sql,
+    run_sql,
+    writing,
+)
 
 Make = Callable[..., Registers]
 
@@ -86,7 +93,7 @@ def test_rows_that_nobody_touched_are_never_written_again(rich: Registers) -> No
 def test_the_slices_together_hold_every_row_once(rich: Registers) -> None:
     synced = rich.sync()
     with (
-        reading(rich.settings) as warehouse,
+        writing(rich.settings) as warehouse,
         transaction(rich.settings.target) as writer,
     ):
         for table in metadata_for(rich.settings.target).sorted_tables:
@@ -192,7 +199,7 @@ def test_all_rows_are_compared_when_the_last_time_is_a_week_ago(registers: Make)
 
 
 def _age(pair: Registers, days: int) -> None:
-    with reading(pair.settings) as warehouse:
+    with writing(pair.settings) as warehouse:
         warehouse.connection.execute(
             f"update ops.target_comparisons set compared_at = compared_at - interval {days} day"
         )

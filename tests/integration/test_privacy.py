@@ -36,7 +36,6 @@ from etl.domain.contract import DIFFERENCE_TABLES, HISTORY_TABLES
 from etl.engine.statements import TableName
 from etl.normalise.syllables import unaccent
 from etl.pipeline.lock import release_lock
-from etl.pipeline.snapshots import reading
 from etl.state.tables import state_metadata
 from tests.receivers import Hook
 from tests.support import (
@@ -49,6 +48,7 @@ from tests.support import (
     memory_folder,
     record,
     run_sql,
+    writing,
 )
 
 # --- the canaries -------------------------------------------------------------------------------
@@ -307,7 +307,7 @@ def _killed_and_crashed(make: Make) -> Campaign:
     process.send_signal(signal.SIGKILL)
     output, errors = process.communicate(timeout=30)
     done.note("the killed sync", output + errors, process.returncode)
-    with reading(done.pair.settings) as warehouse:
+    with writing(done.pair.settings) as warehouse:
         dictionaries.extend(warehouse, "names")
         # The part that is read first says that canonical names are numbers.
         first = warehouse.file(TableName("clean", "names")) / "-.parquet"

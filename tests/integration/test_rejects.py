@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from etl.pipeline.snapshots import reading
 from etl.report import triage
 from expectations import SUITES
 from expectations.runner import run_suite
-from tests.support import Registers, Row, citizen, from_warehouse, record
+from tests.support import Registers, Row, citizen, from_warehouse, record, writing
 
 Make = Callable[..., Registers]
 
@@ -21,7 +20,7 @@ SUITE = next(suite for suite in SUITES if suite.table.sql == "clean.rejects")
 def _validated_sync(pair: Registers) -> None:
     """A sync whose rejects are judged, so that their failures have an age."""
     pair.write().sync()
-    with reading(pair.settings) as warehouse:
+    with writing(pair.settings) as warehouse:
         run_suite(warehouse, SUITE)
 
 

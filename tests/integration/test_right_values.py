@@ -18,10 +18,9 @@ from etl.explain.tell import tell
 from etl.pipeline import runner
 from etl.pipeline.lock import release_lock
 from etl.pipeline.run import Run, warehouse_for
-from etl.pipeline.snapshots import reading
 from expectations import SUITES
 from expectations.runner import run_suite
-from tests.support import Registers, citizen, decide, from_warehouse, memory_folder, record
+from tests.support import Registers, citizen, decide, from_warehouse, memory_folder, record, writing
 
 CROWD = range(1, 120)
 PEOPLE: list[dict[str, object]] = []
@@ -340,7 +339,7 @@ def test_none_of_these_is_a_decision(registers: Registers):
 def test_decisions_of_every_kind_stop_no_publish(registers: Registers, table: str):
     """None of these, and two of one moment, were words that a blocking rule did not know."""
     (suite,) = (suite for suite in SUITES if suite.table.sql == table)
-    with reading(registers.settings) as warehouse:
+    with writing(registers.settings) as warehouse:
         judged = run_suite(warehouse, suite)
     assert [r.rule.name for r in judged if r.rule.blocking and not r.passed] == []
 

@@ -85,7 +85,7 @@ def test_training_before_the_first_sync_says_what_comes_first(
     ended = doisoat_here("--config", pair.file, "train")
 
     assert ended.exit_code == 2
-    assert "nothing to train on" in ended.errors
+    assert "Nothing has been reconciled yet" in ended.errors
     assert "doisoat sync" in ended.errors
 
 

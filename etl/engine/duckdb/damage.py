@@ -106,13 +106,12 @@ def _busy(words: str, path: Path) -> WarehouseHeldError:
 
 def _damaged_file(words: str, path: Path) -> Path | None:
     """Returns the file that cannot be read: the database, or one of its Parquet files."""
-    if _DATABASE.search(words):
-        return path
+    of_database = _DATABASE.search(words)
     found = _PARQUET.search(words)
-    if not (found and _UNREADABLE.search(words)):
-        return None
-    file = Path(found["file"] or found["bare"]).resolve()
-    return file if file.is_relative_to(path.with_suffix(".files").resolve()) else None
+    if found and (of_database or _UNREADABLE.search(words)):
+        file = Path(found["file"] or found["bare"]).resolve()
+        return file if file.is_relative_to(path.with_suffix(".files").resolve()) else None
+    return path if of_database else None
 
 
 def unreadable_file(error: BaseException, path: Path) -> DamagedError | None:
