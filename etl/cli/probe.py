@@ -14,7 +14,7 @@ from etl.engine.opening import try_engine
 from etl.extract.mapping import register_select
 from etl.extract.streams import adbc_count, row_count
 from etl.pipeline import snapshots
-from etl.process.machine import try_home
+from etl.process.machine import trouble_of_the_machine, try_home
 from etl.process.privacy import load_record_key
 from etl.publish.tables import try_tables
 from etl.settings import Settings, Source, Target
@@ -60,8 +60,11 @@ def tried(name: str, look: Callable[[], str]) -> Finding:
     """
     try:
         return Finding(name, look())
-    except DoisoatError as error:
-        return Finding(name, error=str(error), exit_code=error.exit_code)
+    except (DoisoatError, OSError) as error:
+        known = error if isinstance(error, DoisoatError) else trouble_of_the_machine(error)
+        if known is None:
+            raise
+        return Finding(name, error=str(known), exit_code=known.exit_code)
 
 
 def _register(register: str, source: Source) -> str:
