@@ -27,7 +27,7 @@ import psutil
 import pytest
 
 from tests.browser.conftest import address_of, end, start_ui
-from tests.support import Registers, citizen, configure, free_port, memory_folder, record
+from tests.support import Registers, citizen, free_port, memory_folder, record
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -102,7 +102,8 @@ def opened(command_environment: dict[str, str]) -> Iterator[Open]:
         url = f"http://127.0.0.1:{ports[0]}"
         yield Open(url, pages, address_of(server), folder / ".doisoat", server)
     finally:
-        end(server)
+        if server.poll() is None:
+            end(server)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -355,19 +356,11 @@ def test_a_second_ui_of_the_home_leaves(opened: Open, command_environment: dict[
     assert "A UI of this home is open already" in said
 
 
-def test_what_a_killed_ui_had_started_ends_too(command_environment: dict[str, str]) -> None:
-    folder = memory_folder("doisoat-killed-")
-    database = {"url": f"sqlite:///{folder}/none.db"}
-    register = database | {"table": "none"}
-    file = configure(
-        folder / "doisoat.toml", insurance=register, population=register, target=database,
-        quality={"pages_url": f"http://127.0.0.1:{free_port()}"},
-    )  # fmt: skip
-    server = start_ui(file, free_port(), command_environment)
-    address_of(server)
-    children = psutil.Process(server.pid).children(recursive=True)
+def test_what_a_killed_ui_had_started_ends_too(opened: Open) -> None:
+    """The last test of this file: nobody is served any more."""
+    children = psutil.Process(opened.process.pid).children(recursive=True)
     assert len(children) >= 3
-    server.kill()
-    server.communicate()
+    opened.process.kill()
+    opened.process.communicate()
     _, left = psutil.wait_procs(children, timeout=40)
     assert left == []
