@@ -211,9 +211,12 @@ def doisoat_here(
 
     def run(*arguments: object, **environment: str) -> Command:
         from etl.cli.app import _guarded, app
+        from etl.report import display
 
         os.environ.clear()
         os.environ.update(command_environment | environment)
+        for console in (display.console, display.errors):  # made when it was loaded, once
+            monkeypatch.setattr(console, "_width", int(os.environ["COLUMNS"]))
         given = [str(argument) for argument in arguments]
         with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as errors:
             code = _guarded(lambda: app(given, prog_name="doisoat"), debug="--debug" in given)

@@ -36,7 +36,7 @@ _LET_THIS_USER = (
 _MORE_FILES = "Allow more open files (ulimit -n 4096) and run again."
 
 _OURS = (
-    "dagster", "warehouse.duckdb", "warehouse.duckdb.wal", "warehouse.files", "memory",
+    "dagster", "warehouse.duckdb", "warehouse.duckdb.wal", "warehouse.files", "snapshots",
     "data_docs", "charts", "run.lock", "dagster.lock", "ui.lock",
 )  # fmt: skip
 """What lies in a home and must be writable."""

@@ -10,6 +10,7 @@ Belongs here: both directions. Does not belong here: what is remembered (``table
 
 from __future__ import annotations
 
+import shutil
 from importlib.resources import files
 
 from etl.domain.errors import DoisoatError
@@ -60,6 +61,8 @@ def begin(warehouse: Warehouse, settings: Settings, *, replace: bool = False) ->
             raise
         notice(f"The state could not be reached, so its copy in the home is used. {error}")
         return
+    # Earlier versions kept a copy of the memory in the home; it names persons, and nobody reads it.
+    shutil.rmtree(settings.home / "memory", ignore_errors=True)
     if "runs" in read:
         notice(f"The warehouse is new. Read back from the state: {', '.join(read)}.")
 

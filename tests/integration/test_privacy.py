@@ -171,6 +171,7 @@ MAY_HOLD_THEM = {
     ".doisoat/warehouse.duckdb.wal": "its log",
     ".doisoat/warehouse.duckdb.tmp": "what did not fit into memory",
     ".doisoat/warehouse.files": "the registers as they were read",
+    ".doisoat/snapshots": "what earlier runs left for readers",
     "sources": "the registers themselves, and the target with the state beside it",
     "doisoat.toml": "the configuration, which names the password",
 }
