@@ -248,11 +248,10 @@ FULL_NAME_COUNTS = Suite(
 REGISTER_SIZE = Suite(
     TableName("core", "register_size"),
     (
-        is_between(
+        is_filled(
             "citizens",
-            1,
-            None,
-            "Without citizens no probability can be told. See the checks of raw.population.",
+            "Without the number of citizens no probability can be told. A fault of "
+            "core.register_size: report it.",
             blocking=True,
         ),
     ),
