@@ -4,13 +4,18 @@
 -- match_probability weighs a citizen against all others near the record, and against the
 -- possibility that the record is none of theirs.
 -- Kind: group.
-with name_shares as (
+with register as (
+    select max(citizens) as citizens
+    from core.register_size
+),
+
+name_shares as (
     select
         names.name_key,
         names.citizens / register.citizens as share
     from core.full_name_counts as names
     semi join core.near_evidence as pairs on names.name_key = pairs.citizen_key
-    cross join core.register_size as register
+    cross join register
 ),
 
 birth_shares as (
@@ -19,7 +24,7 @@ birth_shares as (
         sum(births.births) / any_value(register.citizens) as share
     from core.births_a_day as births
     semi join core.near_evidence as pairs on births.birth_date = pairs.citizen_birth_date
-    cross join core.register_size as register
+    cross join register
     group by births.birth_date
 ),
 
@@ -68,7 +73,7 @@ totalled as (
             as match_weight,
         parameters.unregistered_share
     from weighed
-    cross join core.register_size as register
+    cross join register
     cross join ops.parameters as parameters
 ),
 
