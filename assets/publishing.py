@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from assets.instance import WAREHOUSE_POOL
-from assets.metadata import GROUPS, OWNER, table_metadata
+from assets.metadata import GROUPS, OWNER, key_of, table_metadata
 from assets.resources import DoisoatResource
 from assets.tags import REPLACE_TAG, checks_in_words, failed_checks, tell_published
 from etl.domain.codes import Owner, labels
@@ -22,6 +22,7 @@ from etl.publish import PublishedCounts, publish
 from etl.publish.differences import Difference
 from etl.publish.drift import SLICES
 from etl.publish.gate import Guard
+from etl.publish.ledger import TABLES as OF_THE_LEDGER
 from etl.publish.ledger import balance
 from etl.report.charts import charts_file, write_charts
 from etl.report.figures import figures_of
@@ -55,17 +56,7 @@ _NOT_KEPT = (
 def _ledger_asset() -> dg.AssetsDefinition:
     @dg.asset(
         key=["ops", "ledger"],
-        deps=[
-            ["raw", "insurance"],
-            ["raw", "population"],
-            ["clean", "insurance"],
-            ["clean", "population"],
-            ["clean", "rejects"],
-            ["core", "reconciled"],
-            ["core", "mismatches"],
-            ["publish", "reconciled"],
-            ["publish", "mismatch_counts"],
-        ],
+        deps=[key_of(table) for table in sorted(OF_THE_LEDGER)],
         group_name=GROUPS["ops"],
         description="Proof that nothing was lost: rows read = understood + rejected, understood = "
         "the sum over the statuses, leaving = reconciled. A broken equation stops the publish.",

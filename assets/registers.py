@@ -12,7 +12,7 @@ from assets.metadata import GROUPS, OWNER, table_metadata
 from assets.resources import DoisoatResource
 from etl.domain.contract import REGISTERS
 from etl.engine.statements import TableName
-from etl.extract import extract_register
+from etl.pipeline import runner
 
 _HELD_BY = {
     "insurance": "The national insurance register (CSDL quốc gia về bảo hiểm), read-only.",
@@ -70,9 +70,7 @@ def _raw_asset(register: str) -> dg.AssetsDefinition:
     )
     def read(context: dg.AssetExecutionContext, doisoat: DoisoatResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
         with doisoat.step(context) as warehouse:
-            extraction = extract_register(
-                warehouse, register, getattr(doisoat.settings, register), _progress(context)
-            )
+            extraction = runner.read(warehouse, register, doisoat.settings, _progress(context))
             table = TableName("raw", register)
             source = TableName("source", register)
             lineage = {column.name: [(source, column.name)] for column in REGISTERS[register]}

@@ -13,7 +13,7 @@ import dagster as dg
 from assets.jobs import FULL_SYNC
 from assets.processes import cancelled_by_signals, this_process
 from assets.tags import REPLACE_TAG, tell_failed
-from etl.domain.errors import DoisoatError
+from etl.domain.errors import DamagedError, DoisoatError
 from etl.engine.port import Warehouse
 from etl.pipeline.run import Run, warehouse_for
 from etl.process.machine import trouble_of_the_machine
@@ -86,8 +86,8 @@ class Doisoat:
 
     def _keep_what_was_found(self, context: Context, error: Exception) -> None:
         """Saves what was judged before a step failed; what cannot be, the next run saves."""
-        if isinstance(error, DoisoatError) and error.may_pass:
-            return  # a database is out of reach
+        if isinstance(error, DamagedError) or (isinstance(error, DoisoatError) and error.may_pass):
+            return  # a file was set aside, or a database is out of reach
         with suppress(Exception), warehouse_for(self.settings, self._run_of(context)) as warehouse:
             save_now(warehouse, self.settings)
 

@@ -9,8 +9,8 @@ Statements are written in DuckDB's dialect of SQL; an engine that speaks another
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -241,13 +241,3 @@ def unfinished(data: pa.Table, file: Path) -> Path:
     # Packing text would take longer than writing it; columns of few distinct values stay small.
     pq.write_table(data, beside, compression="none", use_dictionary=True)
     return beside
-
-
-@contextmanager
-def temporary(warehouse: Warehouse, name: str, query: str) -> Iterator[None]:
-    """Makes a temporary table of a query, and drops it in the end."""
-    warehouse.execute(f"create or replace temp table {name} as {query}")
-    try:
-        yield
-    finally:
-        warehouse.execute(f"drop table if exists {name}")

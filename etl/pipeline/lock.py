@@ -26,8 +26,8 @@ _NAMED = "run "
 _LINKING = "a reader"
 """What stands in the lock while a reader links what the last run left, which takes no time."""
 
-_LINKING_TAKES = 10.0
-"""Seconds that linking takes at most."""
+_LINKING_TAKES = 30.0
+"""Seconds that linking takes at most: longer than it waits for a program that has the file."""
 
 
 @dataclass

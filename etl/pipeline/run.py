@@ -124,8 +124,8 @@ def _new_file(settings: Settings, run: Run) -> Warehouse:
     """
     last = _last(settings)
     path = settings.warehouse_path
-    path.unlink(missing_ok=True)
-    run_of_file(settings).unlink(missing_ok=True)
+    for of_the_last in (path, path.with_name(f"{path.name}.wal"), run_of_file(settings)):
+        of_the_last.unlink(missing_ok=True)
     if last is not None and not run.whole:
         shutil.copyfile(last, path)
     warehouse = _opened_without_damage(settings)

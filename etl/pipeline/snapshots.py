@@ -37,8 +37,8 @@ _IN_USE = "in_use"
 _WHOLE = "whole"
 """Left in the snapshot of a run that made every table."""
 
-_EARLIER = "earlier_version"
-"""The snapshot of a file that an earlier version wrote."""
+_EARLIER = "00000000T000000-earlier_version"
+"""The snapshot of a file that an earlier version wrote: older than any run of this one."""
 
 _LAST_TABLE = TableName("publish", "reconciled")
 
@@ -64,6 +64,9 @@ def keep_snapshot(settings: Settings) -> Path | None:
     if not path.is_file():
         return None
     named = run_of_file(settings)
+    kept = snapshots(settings)
+    if not named.is_file() and kept:  # a run that died before its first step: it left nothing
+        return kept[0]
     run_id = named.read_text("utf-8").split()[0] if named.is_file() else _EARLIER
     folder = settings.snapshots / run_id
     if folder.is_dir():
@@ -121,7 +124,16 @@ def snapshots(settings: Settings) -> list[Path]:
         for folder in settings.snapshots.iterdir()
         if "." not in folder.name and (folder / _FILE).exists()  # none set aside, none unfinished
     ]
-    return sorted(folders, key=lambda folder: folder.stat().st_mtime_ns, reverse=True)
+    return sorted(folders, key=_age, reverse=True)
+
+
+def _age(folder: Path) -> tuple[str, int]:
+    """Orders snapshots by the second at which their run began, and then by when they were made.
+
+    A folder's own time changes with what a reader spills into it.
+    """
+    made = folder / _IN_USE
+    return folder.name.partition("-")[0], made.stat().st_mtime_ns if made.exists() else 0
 
 
 def _alone(folder: Path) -> IO[str] | None:

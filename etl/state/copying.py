@@ -15,7 +15,6 @@ from importlib.resources import files
 
 from etl.domain.errors import DoisoatError
 from etl.engine.port import Warehouse
-from etl.engine.statements import TableName
 from etl.process.home import notice
 from etl.settings import Settings
 from etl.state.store import State, open_state
@@ -74,7 +73,7 @@ def refresh(warehouse: Warehouse, settings: Settings) -> None:
         warehouse: A snapshot, whose reader has tables of its own for them.
         settings: Whose state.
     """
-    with open_state(settings) as state:
+    with warehouse.transaction(), open_state(settings) as state:
         for name in BETWEEN_RUNS:
             _read_table(warehouse, state, name)
 
@@ -191,8 +190,3 @@ def _note_copy(warehouse: Warehouse, table: str, state_id: str | None, revision:
         "insert or replace into ops.copies values ($table, $state, $revision)",
         {"table": table, "state": state_id, "revision": revision},
     )
-
-
-def copied(warehouse: Warehouse) -> bool:
-    """Says whether the warehouse has the tables of ``ops``."""
-    return warehouse.exists(TableName("ops", "copies"))

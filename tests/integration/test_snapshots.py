@@ -14,6 +14,7 @@ import pytest
 
 from etl.domain.errors import NothingYetError, WarehouseBusyError
 from etl.engine.builds import out_of_step
+from etl.engine.duckdb.warehouse import open_warehouse
 from etl.engine.statements import TableName
 from etl.explain.gather import read_story
 from etl.pipeline import places, runner
@@ -21,7 +22,8 @@ from etl.pipeline.lock import release_lock
 from etl.pipeline.run import Run, warehouse_for
 from etl.pipeline.snapshots import has, reading, snapshots
 from etl.process.privacy import load_record_key
-from tests.support import Registers, citizen, record
+from etl.state.copying import make_ops
+from tests.support import Registers, citizen, from_state, record
 
 Make = Callable[..., Registers]
 COUNT = "select count(*) from core.reconciled"
@@ -198,6 +200,36 @@ def test_a_home_that_was_moved_is_read_where_it_is(pair: Registers) -> None:
     assert pair.sync().changes == {}
 
 
+def test_a_run_that_died_before_its_first_step_left_nothing(pair: Registers) -> None:
+    """Its file, without a name yet, is no result, and not that of an earlier version either."""
+    pair.sync()
+    pair.sync()
+    pair.settings.warehouse_path.with_suffix(".run").unlink()
+    pair.settings.warehouse_path.unlink()
+    with open_warehouse(
+        pair.settings.warehouse_path, key=load_record_key(pair.settings.home)
+    ) as half_begun:
+        make_ops(half_begun)
+    before = from_state(pair.settings, "select * from {link_history} order by record_id")
+    with reading(pair.settings) as reader:
+        assert reader.number(COUNT) == 30
+    assert pair.sync().changes == {}
+    after = from_state(pair.settings, "select * from {link_history} order by record_id")
+    assert after == before
+
+
+def test_what_a_reader_spills_makes_a_snapshot_no_younger(pair: Registers) -> None:
+    pair.sync()
+    with reading(pair.settings):
+        (old,) = snapshots(pair.settings)
+        add(pair, 40)
+        pair.sync()
+        with reading(pair.settings):
+            pass
+        (old / "spilled").mkdir()
+    assert snapshots(pair.settings)[-1] == old
+
+
 # --- a run of some tables -----------------------------------------------------------------------
 
 
@@ -254,6 +286,16 @@ def test_places_of_other_tables_are_not_used(pair: Registers) -> None:
         assert out_of_step(warehouse, [places.PLACES])
     release_lock(pair.settings)
     assert {**story(pair, "R000007"), "run_id": ""} == {**before, "run_id": ""}
+
+
+def test_places_that_another_engine_made_are_not_used(pair: Registers) -> None:
+    """It may hash otherwise: nobody would be found."""
+    with warehouse_for(pair.settings, Run("older", whole=True)) as warehouse:
+        runner.run(warehouse, pair.settings)
+        warehouse.execute("update publish.places_tables set engine = '0.1'")
+        warehouse.execute("update publish.places set place = place + 1 where place < 1e18")
+    release_lock(pair.settings)
+    assert story(pair, "R000007")["record_id"] == "R000007"
 
 
 def test_places_name_every_row_that_is_looked_up(pair: Registers) -> None:

@@ -31,6 +31,9 @@ class Snapshot(DuckDBWarehouse):
 
     def focus(self, places: TableName, tables: Iterable[TableName], *values: str) -> None:
         """Shows of some tables only the rows that have one of some values as their key."""
+        engines = self.rows(f"select distinct engine from {places.sql}_tables")  # noqa: S608
+        if engines != [{"engine": duckdb.__version__}]:
+            return
         found: dict[str, set[int]] = {}
         for row in self.rows(
             f"select named.table_name, places.row_number from {places.sql} as places "  # noqa: S608

@@ -175,7 +175,12 @@ class DuckDBWarehouse(Warehouse):
         tables = sorted({table for one in keys for table in one})
         numbers = {table: number for number, table in enumerate(tables)}
         named = pa.table(
-            {"table_number": list(numbers.values()), "table_name": [t.sql for t in numbers]}
+            {
+                "table_number": list(numbers.values()),
+                "table_name": [table.sql for table in numbers],
+                # Another version may hash otherwise.
+                "engine": [duckdb.__version__] * len(numbers),
+            }
         )
         self.load(TableName(places.schema, f"{places.table}_tables"), named)
         query = " union all ".join(f"({places_query(one, numbers)})" for one in keys)
