@@ -29,8 +29,8 @@ demo: install ## run the main job on simulated registers in a real PostgreSQL
 ui: install ## open the Dagster UI on 127.0.0.1:3000
 	$(RUN)/doisoat ui
 
-test: install ## run the tests, a file to each of two processes at a time
-	$(RUN)/pytest -m "not long" -n 2 --dist loadfile --no-loadscope-reorder --durations=15
+test: install ## run the tests, a file to each of three processes at a time
+	$(RUN)/pytest -m "not long" -n 3 --dist loadfile --no-loadscope-reorder --durations=15
 
 test-long: install ## run the long campaigns
 	$(RUN)/pytest -m long --timeout 7200 --durations=15

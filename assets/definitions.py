@@ -13,6 +13,7 @@ from dagster import _loggers as dagster_loggers
 
 from assets.alerts import alert_sensor
 from assets.checks import suite_checks
+from assets.engines import keep_engines
 from assets.history import prune_job
 from assets.jobs import full_sync, nightly, pruning, usable_schedule
 from assets.publishing import publish_assets
@@ -34,6 +35,7 @@ def build_defs(
             none that can be read, the graph is shown all the same, and a run says what is wrong.
         resources: Resources in place of the usual ones.
     """
+    keep_engines()  # a run of the UI opens Dagster's instance before anything of ours
     settings = settings or _readable_settings()
     kinds = {
         name: getattr(settings, name).parsed.get_backend_name() if settings else "database"

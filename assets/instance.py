@@ -21,6 +21,7 @@ from dagster._core.errors import DagsterInvalidConfigError
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from sqlalchemy.exc import SQLAlchemyError
 
+from assets.engines import keep_engines
 from etl.domain.errors import ConfigError, DoisoatError, ServerAwayError
 from etl.process.home import locked, make_room, prepare_home, set_aside
 from etl.process.machine import try_writing
@@ -171,6 +172,7 @@ _OUTPUT = "# What a run prints"
 
 def _opened() -> dg.DagsterInstance:
     """Opens the instance and looks into each of its databases, which makes those that are new."""
+    keep_engines()
     instance = dg.DagsterInstance.get()
     try:
         instance.get_runs(limit=1)

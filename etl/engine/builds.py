@@ -41,18 +41,14 @@ def forget_build(warehouse: Warehouse, table: TableName) -> None:
     """Forgets a build before the table is built anew: one that breaks off is no build."""
     if not _remembers(warehouse):
         return
-    for known in ("builds", "build_inputs"):
-        warehouse.execute(
-            f"delete from ops.{known} where table_name = $table",  # noqa: S608 - our own names
-            {"table": table.sql},
-        )
+    warehouse.execute("delete from ops.builds where table_name = $table", {"table": table.sql})
 
 
 def note_build(warehouse: Warehouse, table: TableName, inputs: Iterable[TableName]) -> None:
     """Notes that a table was built, from its inputs as they are now."""
     if not _remembers(warehouse):
         return
-    warehouse.execute("delete from ops.builds where table_name = $table", {"table": table.sql})
+    forget_build(warehouse, table)
     warehouse.execute(
         "insert into ops.builds by name select $table as table_name, $build as build, run_id, "
         "current_timestamp::timestamp as built_at from ops.parameters",

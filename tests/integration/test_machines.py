@@ -221,6 +221,7 @@ def test_a_file_of_windows_editors_is_read(setup: Setup, doisoat: Doisoat, encod
     assert code == 0, words
 
 
+@pytest.mark.long
 def test_a_home_may_have_spaces_and_most_signs(
     setup: Setup, doisoat: Doisoat, registers: Make
 ) -> None:
@@ -273,6 +274,7 @@ def test_runs_and_check_say_when_the_next_run_begins_and_whether_it_can(
     assert '[schedule] cron is "never"' in ended.errors
 
 
+@pytest.mark.long
 @as_root
 def test_a_user_without_a_name_and_a_home_can_work(setup: Setup) -> None:
     """As OpenShift starts containers."""

@@ -19,8 +19,8 @@ from etl.publish.ledger import balance
 from etl.simulate import SimulationSpec, write_database
 from tests.support import Registers, memory_folder
 
-CITIZENS = 12_000
-THREADS = (1, 2, 4, 3)
+CITIZENS = 5_000
+THREADS = (1, 2, 4)
 
 
 @dataclass
@@ -38,10 +38,10 @@ class Night:
 
 @pytest.fixture(scope="module")
 def nights() -> Iterator[list[Night]]:
-    """One run after another on registers in which 1,500 people are born a day."""
+    """One run after another on registers in which 1,250 people are born a day."""
     folder = memory_folder("doisoat-same-")
     urls = {name: f"sqlite:///{folder}/{name}.db" for name in ("insurance", "population", "target")}
-    spec = SimulationSpec(citizens=CITIZENS, seed=3, birth_window_days=8)
+    spec = SimulationSpec(citizens=CITIZENS, seed=3, birth_window_days=4)
     write_database(spec, urls["insurance"], urls["population"], truth=folder)
     found = []
     for threads in THREADS:

@@ -124,3 +124,30 @@ def test_a_copied_column_belongs_to_no_table_and_is_the_same() -> None:
 
     assert (copied.name, copied.type.length, copied.nullable) == ("x", 3, False)
     assert column.table.name == "a"
+
+
+def test_dagsters_databases_keep_their_engines(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """However often one is asked, one engine is made for it."""
+    from dagster import DagsterInstance
+
+    from assets import engines
+
+    made: list[str] = []
+
+    def making(url: str, **options: object) -> object:
+        made.append(url)
+        return make(url, **options)
+
+    make = engines.create_engine
+    monkeypatch.setattr(engines, "create_engine", making)
+    engines._engine.cache_clear()
+    engines.keep_engines()
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        for _ in range(3):
+            instance.report_engine_event("at work", job_name="job", run_id="some-run")
+            instance.all_instigator_state()
+            instance.get_runs(limit=1)
+
+        assert len(instance.all_logs("some-run")) == 3
+    assert len(made) == len(set(made))
+    assert {Path(url).name for url in made} >= {"runs.db", "some-run.db", "schedules.db"}

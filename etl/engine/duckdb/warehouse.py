@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from glob import escape
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,6 +36,13 @@ _LOOK_AGAIN = 0.2
 SCHEMAS = ("raw", "ref", "clean", "core", "publish", "ops")
 
 _DIALECT = "doisoatduckdb"
+
+# (DuckDB's information_schema asks for every column of every table first.)
+_TABLES = (
+    "select schema_name, table_name as name from duckdb_tables() "
+    "where database_name = current_database() union all "
+    "select schema_name, view_name from duckdb_views() where database_name = current_database()"
+)
 
 
 class DuckDBWarehouse(Warehouse):
@@ -130,8 +137,7 @@ class DuckDBWarehouse(Warehouse):
         """Says whether a table is there."""
         return bool(
             self.value(
-                "select count(*) from information_schema.tables where table_catalog = "
-                "current_database() and table_schema = $schema and table_name = $table",
+                f"select count(*) from ({_TABLES}) where schema_name = $schema and name = $table",  # noqa: S608
                 {"schema": table.schema, "table": table.table},
             )
         )
@@ -152,17 +158,14 @@ class DuckDBWarehouse(Warehouse):
         """Adds the rows that tables have in another warehouse's file, by the columns of both."""
         try:
             self.execute(f"attach '{_quoted(file)}' as last (read_only)")
+            of_both: dict[str, list[str]] = {}
+            for row in self.rows(
+                "select schema_name || '.' || table_name as name, column_name "
+                "from duckdb_columns() group by all having count(*) = 2"
+            ):
+                of_both.setdefault(str(row["name"]), []).append(str(row["column_name"]))
             for table in tables:
-                columns = ", ".join(
-                    str(row["column_name"])
-                    for row in self.rows(
-                        "select column_name from duckdb_columns() "
-                        "where schema_name = $schema and table_name = $table "
-                        "group by column_name having count(*) = 2",
-                        {"schema": table.schema, "table": table.table},
-                    )
-                )
-                if columns:
+                if columns := ", ".join(of_both.get(table.sql, ())):
                     self.execute(
                         f"insert into {table.sql} by name select {columns} from last.{table.sql}"  # noqa: S608
                     )
@@ -191,21 +194,16 @@ class DuckDBWarehouse(Warehouse):
 
     def show(self, table: TableName) -> None:
         """Makes a table's Parquet readable under the table's name."""
-        self._drop_old_table(table)
-        self.connection.execute(
+        view = (
             f"create or replace view {table.sql} as "  # noqa: S608 - our own folder
             f"select * from read_parquet({self._quoted_pattern(table)}, hive_partitioning = false)"
         )
-
-    def _drop_old_table(self, table: TableName) -> None:
-        """Versions before this one kept as a table of the database what is Parquet now."""
-        kind = self.value(
-            "select table_type from information_schema.tables "
-            "where table_schema = $schema and table_name = $table",
-            {"schema": table.schema, "table": table.table},
-        )
-        if kind == "BASE TABLE":
+        try:
+            self.connection.execute(view)
+        except duckdb.CatalogException:
+            # Early versions kept as a table of the database what is Parquet now.
             self.connection.execute(f"drop table {table.sql}")
+            self.connection.execute(view)
 
     def _quoted_pattern(self, table: TableName) -> str:
         return "'" + self._pattern(table).replace("'", "''") + "'"
@@ -249,8 +247,9 @@ class DuckDBWarehouse(Warehouse):
 
     def discard(self, table: TableName) -> None:
         """Removes a table that is kept as Parquet."""
-        self._drop_old_table(table)
-        self.connection.execute(f"drop view if exists {table.sql}")
+        for kind in ("view", "table"):  # (a table, where an early version made it)
+            with suppress(duckdb.CatalogException):
+                self.connection.execute(f"drop {kind} if exists {table.sql}")
         shutil.rmtree(self.file(table), ignore_errors=True)
 
 
