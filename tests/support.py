@@ -236,11 +236,11 @@ class Registers:
 
     def published(self, query: str) -> list[dict[str, Any]]:
         """Reads the target; ``{name}`` stands for a table where this product has it."""
+        from etl.domain.contract import target_metadata
+
         prefix = "doisoat." if self.target_url.startswith("postgresql") else ""
-        names = ("reconciled", "mismatches", "candidates", "corrections", "rejects", "codes",
-                 "installation",
-                 "mismatch_counts", "sync_runs", "waterfall", "coverage")  # fmt: skip
-        return read_sql(self.target_url, query.format(**{n: prefix + n for n in names}))
+        names = {name: prefix + name for name in target_metadata(None).tables}
+        return read_sql(self.target_url, query.format(**names))
 
     def target_state(self) -> dict[str, list[dict[str, Any]]]:
         """Everything in the target, to be compared."""

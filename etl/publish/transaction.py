@@ -14,7 +14,7 @@ from functools import partial
 from sqlalchemy import Table
 
 from etl.databases.writers import Writer, metadata_for, transaction
-from etl.domain.contract import DIFFERENCE_TABLES
+from etl.domain.contract import DIFFERENCE_TABLES, HISTORY_TABLES
 from etl.domain.errors import LedgerError
 from etl.engine.port import Warehouse
 from etl.publish.asking import settle_published
@@ -27,7 +27,8 @@ from etl.settings import Settings
 from etl.state.copying import save, save_now
 from etl.state.store import state_within
 
-_COUNTED = ("mismatch_counts", "waterfall", "coverage", "employer_signals")
+_COUNTED = tuple(name for name in HISTORY_TABLES if name not in ("sync_runs", "quality_results"))
+"""Histories that are tables of ``publish``; the other two are of what ``ops`` remembers."""
 
 _RUN_ROW = """
 select

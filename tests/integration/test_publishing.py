@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from etl.domain.contract import DIFFERENCE_TABLES
+from etl.domain.contract import DIFFERENCE_TABLES, HISTORY_TABLES
 from etl.domain.errors import ConnectionFailedError, DoisoatError, LedgerError, PublishError
 from tests.support import (
     Registers,
@@ -57,6 +57,18 @@ def test_the_first_publish_writes_each_record_once(faulty: Registers) -> None:
     assert statuses["R000004"] == "NOT_FOUND"
     assert statuses["R000030"] == "VERIFIED"
     assert first.broken == []
+
+
+def test_every_table_that_leaves_arrives_whole(faulty_in_file: Registers) -> None:
+    """By difference or by run, whatever tables there are."""
+    faulty_in_file.sync()
+
+    for name in {*DIFFERENCE_TABLES, *HISTORY_TABLES} - {"sync_runs", "quality_results"}:
+        (there,) = faulty_in_file.published(f"select count(*) as n from {{{name}}}")
+        (here,) = from_warehouse(
+            faulty_in_file.settings, f"select count(*) as n from publish.{name}"
+        )
+        assert there == here, name
 
 
 def test_a_second_publish_of_the_same_registers_changes_nothing(faulty: Registers) -> None:

@@ -21,9 +21,10 @@ from etl.pipeline.snapshots import reading
 from etl.process.privacy import load_record_key
 from etl.publish import publish
 from etl.reconcile.model import default_model
-from etl.settings import Target
+from etl.report.triage import read_rules
+from etl.settings import Settings, Target
 from etl.state import schema
-from etl.state.copying import save_now
+from etl.state.copying import BETWEEN_RUNS, save_now
 from etl.state.store import open_state
 from etl.state.tables import SCOPES, metadata_for
 from tests.support import (
@@ -309,6 +310,46 @@ def test_the_last_migration_is_the_version_of_the_code():
     config = Config()
     config.set_main_option("script_location", "etl.state:migrations")
     assert ScriptDirectory.from_config(config).get_current_head() == schema.HEAD
+
+
+def at_revision(settings: Settings, revision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the state as the version of that revision made it."""
+    from alembic import command
+
+    upgrade = command.upgrade
+    with monkeypatch.context() as patched:
+        patched.setattr(command, "upgrade", lambda config, _: upgrade(config, revision))
+        schema.bring_forward(settings)
+
+
+def test_a_row_of_the_first_revision_lives_on(pair: Registers, monkeypatch: pytest.MonkeyPatch):
+    at_revision(pair.settings, "0001", monkeypatch)
+    metadata, prefix = metadata_for(pair.settings)
+    table = ".".join(filter(None, (metadata.schema, f"{prefix}acknowledgements")))
+    run_sql(
+        pair.settings.state_database.parsed.render_as_string(hide_password=False),
+        f"insert into {table} (table_name, check_name, acknowledged_by, acknowledged_at, reason, "
+        "expires_at) values ('core.links', 'x', 'Lan', '2026-01-01', 'known', '2026-02-01')",
+    )
+
+    pair.write().sync()
+
+    (note,) = from_state(pair.settings, "select * from {acknowledgements}")
+    assert note["reason"] == "known"
+
+
+_WHEN = {"acknowledgements": "acknowledged_at", "decisions": "decided_at", "models": "trained_at"}
+
+
+def test_a_snapshot_of_an_earlier_version_is_read(small: Registers):
+    """It lacks a column that the state has now."""
+    small.sync()
+    key = load_record_key(small.settings.home)
+    with open_warehouse(small.settings.warehouse_path, key=key) as warehouse:
+        for table in BETWEEN_RUNS:  # (views rest on other columns)
+            warehouse.execute(f"alter table ops.{table} drop column {_WHEN[table]}")
+
+    assert read_rules(small.settings) == []
 
 
 def test_a_state_of_a_newer_version_is_refused(small: Registers):

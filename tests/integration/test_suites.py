@@ -27,6 +27,7 @@ from expectations.thresholds import thresholds
 from tests.support import Registers, citizen, memory_folder, record
 
 CITIZENS = 60
+_PLACE = {"commune": "Phường Bạch Mai", "office": "BHXH Hai Bà Trưng", "employer_code": "HN0001"}
 CASES = [
     pytest.param(suite, rule, id=f"{suite.table.sql}.{rule.name}")
     for suite in SUITES
@@ -149,7 +150,7 @@ def warehouse() -> Iterator[Warehouse]:
     ]
     registers = Registers(
         folder,
-        [record(n, gender="Nam" if n % 9 else "Nữ") for n in range(CITIZENS)] + odd,
+        [record(n, gender="Nam" if n % 9 else "Nữ", **_PLACE) for n in range(CITIZENS)] + odd,
         [citizen(n, former_id_numbers=f"{n:09d}") for n in range(CITIZENS)],
         *(f"sqlite:///{folder}/{name}.db" for name in ("insurance", "population", "target")),
     ).write()

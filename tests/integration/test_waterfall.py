@@ -459,6 +459,24 @@ def test_what_disagrees_is_said(verdicts: Verdicts, case: str, code: str):
     assert code in verdicts.codes(case)
 
 
+def test_a_code_of_a_linked_record_shows_both_sides(verdicts: Verdicts):
+    """Each code that speaks of a column of both registers; a register may have nothing there."""
+    from etl.domain.codes import MISMATCH_CODES
+    from etl.domain.contract import REGISTERS
+
+    of_both = set.intersection(*({column.name for column in REGISTERS[r]} for r in REGISTERS))
+    codes = {code.code for code in MISMATCH_CODES if code.field in of_both}
+    shown = verdicts.ask(
+        "select code, count(insurance_value) as ours, count(population_value) as theirs "
+        "from core.mismatches semi join core.links using (record_id) group by code"
+    )
+    sides = {str(row["code"]): (row["ours"], row["theirs"]) for row in shown}
+
+    assert {"BIRTH_DIFFERENT", "GENDER_DIFFERENT", "NAME_DIFFERENT", "PROVINCE_DIFFERENT"} <= codes
+    assert not [code for code in codes & sides.keys() if not sides[code][1]]
+    assert not [code for code in codes & sides.keys() - {"GENDER_MISSING"} if not sides[code][0]]
+
+
 def test_what_agrees_is_not_said(verdicts: Verdicts):
     # Three records of one citizen are a duplicate; there is nothing else to say of the first.
     assert verdicts.codes("clean") == {"DUPLICATE_INSURANCE"}

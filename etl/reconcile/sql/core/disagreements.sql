@@ -195,7 +195,7 @@ of_citizens as (
         semi join (
             select record_id
             from found
-            where field in ('date_of_birth', 'gender', 'status', 'province_code')
+            where field <> 'full_name'
         ) as concerned
             on links.record_id = concerned.record_id
     ) as compared
