@@ -4,7 +4,7 @@ Belongs here: the last steps as Dagster sees them. Does not belong here: how row
 (``etl/publish``) and how charts are drawn (``etl/report/charts``).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -18,28 +18,26 @@ from etl.domain.contract import DIFFERENCE_TABLES, HISTORY_TABLES, target_metada
 from etl.domain.words import UNTRAINED
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
-from etl.publish import PublishedCounts, publish
+from etl.pipeline.graph import pipeline
+from etl.publish import PublishedCounts, inputs_of, publish
 from etl.publish.differences import Difference
 from etl.publish.drift import SLICES
 from etl.publish.gate import Guard
 from etl.publish.ledger import TABLES as OF_THE_LEDGER
 from etl.publish.ledger import balance
+from etl.report.charts import TABLES as OF_THE_CHARTS
 from etl.report.charts import charts_file, write_charts
 from etl.report.figures import figures_of
 from etl.settings import Settings
 from expectations import suites
 
 LEDGER = TableName("ops", "ledger")
+LEDGER_KEY = key_of(LEDGER)
 _BALANCED = "nothing_is_lost"
 _ALL_ROWS = (
     "Every row read is accounted for. If it fails, rows were lost or made on the way: a fault of "
     "doisoat, report it with the equation."
 )
-_FEEDS = {
-    "sync_runs": ["core", "reconciled"],
-    "quality_results": ["ops", "ledger"],
-}
-
 
 _AS_WRITTEN = "rows_are_as_written"
 _BY_ANOTHER_HAND = (
@@ -51,6 +49,11 @@ _NOT_KEPT = (
     "another type, length or character set changes them. Put the table right, or rename it and "
     "run again, and it is made anew."
 )
+
+
+def _built(tables: Iterable[TableName]) -> list[dg.AssetKey]:
+    """The assets of those tables that the pipeline builds."""
+    return [key_of(table) for table in sorted(tables) if table in pipeline()]
 
 
 def _ledger_asset() -> dg.AssetsDefinition:
@@ -114,7 +117,7 @@ def _target_specs(kind: str) -> list[dg.AssetSpec]:
     return [
         dg.AssetSpec(
             ["target", name],
-            deps=[_FEEDS.get(name, ["publish", name]), ["ops", "ledger"]],
+            deps=[LEDGER_KEY, *_built(inputs_of(name))],
             group_name=GROUPS["target"],
             description=comments[name],
             owners=[OWNER],
@@ -273,16 +276,8 @@ def _as_written(name: str, difference: Difference, counts: PublishedCounts) -> d
 def _charts_asset() -> dg.AssetsDefinition:
     @dg.asset(
         key=["publish", "charts"],
-        deps=[
-            ["publish", "waterfall"],
-            ["publish", "coverage"],
-            ["publish", "mismatch_counts"],
-            ["core", "near_scores"],
-            ["core", "links"],
-            ["core", "candidates"],
-            # Drawn when published: what is shown is what readers of the target have.
-            ["target", "sync_runs"],
-        ],
+        # Drawn when published: what is shown is what readers of the target have.
+        deps=[["target", "sync_runs"], *_built(OF_THE_CHARTS)],
         # What is drawn is what the target holds.
         group_name=GROUPS["target"],
         description="One page of charts of the last published run, for a browser: records by "

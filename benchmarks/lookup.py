@@ -5,7 +5,8 @@
 Registers are simulated, landed and reconciled once; the home can be kept for another measurement.
 Then records are told in turn, by id and by pseudonym, each from opening the snapshot to the whole
 story, the line in the access log included; Python's start and imports are not. Beside it: the same
-statements without places, which read the tables whole, and how long making the places took.
+statements without places, which read the tables whole, the verdict alone (opening the snapshot is
+most of that), and how long making the places took.
 
 Belongs here: the time of ``doisoat explain``. Does not belong here: whether the story is right
 (``tests/integration/test_explain.py``).
@@ -27,7 +28,7 @@ from rich.table import Table
 from benchmarks.accuracy import pipeline
 from etl.engine.statements import TableName
 from etl.explain.gather import read_story
-from etl.pipeline.places import PLACES
+from etl.pipeline.places import PLACES, focus_on_record
 from etl.pipeline.snapshots import reading
 from etl.process.privacy import load_record_key
 from etl.settings import Settings
@@ -91,6 +92,13 @@ def main() -> None:
     def by_id(record: str) -> object:
         return read_story(settings, record_id=record, record_key=None, command="benchmark")
 
+    def found(record: str) -> object:
+        with reading(settings) as warehouse:
+            focus_on_record(warehouse, record_id=record)
+            return warehouse.rows(
+                "select * from core.reconciled where record_id = $it", {"it": record}
+            )
+
     def by_key(record: str) -> object:
         return read_story(settings, record_id=None, record_key=key.of(record), command="benchmark")
 
@@ -104,6 +112,7 @@ def main() -> None:
     for column in ("way", "first", "median", "slowest"):
         table.add_column(column, justify="left" if column == "way" else "right")
     for way, tell, some in (
+        ("its verdict alone, by record id", found, records),
         ("by record id", by_id, records),
         ("by pseudonym", by_key, records),
         ("by record id, without places", scanning, records[:10]),

@@ -147,6 +147,25 @@ def inputs_of(table: str) -> frozenset[TableName]:
     )
 
 
+def refusal(table: str, column: str, raw: str | None) -> str:
+    """Says why a string of the insurance register cannot be used, as its dictionary does.
+
+    Args:
+        table: The dictionary.
+        column: The column that the string stands in.
+        raw: The string as recorded, or None.
+
+    Returns:
+        The reason, empty where the string can be used or there is none.
+    """
+    if raw is None:
+        return ""
+    (dictionary,) = (
+        one for one in DICTIONARIES if one.table == table and ("insurance", column) in one.sources
+    )
+    return str(dictionary.understand(pa.array([raw])).column("reject")[0].as_py() or "")
+
+
 def extend(warehouse: Warehouse, table: str) -> int:
     """Understands the strings that a dictionary does not know yet.
 

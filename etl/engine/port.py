@@ -144,10 +144,15 @@ class Warehouse(ABC):
         """
 
     @abstractmethod
+    def can_focus(self, places: TableName) -> bool:
+        """Says whether rows can be found by a table that ``make_places`` made."""
+
+    @abstractmethod
     def focus(self, places: TableName, tables: Iterable[TableName], *values: str) -> None:
         """Shows of some tables only the rows that have one of some values as their key.
 
-        An engine may show more: whoever asks says in the statement which rows are meant.
+        An engine may show more: whoever asks says in the statement which rows are meant. Only
+        where ``can_focus`` says so.
         """
 
     # --- tables that are kept as Parquet ------------------------------------------------------

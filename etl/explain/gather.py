@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from etl.clean.dictionaries import refusal
 from etl.domain.codes import MatchStep
 from etl.domain.contract import INSURANCE
 from etl.domain.errors import ConfigError
@@ -180,6 +181,7 @@ def _gather(warehouse: Warehouse, verdict: Row) -> Story:
         warehouse,
         [row["personal_id"] for row in (verdict, *near) if row["personal_id"] is not None],
     )
+    recorded = _recorded(warehouse, record_id)
     understood = _rows(warehouse, "select * from clean.insurance where record_id = $id", record_id)
     people = (
         (
@@ -195,9 +197,9 @@ def _gather(warehouse: Warehouse, verdict: Row) -> Story:
         record_key=verdict["record_key"],
         status=verdict["status"],
         match_step=verdict["match_step"],
-        recorded=_recorded(warehouse, record_id),
+        recorded=recorded,
         understood=_with_place(warehouse, understood[0]) if understood else None,
-        notes=_notes(warehouse, record_id, understood[0] if understood else {}),
+        notes=_notes(recorded, understood[0] if understood else {}),
         steps=_steps(warehouse, record_id, understood[0]) if understood else (),
         people=people,
         weighed=_rows(
@@ -247,29 +249,22 @@ def _recorded(warehouse: Warehouse, record_id: str) -> tuple[Row, ...]:
     )
 
 
-def _notes(warehouse: Warehouse, record_id: str, understood: Row) -> dict[str, tuple[str, ...]]:
-    """Collects what normalisation said: notes and repairs as used, rejects by the dictionaries."""
-    refused = _rows(
-        warehouse,
-        """
-        select
-            string_agg(distinct names.reject, ';') as full_name,
-            string_agg(distinct births.reject, ';') as date_of_birth,
-            string_agg(distinct ids.reject, ';') as id_number,
-            string_agg(distinct numbers.reject, ';') as insurance_number,
-            string_agg(distinct cards.reject, ';') as health_card_number
-        from raw.insurance as recorded
-        left join clean.names as names on recorded.full_name = names.raw
-        left join clean.births as births on recorded.date_of_birth = births.raw
-        left join clean.numbers as ids on ids.field = 'id' and recorded.id_number = ids.raw
-        left join clean.numbers as numbers
-            on numbers.field = 'insurance' and recorded.insurance_number = numbers.raw
-        left join clean.numbers as cards
-            on cards.field = 'card' and recorded.health_card_number = cards.raw
-        where recorded.record_id = $id
-        """,
-        record_id,
-    )[0]
+_REFUSED = (
+    ("names", "full_name"),
+    ("births", "date_of_birth"),
+    ("numbers", "id_number"),
+    ("numbers", "insurance_number"),
+    ("numbers", "health_card_number"),
+)
+"""Columns that may be refused, and their dictionaries."""
+
+
+def _notes(recorded: tuple[Row, ...], understood: Row) -> dict[str, tuple[str, ...]]:
+    """Collects what normalisation said: notes and repairs as used, and why it refused a string."""
+    refused = {
+        column: {refusal(table, column, row[column]) for row in recorded}
+        for table, column in _REFUSED
+    }
     done = {
         "full_name": understood.get("name_notes"),
         "date_of_birth": understood.get("birth_notes"),
@@ -277,8 +272,8 @@ def _notes(warehouse: Warehouse, record_id: str, understood: Row) -> dict[str, t
         "insurance_number": understood.get("insurance_number_repairs"),
     }
     return {
-        field: tuple(filter(None, f"{done.get(field) or ''};{reject or ''}".split(";")))
-        for field, reject in refused.items()
+        field: tuple(filter(None, ";".join([done.get(field) or "", *sorted(reasons)]).split(";")))
+        for field, reasons in refused.items()
     }
 
 
@@ -315,26 +310,34 @@ def _candidates(warehouse: Warehouse, record_id: str, understood: Row) -> tuple[
     return tuple(_person(warehouse, row, understood) for row in found)
 
 
-def _person(warehouse: Warehouse, row: Row, understood: Row) -> Person:
-    citizen = warehouse.rows(
-        "select citizens.personal_id, citizens.recorded_name as full_name, citizens.birth_date, "
-        "citizens.birth_year, citizens.birth_month, citizens.birth_precision, citizens.gender, "
-        "citizens.province_code, citizens.province_unread, citizens.address, citizens.status, "
-        "citizens.date_of_death, recorded.status as recorded_status, words.value is null "
-        "and trim(recorded.status) <> '' as status_unread "
-        "from clean.population as citizens "
-        "inner join raw.population as recorded "
-        "on citizens.recorded_personal_id = recorded.personal_id "
+def _citizen(warehouse: Warehouse, personal_id: str) -> Row:
+    """A citizen as understood, with the status that the register has."""
+    (citizen,) = warehouse.rows(
+        "select personal_id, recorded_personal_id, recorded_name as full_name, birth_date, "
+        "birth_year, birth_month, birth_precision, gender, province_code, province_unread, "
+        "address, status, date_of_death from clean.population where personal_id = $id",
+        {"id": personal_id},
+    )
+    recorded = warehouse.rows(  # (a constant finds the row group; a join reads the register)
+        "select recorded.status as recorded_status, "
+        "words.value is null and trim(recorded.status) <> '' as status_unread "
+        "from raw.population as recorded "
         "left join clean.vocabularies as words on words.register = 'population' "
         "and words.column_name = 'status' and recorded.status = words.raw "
-        "where citizens.personal_id = $id limit 1",
-        {"id": row["personal_id"]},
-    )[0]
-    weighed = warehouse.rows(
-        "select * from core.near_scores where record_id = $record and personal_id = $citizen",
-        {"record": row["record_id"], "citizen": row["personal_id"]},
+        "where recorded.personal_id = $id limit 1",
+        {"id": citizen["recorded_personal_id"]},
     )
-    scores: Mapping[str, Any] = weighed[0] if row["match_step"] == "probabilistic" else {}
+    return {**citizen, **recorded[0]}
+
+
+def _person(warehouse: Warehouse, row: Row, understood: Row) -> Person:
+    citizen = _citizen(warehouse, row["personal_id"])
+    scores: Mapping[str, Any] = {}
+    if row["match_step"] == "probabilistic":
+        (scores,) = warehouse.rows(
+            "select * from core.near_scores where record_id = $record and personal_id = $citizen",
+            {"record": row["record_id"], "citizen": row["personal_id"]},
+        )
     levels = {
         name: str((scores or row)[f"{name}_agreement"])
         for name in COMPARISONS

@@ -7,6 +7,7 @@ Does not belong here: how an engine finds a row (``etl/engine``).
 from __future__ import annotations
 
 from types import MappingProxyType
+from weakref import WeakKeyDictionary
 
 from etl.domain.codes import MatchStep
 from etl.engine.builds import forget_build, note_build, out_of_step
@@ -78,6 +79,12 @@ def focus_on_citizens(warehouse: Warehouse, personal_ids: list[str]) -> None:
         warehouse.focus(PLACES, [CITIZENS], *personal_ids)
 
 
+_KNOWN: WeakKeyDictionary[Warehouse, bool] = WeakKeyDictionary()
+"""Of the snapshots that are open: what is in one stays as it is."""
+
+
 def _known(warehouse: Warehouse) -> bool:
     """Says whether the places are those of the tables as they are."""
-    return warehouse.exists(PLACES) and not out_of_step(warehouse, [PLACES])
+    if warehouse not in _KNOWN:
+        _KNOWN[warehouse] = warehouse.can_focus(PLACES) and not out_of_step(warehouse, [PLACES])
+    return _KNOWN[warehouse]

@@ -7,6 +7,6 @@ changed (``drift.py``), what the target knows of runs (``asking.py``) and the me
 (``history.py``). Does not belong here: any decision about a record.
 """
 
-from etl.publish.transaction import PublishedCounts, publish
+from etl.publish.transaction import PublishedCounts, inputs_of, publish
 
-__all__ = ["PublishedCounts", "publish"]
+__all__ = ["PublishedCounts", "inputs_of", "publish"]

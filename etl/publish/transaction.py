@@ -17,6 +17,7 @@ from etl.databases.writers import Writer, metadata_for, transaction
 from etl.domain.contract import DIFFERENCE_TABLES, HISTORY_TABLES
 from etl.domain.errors import LedgerError
 from etl.engine.port import Warehouse
+from etl.engine.statements import TableName, tables_read
 from etl.publish.asking import settle_published
 from etl.publish.differences import Difference, publish_difference
 from etl.publish.drift import part_to_compare, remember_comparison
@@ -60,6 +61,12 @@ from ops.quality_results as results
 semi join ops.quality_rules as rules using (table_name, check_name)
 qualify row_number() over (partition by table_name, check_name order by checked_at desc) = 1
 """
+
+
+def inputs_of(name: str) -> frozenset[TableName]:
+    """Returns the tables whose rows a table of the target is made of."""
+    own = {"sync_runs": _RUN_ROW, "quality_results": _QUALITY_ROWS}
+    return tables_read(own.get(name, f"select * from publish.{name}"))  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)

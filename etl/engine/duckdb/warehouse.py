@@ -189,8 +189,12 @@ class DuckDBWarehouse(Warehouse):
         query = " union all ".join(f"({places_query(one, numbers)})" for one in keys)
         return self.build(places, f"select * from ({query}) order by place")  # noqa: S608
 
+    def can_focus(self, places: TableName) -> bool:  # noqa: ARG002 - of every engine
+        """Says no: the tables of a warehouse that is written to are no views."""
+        return False
+
     def focus(self, places: TableName, tables: Iterable[TableName], *values: str) -> None:
-        """Shows all rows: the tables of a warehouse that is written to are no views."""
+        """Shows all rows."""
 
     def show(self, table: TableName) -> None:
         """Makes a table's Parquet readable under the table's name."""

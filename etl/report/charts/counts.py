@@ -17,7 +17,7 @@ from typing import Any
 from etl.domain.codes import UNKNOWN_PROVINCE, Status
 from etl.domain.errors import ConfigError
 from etl.engine.port import Warehouse
-from etl.engine.statements import TableName
+from etl.engine.statements import TableName, tables_read
 
 Row = dict[str, Any]
 
@@ -94,6 +94,13 @@ select province_code, records - rejected as records
 from publish.coverage
 where scheme = 'all' and records > rejected
 """
+
+TABLES = frozenset(
+    table
+    for query in (_PROVINCES, _STEPS, _PROBABILITIES, _STATUSES, _MISMATCHES, _RECORDS)
+    for table in tables_read(query)
+)
+"""The tables that are counted."""
 
 
 @dataclass(frozen=True)
