@@ -25,9 +25,10 @@ from unittest.mock import patch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.accuracy import pipeline
+from etl.bench.registers import fresh_warehouse, land, settings_of
 from etl.engine.statements import TableName
 from etl.explain.gather import read_story
+from etl.pipeline import runner
 from etl.pipeline.places import PLACES, focus_on_record
 from etl.pipeline.snapshots import reading
 from etl.process.privacy import load_record_key
@@ -41,10 +42,10 @@ def prepare(home: Path, citizens: int) -> str:
         return "kept from an earlier measurement"
     with tempfile.TemporaryDirectory(dir=home) as folder:
         write_parquet(SimulationSpec(citizens=citizens, seed=17), Path(folder))
-        with pipeline.fresh_warehouse(home) as warehouse:
+        with fresh_warehouse(home) as warehouse:
             registers = ("insurance", "population")
-            pipeline.land(warehouse, {name: Path(folder) / f"{name}.parquet" for name in registers})
-            built = pipeline.build_all(warehouse, ("clean", "core", "publish"))
+            land(warehouse, {name: Path(folder) / f"{name}.parquet" for name in registers})
+            built = runner.build_all(warehouse)
     whole = sum(table.processor_seconds for table in built)
     (places,) = (table for table in built if table.table == PLACES)
     return (
@@ -85,7 +86,7 @@ def main() -> None:
     home = chosen.home or Path(tempfile.mkdtemp(prefix="doisoat-lookup-"))
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     took = prepare(home, chosen.citizens)
-    settings = pipeline.settings_of(home)
+    settings = settings_of(home)
     records = sample(settings, chosen.lookups)
     key = load_record_key(home)
 

@@ -17,10 +17,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.accuracy import pipeline
 from benchmarks.accuracy.report import Section, show
 from benchmarks.reconcile_speed import prepare
+from etl.bench.registers import fresh_warehouse, place
 from etl.engine.port import Warehouse
+from etl.pipeline import runner
 from expectations import SUITES
 from expectations.runner import run_suite
 
@@ -51,10 +52,10 @@ def measure(folder: Path, citizens: int) -> tuple[float, list[Validated]]:
         The seconds that building took, and what each suite took.
     """
     prepare(folder, citizens)
-    with pipeline.fresh_warehouse(folder / "quality") as warehouse:
-        pipeline.place(warehouse, folder / "landed")
+    with fresh_warehouse(folder / "quality") as warehouse:
+        place(warehouse, folder / "landed")
         start = time.perf_counter()
-        pipeline.build_all(warehouse, ("clean", "core", "publish"))
+        runner.build_all(warehouse)
         built = time.perf_counter() - start
         run_suite(warehouse, SUITES[0])  # loads Great Expectations, which takes seconds once
         first = _seconds(warehouse)

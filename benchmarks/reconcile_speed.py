@@ -43,15 +43,15 @@ _LABELS = 200
 
 def prepare(folder: Path, citizens: int) -> None:
     """Simulates and lands the registers."""
-    from benchmarks.accuracy import pipeline
+    from etl.bench.registers import fresh_warehouse, land
     from etl.simulate import SimulationSpec, write_parquet
 
     if (folder / "landed").exists():
         return
     write_parquet(SimulationSpec(citizens, seed=SEED), folder, replace=True)
     registers = {name: folder / f"{name}.parquet" for name in ("insurance", "population")}
-    with pipeline.fresh_warehouse(folder / "landing") as warehouse:
-        pipeline.land(warehouse, registers)
+    with fresh_warehouse(folder / "landing") as warehouse:
+        land(warehouse, registers)
         warehouse.files.rename(folder / "landed")
 
 
@@ -60,13 +60,15 @@ def prepare(folder: Path, citizens: int) -> None:
 
 def doisoat(folder: Path) -> dict[str, Any]:
     """Everything between extraction and the target."""
-    from benchmarks.accuracy import judge, limits, pipeline
+    from benchmarks.accuracy import judge, limits
+    from etl.bench.registers import fresh_warehouse, place
+    from etl.pipeline import runner
 
     truth, judged = folder / "truth.parquet", folder / "judged.parquet"
-    with pipeline.fresh_warehouse(folder / "doisoat") as warehouse:
-        pipeline.place(warehouse, folder / "landed")
+    with fresh_warehouse(folder / "doisoat") as warehouse:
+        place(warehouse, folder / "landed")
         start = time.perf_counter()
-        built = pipeline.build_all(warehouse, ("clean", "core", "publish"))
+        built = runner.build_all(warehouse)
         found = _measured(start) | {
             "statements": {b.table.sql: b.seconds for b in built},
             "citizens": warehouse.count(TableName("clean", "population")),

@@ -126,16 +126,18 @@ create macro other_person(id, k) as
 
 def prepare(home: Path, records: int) -> Path:
     """Returns a warehouse with the tables of ``SHAPE`` in no order, as large as was asked for."""
-    from benchmarks.accuracy import pipeline
     from benchmarks.reconcile_speed import prepare as land
+    from etl.bench.registers import fresh_warehouse, place
+    from etl.pipeline import runner
+    from etl.pipeline.graph import pipeline
     from etl.process.privacy import RecordKey
 
     base = home / "base"
     if not (base / "built").exists():
         land(base, CITIZENS)
-        with pipeline.fresh_warehouse(base / "built") as warehouse:
-            pipeline.place(warehouse, base / "landed")
-            pipeline.build_all(warehouse)
+        with fresh_warehouse(base / "built") as warehouse:
+            place(warehouse, base / "landed")
+            runner.build_all(warehouse, pipeline().of("clean", "core"))
     file = home / f"warehouse_{records}.duckdb"
     if file.exists():
         return file

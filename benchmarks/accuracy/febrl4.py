@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from benchmarks.accuracy import pipeline
 from benchmarks.accuracy.bounds import share
 from benchmarks.accuracy.report import Section, console
+from etl.bench.registers import fresh_warehouse, land
+from etl.pipeline import runner
+from etl.pipeline.graph import pipeline
 from etl.pipeline.reference import load_reference
 from etl.reconcile import training
 from etl.settings import Reconcile
@@ -112,13 +114,13 @@ def _doisoat(
     registers = write_registers(folder, originals, copies)
     with (
         console.status("reconciling FEBRL4"),
-        pipeline.fresh_warehouse(folder, reconcile=settings) as warehouse,
+        fresh_warehouse(folder, reconcile=settings) as warehouse,
     ):
-        pipeline.land(warehouse, registers)
-        pipeline.build_all(warehouse)
+        land(warehouse, registers)
+        runner.build_all(warehouse, pipeline().of("clean", "core"))
         training.keep(warehouse, training.train(warehouse).model)
         load_reference(warehouse)
-        pipeline.build_all(warehouse)
+        runner.build_all(warehouse, pipeline().of("clean", "core"))
         linked, candidates = (
             warehouse.connection.execute(
                 "select citizens.rec_id, record_id "

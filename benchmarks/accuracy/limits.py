@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.accuracy import pipeline
 from benchmarks.accuracy.bounds import lower_bound, share
 from benchmarks.accuracy.report import Section
 from etl.engine.port import Warehouse
+from etl.engine.statements import TableName
+from etl.pipeline import runner
 from etl.settings import Reconcile
 
 LIMITS = (Reconcile().wrong_links_per_million, 1_000.0, 10_000.0, 100_000.0, 500_000.0)
@@ -63,7 +64,7 @@ def sweep(warehouse: Warehouse, truth: Path, judged: Path) -> list[AtLimit]:
             "update ops.parameters set wrong_links_per_million = ?", [limit]
         )
         for table in _READS_THE_LIMIT:
-            pipeline.rebuild(warehouse, table)
+            runner.build(warehouse, TableName("core", table))
         counts = warehouse.connection.execute(
             """
             select

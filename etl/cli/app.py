@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from etl.cli import check, explain, quality, report, simulate, sync, ui
+from etl.cli import bench, check, explain, quality, report, simulate, sync, ui
 from etl.cli.common import Common
 from etl.domain.errors import DoisoatError
 from etl.process.machine import (
@@ -55,6 +55,7 @@ COMMANDS = (
 
 for _command in COMMANDS:
     app.command()(_command)
+app.add_typer(bench.app, name="bench")
 
 
 @app.callback()

@@ -103,6 +103,10 @@ class Warehouse(ABC):
         """Says whether a table is there."""
 
     @abstractmethod
+    def sizes(self) -> dict[TableName, int]:
+        """Returns how many bytes on disk each table takes, those kept as Parquet, too."""
+
+    @abstractmethod
     def columns(self, table: TableName) -> list[tuple[str, str]]:
         """Returns name and type of each column, in order."""
 

@@ -23,7 +23,7 @@ FLOORS = (
     ("alerts", "simulate"),
     ("report",),
     ("explain",),
-    ("demo",),
+    ("demo", "bench"),
     ("cli",),
 )
 """The rooms of ``etl``, the ground floor first: a room imports from lower floors only."""

@@ -142,6 +142,24 @@ class DuckDBWarehouse(Warehouse):
             )
         )
 
+    def sizes(self) -> dict[TableName, int]:
+        """Returns how many bytes on disk each table takes, those kept as Parquet, too."""
+        self.execute("checkpoint")
+        block = self.number("select block_size from pragma_database_size() limit 1")
+        found = {}
+        for row in self.rows("select schema_name, table_name from duckdb_tables()"):
+            table = TableName(str(row["schema_name"]), str(row["table_name"]))
+            blocks = self.number(
+                f"select count(distinct block_id) from pragma_storage_info('{table.sql}') "  # noqa: S608
+                "where persistent"
+            )
+            found[table] = blocks * block
+        for file in self.files.glob("*.parquet"):
+            schema, name, _ = file.name.split(".")
+            parts = file.glob("*.parquet") if file.is_dir() else [file]
+            found[TableName(schema, name)] = sum(part.stat().st_size for part in parts)
+        return found
+
     def columns(self, table: TableName) -> list[tuple[str, str]]:
         """Returns name and type of each column, in order."""
         return [

@@ -1,32 +1,25 @@
 """The whole reconciliation as a library: registers in Parquet in, warehouse out.
 
-Belongs here: landing registers as the raw tables of a fresh warehouse, and building every table in
-the order of its dependencies. This is the one place of the benchmarks that knows how tables are
-built. Does not belong here: judging what comes out.
+Belongs here: landing registers as the raw tables of a fresh warehouse. Does not belong here:
+building the tables (``etl/pipeline/runner.py``) and judging what comes out.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import duckdb
+import pyarrow.parquet as pq
 from pydantic import SecretStr
 
 from etl.domain.contract import REGISTERS
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
-from etl.pipeline import runner
-from etl.pipeline.graph import pipeline
 from etl.pipeline.lock import release_lock
 from etl.pipeline.run import Run, warehouse_for
-from etl.pipeline.runner import Built
 from etl.settings import Engine, Reconcile, Settings, Source, Target
-
-SCHEMAS = ("clean", "core")
-"""What is built: everything but what leaves."""
 
 
 def settings_of(
@@ -76,34 +69,30 @@ def land(warehouse: Warehouse, registers: Mapping[str, Path]) -> None:
     """
     warehouse.files.mkdir(exist_ok=True)
     for register, columns in REGISTERS.items():
-        source = str(registers[register])
-        there = {
-            row[0] for row in duckdb.execute("describe from read_parquet(?)", [source]).fetchall()
-        }
+        there = pq.read_schema(registers[register]).names
         texts = ", ".join(
             f"{column.name if column.name in there else 'null'}::varchar as {column.name}"
             for column in columns
         )
         table = TableName("raw", register)
-        warehouse.connection.execute(
-            f"copy (select {texts}, parameters.run_id, now()::timestamp as read_at "
+        source, landed = (str(path).replace("'", "''") for path in (
+            registers[register], warehouse.file(table)
+        ))  # fmt: skip
+        warehouse.execute(
+            f"copy (select {texts}, parameters.run_id, now()::timestamp as read_at "  # noqa: S608
             f"from read_parquet('{source}'), ops.parameters) "
-            f"to '{warehouse.file(table)}' (format parquet, compression lz4)"
+            f"to '{landed}' (format parquet, compression lz4)"
         )
         warehouse.show(table)
 
 
 def place(warehouse: Warehouse, landed: Path) -> None:
     """Takes the raw files of another warehouse, as they are after an extraction."""
-    shutil.copytree(landed, warehouse.files, dirs_exist_ok=True)
+    shutil.copytree(landed, warehouse.files, dirs_exist_ok=True, copy_function=_linked)
     warehouse.show_files()
 
 
-def build_all(warehouse: Warehouse, schemas: Collection[str] = SCHEMAS) -> list[Built]:
-    """Builds every table of the schemas, as a sync does."""
-    return runner.build_all(warehouse, pipeline().of(*schemas))
-
-
-def rebuild(warehouse: Warehouse, table: str) -> None:
-    """Builds one table of ``core`` again."""
-    runner.build(warehouse, TableName("core", table))
+def _linked(source: str, destination: str) -> None:
+    """Files are only ever replaced, never written into: a second name costs no room."""
+    Path(destination).unlink(missing_ok=True)
+    Path(destination).hardlink_to(source)

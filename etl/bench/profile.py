@@ -1,0 +1,90 @@
+"""What each table of a run takes: time, processors, rows, room and memory.
+
+Belongs here: building every table between raw files and what leaves, and measuring each. Does not
+belong here: extraction and publishing, whose time is that of other people's databases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from etl.bench.meter import metered
+from etl.bench.registers import fresh_warehouse, land
+from etl.pipeline import runner
+from etl.pipeline.graph import pipeline
+from etl.settings import Engine
+from etl.simulate import SimulationSpec, write_parquet
+
+REGISTERS = ("insurance", "population")
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What one table took.
+
+    Attributes:
+        table: Its name.
+        kind: What its rows depend on.
+        rows: How many it has; of a dictionary, how many strings were new.
+        seconds: Wall time.
+        processor_seconds: Of all processors together.
+        peak_bytes: The most memory of the process meanwhile; None where the system does not tell.
+        bytes: Room on disk.
+    """
+
+    table: str
+    kind: str
+    rows: int
+    seconds: float
+    processor_seconds: float
+    peak_bytes: int | None
+    bytes: int
+
+
+def simulated(home: Path, spec: SimulationSpec) -> dict[str, Path]:
+    """Makes registers in a folder of the home, or takes those that are there already."""
+    folder = home / f"registers-{spec.citizens}-{spec.seed}"
+    if not folder.exists():
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_parquet(spec, folder)
+    return {name: folder / f"{name}.parquet" for name in REGISTERS}
+
+
+def profile(
+    home: Path,
+    registers: Mapping[str, Path],
+    engine: Engine | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[Taken]:
+    """Builds every table from registers in Parquet, and measures each.
+
+    Args:
+        home: Where the warehouse is made; one that is there is deleted.
+        registers: The file of each register.
+        engine: Limits of memory and threads, where they are not the default.
+        progress: Told the table, how many are done, and how many there are.
+
+    Returns:
+        What each took, in the order of building.
+    """
+    tables = pipeline().of("clean", "core", "publish")
+    taken = []
+    with fresh_warehouse(home, engine) as warehouse:
+        land(warehouse, registers)
+        for done, table in enumerate(tables):
+            if progress:
+                progress(table.name.sql, done, len(tables))
+            with metered() as meter:
+                rows = runner.build(warehouse, table.name)
+            taken.append((table, rows, meter))
+        sizes = warehouse.sizes()
+    return [
+        Taken(
+            table.name.sql, table.kind.value, rows,
+            meter.seconds, meter.processor_seconds, meter.peak_bytes,
+            sizes.get(table.name, 0),
+        )
+        for table, rows, meter in taken
+    ]  # fmt: skip
