@@ -76,6 +76,37 @@ def _step(step: MatchStep) -> Suite:
     )
 
 
+AGREEING = Suite(
+    TableName("core", "agreeing"),
+    (
+        is_unique("record_id", "A record has one number here, and so one citizen.", blocking=True),
+        is_filled("personal_id", "Whoever agrees is a citizen.", blocking=True),
+        *_levels_are_known("name"),
+    ),
+    key=_KEY,
+)
+
+SETTLED = Suite(
+    TableName("core", "settled"),
+    (
+        is_unique("record_id", "A record is settled once.", blocking=True),
+        is_unique(
+            "personal_id",
+            "A citizen whom two records claim is not settled: the waterfall judges them. A fault "
+            "of core.settled: report it.",
+            blocking=True,
+        ),
+        never(
+            "nobody_here_makes_a_claim",
+            "record_id in (select record_id from core.claims)",
+            "A record is settled, or it goes down the waterfall by its claims. A fault of "
+            "core.claims: report it.",
+            blocking=True,
+        ),
+    ),
+    key=_KEY,
+)
+
 CLAIMS = Suite(
     TableName("core", "claims"),
     (

@@ -370,7 +370,7 @@ def _steps(warehouse: Warehouse, record_id: str, understood: Row) -> tuple[Tried
         "select number, field, is_repaired, is_filler from core.claims "
         "where record_id = $id order by all",
         record_id,
-    )
+    ) or _plain_claims(understood)
     told: list[Tried] = []
     settled = False
     for step in MatchStep:
@@ -388,6 +388,18 @@ def _steps(warehouse: Warehouse, record_id: str, understood: Row) -> tuple[Tried
         )
         settled = settled or told[-1].outcome != "went_on"
     return tuple(told)
+
+
+def _plain_claims(understood: Row) -> tuple[Row, ...]:
+    """The numbers of a record that is settled, or that has none: as they are, nothing repaired."""
+    return tuple(
+        {"number": understood[column], "field": field, "is_repaired": False, "is_filler": False}
+        for field, column in (
+            ("id_number", "id_number"),
+            ("insurance_number", "insurance_personal_id"),
+        )
+        if understood[column] is not None
+    )
 
 
 def _looked_up_by(step: str, claim: Row) -> bool:

@@ -42,7 +42,11 @@ _RECORDS = """
 create or replace temp table training_records as
 with numbers as (
     select record_id, list(number order by field, number) as numbers
-    from core.claims where not is_repaired
+    from (
+        select record_id, number, field from core.claims where not is_repaired
+        union all
+        select record_id, personal_id, 'id_number' from core.settled
+    ) as carried
     group by record_id
 )
 select

@@ -1,10 +1,23 @@
--- The numbers by which a record claims to be a citizen: one row per record, field and number.
+-- The numbers by which a record that is not settled claims to be a citizen: one row per record, field
+-- and number.
 -- Since 1/8/2025 the personal number may stand in the insurance number's column, so a record can
 -- make two claims, and each is judged by itself. On its own, a repaired claim counts only with full agreement of name, birth and
 -- sex. A former number that more citizens list than block_limit is a filler: it leads to nobody, and
 -- whoever carries it is in doubt.
 -- Kind: record.
-with typed as (
+with unsettled as (
+    select
+        insurance.record_id,
+        insurance.id_number,
+        insurance.id_repairs,
+        insurance.id_candidates,
+        insurance.insurance_personal_id,
+        insurance.insurance_number_repairs
+    from clean.insurance as insurance
+    anti join core.settled as settled on insurance.record_id = settled.record_id
+),
+
+typed as (
     select
         record_id,
         id_number as number,
@@ -12,7 +25,7 @@ with typed as (
         -- Separators are only a way of writing; a lost zero or a letter is a repair.
         regexp_matches(id_repairs, 'zero|letter') as is_repaired,
         false as is_candidate
-    from clean.insurance
+    from unsettled
     where id_number is not null
     union all
     select
@@ -21,7 +34,7 @@ with typed as (
         'insurance_number' as field,
         regexp_matches(insurance_number_repairs, 'zero|letter') as is_repaired,
         false as is_candidate
-    from clean.insurance
+    from unsettled
     where insurance_personal_id is not null
     union all
     select
@@ -30,7 +43,7 @@ with typed as (
         'id_number' as field,
         true as is_repaired,
         true as is_candidate
-    from clean.insurance
+    from unsettled
     where id_candidates <> ''
 ),
 

@@ -98,8 +98,30 @@ structure as (
         1900 + 100 * (substr(number, 4, 1)::integer // 2) + substr(number, 5, 2)::integer
             as number_year,
         if(substr(number, 4, 1)::integer % 2 = 0, 'M', 'F') as number_gender
-    from core.claims
-    where length(number) = 12 and not is_repaired
+    from (
+        select
+            record_id,
+            field,
+            number
+        from core.claims
+        where length(number) = 12 and not is_repaired
+        union all
+        select
+            record_id,
+            'id_number' as field,
+            personal_id as number
+        from core.settled
+        union all
+        select
+            settled.record_id,
+            'insurance_number' as field,
+            settled.personal_id as number
+        from core.settled as settled
+        semi join clean.insurance as insurance
+            on
+                settled.record_id = insurance.record_id
+                and settled.personal_id = insurance.insurance_personal_id
+    ) as carried
 ),
 
 found as (

@@ -3,6 +3,7 @@
 with unsettled as (
     select insurance.*
     from clean.insurance as insurance
+    anti join core.settled as settled on insurance.record_id = settled.record_id
     anti join core.step_steward as steward
         on insurance.record_id = steward.record_id and steward.verdict <> 'other'
     anti join core.step_personal_id as personal_id
