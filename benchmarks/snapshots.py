@@ -63,7 +63,7 @@ SHAPE: dict[str, tuple[str | None, str]] = {
     "reconciled": ("record_key", "from base.core.reconciled"),
     "recorded": (
         "record_key",
-        "select distinct * exclude (run_id, read_at) from base.raw.insurance",
+        "select distinct * exclude (run_id, read_at, row_number) from base.raw.insurance",
     ),
     "insurance": ("record_key", "from base.clean.insurance"),
     "claims": ("record_key", "from base.core.claims"),

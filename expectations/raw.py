@@ -16,7 +16,7 @@ from expectations.rules import (
     is_not_empty,
 )
 
-_AFTER = ("run_id", "read_at")
+_AFTER = ("run_id", "read_at", "row_number")
 
 
 def is_mostly_filled(register: str, column: str, what: str, owner: Owner) -> Rule:

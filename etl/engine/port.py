@@ -163,7 +163,11 @@ class Warehouse(ABC):
 
     @abstractmethod
     def show(self, table: TableName) -> None:
-        """Makes a table's Parquet readable under the table's name."""
+        """Makes a table's Parquet readable under the table's name.
+
+        One that is a single file gets a column ``row_number`` beside its own: where each row stands
+        in it, from 0.
+        """
 
     @abstractmethod
     def show_files(self) -> None:

@@ -79,7 +79,7 @@ def read(folder: Path) -> Iterator[Read]:
             try_register("insurance", source)
             extract_register(warehouse, "insurance", source)
             return warehouse.rows(
-                "select * exclude (run_id, read_at) from raw.insurance order by 1"
+                "select * exclude (run_id, read_at, row_number) from raw.insurance order by 1"
             )
 
         yield look

@@ -49,7 +49,7 @@ def _raw(folder: Path, source: Source, register: str = "insurance") -> list[dict
     with _warehouse(folder) as warehouse:
         extraction = extract_register(warehouse, register, source)
         rows = warehouse.rows(
-            f"select * exclude (run_id, read_at) from raw.{register} order by 1 nulls last"
+            f"select * exclude (run_id, read_at, row_number) from raw.{register} order by 1 nulls last"
         )
         types = {kind for _, kind in warehouse.columns(TABLES[register])[:-1]}
         assert types == {"VARCHAR"}

@@ -216,9 +216,12 @@ class DuckDBWarehouse(Warehouse):
 
     def show(self, table: TableName) -> None:
         """Makes a table's Parquet readable under the table's name."""
+        numbered = not self.file(table).is_dir()  # a row's number in a part says nothing
+        rows = "* exclude (file_row_number), file_row_number::uinteger as row_number"
         view = (
             f"create or replace view {table.sql} as "  # noqa: S608 - our own folder
-            f"select * from read_parquet({self._quoted_pattern(table)}, hive_partitioning = false)"
+            f"select {rows if numbered else '*'} from read_parquet({self._quoted_pattern(table)}, "
+            f"hive_partitioning = false, file_row_number = {numbered})"
         )
         try:
             self.connection.execute(view)

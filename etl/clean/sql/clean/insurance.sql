@@ -9,20 +9,16 @@ with single_rows as (
     select insurance.* exclude (run_id, read_at)
     from raw.insurance as insurance
     anti join clean.repeated_keys as repeated
-        on repeated.register = 'insurance' and insurance.record_id = repeated.row_key
-    where trim(insurance.record_id) <> ''
-    union all
-    select distinct insurance.* exclude (run_id, read_at)
-    from raw.insurance as insurance
-    inner join clean.repeated_keys as repeated
         on
             repeated.register = 'insurance'
-            and repeated.versions = 1
             and insurance.record_id = repeated.row_key
+            and (repeated.versions > 1 or insurance.row_number <> repeated.first_row)
+    where trim(insurance.record_id) <> ''
 ),
 
 understood as (
     select
+        recorded.row_number as record,
         recorded.record_id,
         recorded.full_name as recorded_name,
         names.canonical as full_name,

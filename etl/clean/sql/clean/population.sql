@@ -6,16 +6,11 @@ with single_rows as not materialized (
     select population.* exclude (run_id, read_at)
     from raw.population as population
     anti join clean.repeated_keys as repeated
-        on repeated.register = 'population' and population.personal_id = repeated.row_key
-    where trim(population.personal_id) <> ''
-    union all
-    select distinct population.* exclude (run_id, read_at)
-    from raw.population as population
-    inner join clean.repeated_keys as repeated
         on
             repeated.register = 'population'
-            and repeated.versions = 1
             and population.personal_id = repeated.row_key
+            and (repeated.versions > 1 or population.row_number <> repeated.first_row)
+    where trim(population.personal_id) <> ''
 ),
 
 -- Only a repaired number can turn out to be another row's number: the plain ones differ. A number
@@ -44,6 +39,7 @@ clashes as (
 
 understood as (
     select
+        recorded.row_number as citizen,
         case
             when numbers.raw is null then recorded.personal_id
             when numbers.kind = 'personal' then numbers.number

@@ -2,29 +2,25 @@
 -- Kept apart by content, so that a row that comes again tomorrow is the same reject. The content
 -- is named by a keyed hash: more stands in it than leaves, and a plain one can be tried out.
 -- Kind: group.
-with used as (
-    select record_id
-    from clean.insurance
-    anti join clean.repeated_keys as repeats
-        on repeats.register = 'insurance' and clean.insurance.record_id = repeats.row_key
+with insurance_unused as (
+    select insurance.* exclude (run_id, read_at)
+    from raw.insurance as insurance
+    anti join clean.insurance as used on insurance.row_number = used.record
 ),
 
-insurance_rows as (
+-- Of identical rows clean.insurance keeps the first, if it keeps one: the others are numbered on.
+insurance_copies as (
     select
         recorded.*,
         repeated.versions,
-        fingerprint(to_json(recorded)::varchar) as content_hash
-    from (select * exclude (run_id, read_at) from raw.insurance) as recorded
+        content_of(recorded) as content_hash,
+        if(kept.record is null, 0, 1)
+        + row_number() over (partition by content_hash order by recorded.row_number)
+            as copy_number
+    from insurance_unused as recorded
     left join clean.repeated_keys as repeated
         on repeated.register = 'insurance' and recorded.record_id = repeated.row_key
-    anti join used on recorded.record_id = used.record_id
-),
-
-insurance_copies as (
-    select
-        *,
-        row_number() over (partition by content_hash) as copy_number
-    from insurance_rows
+    left join clean.insurance as kept on repeated.first_row = kept.record
 ),
 
 -- Of a row with nothing to compare: the columns that hold something unreadable; where there is none,
@@ -59,13 +55,8 @@ insurance_read as (
             lambda field: not field['is_read']
         ) as unread
     from insurance_copies
-    left join clean.insurance as kept on insurance_copies.record_id = kept.record_id
     left join clean.names as names on insurance_copies.full_name = names.raw
     left join clean.births as births on insurance_copies.date_of_birth = births.raw
-    -- Of identical rows, the first copy is the one that clean.insurance kept, if it kept one.
-    where
-        versions is null
-        or not (versions = 1 and copy_number = 1 and kept.record_id is not null)
 ),
 
 insurance_named as (
@@ -129,30 +120,25 @@ insurance_rejects as (
             and named.health_insurance = health.raw
 ),
 
-population_rows as (
-    select
-        recorded.personal_id,
-        repeated.versions,
-        recorded.province_code,
-        fingerprint(to_json(recorded)::varchar) as content_hash
-    from (select * exclude (run_id, read_at) from raw.population) as recorded
-    left join clean.repeated_keys as repeated
-        on repeated.register = 'population' and recorded.personal_id = repeated.row_key
-    anti join (
-        select recorded_personal_id
-        from clean.population
-        anti join clean.repeated_keys as repeats
-            on
-                repeats.register = 'population'
-                and clean.population.recorded_personal_id = repeats.row_key
-    ) as used on recorded.personal_id = used.recorded_personal_id
+population_unused as (
+    select population.* exclude (run_id, read_at)
+    from raw.population as population
+    anti join clean.population as used on population.row_number = used.citizen
 ),
 
 population_copies as (
     select
-        *,
-        row_number() over (partition by content_hash) as copy_number
-    from population_rows
+        recorded.personal_id,
+        recorded.province_code,
+        repeated.versions,
+        content_of(recorded) as content_hash,
+        if(kept.citizen is null, 0, 1)
+        + row_number() over (partition by content_hash order by recorded.row_number)
+            as copy_number
+    from population_unused as recorded
+    left join clean.repeated_keys as repeated
+        on repeated.register = 'population' and recorded.personal_id = repeated.row_key
+    left join clean.population as kept on repeated.first_row = kept.citizen
 ),
 
 population_rejects as (
@@ -173,17 +159,12 @@ population_rejects as (
         population_copies.personal_id as raw_value,
         provinces.value as province_code
     from population_copies
-    left join clean.population as kept
-        on population_copies.personal_id = kept.recorded_personal_id
     left join clean.numbers as numbers
         on numbers.field = 'personal' and population_copies.personal_id = numbers.raw
     left join clean.vocabularies as provinces
         on
             provinces.register = 'population' and provinces.column_name = 'province_code'
             and population_copies.province_code = provinces.raw
-    where
-        versions is null
-        or not (versions = 1 and copy_number = 1 and kept.personal_id is not null)
 ),
 
 set_aside as (

@@ -1,11 +1,12 @@
 -- Keys that several source rows share.
--- One version: the same row again, of which one copy is kept. Several versions: which row is
+-- One version: the same row again, of which the first copy is kept. Several versions: which row is
 -- right cannot be told, so none of them is used.
 -- Kind: group.
 with insurance_repeats as (
     select
         record_id as row_key,
-        count(*) as copies
+        count(*) as copies,
+        min(row_number) as first_row
     from raw.insurance
     where trim(record_id) <> ''
     group by record_id
@@ -13,7 +14,7 @@ with insurance_repeats as (
 ),
 
 insurance_versions as (
-    select distinct insurance.* exclude (run_id, read_at)
+    select distinct insurance.* exclude (run_id, read_at, row_number)
     from raw.insurance as insurance
     inner join insurance_repeats on insurance.record_id = insurance_repeats.row_key
 ),
@@ -21,7 +22,8 @@ insurance_versions as (
 population_repeats as (
     select
         personal_id as row_key,
-        count(*) as copies
+        count(*) as copies,
+        min(row_number) as first_row
     from raw.population
     where trim(personal_id) <> ''
     group by personal_id
@@ -29,7 +31,7 @@ population_repeats as (
 ),
 
 population_versions as (
-    select distinct population.* exclude (run_id, read_at)
+    select distinct population.* exclude (run_id, read_at, row_number)
     from raw.population as population
     inner join population_repeats on population.personal_id = population_repeats.row_key
 )
@@ -38,6 +40,7 @@ select
     'insurance' as register,
     repeats.row_key,
     any_value(repeats.copies) as copies,
+    any_value(repeats.first_row) as first_row,
     count(*) as versions
 from insurance_repeats as repeats
 inner join insurance_versions as versions on repeats.row_key = versions.record_id
@@ -47,6 +50,7 @@ select
     'population' as register,
     repeats.row_key,
     any_value(repeats.copies) as copies,
+    any_value(repeats.first_row) as first_row,
     count(*) as versions
 from population_repeats as repeats
 inner join population_versions as versions on repeats.row_key = versions.personal_id

@@ -42,14 +42,14 @@ statuses as (
 -- One row per linked citizen: the schemes of all records of that citizen together.
 covered_citizens as (
     select
-        links.personal_id,
+        links.citizen,
         bool_or(insurance.compulsory_si) as compulsory_si,
         bool_or(insurance.voluntary_si) as voluntary_si,
         bool_or(insurance.unemployment_insurance) as unemployment_insurance,
         bool_or(insurance.health_insurance) as health_insurance
     from core.links as links
-    inner join clean.insurance as insurance on links.record_id = insurance.record_id
-    group by links.personal_id
+    inner join clean.insurance as insurance on links.record = insurance.record
+    group by links.citizen
 ),
 
 citizens as (
@@ -59,10 +59,10 @@ citizens as (
         covered.voluntary_si,
         covered.unemployment_insurance,
         covered.health_insurance,
-        covered.personal_id is not null as is_covered,
+        covered.citizen is not null as is_covered,
         count(*) as citizens
     from clean.population as population
-    left join covered_citizens as covered on population.personal_id = covered.personal_id
+    left join covered_citizens as covered on population.citizen = covered.citizen
     where population.status <> 'deceased'
     group by all
 ),

@@ -3,8 +3,8 @@
 -- (core.settled); the others go the way of all records.
 -- Kind: record.
 select
-    insurance.record_id,
-    population.personal_id,
+    insurance.record,
+    population.citizen,
     name_agreement(
         insurance.recorded_name, insurance.full_name, insurance.name_key,
         population.recorded_name, population.full_name, population.name_key

@@ -14,7 +14,7 @@ with unsettled as (
         insurance.insurance_personal_id,
         insurance.insurance_number_repairs
     from clean.insurance as insurance
-    anti join core.settled as settled on insurance.record_id = settled.record_id
+    anti join core.settled as settled on insurance.record = settled.record
 ),
 
 typed as (

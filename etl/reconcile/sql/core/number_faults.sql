@@ -108,20 +108,12 @@ structure as (
         union all
         select
             record_id,
-            'id_number' as field,
-            personal_id as number
-        from core.settled
-        union all
-        select
-            settled.record_id,
-            'insurance_number' as field,
-            settled.personal_id as number
-        from core.settled as settled
-        semi join clean.insurance as insurance
-            on
-                settled.record_id = insurance.record_id
-                and settled.personal_id = insurance.insurance_personal_id
+            unnest(['id_number', 'insurance_number']) as field,
+            unnest([id_number, insurance_personal_id]) as number
+        from clean.insurance as insurance
+        semi join core.settled as settled on insurance.record = settled.record
     ) as carried
+    where number is not null
 ),
 
 found as (

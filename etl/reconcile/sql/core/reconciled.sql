@@ -43,7 +43,7 @@ compared as (
         insurance.unemployment_insurance,
         insurance.health_insurance
     from clean.insurance as insurance
-    left join core.links as links on insurance.record_id = links.record_id
+    left join core.links as links on insurance.record = links.record
     left join coded on insurance.record_id = coded.record_id
     left join in_review on insurance.record_id = in_review.record_id
 ),

@@ -1,17 +1,24 @@
 -- The records that no number settled: what is left for the steps that go by name and birth.
 -- Kind: record.
-with unsettled as (
+with stopped as (
+    select record_id from core.step_steward
+    where verdict <> 'other'
+    union all
+    select record_id from core.step_personal_id
+    where verdict <> 'other'
+    union all
+    select record_id from core.step_former_id
+    where verdict <> 'other'
+    union all
+    select record_id from core.step_repaired_id
+    where verdict <> 'other'
+),
+
+unsettled as (
     select insurance.*
     from clean.insurance as insurance
-    anti join core.settled as settled on insurance.record_id = settled.record_id
-    anti join core.step_steward as steward
-        on insurance.record_id = steward.record_id and steward.verdict <> 'other'
-    anti join core.step_personal_id as personal_id
-        on insurance.record_id = personal_id.record_id and personal_id.verdict <> 'other'
-    anti join core.step_former_id as former_id
-        on insurance.record_id = former_id.record_id and former_id.verdict <> 'other'
-    anti join core.step_repaired_id as repaired_id
-        on insurance.record_id = repaired_id.record_id and repaired_id.verdict <> 'other'
+    anti join core.settled as settled on insurance.record = settled.record
+    anti join stopped on insurance.record_id = stopped.record_id
     where insurance.name_key is not null
 ),
 

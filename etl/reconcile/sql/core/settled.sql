@@ -9,11 +9,11 @@
 with claimed_by_others as (
     select unnest(claimed_numbers(id_number, insurance_personal_id, id_candidates)) as number
     from clean.insurance as insurance
-    anti join core.agreeing as agreeing on insurance.record_id = agreeing.record_id
+    anti join core.agreeing as agreeing on insurance.record = agreeing.record
 ),
 
 wanted_by_others as (
-    select number as personal_id
+    select number
     from claimed_by_others
     where number is not null
     union all
@@ -21,14 +21,29 @@ wanted_by_others as (
     from clean.former_numbers as former
     semi join claimed_by_others on former.former_number = claimed_by_others.number
     union all
-    select personal_id
+    select former_number
+    from clean.former_numbers
+    where length(former_number) = 12
+),
+
+doubtful as (
+    select population.citizen
+    from clean.population as population
+    semi join wanted_by_others on population.personal_id = wanted_by_others.number
+    union all
+    select citizen
     from core.agreeing
-    group by personal_id
+    group by citizen
     having count(*) > 1
+),
+
+decided as (
+    select insurance.record
+    from clean.insurance as insurance
+    semi join ops.decisions as decisions on insurance.record_id = decisions.record_id
 )
 
 select agreeing.*
 from core.agreeing as agreeing
-anti join wanted_by_others on agreeing.personal_id = wanted_by_others.personal_id
-anti join clean.former_numbers as former on agreeing.personal_id = former.former_number
-anti join ops.decisions as decided on agreeing.record_id = decided.record_id
+anti join doubtful on agreeing.citizen = doubtful.citizen
+anti join decided on agreeing.record = decided.record

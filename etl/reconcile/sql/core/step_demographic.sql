@@ -96,6 +96,11 @@ counted as (
 ),
 
 numbered_links as (
+    select population.personal_id
+    from clean.population as population
+    semi join rated as found on population.personal_id = found.personal_id
+    semi join core.settled as settled on population.citizen = settled.citizen
+    union
     select personal_id from core.step_steward
     where verdict = 'link'
     union

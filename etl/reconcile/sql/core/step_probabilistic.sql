@@ -11,6 +11,11 @@
 -- number is nobody else's.
 -- Kind: group.
 with taken as (
+    select population.personal_id
+    from clean.population as population
+    semi join core.near_scores as found on population.personal_id = found.personal_id
+    semi join core.settled as settled on population.citizen = settled.citizen
+    union
     select personal_id from core.step_steward
     where verdict = 'link'
     union
