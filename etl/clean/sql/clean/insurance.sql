@@ -13,7 +13,7 @@ with single_rows as (
             repeated.register = 'insurance'
             and insurance.record_id = repeated.row_key
             and (repeated.versions > 1 or insurance.row_number <> repeated.first_row)
-    where trim(insurance.record_id) <> ''
+    where is_written(insurance.record_id)
 ),
 
 understood as (
@@ -64,13 +64,13 @@ understood as (
         coalesce(unemployment.value = 'true', false) as unemployment_insurance,
         coalesce(health.value = 'true', false) as health_insurance,
         coalesce(statuses.value, 'other') as status,
-        nullif(trim(recorded.employer_code), '') as employer_code,
+        written(recorded.employer_code) as employer_code,
         provinces.value as province_code,
-        coalesce(provinces.value is null and trim(recorded.province_code) <> '', false)
+        coalesce(provinces.value is null and is_written(recorded.province_code), false)
             as province_unread,
-        nullif(trim(recorded.commune), '') as commune,
-        nullif(trim(recorded.office), '') as office,
-        nullif(trim(recorded.address), '') as address,
+        written(recorded.commune) as commune,
+        written(recorded.office) as office,
+        written(recorded.address) as address,
         try_cast(recorded.updated_at as timestamp) as updated_at
     from single_rows as recorded
     left join clean.names as names on recorded.full_name = names.raw

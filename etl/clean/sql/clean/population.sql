@@ -10,7 +10,7 @@ with single_rows as not materialized (
             repeated.register = 'population'
             and population.personal_id = repeated.row_key
             and (repeated.versions > 1 or population.row_number <> repeated.first_row)
-    where trim(population.personal_id) <> ''
+    where is_written(population.personal_id)
 ),
 
 -- Only a repaired number can turn out to be another row's number: the plain ones differ. A number
@@ -61,11 +61,11 @@ understood as (
         end as status,
         deaths.birth_date as date_of_death,
         provinces.value as province_code,
-        coalesce(provinces.value is null and trim(recorded.province_code) <> '', false)
+        coalesce(provinces.value is null and is_written(recorded.province_code), false)
             as province_unread,
-        nullif(trim(recorded.commune), '') as commune,
-        nullif(trim(recorded.address), '') as address,
-        nullif(trim(recorded.former_id_numbers), '') as former_id_numbers,
+        written(recorded.commune) as commune,
+        written(recorded.address) as address,
+        written(recorded.former_id_numbers) as former_id_numbers,
         try_cast(recorded.updated_at as timestamp) as updated_at
     from single_rows as recorded
     left join clean.names as names on recorded.full_name = names.raw

@@ -5,7 +5,12 @@
 with insurance_unused as (
     select insurance.* exclude (run_id, read_at)
     from raw.insurance as insurance
-    anti join clean.insurance as used on insurance.row_number = used.record
+    semi join (
+        select unused.row_number
+        from raw.insurance as unused
+        anti join clean.insurance as used on unused.row_number = used.record
+    ) as unused
+        on insurance.row_number = unused.row_number
 ),
 
 -- Of identical rows clean.insurance keeps the first, if it keeps one: the others are numbered on.
@@ -123,7 +128,12 @@ insurance_rejects as (
 population_unused as (
     select population.* exclude (run_id, read_at)
     from raw.population as population
-    anti join clean.population as used on population.row_number = used.citizen
+    semi join (
+        select unused.row_number
+        from raw.population as unused
+        anti join clean.population as used on unused.row_number = used.citizen
+    ) as unused
+        on population.row_number = unused.row_number
 ),
 
 population_copies as (

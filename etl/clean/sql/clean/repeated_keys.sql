@@ -8,7 +8,7 @@ with insurance_repeats as (
         count(*) as copies,
         min(row_number) as first_row
     from raw.insurance
-    where trim(record_id) <> ''
+    where is_written(record_id)
     group by record_id
     having count(*) > 1
 ),
@@ -25,7 +25,7 @@ population_repeats as (
         count(*) as copies,
         min(row_number) as first_row
     from raw.population
-    where trim(personal_id) <> ''
+    where is_written(personal_id)
     group by personal_id
     having count(*) > 1
 ),

@@ -1,7 +1,17 @@
 -- What disagrees, one row per record and code: what is counted, and what leaves.
 -- Where a number is wrong in two columns of a record, field is the first and both values are shown.
 -- Kind: record.
-with said_twice as (
+with repeated as (
+    select
+        record_id,
+        code
+    from core.disagreements
+    where field in ('id_number', 'insurance_number')
+    group by record_id, code
+    having count(*) > 1
+),
+
+said_twice as (
     select
         record_id,
         code,
@@ -11,16 +21,16 @@ with said_twice as (
         any_value(severity) as severity,
         any_value(owner) as owner,
         any_value(portal_code) as portal_code
-    from core.disagreements
-    where field in ('id_number', 'insurance_number')
+    from core.disagreements as disagreements
+    semi join repeated
+        on disagreements.record_id = repeated.record_id and disagreements.code = repeated.code
     group by record_id, code
-    having count(*) > 1
 )
 
 select disagreements.*
 from core.disagreements as disagreements
-anti join said_twice
-    on disagreements.record_id = said_twice.record_id and disagreements.code = said_twice.code
+anti join repeated
+    on disagreements.record_id = repeated.record_id and disagreements.code = repeated.code
 union all
 select *
 from said_twice

@@ -95,9 +95,9 @@ structure as (
         record_id,
         field,
         number,
-        1900 + 100 * (substr(number, 4, 1)::integer // 2) + substr(number, 5, 2)::integer
-            as number_year,
-        if(substr(number, 4, 1)::integer % 2 = 0, 'M', 'F') as number_gender
+        number::bigint // 100000000 % 10 as fourth,
+        1900 + 100 * (fourth // 2) + number::bigint // 1000000 % 100 as number_year,
+        if(fourth % 2 = 0, 'M', 'F') as number_gender
     from (
         select
             record_id,
