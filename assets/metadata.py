@@ -91,7 +91,7 @@ _EVERYWHERE = {
     "run_id": "run that wrote the row",
     "read_at": "when the row was read",
     "row_number": "where the row stands in the register as it was read, from 0",
-    "record": "the record's row in raw.insurance: its name within a run, by which tables are joined",
+    "record": "the record's row in raw.insurance, by which tables are joined",
     "citizen": "the citizen's row in raw.population, the same",
     "verdict": "link, review, or other (somebody else's)",
     "match_step": "step of the waterfall",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,12 @@ from etl.cli.common import JsonOption, print_json, steps
 from etl.domain.errors import ConfigError
 from etl.report import display
 from etl.settings import Database
+
+
+class Crowd(StrEnum):
+    """What is as crowded as among 100 million."""
+
+    NUMBERS = "numbers"
 
 
 def _reach(option: str, url: str) -> None:
@@ -62,6 +69,10 @@ def simulate(
     birth_window_days: Annotated[
         int | None, typer.Option(help="All births within so many days: national crowding.")
     ] = None,
+    crowded: Annotated[
+        Crowd | None,
+        typer.Option(help="numbers: their last six digits are shared as among 100 million."),
+    ] = None,
     fault_rates: Annotated[
         Path | None, typer.Option(help="Another fault_rates.toml.", exists=True, dir_okay=False)
     ] = None,
@@ -89,6 +100,7 @@ def simulate(
             citizens=citizens,
             seed=seed,
             birth_window_days=birth_window_days,
+            crowded_numbers=crowded is Crowd.NUMBERS,
             fault_rates=fault_rates,
         )
         report = (

@@ -23,6 +23,7 @@ from etl.simulate.faults_numbers import (
 from etl.simulate.faults_rows import apply_junk, note_row_faults
 from etl.simulate.insurance import Records, insurance_table, make_records, record_ids
 from etl.simulate.names import draw_names, full_names
+from etl.simulate.numbers import Serials
 from etl.simulate.people import draw_birth_places, draw_people
 from etl.simulate.population import identify, population_table
 from etl.simulate.spec import SimulatedBatch, SimulationSpec
@@ -52,7 +53,8 @@ def simulate_chunk(spec: SimulationSpec, chunk: int) -> SimulatedBatch:
     link_families(draws, people, calendar.day_number(spec.reference_date))
     draw_birth_places(draws, people)
     names = full_names(draw_names(draws, people, _foreigners(draws, citizens, ghosts)))
-    identity = identify(draws, people, chunk, spec.chunks)
+    serials = Serials.crowded(spec.citizens) if spec.crowded_numbers else Serials()
+    identity = identify(draws, people, chunk, spec.chunks, serials)
     population = population_table(spec, draws, people, names, identity)
     records = make_records(spec, draws, people, names, identity, chunk=chunk, rates=rates)
     log = FaultLog(list(kinds))

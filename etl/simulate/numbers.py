@@ -6,6 +6,7 @@ random, and turning integers into text. Does not belong here: what a number mean
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -14,6 +15,50 @@ import pyarrow as pa
 from etl.simulate.draws import Array
 
 _ROUNDS = 4
+_STRIDE = 7919
+"""Has no divisor in common with 500,000: whoever is multiplied by it stays alone."""
+
+
+@dataclass(frozen=True)
+class Serials:
+    """The last digits that numbers end in: all that there are, or as few as make a crowd.
+
+    Attributes:
+        pairs: How many neighbouring pairs of six digits there are; twins share a pair.
+        stride: Parts the pairs, so that they lie all over the million.
+    """
+
+    pairs: int = 500_000
+    stride: int = 1
+
+    @classmethod
+    def crowded(cls, citizens: int) -> Serials:
+        """Returns as many as leave each to a hundred citizens, as a million do to 100 million."""
+        return cls(max(10, citizens // 10_000) * 50, _STRIDE)
+
+    @property
+    def cancelled_pairs(self) -> int:
+        """Pairs of each cell that only cancelled numbers have."""
+        return self.pairs * 3 // 50
+
+    def choose(self, positions: Array, cells: Array, salt: int) -> Array:
+        """Returns a pair for each position, differently for each cell, none twice."""
+        base = 1000 if self.pairs % 1000 == 0 else 50
+        return scatter(positions, cells, self.pairs // base, base, salt)
+
+    def six_digits(self, pairs: Array, odd: Array) -> Array:
+        """Returns the first or the second number of each pair."""
+        return pairs * self.stride % 500_000 * 2 + odd
+
+    def seven_digits(self, positions: Array, prefixes: Array, salt: int) -> Array:
+        """Returns numbers as CMND have them after the province: one digit, then six."""
+        slots = 20 * self.pairs
+        base = 4000 if slots % 4000 == 0 else 1000
+        slot = scatter(positions % slots, prefixes, slots // base, base, salt)
+        if self.stride == 1:
+            return slot
+        first, rest = np.divmod(slot, 2 * self.pairs)
+        return first * 1_000_000 + self.six_digits(rest // 2, rest % 2)
 
 
 def rank_within(groups: Array) -> Array:

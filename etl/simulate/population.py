@@ -35,8 +35,6 @@ SCHEMA = pa.schema(
     ]
 )
 
-_PAIRS = 500_000
-_CANCELLED_PAIRS = 30_000
 _HOUSES = 400
 _GROUPS = 30
 _SPAN_OF_YEARS = 127
@@ -69,14 +67,16 @@ class Identity:
     communes: pa.Array
 
 
-def identify(draws: Draws, people: People, chunk: int, chunks: int) -> Identity:
+def identify(
+    draws: Draws, people: People, chunk: int, chunks: int, serials: numbers.Serials
+) -> Identity:
     """Draws the numbers and texts of all people of a chunk."""
     cancelled_rows = np.flatnonzero(
         draws.chance(reference.shares("population")["cancelled_number"], people.citizens)
     )
-    personal_ids = numbers.fixed_width(_personal_numbers(draws, people, chunk, chunks), 12)
-    cancelled = _cancelled_numbers(draws, people, cancelled_rows, chunk, chunks)
-    cmnd, cmnd_of, earlier, earlier_rows = _cmnd_numbers(draws, people, chunk, chunks)
+    personal_ids = numbers.fixed_width(_personal_numbers(draws, people, chunk, chunks, serials), 12)
+    cancelled = _cancelled_numbers(draws, people, cancelled_rows, chunk, chunks, serials)
+    cmnd, cmnd_of, earlier, earlier_rows = _cmnd_numbers(draws, people, chunk, chunks, serials)
     former = EditedColumn(cmnd, cmnd_of)
     former.replace(
         earlier_rows, arrow.join(";", earlier, arrow.gather(cmnd, cmnd_of[earlier_rows]))
@@ -170,7 +170,9 @@ def _cells(place: Array, sex: Array, year: Array) -> Array:
     return ((place.astype(np.int32) * 2 + sex) * _SPAN_OF_YEARS + year - 1900).astype(np.uint16)
 
 
-def _personal_numbers(draws: Draws, people: People, chunk: int, chunks: int) -> Array:
+def _personal_numbers(
+    draws: Draws, people: People, chunk: int, chunks: int, serials: numbers.Serials
+) -> Array:
     """Draws personal numbers: twins of one sex get neighbouring ones."""
     cells = _cells(people.birth_place, people.sex, people.birth_year)
     second = second_twins(people.twin)
@@ -178,12 +180,14 @@ def _personal_numbers(draws: Draws, people: People, chunk: int, chunks: int) -> 
     single = np.ones(people.size, dtype=bool)
     single[second] = False
     pairs = np.zeros(people.size, dtype=np.int64)
-    positions = numbers.chunk_positions(cells[single], chunk, chunks, _PAIRS - _CANCELLED_PAIRS)
-    pairs[single] = numbers.scatter(positions, cells[single], _PAIRS // 1000, 1000, draws.salt)
+    capacity = serials.pairs - serials.cancelled_pairs
+    positions = numbers.chunk_positions(cells[single], chunk, chunks, capacity)
+    pairs[single] = serials.choose(positions, cells[single], draws.salt)
     pairs[second] = pairs[second - 1]
     odd = draws.bits16(people.size) & 1
     odd[second] = 1 - odd[second - 1]
-    return _prefix(people.birth_place, people.sex, people.birth_year) + pairs * 2 + odd
+    prefix = _prefix(people.birth_place, people.sex, people.birth_year)
+    return prefix + serials.six_digits(pairs, odd)
 
 
 def _prefix(place: Array, sex: Array, year: Array) -> Array:
@@ -194,7 +198,12 @@ def _prefix(place: Array, sex: Array, year: Array) -> Array:
 
 
 def _cancelled_numbers(
-    draws: Draws, people: People, rows: Array, chunk: int, chunks: int
+    draws: Draws,
+    people: People,
+    rows: Array,
+    chunk: int,
+    chunks: int,
+    serials: numbers.Serials,
 ) -> pa.Array:
     """Draws numbers issued for a wrong year of birth or a wrong sex.
 
@@ -206,14 +215,14 @@ def _cancelled_numbers(
     year = np.clip(year, 1900, 1900 + _SPAN_OF_YEARS - 1)
     place = people.birth_place[rows]
     cells = _cells(place, sex, year)
-    positions = numbers.chunk_positions(cells, chunk, chunks, _CANCELLED_PAIRS)
-    pairs = numbers.scatter(_PAIRS - 1 - positions, cells, _PAIRS // 1000, 1000, draws.salt)
-    serial = pairs * 2 + (draws.bits16(len(rows)) & 1)
+    positions = numbers.chunk_positions(cells, chunk, chunks, serials.cancelled_pairs)
+    pairs = serials.choose(serials.pairs - 1 - positions, cells, draws.salt)
+    serial = serials.six_digits(pairs, draws.bits16(len(rows)) & 1)
     return numbers.fixed_width(_prefix(place, sex, year) + serial, 12)
 
 
 def _cmnd_numbers(
-    draws: Draws, people: People, chunk: int, chunks: int
+    draws: Draws, people: People, chunk: int, chunks: int, serials: numbers.Serials
 ) -> tuple[pa.Array, Array, pa.Array, Array]:
     """Draws CMND: the latest of everybody who has one, and an earlier one of some.
 
@@ -233,7 +242,7 @@ def _cmnd_numbers(
     )
     prefix = places.cmnd_prefix[issued_at].astype(np.uint8)
     positions = numbers.rank_within(prefix) * chunks + chunk
-    serial = numbers.scatter(positions % 10_000_000, prefix, 2500, 4000, draws.salt)
+    serial = serials.seven_digits(positions, prefix, draws.salt)
     repeated = draws.chance(rates["shared_cmnd"], len(serial))
     serial[repeated] = draws.below(10_000_000, int(repeated.sum()))
     texts = numbers.fixed_width(prefix * np.int64(10_000_000) + serial, 9)

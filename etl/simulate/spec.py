@@ -40,6 +40,8 @@ class SimulationSpec:
         birth_window_days: All citizens are born within so many days up to 30/6/1990, which
             gives a small register the crowding of the national one (about 3,000 births a day).
             None draws births from the age pyramid. Such a register has no parents and children.
+        crowded_numbers: As many citizens share the last six digits of their numbers, personal and
+            former, as would among 100 million: a hundred and sixty, whatever the size.
         fault_rates: A TOML file to use instead of `etl/simulate/fault_rates.toml`.
         workers: Processes that generate chunks; None takes one per processor for large requests.
         reference_date: The simulated today. The clock is never read.
@@ -48,6 +50,7 @@ class SimulationSpec:
     citizens: int
     seed: int = 0
     birth_window_days: int | None = None
+    crowded_numbers: bool = False
     fault_rates: Path | None = None
     workers: int | None = None
     reference_date: date = REFERENCE_DATE

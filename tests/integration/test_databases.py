@@ -72,7 +72,9 @@ def read(warehouse: Warehouse) -> Callable[..., list[dict[str, Any]]]:
         if checked:
             try_register("insurance", source)
         extract_register(warehouse, "insurance", source)
-        return warehouse.rows("select * exclude (run_id, read_at, row_number) from raw.insurance order by 1")
+        return warehouse.rows(
+            "select * exclude (run_id, read_at, row_number) from raw.insurance order by 1"
+        )
 
     return look
 

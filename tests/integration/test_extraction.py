@@ -49,9 +49,10 @@ def _raw(folder: Path, source: Source, register: str = "insurance") -> list[dict
     with _warehouse(folder) as warehouse:
         extraction = extract_register(warehouse, register, source)
         rows = warehouse.rows(
-            f"select * exclude (run_id, read_at, row_number) from raw.{register} order by 1 nulls last"
+            "select * exclude (run_id, read_at, row_number) "
+            f"from raw.{register} order by 1 nulls last"
         )
-        types = {kind for _, kind in warehouse.columns(TABLES[register])[:-1]}
+        types = {kind for _, kind in warehouse.columns(TABLES[register])[:-2]}
         assert types == {"VARCHAR"}
         assert extraction.rows == len(rows)
         return rows

@@ -107,11 +107,11 @@ create or replace temp macro name_blocks(name_key, birth_year, province_code) as
     name_block('name, year, place', name_key, birth_year, province_code)
 ];
 
-create or replace temp macro other_blocks(name_key, birth_year, province_code, address) as
-[
-    name_block('given, year, place', split_part(name_key, ' ', -1), birth_year, province_code),
-    if(address is not null, hash('address', lower(address)), null)
-];
+create or replace temp macro given_block(name_key, birth_year, province_code) as
+name_block('given, year, place', split_part(name_key, ' ', -1), birth_year, province_code);
+
+create or replace temp macro address_block(address) as
+if(address is not null, hash('address', lower(address)), null);
 
 -- Any two words of an address: slips spoil some of these keys and leave the others.
 create or replace temp macro address_blocks(address) as
@@ -137,6 +137,25 @@ list_distinct(list_prepend(
     )
 ));
 
--- A number one slip away begins or ends as the right one does.
-create or replace temp macro number_blocks(number) as
-[hash('beginning', left(number, 9)), hash('end', right(number, 6))];
+-- A number one slip away begins or ends as the right one does. Nine digits are nearly a number; of
+-- the last six there are a million, which a nation shares a hundred and sixty times: so year, given
+-- name or province stand beside them, too.
+create or replace temp macro number_beginning(number) as
+left(number, 9);
+
+create or replace temp macro number_end(number) as
+right(number, 6);
+
+create or replace temp macro beginning_block(number) as
+hash('beginning', number_beginning(number));
+
+create or replace temp macro end_blocks(number, name_key, birth_year, province_code) as
+[
+    hash('end', number_end(number)),
+    if(birth_year is not null, hash('end, year', number_end(number), birth_year), null),
+    if(
+        name_key is not null,
+        hash('end, given', number_end(number), split_part(name_key, ' ', -1)), null
+    ),
+    if(province_code is not null, hash('end, place', number_end(number), province_code), null)
+];

@@ -43,3 +43,26 @@ def test_a_full_range_is_an_error_and_not_a_repeated_number() -> None:
 def test_fixed_width_keeps_leading_zeros(values: list[int]) -> None:
     texts = numbers.fixed_width(np.array(values), 9).to_pylist()
     assert texts == [f"{value:09d}" for value in values]
+
+
+@pytest.mark.parametrize("citizens", [1, 50_000, 1_000_000])
+def test_crowded_serials_are_few_and_all_over_the_million(citizens: int) -> None:
+    serials = numbers.Serials.crowded(citizens)
+    pairs = np.arange(serials.pairs)
+
+    digits = np.concatenate([serials.six_digits(pairs, np.int64(odd)) for odd in (0, 1)])
+
+    assert len(np.unique(digits)) == max(1000, citizens // 100)
+    assert 0 <= digits.min() < 10_000
+    assert 990_000 < digits.max() < 1_000_000
+
+
+def test_a_crowded_cmnd_ends_in_the_digits_of_a_personal_number() -> None:
+    serials = numbers.Serials.crowded(50_000)
+    pairs = np.arange(serials.pairs)
+    ends = {int(end) for odd in (0, 1) for end in serials.six_digits(pairs, np.int64(odd))}
+
+    cmnd = serials.seven_digits(np.arange(10_000), np.ones(10_000, np.uint8), salt=3)
+
+    assert len(np.unique(cmnd)) == 10_000
+    assert {int(number) % 1_000_000 for number in cmnd} <= ends

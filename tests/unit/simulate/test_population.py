@@ -10,7 +10,7 @@ import pytest
 from etl.domain.contract import POPULATION
 from etl.simulate import SimulationSpec
 
-from .conftest import Registers, collect
+from .conftest import Registers, as_rows, collect
 
 PROVINCES = {
     row["cccd_code"]: row
@@ -202,3 +202,19 @@ def test_a_birth_window_crowds_all_births_into_its_days() -> None:
 def test_too_many_births_in_one_window_are_an_error() -> None:
     with pytest.raises(ValueError, match="personal number"):
         collect(SimulationSpec(199_000_000, birth_window_days=2, workers=1))
+
+
+def test_crowded_numbers_end_alike_as_often_as_among_a_hundred_million() -> None:
+    crowd = as_rows(collect(SimulationSpec(citizens=20_000, seed=3, crowded_numbers=True)))
+    own = Counter(row["personal_id"][-6:] for row in crowd.population)
+    former = Counter(
+        number[-6:]
+        for row in crowd.population
+        if row["former_id_numbers"]
+        for number in row["former_id_numbers"].split(";")
+    )
+
+    assert len({row["personal_id"] for row in crowd.population}) == 20_000
+    assert len(own) <= 1000  # the fewest that there are: twenty to each
+    assert 15 < sum(own.values()) / len(own) < 25
+    assert len(set(former) & set(own)) > 0.9 * len(own)

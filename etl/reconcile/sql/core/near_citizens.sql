@@ -9,7 +9,30 @@ with wanted as (
     where key is not null
 ),
 
--- (Keys of a birth date or a name are made only of citizens whose date or name is looked for: few.)
+numbers_sought as (
+    select distinct unnest(numbers) as number
+    from core.near_records
+),
+
+ends as (
+    select distinct number_end(number) as digits
+    from numbers_sought
+),
+
+numbers_held as (
+    select
+        personal_id,
+        personal_id as number
+    from clean.population
+    union all
+    select
+        personal_id,
+        former_number as number
+    from clean.former_numbers
+),
+
+-- (Keys of a birth date, a name or a number's end are made only of citizens whose date, name or end is
+-- looked for: few.)
 carried as (
     select
         citizens.personal_id,
@@ -25,15 +48,27 @@ carried as (
     union all
     select
         personal_id,
-        unnest(list_concat(
-            other_blocks(name_key, birth_year, province_code, address), number_blocks(personal_id)
-        )) as key
+        given_block(name_key, birth_year, province_code) as key
     from clean.population
     union all
     select
         personal_id,
-        unnest(number_blocks(former_number)) as key
-    from clean.former_numbers
+        address_block(address) as key
+    from clean.population
+    union all
+    select
+        personal_id,
+        beginning_block(number) as key
+    from numbers_held
+    union all
+    select
+        held.personal_id,
+        unnest(end_blocks(
+            held.number, citizens.name_key, citizens.birth_year, citizens.province_code
+        )) as key
+    from numbers_held as held
+    semi join ends on number_end(held.number) = ends.digits
+    inner join clean.population as citizens on held.personal_id = citizens.personal_id
     union all
     select
         personal_id,

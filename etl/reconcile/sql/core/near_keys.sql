@@ -1,5 +1,15 @@
 -- The keys by which those records look for citizens: one row per record and key.
 -- Kind: record.
+with numbered as (
+    select
+        record_id,
+        name_key,
+        birth_year,
+        province_code,
+        unnest(numbers) as number
+    from core.near_records
+)
+
 select
     record_id,
     unnest(list_concat(
@@ -7,14 +17,19 @@ select
             birth_blocks(name_key, birth_date, province_code),
             name_blocks(name_key, birth_year, province_code)
         ),
-        other_blocks(name_key, birth_year, province_code, address)
+        [given_block(name_key, birth_year, province_code), address_block(address)]
     )) as key
 from core.near_records
 union
 select
     record_id,
-    unnest(flatten(list_transform(numbers, lambda number: number_blocks(number)))) as key
-from core.near_records
+    beginning_block(number) as key
+from numbered
+union
+select
+    record_id,
+    unnest(end_blocks(number, name_key, birth_year, province_code)) as key
+from numbered
 union
 select
     record_id,
