@@ -18,6 +18,8 @@ from etl.engine.statements import TableName
 from expectations.rules import Rule, Suite, is_between, is_filled, is_one_of, is_unique, never
 
 _KEY = "record_key(record_id)"
+_KEY_OF_ROW = "'row ' || record"
+"""Of narrow tables: the row of raw.insurance, which says nothing of anybody."""
 _LEVELS = {
     "name_agreement": NAME_LEVELS,
     "birth_agreement": BIRTH_LEVELS,
@@ -79,32 +81,33 @@ def _step(step: MatchStep) -> Suite:
 AGREEING = Suite(
     TableName("core", "agreeing"),
     (
-        is_unique("record_id", "A record has one number here, and so one citizen.", blocking=True),
-        is_filled("personal_id", "Whoever agrees is a citizen.", blocking=True),
-        *_levels_are_known("name"),
+        is_unique("record", "A record has one number here, and so one citizen.", blocking=True),
+        is_filled("citizen", "Whoever agrees is a citizen.", blocking=True),
+        *_levels_are_known("name_agreement"),
     ),
-    key=_KEY,
+    key=_KEY_OF_ROW,
 )
 
 SETTLED = Suite(
     TableName("core", "settled"),
     (
-        is_unique("record_id", "A record is settled once.", blocking=True),
+        is_unique("record", "A record is settled once.", blocking=True),
         is_unique(
-            "personal_id",
+            "citizen",
             "A citizen whom two records claim is not settled: the waterfall judges them. A fault "
             "of core.settled: report it.",
             blocking=True,
         ),
         never(
             "nobody_here_makes_a_claim",
-            "record_id in (select record_id from core.claims)",
+            "record in "
+            "(select record from clean.insurance semi join core.claims using (record_id))",
             "A record is settled, or it goes down the waterfall by its claims. A fault of "
             "core.claims: report it.",
             blocking=True,
         ),
     ),
-    key=_KEY,
+    key=_KEY_OF_ROW,
 )
 
 CLAIMS = Suite(
@@ -208,7 +211,9 @@ RESIDUE = Suite(
         is_unique("record_id", "A record is left over once.", blocking=True),
         never(
             "nobody_here_was_linked_by_number",
-            "record_id in (select record_id from core.step_personal_id where verdict = 'link')",
+            "record_id in (select record_id from core.step_personal_id where verdict = 'link') "
+            "or record_id in "
+            "(select record_id from clean.insurance semi join core.settled using (record))",
             "A record that a number settled must not be linked again by name. A fault of "
             "core.residue: report it.",
             blocking=True,
@@ -407,6 +412,8 @@ CARD_CONFLICTS = Suite(
 )
 
 SUITES = (
+    AGREEING,
+    SETTLED,
     CLAIMS,
     NUMBERS_OF_NOBODY,
     NUMBER_FAULTS,

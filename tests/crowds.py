@@ -240,7 +240,8 @@ def land(warehouse: Warehouse, insurance: Sequence[Row], population: Sequence[Ro
         warehouse.load(landed, pa.table(texts))
         warehouse.connection.execute(
             f"create or replace table raw.{register} as "
-            "select landed.*, parameters.run_id, now()::timestamp as read_at "
+            "select landed.*, parameters.run_id, now()::timestamp as read_at, "
+            "landed.rowid::uinteger as row_number "
             f"from {landed.sql} as landed cross join ops.parameters as parameters"
         )
         warehouse.connection.execute(f"drop table {landed.sql}")

@@ -200,7 +200,7 @@ def _gather(warehouse: Warehouse, verdict: Row) -> Story:
         recorded=recorded,
         understood=_with_place(warehouse, understood[0]) if understood else None,
         notes=_notes(recorded, understood[0] if understood else {}),
-        steps=_steps(warehouse, record_id, understood[0]) if understood else (),
+        steps=_steps(warehouse, verdict, understood[0]) if understood else (),
         people=people,
         weighed=_rows(
             warehouse,
@@ -363,8 +363,9 @@ def _person(warehouse: Warehouse, row: Row, understood: Row) -> Person:
 # --- the steps ---------------------------------------------------------------------------------
 
 
-def _steps(warehouse: Warehouse, record_id: str, understood: Row) -> tuple[Tried, ...]:
+def _steps(warehouse: Warehouse, verdict: Row, understood: Row) -> tuple[Tried, ...]:
     """Follows the record down the waterfall, to the step that settled it."""
+    record_id = verdict["record_id"]
     claims = _rows(
         warehouse,
         "select number, field, is_repaired, is_filler from core.claims "
@@ -375,6 +376,8 @@ def _steps(warehouse: Warehouse, record_id: str, understood: Row) -> tuple[Tried
     settled = False
     for step in MatchStep:
         pairs = () if settled else _pairs(warehouse, record_id, step.value)
+        if step is MatchStep.PERSONAL_ID and verdict["match_step"] == step.value and not pairs:
+            pairs = ({**verdict, "verdict": "link", "reason": "agrees"},)  # core.settled
         numbers = tuple(c for c in claims if _looked_up_by(step.value, c))
         looked = bool(numbers) if step in _NUMBER_STEPS else understood["name_key"] is not None
         told.append(

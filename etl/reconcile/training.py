@@ -45,7 +45,8 @@ with numbers as (
     from (
         select record_id, number, field from core.claims where not is_repaired
         union all
-        select record_id, personal_id, 'id_number' from core.settled
+        select record_id, id_number, 'id_number'
+        from clean.insurance semi join core.settled using (record)
     ) as carried
     group by record_id
 )

@@ -32,7 +32,3 @@ and is_plain_number(right(raw, 10), 10);
 -- Several former numbers stand in one cell.
 create or replace temp macro split_numbers(numbers) as
 string_split(replace(replace(numbers, ',', ';'), '|', ';'), ';');
-
--- What a source row holds, as a keyed hash: which row of the register it is does not count.
-create or replace temp macro content_of(recorded) as
-fingerprint(regexp_replace(to_json(recorded)::varchar, ',"row_number":[0-9]+}$', '}'));

@@ -9,11 +9,16 @@ with single_rows as (
     select insurance.* exclude (run_id, read_at)
     from raw.insurance as insurance
     anti join clean.repeated_keys as repeated
+        on repeated.register = 'insurance' and insurance.record_id = repeated.row_key
+    where is_written(insurance.record_id)
+    union all
+    select insurance.* exclude (run_id, read_at)
+    from raw.insurance as insurance
+    inner join clean.repeated_keys as repeated
         on
             repeated.register = 'insurance'
-            and insurance.record_id = repeated.row_key
-            and (repeated.versions > 1 or insurance.row_number <> repeated.first_row)
-    where is_written(insurance.record_id)
+            and repeated.versions = 1
+            and insurance.row_number = repeated.first_row
 ),
 
 understood as (

@@ -6,11 +6,16 @@ with single_rows as not materialized (
     select population.* exclude (run_id, read_at)
     from raw.population as population
     anti join clean.repeated_keys as repeated
+        on repeated.register = 'population' and population.personal_id = repeated.row_key
+    where is_written(population.personal_id)
+    union all
+    select population.* exclude (run_id, read_at)
+    from raw.population as population
+    inner join clean.repeated_keys as repeated
         on
             repeated.register = 'population'
-            and population.personal_id = repeated.row_key
-            and (repeated.versions > 1 or population.row_number <> repeated.first_row)
-    where is_written(population.personal_id)
+            and repeated.versions = 1
+            and population.row_number = repeated.first_row
 ),
 
 -- Only a repaired number can turn out to be another row's number: the plain ones differ. A number

@@ -18,7 +18,10 @@ insurance_copies as (
     select
         recorded.*,
         repeated.versions,
-        content_of(recorded) as content_hash,
+        -- (Which row of the register it is does not count.)
+        fingerprint(
+            regexp_replace(to_json(recorded)::varchar, ',"row_number":[0-9]+}$', '}')
+        ) as content_hash,
         if(kept.record is null, 0, 1)
         + row_number() over (partition by content_hash order by recorded.row_number)
             as copy_number
@@ -141,7 +144,10 @@ population_copies as (
         recorded.personal_id,
         recorded.province_code,
         repeated.versions,
-        content_of(recorded) as content_hash,
+        -- (Which row of the register it is does not count.)
+        fingerprint(
+            regexp_replace(to_json(recorded)::varchar, ',"row_number":[0-9]+}$', '}')
+        ) as content_hash,
         if(kept.citizen is null, 0, 1)
         + row_number() over (partition by content_hash order by recorded.row_number)
             as copy_number
