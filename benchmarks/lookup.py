@@ -115,7 +115,7 @@ def main() -> None:
     for way, tell, some in (
         ("its verdict alone, by record id", found, records),
         ("by record id", by_id, records),
-        ("by pseudonym", by_key, records),
+        ("by a pseudonym that no check has shown", by_key, records[:10]),
         ("by record id, without places", scanning, records[:10]),
     ):
         table.add_row(way, *(f"{value:,.0f}" for value in timed(tell, some)))

@@ -25,11 +25,22 @@ _NOW_FAILING = """
 create or replace temp table failing_now as
 select
     coalesce({key}, 'no key') as record_key,
+    {record_id} as record_id,
     count(*) as failing_rows
 from (select *, ({failing}) as fails from {table}) as checked
 where fails
 group by all
 """
+
+_SHOWN = """
+insert into ops.shown_keys by name
+select distinct record_key, record_id
+from failing_now
+anti join ops.shown_keys as shown using (record_key)
+where record_id is not null
+"""
+_OF_RECORDS = "record_key(record_id)"
+"""The key of tables of insurance records, by which explain finds a record, too."""
 
 _CLOSE = """
 update ops.quality_failures as known
@@ -103,10 +114,16 @@ def keep_failures(warehouse: Warehouse, suite: Suite, rule: Rule) -> tuple[int, 
     """
     which = {"table_name": suite.table.sql, "check_name": rule.name}
     warehouse.execute(
-        _NOW_FAILING.format(key=suite.key, failing=rule.failing, table=suite.table.sql)
+        _NOW_FAILING.format(
+            key=suite.key,
+            record_id="record_id" if suite.key == _OF_RECORDS else "null",
+            failing=rule.failing,
+            table=suite.table.sql,
+        )
     )
     for statement in (_CLOSE, _OPEN):
         warehouse.execute(statement, which)
+    warehouse.execute(_SHOWN)
     failing = warehouse.number("select sum(failing_rows) from failing_now")
     sample = warehouse.rows(
         "select record_key from ops.quality_failures "

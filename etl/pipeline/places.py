@@ -36,7 +36,6 @@ CITIZENS = TableName("clean", "population")
 """Looked up by ``personal_id``."""
 
 _KEYS = MappingProxyType(dict.fromkeys(OF_RECORDS, "record_id") | {CITIZENS: "personal_id"})
-_PSEUDONYMS = MappingProxyType({TableName("core", "reconciled"): "record_key(record_id)"})
 
 INPUTS = frozenset(_KEYS)
 
@@ -48,7 +47,7 @@ def build_places(warehouse: Warehouse) -> int:
         How many places there are.
     """
     forget_build(warehouse, PLACES)
-    rows = warehouse.make_places(PLACES, [_KEYS, _PSEUDONYMS])
+    rows = warehouse.make_places(PLACES, _KEYS)
     note_build(warehouse, PLACES, INPUTS)
     return rows
 
@@ -63,14 +62,15 @@ def focus_on_record(
     Args:
         warehouse: A snapshot.
         record_id: The record.
-        record_key: Its pseudonym, to find the verdict by.
+        record_key: Its pseudonym. One that no check has shown is found by trying all records.
     """
-    if not _known(warehouse):
-        return
-    if record_id is not None:
+    if record_id is None and record_key is not None:
+        shown = warehouse.rows(
+            "select record_id from ops.shown_keys where record_key = $key", {"key": record_key}
+        )
+        record_id = str(shown[0]["record_id"]) if shown else None
+    if record_id is not None and _known(warehouse):
         warehouse.focus(PLACES, OF_RECORDS, record_id)
-    elif record_key is not None:
-        warehouse.focus(PLACES, _PSEUDONYMS, record_key)
 
 
 def focus_on_citizens(warehouse: Warehouse, personal_ids: list[str]) -> None:

@@ -39,6 +39,13 @@ create table if not exists ops.build_inputs (
     input_build varchar
 );
 
+-- The pseudonyms that checks have shown, and whose they are: so that explain finds the record by one
+-- without trying all records. Of this warehouse alone: it names persons.
+create table if not exists ops.shown_keys (
+    record_key varchar not null,
+    record_id varchar not null
+);
+
 create table if not exists ops.quality_results (
     run_id varchar not null,
     table_name varchar not null,

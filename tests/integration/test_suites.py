@@ -264,6 +264,21 @@ def test_a_rule_fails_on_its_fault_and_names_the_rows(
     assert bool(result.sample) == bool(rule.failing)
 
 
+def test_the_pseudonyms_that_a_check_shows_lead_to_their_records(validated: Warehouse) -> None:
+    suite = next(s for s in SUITES if s.table.sql == "core.links")
+    rule = next(r for r in suite.rules if r.name == "record_id_is_unique")
+    with kept(validated, suite.table):
+        validated.execute(f"insert into {suite.table.sql} from {suite.table.sql} limit 1")
+        (shown,) = _judge(validated, suite, rule).sample
+
+    found = validated.rows(
+        "select record_id, record_key(record_id) as key from ops.shown_keys "
+        "where record_key = $shown",
+        {"shown": shown},
+    )
+    assert [row["key"] for row in found] == [shown]
+
+
 def test_each_number_has_its_reason_and_its_rule() -> None:
     rules = {f"{suite.table.sql}.{rule.name}": rule for suite in SUITES for rule in suite.rules}
     for name, entry in thresholds().items():

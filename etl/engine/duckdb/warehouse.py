@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from glob import escape
 from pathlib import Path
@@ -191,10 +191,9 @@ class DuckDBWarehouse(Warehouse):
         except duckdb.Error as error:
             raise trouble(error, file) or error from None
 
-    def make_places(self, places: TableName, keys: Sequence[Mapping[TableName, str]]) -> int:
+    def make_places(self, places: TableName, keys: Mapping[TableName, str]) -> int:
         """Makes a table by which a reader finds rows, and one that says what its numbers mean."""
-        tables = sorted({table for one in keys for table in one})
-        numbers = {table: number for number, table in enumerate(tables)}
+        numbers = {table: number for number, table in enumerate(sorted(keys))}
         named = pa.table(
             {
                 "table_number": list(numbers.values()),
@@ -204,8 +203,8 @@ class DuckDBWarehouse(Warehouse):
             }
         )
         self.load(TableName(places.schema, f"{places.table}_tables"), named)
-        query = " union all ".join(f"({places_query(one, numbers)})" for one in keys)
-        return self.build(places, f"select * from ({query}) order by place")  # noqa: S608
+        rows = places_query(keys, numbers)
+        return self.build(places, f"select * from ({rows}) order by place")  # noqa: S608
 
     def can_focus(self, places: TableName) -> bool:  # noqa: ARG002 - of every engine
         """Says no: the tables of a warehouse that is written to are no views."""
