@@ -92,7 +92,7 @@ def headline(connection: duckdb.DuckDBPyConnection, title: str) -> Section:
         "share of the rest not linked",
     )  # fmt: skip
     note = (
-        "Identifiable: as docs/reconciliation.md defines it. Rest: the other records of citizens; "
+        "Identifiable: as docs/benchmarks.md defines it. Rest: the other records of citizens; "
         "ghosts and junk are in neither."
     )
     return Section(title, columns, [_headline_row(*row) for row in rows], note)

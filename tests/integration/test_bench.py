@@ -1,0 +1,37 @@
+"""``doisoat bench``: what a run takes on this machine, told of every table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from etl.pipeline.graph import pipeline
+from tests.support import Command
+
+Doisoat = Callable[..., Command]
+
+
+def test_every_table_is_measured(doisoat_here: Doisoat, folder: Path) -> None:
+    told = doisoat_here("bench", "profile", "--citizens", "300", "--home", folder, "--json")
+
+    assert told.exit_code == 0, told.errors
+    taken = json.loads(told.output)
+    assert [one["table"] for one in taken] == [
+        table.name.sql for table in pipeline().of("clean", "core", "publish")
+    ]
+    by_name = {one["table"]: one for one in taken}
+    assert by_name["clean.population"]["rows"] == 300
+    assert by_name["clean.names"]["bytes"] > 0  # kept as Parquet
+    assert all(one["seconds"] >= 0 and one["peak_bytes"] > 1e6 for one in taken)
+    kept = doisoat_here("bench", "profile", "--citizens", "300", "--home", folder)
+    assert "core.settled" in kept.output
+    assert "s of processor time" in kept.output
+
+
+def test_registers_that_are_not_there_are_told(doisoat_here: Doisoat, folder: Path) -> None:
+    told = doisoat_here("bench", "profile", "--registers", folder)
+
+    assert told.exit_code == 2
+    assert "insurance.parquet" in told.errors
+    assert "doisoat simulate" in told.errors
