@@ -29,7 +29,7 @@ from etl.bench.registers import fresh_warehouse, land, settings_of
 from etl.engine.statements import TableName
 from etl.explain.gather import read_story
 from etl.pipeline import runner
-from etl.pipeline.places import PLACES, focus_on_record
+from etl.pipeline.places import LOOKED_UP, PLACES, focus_on_record
 from etl.pipeline.snapshots import reading
 from etl.process.privacy import load_record_key
 from etl.settings import Settings
@@ -94,7 +94,7 @@ def main() -> None:
         return read_story(settings, record_id=record, record_key=None, command="benchmark")
 
     def found(record: str) -> object:
-        with reading(settings) as warehouse:
+        with reading(settings, only=LOOKED_UP) as warehouse:
             focus_on_record(warehouse, record_id=record)
             return warehouse.rows(
                 "select * from core.reconciled where record_id = $it", {"it": record}

@@ -98,14 +98,6 @@ SETTLED = Suite(
             "of core.settled: report it.",
             blocking=True,
         ),
-        never(
-            "nobody_here_makes_a_claim",
-            "record in "
-            "(select record from clean.insurance semi join core.claims using (record_id))",
-            "A record is settled, or it goes down the waterfall by its claims. A fault of "
-            "core.claims: report it.",
-            blocking=True,
-        ),
     ),
     key=_KEY_OF_ROW,
 )
@@ -114,6 +106,14 @@ CLAIMS = Suite(
     TableName("core", "claims"),
     (
         is_filled("record_id", "A claim is a record's.", blocking=True),
+        never(
+            "nobody_here_is_settled",
+            "record_id in "
+            "(select record_id from clean.insurance semi join core.settled using (record))",
+            "A record is settled, or it goes down the waterfall by its claims. A fault of "
+            "core.claims: report it.",
+            blocking=True,
+        ),
         never(
             "claimed_numbers_are_whole",
             "length(number) not in (9, 12)",

@@ -20,7 +20,7 @@ from etl.domain.contract import INSURANCE
 from etl.domain.errors import ConfigError
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
-from etl.pipeline.places import CITIZENS, focus_on_citizens, focus_on_record
+from etl.pipeline.places import CITIZENS, LOOKED_UP, focus_on_citizens, focus_on_record
 from etl.pipeline.snapshots import has, reading
 from etl.reconcile.model import is_trained
 from etl.settings import Settings
@@ -123,6 +123,19 @@ _TOLD = tuple(TableName("core", name) for name in ("reconciled", "near_scores", 
 """The last tables of which a story is told: a snapshot that has them has the others, too."""
 
 
+_READ = frozenset(
+    {
+        *LOOKED_UP,
+        *map(
+            TableName.parse,
+            ("raw.insurance", "raw.population", "clean.vocabularies", "ref.provinces",
+             "ref.match_model", "ops.parameters"),
+        ),
+    }
+)  # fmt: skip
+"""All that a story is told of."""
+
+
 def read_story(
     settings: Settings, *, record_id: str | None, record_key: str | None, command: str
 ) -> Story:
@@ -137,7 +150,7 @@ def read_story(
     Raises:
         ConfigError: Nothing has been reconciled yet, or no record is called that.
     """
-    with reading(settings, has(*_TOLD)) as warehouse:
+    with reading(settings, has(*_TOLD), _READ) as warehouse:
         try:
             focus_on_record(warehouse, record_id=record_id, record_key=record_key)
             verdict = _find(warehouse, record_id, record_key)

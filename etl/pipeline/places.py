@@ -39,6 +39,15 @@ _KEYS = MappingProxyType(dict.fromkeys(OF_RECORDS, "record_id") | {CITIZENS: "pe
 
 INPUTS = frozenset(_KEYS)
 
+LOOKED_UP = INPUTS | {
+    PLACES,
+    *map(
+        TableName.parse,
+        ("publish.places_tables", "ops.builds", "ops.build_inputs", "ops.shown_keys"),
+    ),
+}
+"""The tables that are looked up, and what it takes to find a row in them."""
+
 
 def build_places(warehouse: Warehouse) -> int:
     """Makes the places of all rows that are looked up.

@@ -47,9 +47,9 @@ FAULTS = {
     "clean.rejects.keys_are_not_in_conflict": "set reason = 'record_id_conflict'",
     "clean.insurance.has_fresh_changes": _STALE,
     "clean.population.has_fresh_changes": _STALE,
-    "core.settled.nobody_here_makes_a_claim":
-        "insert into {table} select record, 0 as citizen, 'same' as name_agreement "
-        "from clean.insurance semi join core.claims using (record_id) limit 1",
+    "core.claims.nobody_here_is_settled":
+        "set record_id = (select min(record_id) from clean.insurance semi join core.settled "
+        "using (record))",
     "core.claims.claimed_numbers_are_whole": "set number = '12345'",
     **{
         f"core.step_{step}.one_citizen_at_most":

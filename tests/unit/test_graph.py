@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 
+from etl.pipeline.graph import pipeline
+from expectations import SUITES
 from tests import graph
 
 
@@ -15,3 +17,16 @@ def test_the_graph_is_the_one_that_was_reviewed() -> None:
         f"The graph has changed. If it was meant to: {graph.MADE_BY}, read the difference of "
         f"{graph.FILE.name}, and commit it.\n{difference}"
     )
+
+
+def test_no_blocking_rule_waits_for_what_waits_for_it() -> None:
+    """A table is built after the blocking rules of what it reads: Dagster would find a circle."""
+    circles = [
+        f"{suite.table.sql}.{rule.name} reads {table.sql}"
+        for suite in SUITES
+        for rule in suite.rules
+        for table in rule.reads
+        if rule.blocking and table in pipeline() and suite.table in pipeline().upstream(table)
+    ]
+
+    assert circles == []

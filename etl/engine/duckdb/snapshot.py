@@ -6,7 +6,7 @@ Does not belong here: which snapshots there are (``etl/pipeline/snapshots.py``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,7 +55,12 @@ class Snapshot(DuckDBWarehouse):
 
 @contextmanager
 def open_snapshot(
-    path: Path, *, key: RecordKey, limits: Engine | None = None, patience: float = 0
+    path: Path,
+    *,
+    key: RecordKey,
+    limits: Engine | None = None,
+    patience: float = 0,
+    only: Collection[TableName] = (),
 ) -> Iterator[Snapshot]:
     """Opens a snapshot for reading; what the reader makes beside it stays in memory.
 
@@ -64,6 +69,7 @@ def open_snapshot(
         key: Makes the record keys.
         limits: Memory and threads.
         patience: Seconds to wait for a program of somebody's that has the file open for writing.
+        only: The tables to show; none shows all, which takes half of the time of opening.
 
     Raises:
         DamagedError: The file cannot be read.
@@ -77,7 +83,7 @@ def open_snapshot(
             connection.execute(f"set temp_directory = {_quoted(path.with_suffix('.tmp'))}")
             patiently(path, patience, lambda: _attach(connection, path))
             warehouse = Snapshot(connection, path.with_suffix(".files"))
-            _show(warehouse)
+            _show(warehouse, only)
         except BaseException as error:
             connection.close()
             raise trouble(error, path) or error from None
@@ -97,7 +103,7 @@ def _quoted(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
 
 
-def _show(warehouse: DuckDBWarehouse) -> None:
+def _show(warehouse: DuckDBWarehouse, only: Collection[TableName]) -> None:
     """Shows the stored tables under their names; small tables of ``ops`` are the reader's own."""
     kept = {file.name for file in warehouse.files.glob("*.parquet")}
     statements = []
@@ -105,6 +111,8 @@ def _show(warehouse: DuckDBWarehouse) -> None:
         "select schema_name, table_name from duckdb_tables() where database_name = 'stored'"
     ):
         name = TableName(str(row["schema_name"]), str(row["table_name"]))
+        if only and name not in only:
+            continue
         if name.schema in SCHEMAS and f"{name.sql}.parquet" not in kept:
             what = "table" if name.sql in _OWN else "view"
             statements.append(f"create {what} {name.sql} as from stored.{name.sql}")
@@ -112,5 +120,6 @@ def _show(warehouse: DuckDBWarehouse) -> None:
         warehouse.connection.execute(";\n".join(statements))
     for file in sorted(kept):
         schema, table, _ = file.split(".")
-        if warehouse.kept(TableName(schema, table)):
-            warehouse.show(TableName(schema, table))
+        name = TableName(schema, table)
+        if (not only or name in only) and warehouse.kept(name):
+            warehouse.show(name)
