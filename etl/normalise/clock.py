@@ -73,8 +73,9 @@ class Clock(NamedTuple):
         if self.offset is None:
             return Meant(written, self._doubt_without_zone(moment, written))
         universal = moment - self.offset
-        local = universal.replace(tzinfo=UTC).astimezone(_viet_nam()).replace(tzinfo=None)
-        midnight = _midnight(moment) or _midnight(local)
+        local = _in_viet_nam(universal)
+        # (The slack is added before: a clock that was put forward at midnight skipped the hour.)
+        midnight = _midnight(moment) or _begun(_in_viet_nam(universal + _SLACK))
         if midnight:
             # The last second of a day may be its end as well as the next one's beginning.
             doubt = (moment.minute, moment.second) == (59, 59)
@@ -98,9 +99,18 @@ def _notes(shifted: bool, doubt: bool) -> tuple[str, ...]:
 
 def _midnight(moment: datetime) -> date | None:
     """The day that begins within a minute of a moment."""
-    later = moment + _SLACK
+    return _begun(moment + _SLACK)
+
+
+def _begun(later: datetime) -> date | None:
+    """The day of a moment a minute late, if it began within a minute of the moment meant."""
     since = later - datetime.combine(later.date(), time())
     return later.date() if since <= 2 * _SLACK else None
+
+
+def _in_viet_nam(universal: datetime) -> datetime:
+    """What clocks in Viet Nam showed at a universal time."""
+    return universal.replace(tzinfo=UTC).astimezone(_viet_nam()).replace(tzinfo=None)
 
 
 def without_clock(text: str) -> tuple[str, Clock | None]:

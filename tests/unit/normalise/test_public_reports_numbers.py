@@ -12,7 +12,7 @@ from itertools import product
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from etl.normalise import parse_birth, parse_number
@@ -169,6 +169,7 @@ def test_a_time_means_the_day_that_it_is_in_viet_nam_and_a_doubt_is_noted(raw, d
     st.sampled_from(["UTC", "Asia/Ho_Chi_Minh", "Asia/Bangkok", "America/New_York"]),
     st.integers(-59, 59),
 )
+@example(date(1945, 3, 15), "UTC", -1)  # from 23:00 the clocks went to midnight
 def test_midnight_in_viet_nam_is_its_day_in_every_zone(day, zone, seconds):
     midnight = pd.Timestamp(day, tz="Asia/Ho_Chi_Minh") + timedelta(seconds=seconds)
     written = midnight.tz_convert(zone).isoformat(sep=" ", timespec="seconds")
