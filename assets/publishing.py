@@ -25,8 +25,8 @@ from etl.publish.drift import SLICES
 from etl.publish.gate import Guard
 from etl.publish.ledger import TABLES as OF_THE_LEDGER
 from etl.publish.ledger import balance
-from etl.report.charts import TABLES as OF_THE_CHARTS
 from etl.report.charts import charts_file, write_charts
+from etl.report.charts.counts import TABLES as OF_THE_CHARTS
 from etl.report.figures import figures_of
 from etl.settings import Settings
 from expectations import suites

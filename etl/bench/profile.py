@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from etl.bench.meter import metered
+from etl.bench.memory import forget_peak, peak_bytes
 from etl.bench.registers import fresh_warehouse, land
+from etl.domain.errors import ConfigError
 from etl.pipeline import runner
 from etl.pipeline.graph import pipeline
 from etl.settings import Engine
@@ -46,10 +47,29 @@ class Taken:
 def simulated(home: Path, spec: SimulationSpec) -> dict[str, Path]:
     """Makes registers in a folder of the home, or takes those that are there already."""
     folder = home / f"registers-{spec.citizens}-{spec.seed}"
-    if not folder.exists():
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_parquet(spec, folder)
-    return {name: folder / f"{name}.parquet" for name in REGISTERS}
+    files = {name: folder / f"{name}.parquet" for name in REGISTERS}
+    if not all(file.is_file() for file in files.values()):
+        write_parquet(spec, folder, replace=True)
+    return files
+
+
+def claim(home: Path) -> None:
+    """Takes a folder to work in: a new or empty one, or one that was taken before.
+
+    A measurement deletes the warehouse and the snapshots of its home, which must be nobody's.
+
+    Raises:
+        ConfigError: Something else is in it.
+    """
+    mark = home / "of-doisoat-bench"
+    if home.exists() and any(home.iterdir()) and not mark.exists():
+        raise ConfigError(
+            "This folder is not empty, and no measurement made it.",
+            where=str(home),
+            remedy="Name a new folder with --home: what is in it is deleted by a measurement.",
+        )
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mark.touch()
 
 
 def profile(
@@ -61,7 +81,7 @@ def profile(
     """Builds every table from registers in Parquet, and measures each.
 
     Args:
-        home: Where the warehouse is made; one that is there is deleted.
+        home: Where the warehouse is made; one that is there is deleted (see ``claim``).
         registers: The file of each register.
         engine: Limits of memory and threads, where they are not the default.
         progress: Told the table, how many are done, and how many there are.
@@ -76,15 +96,14 @@ def profile(
         for done, table in enumerate(tables):
             if progress:
                 progress(table.name.sql, done, len(tables))
-            with metered() as meter:
-                rows = runner.build(warehouse, table.name)
-            taken.append((table, rows, meter))
+            fresh = forget_peak()
+            (built,) = runner.build_all(warehouse, [table])
+            taken.append((table, built, peak_bytes() if fresh else None))
         sizes = warehouse.sizes()
     return [
         Taken(
-            table.name.sql, table.kind.value, rows,
-            meter.seconds, meter.processor_seconds, meter.peak_bytes,
-            sizes.get(table.name, 0),
+            table.name.sql, table.kind.value, built.rows,
+            built.seconds, built.processor_seconds, peak, sizes.get(table.name, 0),
         )
-        for table, rows, meter in taken
+        for table, built, peak in taken
     ]  # fmt: skip

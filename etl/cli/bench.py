@@ -39,7 +39,7 @@ def profile(
     ] = None,
     home: Annotated[
         Path | None,
-        typer.Option(help="Folder to work in; the registers in it are kept. Default: one for now."),
+        typer.Option(help="New folder to work in; its registers are kept. Default: one for now."),
     ] = None,
     memory: Annotated[str, typer.Option(help="As [engine] memory: 4GB.")] = "",
     threads: Annotated[int | None, typer.Option(min=1, help="As [engine] threads.")] = None,
@@ -47,13 +47,14 @@ def profile(
     as_json: JsonOption = False,
 ) -> None:
     """Time, processors, memory and room of each table between raw files and what leaves."""
-    from etl.bench.profile import REGISTERS, simulated
+    from etl.bench.profile import REGISTERS, claim, simulated
     from etl.bench.profile import profile as measure
     from etl.settings import Engine
     from etl.simulate import SimulationSpec
 
     with ExitStack() as stack:
         folder = home or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="doisoat-")))
+        claim(folder)
         bar = stack.enter_context(steps())
         task = bar.add_task("simulating", total=None)
         if registers is None:

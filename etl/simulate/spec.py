@@ -41,7 +41,7 @@ class SimulationSpec:
             gives a small register the crowding of the national one (about 3,000 births a day).
             None draws births from the age pyramid. Such a register has no parents and children.
         crowded_numbers: As many citizens share the last six digits of their numbers, personal and
-            former, as would among 100 million: a hundred and sixty, whatever the size.
+            former, as would among 100 million, about a hundred and sixty; from 100,000 citizens on.
         fault_rates: A TOML file to use instead of `etl/simulate/fault_rates.toml`.
         workers: Processes that generate chunks; None takes one per processor for large requests.
         reference_date: The simulated today. The clock is never read.

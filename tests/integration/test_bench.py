@@ -13,7 +13,8 @@ Doisoat = Callable[..., Command]
 
 
 def test_every_table_is_measured(doisoat_here: Doisoat, folder: Path) -> None:
-    told = doisoat_here("bench", "profile", "--citizens", "300", "--home", folder, "--json")
+    home = folder / "bench"
+    told = doisoat_here("bench", "profile", "--citizens", "300", "--home", home, "--json")
 
     assert told.exit_code == 0, told.errors
     taken = json.loads(told.output)
@@ -24,7 +25,7 @@ def test_every_table_is_measured(doisoat_here: Doisoat, folder: Path) -> None:
     assert by_name["clean.population"]["rows"] == 300
     assert by_name["clean.names"]["bytes"] > 0  # kept as Parquet
     assert all(one["seconds"] >= 0 and one["peak_bytes"] > 1e6 for one in taken)
-    kept = doisoat_here("bench", "profile", "--citizens", "300", "--home", folder)
+    kept = doisoat_here("bench", "profile", "--citizens", "300", "--home", home)
     assert "core.settled" in kept.output
     assert "s of processor time" in kept.output
 
@@ -35,3 +36,16 @@ def test_registers_that_are_not_there_are_told(doisoat_here: Doisoat, folder: Pa
     assert told.exit_code == 2
     assert "insurance.parquet" in told.errors
     assert "doisoat simulate" in told.errors
+
+
+def test_a_folder_that_somebody_uses_is_left_alone(doisoat_here: Doisoat, folder: Path) -> None:
+    """A measurement deletes the warehouse of its home."""
+    home = folder / "home"
+    home.mkdir()
+    (home / "warehouse.duckdb").write_text("a warehouse", "utf-8")
+
+    told = doisoat_here("bench", "profile", "--citizens", "300", "--home", home)
+
+    assert told.exit_code == 2
+    assert "not empty" in told.errors
+    assert (home / "warehouse.duckdb").read_text("utf-8") == "a warehouse"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from etl.engine.statements import TableName
 from etl.pipeline import runner
 from etl.pipeline.graph import pipeline
 from etl.simulate import SimulationSpec, write_parquet
-from tests.support import memory_folder
+from tests.support import Registers, citizen, memory_folder, record
 
 SETTLED = TableName("core", "settled")
 ONLY_OF_OTHERS = {"claims", "number_owners", "number_pairs", "step_personal_id"}
@@ -94,3 +94,24 @@ def test_what_is_settled_is_what_the_waterfall_would_link(
     steps = without["core.step_personal_id"][0] - with_lane["core.step_personal_id"][0]
 
     assert steps == settled
+
+
+def test_a_number_that_was_anothers_before_is_company_to_that_other(
+    registers: Callable[..., Registers],
+) -> None:
+    """Record 1 agrees in everything, and its number also leads to citizen 3, who had it before.
+
+    So citizen 3 is not alone with record 3, whose given name is another: a person looks.
+    """
+    surname, middle, _ = str(citizen(3)["full_name"]).split()
+    other = record(3, full_name=f"{surname} {middle} Quỳnh")
+    apart = registers([record(1), other], [citizen(1), citizen(3)])
+    beside = registers(
+        [record(1), other],
+        [citizen(1), citizen(3, former_id_numbers=citizen(1)["personal_id"])],
+    )
+    found = "select record_id, status from {reconciled} order by record_id"
+
+    for pair, status in ((apart, "MISMATCH"), (beside, "REVIEW")):
+        pair.sync()
+        assert [row["status"] for row in pair.published(found)] == ["VERIFIED", status]

@@ -1,14 +1,6 @@
 -- How a record and a citizen are compared: one definition for every step of the waterfall.
 -- Levels are those of etl/domain/codes.py, best first. Arguments are the columns of the clean tables.
 
--- The numbers by which a record claims to be a citizen: those of both columns, and those that an
--- unreadable one may stand for.
-create or replace temp macro claimed_numbers(id_number, insurance_personal_id, id_candidates) as
-list_concat(
-    [id_number, insurance_personal_id],
-    if(id_candidates = '', [], string_split(id_candidates, ';'))
-);
-
 -- The readable reference of both is etl/normalise/compare.py; tests/unit/test_agreement.py
 -- holds the two together.
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from etl.domain.errors import ConfigError
 from etl.engine.port import Warehouse
 from etl.process.files import folder_for, write_whole
-from etl.report.charts.counts import TABLES as TABLES
 from etl.report.charts.counts import read_counts
 from etl.report.charts.drawing import run_charts
 from etl.report.charts.page import make_page

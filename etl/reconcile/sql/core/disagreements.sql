@@ -28,69 +28,73 @@ with pairs as (
     left join clean.population as population on links.citizen = population.citizen
 ),
 
--- What one record and its citizen tell: every code a column, so that the registers are read once.
+-- What one record and its citizen tell, all of it at once, so that the registers are read once.
 told as (
     select
         record_id,
-        id_reject in ('number_missing', 'number_placeholder') and insurance_personal_id is null
-            as id_missing,
-        -- (Unreadable, so it is no claim.)
-        id_reject not in ('number_missing', 'number_placeholder') as id_invalid,
-        insurance_number_reject in ('number_missing', 'number_placeholder')
-            as insurance_number_missing,
-        insurance_number is null and insurance_personal_id is null
-        and coalesce(insurance_number_reject, '') not in ('number_missing', 'number_placeholder')
-            as insurance_number_invalid,
-        -- Two insurance numbers that differ; or a personal number on the card that is not the holder's.
-        if(
-            length(card_number) = 12,
-            card_number <> coalesce(
-                personal_id, insurance_personal_id, if(id_kind = 'personal', id_number, null)
-            ),
-            card_number <> insurance_number
-        ) as card_conflict,
-        name_agreement in ('format', 'iy_variant') as name_format,
-        name_agreement = 'unaccented' as name_unaccented,
-        personal_id is not null and not name_agrees(name_agreement) as name_different,
-        birth_agreement in ('consistent', 'filler', 'missing') as birth_partial,
-        birth_agreement in (
-            'day_month_swapped', 'year_off_by_one', 'one_digit', 'part_shared', 'different'
-        ) as birth_different,
-        gender is null as gender_missing,
-        gender_agreement = 'different' as gender_different,
-        province_code <> citizen_province as province_different,
-        citizen_status = 'deceased' and status = 'active' as deceased_active
+        list_filter(
+            [
+                if(
+                    id_reject in ('number_missing', 'number_placeholder')
+                    and insurance_personal_id is null,
+                    'ID_MISSING', null
+                ),
+                -- (Unreadable, so it is no claim.)
+                if(id_reject not in ('number_missing', 'number_placeholder'), 'ID_INVALID', null),
+                if(
+                    insurance_number_reject in ('number_missing', 'number_placeholder'),
+                    'INSURANCE_NUMBER_MISSING', null
+                ),
+                if(
+                    insurance_number is null and insurance_personal_id is null
+                    and coalesce(insurance_number_reject, '')
+                    not in ('number_missing', 'number_placeholder'),
+                    'INSURANCE_NUMBER_INVALID', null
+                ),
+                -- Two insurance numbers that differ; or a personal number on the card that is not
+                -- the holder's.
+                if(
+                    if(
+                        length(card_number) = 12,
+                        card_number <> coalesce(
+                            personal_id, insurance_personal_id,
+                            if(id_kind = 'personal', id_number, null)
+                        ),
+                        card_number <> insurance_number
+                    ),
+                    'CARD_CONFLICT', null
+                ),
+                if(name_agreement in ('format', 'iy_variant'), 'NAME_FORMAT', null),
+                if(name_agreement = 'unaccented', 'NAME_UNACCENTED', null),
+                if(
+                    personal_id is not null and not name_agrees(name_agreement),
+                    'NAME_DIFFERENT', null
+                ),
+                if(birth_agreement in ('consistent', 'filler', 'missing'), 'BIRTH_PARTIAL', null),
+                if(
+                    birth_agreement in (
+                        'day_month_swapped', 'year_off_by_one', 'one_digit', 'part_shared',
+                        'different'
+                    ),
+                    'BIRTH_DIFFERENT', null
+                ),
+                if(gender is null, 'GENDER_MISSING', null),
+                if(gender_agreement = 'different', 'GENDER_DIFFERENT', null),
+                if(province_code <> citizen_province, 'PROVINCE_DIFFERENT', null),
+                if(
+                    citizen_status = 'deceased' and status = 'active', 'DECEASED_ACTIVE', null
+                )
+            ],
+            lambda code: code is not null
+        ) as codes
     from pairs
 ),
 
-told_at_once as (
+told_each as (
     select
         record_id,
-        unnest(list_filter(
-            [
-                if(id_missing, 'ID_MISSING', null),
-                if(id_invalid, 'ID_INVALID', null),
-                if(insurance_number_missing, 'INSURANCE_NUMBER_MISSING', null),
-                if(insurance_number_invalid, 'INSURANCE_NUMBER_INVALID', null),
-                if(card_conflict, 'CARD_CONFLICT', null),
-                if(name_format, 'NAME_FORMAT', null),
-                if(name_unaccented, 'NAME_UNACCENTED', null),
-                if(name_different, 'NAME_DIFFERENT', null),
-                if(birth_partial, 'BIRTH_PARTIAL', null),
-                if(birth_different, 'BIRTH_DIFFERENT', null),
-                if(gender_missing, 'GENDER_MISSING', null),
-                if(gender_different, 'GENDER_DIFFERENT', null),
-                if(province_different, 'PROVINCE_DIFFERENT', null),
-                if(deceased_active, 'DECEASED_ACTIVE', null)
-            ],
-            lambda code: code is not null
-        )) as code
+        unnest(codes) as code
     from told
-    where
-        id_missing or id_invalid or insurance_number_missing or insurance_number_invalid
-        or card_conflict or name_format or name_unaccented or name_different or birth_partial
-        or birth_different or gender_missing or gender_different or province_different
-        or deceased_active
 ),
 
 shared_insurance_numbers as (
@@ -133,9 +137,9 @@ found as (
     select distinct record_id, code, field
     from core.number_faults
     union all
-    select told_at_once.record_id, codes.code, codes.field
-    from told_at_once
-    inner join ref.mismatch_codes as codes on told_at_once.code = codes.code
+    select told_each.record_id, codes.code, codes.field
+    from told_each
+    inner join ref.mismatch_codes as codes on told_each.code = codes.code
     union all
     select record_id, 'INSURANCE_NUMBER_SHARED', 'insurance_number'
     from clean.insurance as insurance

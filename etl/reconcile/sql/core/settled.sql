@@ -7,7 +7,10 @@
 -- * Nobody has decided on the record: a decision comes first.
 -- Kind: group.
 with claimed_by_others as (
-    select unnest(claimed_numbers(id_number, insurance_personal_id, id_candidates)) as number
+    select
+        unnest(list_concat(
+            [id_number, insurance_personal_id], string_split(id_candidates, ';')
+        )) as number
     from clean.insurance as insurance
     anti join core.agreeing as agreeing on insurance.record = agreeing.record
 ),
