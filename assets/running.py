@@ -20,6 +20,7 @@ from dagster._core.remote_origin import (
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from assets.definitions import build_defs
+from assets.engines import held_open
 from assets.instance import instance_for
 from assets.jobs import JOBS, try_schedule
 from assets.outcomes import Outcome, note
@@ -79,6 +80,18 @@ def run_sync(
     try_tables(settings.target)
     instance = instance_for(settings)
     bury_dead_runs(instance, settings)
+    with held_open():
+        return _run(settings, instance, mode, on_step, replace_target=replace_target)
+
+
+def _run(
+    settings: Settings,
+    instance: dg.DagsterInstance,
+    mode: str,
+    on_step: Callable[[str, int, int], None] | None,
+    *,
+    replace_target: bool,
+) -> Outcome:
     job_name = JOBS[mode]
     job = build_defs(settings).resolve_job_def(job_name)
     run_id = str(uuid4())

@@ -63,7 +63,7 @@ def prove_state(warehouse: Warehouse, guards: Iterable[Guard]) -> None:
         QualityGateError: It is not, or one did not.
     """
     _prove_one_state(warehouse)
-    open_rules = [guard for guard in guards if not _passed(warehouse, guard)]
+    open_rules = _not_passed(warehouse, guards)
     if open_rules:
         shown = ", ".join(guard.name for guard in open_rules[:3])
         more = f" and {len(open_rules) - 3} more" if len(open_rules) > 3 else ""
@@ -94,19 +94,22 @@ def _prove_one_state(warehouse: Warehouse) -> None:
     )
 
 
-def _passed(warehouse: Warehouse, guard: Guard) -> bool:
-    """Says whether a rule passed when it was last held against these very builds."""
-    return bool(
-        warehouse.value(
-            "select arg_max(passed, checked_at) from ops.quality_results "
-            "where table_name = $table and check_name = $check and of_state = $state",
-            {
-                "table": guard.table.sql,
-                "check": guard.check,
-                "state": state_of(warehouse, {guard.table, *guard.reads}),
-            },
+def _not_passed(warehouse: Warehouse, guards: Iterable[Guard]) -> list[Guard]:
+    """Returns the rules that did not pass when they were last held against these very builds."""
+    passed = {
+        (row["table_name"], row["check_name"], row["of_state"])
+        for row in warehouse.rows(
+            "select table_name, check_name, of_state from ops.quality_results "
+            "group by all having arg_max(passed, checked_at)"
         )
-    )
+    }
+    needed = [(guard, frozenset({guard.table, *guard.reads})) for guard in guards]
+    states = {tables: state_of(warehouse, tables) for tables in {read for _, read in needed}}
+    return [
+        guard
+        for guard, read in needed
+        if (guard.table.sql, guard.check, states[read]) not in passed
+    ]
 
 
 def _is_balanced(warehouse: Warehouse) -> bool:

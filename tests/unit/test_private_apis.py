@@ -151,3 +151,31 @@ def test_dagsters_databases_keep_their_engines(tmp_path: Path, monkeypatch) -> N
         assert len(instance.all_logs("some-run")) == 3
     assert len(made) == len(set(made))
     assert {Path(url).name for url in made} >= {"runs.db", "some-run.db", "schedules.db"}
+
+
+def test_dagsters_databases_stay_open_while_a_run_works(tmp_path: Path) -> None:
+    """The same connections for all events of a run; afterwards none, and no log is left."""
+    import psutil
+    from dagster import DagsterInstance
+
+    from assets import engines
+
+    def opened() -> list[str]:
+        return sorted(Path(file.path).name for file in psutil.Process().open_files()
+                      if file.path.startswith(str(tmp_path)))  # fmt: skip
+
+    at_work = []
+    engines.keep_engines()
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        with engines.held_open():
+            for _ in range(3):
+                instance.report_engine_event("at work", job_name="job", run_id="some-run")
+                instance.get_runs(limit=1)
+                at_work.append(opened())
+        after = opened()
+
+        assert len(instance.all_logs("some-run")) == 3
+    assert at_work[0] == at_work[1] == at_work[2]
+    assert {"runs.db", "some-run.db"} <= set(at_work[0])
+    assert after == []
+    assert not list(tmp_path.rglob("*.db-wal"))

@@ -49,9 +49,8 @@ class ReadingDialect(Dialect):
         The inherited way asks PostgreSQL's, in a form that DuckDB does not offer.
         """
         rows = connection.exec_driver_sql(
-            "select column_name, data_type, is_nullable from duckdb_columns() "
-            "where table_name = ? and schema_name = ? order by column_index",
-            (table_name, schema or "main"),
+            'select name, type, not "notnull" from pragma_table_info(?)',
+            (f"{schema or 'main'}.{table_name}",),
         ).fetchall()
         return [
             {
