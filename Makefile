@@ -4,10 +4,11 @@ SHELL := /bin/bash
 PYTHON ?= python3
 UV := .uv/bin/uv
 RUN := .venv/bin
+SPREAD := -n 3 --dist loadfile --no-loadscope-reorder
 export UV_PROJECT_ENVIRONMENT := .venv
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help install demo ui test test-long graph check format bench clean
+.PHONY: help install demo ui test test-wide test-long graph check format bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -30,7 +31,10 @@ ui: install ## open the Dagster UI on 127.0.0.1:3000
 	$(RUN)/doisoat ui
 
 test: install ## run the tests, a file to each of three processes at a time
-	$(RUN)/pytest -m "not long" -n 3 --dist loadfile --no-loadscope-reorder --durations=15
+	$(RUN)/pytest -m "not long and not wide" $(SPREAD) --durations=15
+
+test-wide: install ## run the same claims on further products and kinds of damage
+	$(RUN)/pytest -m wide $(SPREAD) --durations=5
 
 test-long: install ## run the long campaigns
 	$(RUN)/pytest -m long --timeout 7200 --durations=15

@@ -18,6 +18,7 @@ import uuid
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -128,7 +129,7 @@ def new_sqlite(folder: Path) -> Callable[[], str]:
     return lambda: f"sqlite:///{folder}/{uuid.uuid4().hex[:8]}.db"
 
 
-@pytest.fixture(params=["postgresql", "sqlite", "mariadb"])
+@pytest.fixture(params=["postgresql", "sqlite", pytest.param("mariadb", marks=pytest.mark.wide)])
 def new_database(
     request: pytest.FixtureRequest, new_sqlite: Callable[[], str]
 ) -> Callable[[], str]:
@@ -160,6 +161,50 @@ def registers(folder: Path, new_sqlite: Callable[[], str]) -> Callable[..., Regi
             source(),
             target(),
         ).write()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def homes_that_ran() -> Iterator[dict[str, tuple[Registers, Path]]]:
+    """Folders of registers after their first sync, each with a copy of it."""
+    made: dict[str, tuple[Registers, Path]] = {}
+    yield made
+    for pair, copy in made.values():
+        shutil.rmtree(pair.folder, ignore_errors=True)
+        shutil.rmtree(copy, ignore_errors=True)
+
+
+@pytest.fixture
+def synced(homes_that_ran: dict[str, tuple[Registers, Path]]) -> Callable[..., Registers]:
+    """Makes two small registers in SQLite files, target too, that have been synced once.
+
+    The sync itself is made once in this process; every test finds the folder as it left it.
+    """
+
+    def make(insurance: Sequence[Row] | None = None) -> Registers:
+        records = [record(n) for n in range(1, 31)] if insurance is None else insurance
+        if (name := repr(records)) not in homes_that_ran:
+            folder, copy = memory_folder("doisoat-ran-"), memory_folder("doisoat-ran-")
+            names = ("insurance", "population", "target")
+            pair = Registers(
+                folder,
+                [dict(row) for row in records],
+                [citizen(n) for n in range(1, 31)],
+                *(f"sqlite:///{folder}/{name}.db" for name in names),
+            ).write()
+            pair.sync()
+            shutil.copytree(folder, copy, dirs_exist_ok=True)
+            homes_that_ran[name] = pair, copy
+        pair, copy = homes_that_ran[name]
+        shutil.rmtree(pair.folder)
+        shutil.copytree(copy, pair.folder)
+        return replace(
+            pair,
+            insurance=[dict(row) for row in pair.insurance],
+            population=[dict(row) for row in pair.population],
+            options=dict(pair.options),
+        )
 
     return make
 

@@ -16,7 +16,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from etl.engine.builds import is_noted, note_build, note_inputs
+from etl.engine.builds import forget_build, is_noted, note_build, note_inputs
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.normalise import NORMALISER_VERSION, bulk
@@ -181,6 +181,7 @@ def extend(warehouse: Warehouse, table: str) -> int:
         _discard_future(warehouse, name)
     new = sum(_extend_one(warehouse, name, dictionary) for dictionary in understood)
     if new or not is_noted(warehouse, name):
+        forget_build(warehouse, name)
         note_build(warehouse, name, inputs)
     else:
         note_inputs(warehouse, name, inputs)

@@ -45,10 +45,9 @@ def forget_build(warehouse: Warehouse, table: TableName) -> None:
 
 
 def note_build(warehouse: Warehouse, table: TableName, inputs: Iterable[TableName]) -> None:
-    """Notes that a table was built, from its inputs as they are now."""
+    """Notes that a table was built, from its inputs as they are now; after ``forget_build``."""
     if not _remembers(warehouse):
         return
-    forget_build(warehouse, table)
     warehouse.execute(
         "insert into ops.builds by name select $table as table_name, $build as build, run_id, "
         "current_timestamp::timestamp as built_at from ops.parameters",

@@ -119,7 +119,7 @@ def _folder(file: Path) -> None:
     file.mkdir()
 
 
-@pytest.mark.parametrize("read_before", [True, False])
+@pytest.mark.parametrize("read_before", [True, pytest.param(False, marks=pytest.mark.wide)])
 @pytest.mark.parametrize("damage", [_random, _empty, _halved, _header, _log, _folder])
 def test_a_damaged_warehouse_is_set_aside_and_its_memory_read_back(
     lived: Registers,
@@ -309,6 +309,7 @@ time.sleep(30)
 """
 
 
+@pytest.mark.wide
 def test_a_sync_that_published_says_so_whoever_takes_the_file_as_it_ends(
     lived: Registers, command_environment: dict[str, str]
 ) -> None:

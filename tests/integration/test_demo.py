@@ -10,7 +10,7 @@ from tests.support import Command
 
 
 def test_the_demo_reconciles_publishes_and_a_second_sync_changes_nothing(
-    doisoat: Callable[..., Command], folder: Path
+    doisoat: Callable[..., Command], doisoat_here: Callable[..., Command], folder: Path
 ):
     first = doisoat("demo", "--citizens", "3000", "--json")
     assert first.exit_code == 0, first.errors
@@ -27,13 +27,13 @@ def test_the_demo_reconciles_publishes_and_a_second_sync_changes_nothing(
     assert "chart-waterfall" in charts.read_text("utf-8")
 
     # Found without naming a configuration: there is none but the demo's.
-    second = doisoat("sync", "--mode", "full", "--json")
+    second = doisoat_here("sync", "--mode", "full", "--json")
     assert second.exit_code == 0, second.errors
     again = json.loads(second.output)["figures"]
     assert again["run_id"] != figures["run_id"]
     assert {**again, "run_id": ""} == {**figures, "run_id": ""}
 
-    listed = doisoat("runs", "--json")
+    listed = doisoat_here("runs", "--json")
     assert [run["run_id"] for run in json.loads(listed.output)] == [
         again["run_id"],
         figures["run_id"],

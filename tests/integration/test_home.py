@@ -96,16 +96,6 @@ def test_a_home_that_is_a_file_is_refused(tmp_path: Path) -> None:
         prepare_home(tmp_path / "home")
 
 
-def test_whatever_a_sync_leaves_is_its_owners_only(registers: Make, doisoat: Doisoat) -> None:
-    pair = registers()
-    (pair.folder / ".doisoat").mkdir(mode=0o755)
-    ended = doisoat("--config", pair.file, "sync")
-    assert ended.exit_code == 0, ended.errors
-    found = [pair.folder / ".doisoat", *(pair.folder / ".doisoat").rglob("*")]
-    assert len(found) > 30
-    assert [path for path in found if mode(path) & 0o077] == []
-
-
 def test_a_page_without_personal_data_is_for_those_whom_the_umask_lets(
     registers: Make, doisoat: Doisoat
 ) -> None:

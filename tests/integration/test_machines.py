@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -233,22 +232,6 @@ def test_a_home_may_have_spaces_and_most_signs(
     assert "telemetry" not in ended.errors
     assert (home / "dagster" / "history" / "runs.db").is_file()
     assert (home / "warehouse.duckdb").is_file()
-
-
-def test_a_result_is_shown_on_a_terminal_without_vietnamese_letters(
-    doisoat: Doisoat, registers: Make
-) -> None:
-    """The run was published, and then printing it failed."""
-    pair, encoding = registers(), "ascii"
-    ended = doisoat("--config", pair.file, "sync", PYTHONIOENCODING=encoding)
-    assert ended.exit_code == 0, ended.errors
-    assert "VERIFIED" in ended.output
-    assert "Published to" in ended.output
-    tried = doisoat("--config", pair.file, "check", PYTHONIOENCODING=encoding)
-    assert f"its encoding is {encoding}" in tried.output
-    assert "PYTHONIOENCODING=utf-8" in tried.output
-    told = doisoat("normalise", "Nguyễn Văn Đô", "--json", PYTHONIOENCODING=encoding)
-    assert json.loads(told.output)["name"]["recorded"] == "Nguyễn Văn Đô"
 
 
 def test_runs_and_check_say_when_the_next_run_begins_and_whether_it_can(

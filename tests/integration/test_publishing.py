@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -24,25 +23,31 @@ from tests.support import (
 Make = Callable[..., Registers]
 
 
-def _faulty(registers: Make, **options: Any) -> Registers:
+def _records() -> list[dict[str, object]]:
     records = [record(n) for n in range(1, 31)]
     records[0]["gender"] = "Nữ" if records[0]["gender"] == "Nam" else "Nam"
     records[1]["id_number"] = None
     records[2] |= {"full_name": None, "date_of_birth": None, "id_number": None}
     records[3] |= {"full_name": "Người Không Ai Biết", "id_number": "001099999999"}
-    return registers(records, **options)
+    return records
 
 
 @pytest.fixture
 def faulty(registers: Make, new_database: Callable[[], str]) -> Registers:
     """Thirty records of which four have something wrong, and a target of each product."""
-    return _faulty(registers, target=new_database)
+    return registers(_records(), target=new_database)
 
 
 @pytest.fixture
 def faulty_in_file(registers: Make) -> Registers:
     """The same, with a SQLite file as target: for claims that do not hang on the product."""
-    return _faulty(registers)
+    return registers(_records())
+
+
+@pytest.fixture
+def ran(synced: Make) -> Registers:
+    """The same after a first sync."""
+    return synced(_records())
 
 
 def test_the_first_publish_writes_each_record_once(faulty: Registers) -> None:
@@ -59,15 +64,12 @@ def test_the_first_publish_writes_each_record_once(faulty: Registers) -> None:
     assert first.broken == []
 
 
-def test_every_table_that_leaves_arrives_whole(faulty_in_file: Registers) -> None:
+def test_every_table_that_leaves_arrives_whole(ran: Registers) -> None:
     """By difference or by run, whatever tables there are."""
-    faulty_in_file.sync()
 
     for name in {*DIFFERENCE_TABLES, *HISTORY_TABLES} - {"sync_runs", "quality_results"}:
-        (there,) = faulty_in_file.published(f"select count(*) as n from {{{name}}}")
-        (here,) = from_warehouse(
-            faulty_in_file.settings, f"select count(*) as n from publish.{name}"
-        )
+        (there,) = ran.published(f"select count(*) as n from {{{name}}}")
+        (here,) = from_warehouse(ran.settings, f"select count(*) as n from publish.{name}")
         assert there == here, name
 
 
@@ -120,18 +122,15 @@ def test_a_mismatch_that_stays_keeps_the_run_that_first_found_it(faulty_in_file:
     assert {"code": "GENDER_DIFFERENT", "since_run": first.run_id} in found
 
 
-def test_a_vanished_record_is_deleted_everywhere(faulty_in_file: Registers) -> None:
-    faulty_in_file.sync()
-    del faulty_in_file.insurance[0]
-    faulty_in_file.write()
+def test_a_vanished_record_is_deleted_everywhere(ran: Registers) -> None:
+    del ran.insurance[0]
+    ran.write()
 
-    second = faulty_in_file.sync()
+    second = ran.sync()
 
     assert second.changes["reconciled"] == (0, 0, 1)
     for table in ("reconciled", "mismatches", "corrections"):
-        left = faulty_in_file.published(
-            f"select record_id from {{{table}}} where record_id = 'R000001'"
-        )
+        left = ran.published(f"select record_id from {{{table}}} where record_id = 'R000001'")
         assert left == [], table
 
 
@@ -217,17 +216,16 @@ def test_a_publish_that_fails_late_leaves_the_target_as_it_was(faulty: Registers
     assert again.broken == []
 
 
-def test_a_foreign_row_in_the_target_is_put_right(faulty_in_file: Registers) -> None:
-    faulty_in_file.sync()
+def test_a_foreign_row_in_the_target_is_put_right(ran: Registers) -> None:
     run_sql(
-        faulty_in_file.target_url,
+        ran.target_url,
         "update reconciled set record_id = 'STRANGER' where record_id = 'R000007'",
     )
 
-    again = faulty_in_file.sync()
+    again = ran.sync()
 
     assert again.changes["reconciled"] == (1, 0, 1)
-    rows = faulty_in_file.published("select record_id from {reconciled}")
+    rows = ran.published("select record_id from {reconciled}")
     assert sorted(row["record_id"] for row in rows) == [f"R{n:06d}" for n in range(1, 31)]
 
 
@@ -293,26 +291,24 @@ def test_a_target_of_an_earlier_version_gains_the_columns_that_are_new(faulty: R
     assert all(row["since_at"] == row["started_at"] and row["remedy"] for row in rows)
 
 
-def test_the_codes_are_told_in_the_target(faulty_in_file: Registers) -> None:
-    faulty_in_file.sync()
-    (row,) = faulty_in_file.published("select * from {codes} where code = 'ID_FORMER'")
+def test_the_codes_are_told_in_the_target(ran: Registers) -> None:
+    (row,) = ran.published("select * from {codes} where code = 'ID_FORMER'")
     assert (row["kind"], row["severity"], row["owner"]) == ("mismatch", "warning", "insurance")
     assert row["vi"].startswith("Số cũ")
     assert row["en"].startswith("A former number")
-    used = faulty_in_file.published(
+    used = ran.published(
         "select distinct code from {mismatches} union select distinct remedy from {mismatches} "
         "union select distinct status from {reconciled} union select reason from {candidates}"
     )
-    known = {row["code"] for row in faulty_in_file.published("select code from {codes}")}
+    known = {row["code"] for row in ran.published("select code from {codes}")}
     assert {row["code"] for row in used} <= known
 
 
-def test_a_target_table_without_a_column_is_explained(faulty_in_file: Registers) -> None:
-    faulty_in_file.sync()
-    run_sql(faulty_in_file.target_url, "alter table sync_runs drop column rows_deleted")
+def test_a_target_table_without_a_column_is_explained(ran: Registers) -> None:
+    run_sql(ran.target_url, "alter table sync_runs drop column rows_deleted")
 
     with pytest.raises(DoisoatError) as caught:
-        faulty_in_file.sync()
+        ran.sync()
 
     assert caught.value.exit_code == 3
     assert "sync_runs" in str(caught.value)

@@ -171,6 +171,7 @@ def _waits_in_the_publish(pair: Registers) -> bool:
 def test_two_at_once_and_a_killed_run(
     published: Registers,
     doisoat: Doisoat,
+    doisoat_here: Doisoat,
     command_environment: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -219,7 +220,7 @@ def test_two_at_once_and_a_killed_run(
 
     assert pair.target_state() == before
 
-    third = doisoat("--config", file, "sync", "--json")
+    third = doisoat_here("--config", file, "sync", "--json")
 
     assert third.exit_code == 0, third.errors
     ids = {row["record_id"] for row in pair.published("select record_id from {reconciled}")}

@@ -34,6 +34,12 @@ def pair(registers: Make) -> Registers:
     return registers()
 
 
+@pytest.fixture
+def ran(synced: Make) -> Registers:
+    """The same after a first sync."""
+    return synced()
+
+
 def add(pair: Registers, number: int) -> None:
     pair.insurance.append(record(number))
     pair.population.append(citizen(number))
@@ -43,51 +49,48 @@ def add(pair: Registers, number: int) -> None:
 # --- beside the writer --------------------------------------------------------------------------
 
 
-def test_a_reader_holds_its_snapshot_through_whole_syncs(pair: Registers) -> None:
+def test_a_reader_holds_its_snapshot_through_whole_syncs(ran: Registers) -> None:
     """It reads what was there when it came, to its end; the syncs end well, too."""
-    pair.options["engine"] = {"threads": 1, "keep_snapshots": 1}
-    pair.sync()
-    with reading(pair.settings) as reader:
+    ran.options["engine"] = {"threads": 1, "keep_snapshots": 1}
+    with reading(ran.settings) as reader:
         before = reader.number(COUNT)
         for number in (40, 41, 42):
-            add(pair, number)
-            assert pair.sync().broken == []
+            add(ran, number)
+            assert ran.sync().broken == []
         assert reader.number(COUNT) == before == 30
         # Also what it has not touched yet: Parquet files are opened when they are read.
         assert reader.number("select count(*) from raw.insurance") == before
         assert reader.number("select count(*) from clean.names")
-    with reading(pair.settings) as reader:
+    with reading(ran.settings) as reader:
         assert reader.number(COUNT) == 33
 
 
-def test_many_read_while_a_run_works(pair: Registers) -> None:
-    pair.sync()
-    add(pair, 40)
-    with warehouse_for(pair.settings, Run("at work", whole=True)) as warehouse:
-        runner.run(warehouse, pair.settings)
+def test_many_read_while_a_run_works(ran: Registers) -> None:
+    add(ran, 40)
+    with warehouse_for(ran.settings, Run("at work", whole=True)) as warehouse:
+        runner.run(warehouse, ran.settings)
         with ExitStack() as opened, ThreadPoolExecutor(4) as pool:
-            readers = [opened.enter_context(reading(pair.settings)) for _ in range(4)]
+            readers = [opened.enter_context(reading(ran.settings)) for _ in range(4)]
             counts = list(pool.map(lambda one: one.number(COUNT), readers))
         assert warehouse.number(COUNT) == 31
-    release_lock(pair.settings)
+    release_lock(ran.settings)
     assert counts == [30] * 4
-    with reading(pair.settings) as reader:
+    with reading(ran.settings) as reader:
         assert reader.number(COUNT) == 31
 
 
-def test_a_process_of_its_own_reads_while_a_run_works(pair: Registers) -> None:
-    pair.sync()
+def test_a_process_of_its_own_reads_while_a_run_works(ran: Registers) -> None:
     script = (
         "import sys; from etl.pipeline.snapshots import reading; "
         "from etl.settings import load_settings\n"
         f"with reading(load_settings(sys.argv[1])) as r: print(r.number('{COUNT}'))"
     )
-    with warehouse_for(pair.settings, Run("at work", whole=True)):
+    with warehouse_for(ran.settings, Run("at work", whole=True)):
         read = subprocess.run(
-            [sys.executable, "-c", script, str(pair.file)], capture_output=True, text=True,
+            [sys.executable, "-c", script, str(ran.file)], capture_output=True, text=True,
             check=False, timeout=120,
         )  # fmt: skip
-    release_lock(pair.settings)
+    release_lock(ran.settings)
     assert (read.stdout, read.returncode) == ("30\n", 0), read.stderr
 
 
@@ -104,13 +107,12 @@ def test_nothing_to_read_is_told_and_so_is_a_first_run_at_work(pair: Registers) 
     release_lock(pair.settings)
 
 
-def test_a_snapshot_cannot_be_changed(pair: Registers) -> None:
-    pair.sync()
-    with reading(pair.settings) as reader:
+def test_a_snapshot_cannot_be_changed(ran: Registers) -> None:
+    with reading(ran.settings) as reader:
         with pytest.raises(Exception, match="read-only"):
             reader.execute("delete from stored.core.reconciled")
         reader.execute("delete from ops.runs")  # the reader's own copy
-    with reading(pair.settings) as reader:
+    with reading(ran.settings) as reader:
         assert reader.number("select count(*) from ops.runs") == 1
 
 
@@ -127,35 +129,32 @@ def test_so_many_are_kept_as_were_asked_for(pair: Registers, keep: int) -> None:
     assert len(snapshots(pair.settings)) == keep
 
 
-def test_one_that_is_read_is_pruned_later(pair: Registers) -> None:
-    pair.options["engine"] = {"threads": 1, "keep_snapshots": 1}
-    pair.sync()
-    with reading(pair.settings):
-        (held,) = snapshots(pair.settings)
-        pair.sync()
-        pair.sync()
-        assert held in snapshots(pair.settings)
-    pair.sync()
-    assert held not in snapshots(pair.settings)
+def test_one_that_is_read_is_pruned_later(ran: Registers) -> None:
+    ran.options["engine"] = {"threads": 1, "keep_snapshots": 1}
+    with reading(ran.settings):
+        (held,) = snapshots(ran.settings)
+        ran.sync()
+        ran.sync()
+        assert held in snapshots(ran.settings)
+    ran.sync()
+    assert held not in snapshots(ran.settings)
 
 
-def test_runs_that_break_off_do_not_push_out_the_last_whole_one(pair: Registers) -> None:
-    pair.options["engine"] = {"threads": 1, "keep_snapshots": 1}
-    pair.sync()
+def test_runs_that_break_off_do_not_push_out_the_last_whole_one(ran: Registers) -> None:
+    ran.options["engine"] = {"threads": 1, "keep_snapshots": 1}
     for number in range(3):
-        with warehouse_for(pair.settings, Run(f"dies {number}", whole=True)):
+        with warehouse_for(ran.settings, Run(f"dies {number}", whole=True)):
             pass  # killed, before it made any table
-        release_lock(pair.settings)
+        release_lock(ran.settings)
     asked = has(TableName("core", "reconciled"))
-    with reading(pair.settings, asked) as reader:
+    with reading(ran.settings, asked) as reader:
         assert reader.number(COUNT) == 30
-    assert len(snapshots(pair.settings)) == 2
-    with reading(pair.settings) as reader:  # who asks for nothing is given the newest
+    assert len(snapshots(ran.settings)) == 2
+    with reading(ran.settings) as reader:  # who asks for nothing is given the newest
         assert not reader.exists(TableName("core", "reconciled"))
 
 
-def test_a_killed_process_leaves_a_log_that_the_next_reader_gets_over(pair: Registers) -> None:
-    pair.sync()
+def test_a_killed_process_leaves_a_log_that_the_next_reader_gets_over(ran: Registers) -> None:
     script = (
         "import os, sys; from etl.pipeline.run import Run, warehouse_for; "
         "from etl.pipeline import runner; from etl.settings import load_settings\n"
@@ -165,13 +164,13 @@ def test_a_killed_process_leaves_a_log_that_the_next_reader_gets_over(pair: Regi
         "    os._exit(9)"
     )
     killed = subprocess.run(
-        [sys.executable, "-c", script, str(pair.file)], capture_output=True, check=False,
+        [sys.executable, "-c", script, str(ran.file)], capture_output=True, check=False,
         timeout=120,
     )  # fmt: skip
     assert killed.returncode == 9
-    with reading(pair.settings, has(TableName("core", "reconciled"))) as reader:
+    with reading(ran.settings, has(TableName("core", "reconciled"))) as reader:
         assert reader.number(COUNT) == 30
-    assert pair.sync().changes == {}
+    assert ran.sync().changes == {}
 
 
 def test_a_file_system_without_links_copies(
@@ -188,58 +187,54 @@ def test_a_file_system_without_links_copies(
     assert all(file.stat().st_nlink == 1 for file in folder.rglob("*.parquet") if file.is_file())
 
 
-def test_a_home_that_was_moved_is_read_where_it_is(pair: Registers) -> None:
-    pair.sync()
-    with reading(pair.settings):
+def test_a_home_that_was_moved_is_read_where_it_is(ran: Registers) -> None:
+    with reading(ran.settings):
         pass
-    moved = pair.folder / "moved, with a comma"
-    pair.settings.home.rename(moved)
-    pair.options["home"] = str(moved)
-    with reading(pair.settings) as reader:
+    moved = ran.folder / "moved, with a comma"
+    ran.settings.home.rename(moved)
+    ran.options["home"] = str(moved)
+    with reading(ran.settings) as reader:
         assert reader.number("select count(*) from raw.insurance") == 30
-    assert pair.sync().changes == {}
+    assert ran.sync().changes == {}
 
 
-def test_a_run_that_died_before_its_first_step_left_nothing(pair: Registers) -> None:
+def test_a_run_that_died_before_its_first_step_left_nothing(ran: Registers) -> None:
     """Its file, without a name yet, is no result, and not that of an earlier version either."""
-    pair.sync()
-    pair.sync()
-    pair.settings.warehouse_path.with_suffix(".run").unlink()
-    pair.settings.warehouse_path.unlink()
+    ran.sync()
+    ran.settings.warehouse_path.with_suffix(".run").unlink()
+    ran.settings.warehouse_path.unlink()
     with open_warehouse(
-        pair.settings.warehouse_path, key=load_record_key(pair.settings.home)
+        ran.settings.warehouse_path, key=load_record_key(ran.settings.home)
     ) as half_begun:
         make_ops(half_begun)
-    before = from_state(pair.settings, "select * from {link_history} order by record_id")
-    with reading(pair.settings) as reader:
+    before = from_state(ran.settings, "select * from {link_history} order by record_id")
+    with reading(ran.settings) as reader:
         assert reader.number(COUNT) == 30
-    assert pair.sync().changes == {}
-    after = from_state(pair.settings, "select * from {link_history} order by record_id")
+    assert ran.sync().changes == {}
+    after = from_state(ran.settings, "select * from {link_history} order by record_id")
     assert after == before
 
 
-def test_what_a_reader_spills_makes_a_snapshot_no_younger(pair: Registers) -> None:
-    pair.sync()
-    with reading(pair.settings):
-        (old,) = snapshots(pair.settings)
-        add(pair, 40)
-        pair.sync()
-        with reading(pair.settings):
+def test_what_a_reader_spills_makes_a_snapshot_no_younger(ran: Registers) -> None:
+    with reading(ran.settings):
+        (old,) = snapshots(ran.settings)
+        add(ran, 40)
+        ran.sync()
+        with reading(ran.settings):
             pass
         (old / "spilled").mkdir()
-    assert snapshots(pair.settings)[-1] == old
+    assert snapshots(ran.settings)[-1] == old
 
 
 # --- a run of some tables -----------------------------------------------------------------------
 
 
-def test_a_run_of_some_tables_begins_with_what_the_last_left(pair: Registers) -> None:
-    pair.sync()
-    with warehouse_for(pair.settings, Run("some")) as warehouse:
+def test_a_run_of_some_tables_begins_with_what_the_last_left(ran: Registers) -> None:
+    with warehouse_for(ran.settings, Run("some")) as warehouse:
         assert warehouse.number(COUNT) == 30
         runner.build(warehouse, TableName("core", "links"))
-    release_lock(pair.settings)
-    with reading(pair.settings) as reader:
+    release_lock(ran.settings)
+    with reading(ran.settings) as reader:
         assert reader.number(COUNT) == 30
 
 
@@ -276,16 +271,15 @@ def test_a_story_is_the_same_with_places_and_without(
         assert [story(made, one) for one in ids] == found
 
 
-def test_places_of_other_tables_are_not_used(pair: Registers) -> None:
+def test_places_of_other_tables_are_not_used(ran: Registers) -> None:
     """A table was built anew since: its rows stand elsewhere."""
-    pair.sync()
-    before = story(pair, "R000007")
-    with warehouse_for(pair.settings, Run("some")) as warehouse:
+    before = story(ran, "R000007")
+    with warehouse_for(ran.settings, Run("some")) as warehouse:
         assert not out_of_step(warehouse, [places.PLACES])
         runner.build(warehouse, TableName("core", "claims"))
         assert out_of_step(warehouse, [places.PLACES])
-    release_lock(pair.settings)
-    assert {**story(pair, "R000007"), "run_id": ""} == {**before, "run_id": ""}
+    release_lock(ran.settings)
+    assert {**story(ran, "R000007"), "run_id": ""} == {**before, "run_id": ""}
 
 
 def test_places_that_another_engine_made_are_not_used(pair: Registers) -> None:
@@ -298,15 +292,14 @@ def test_places_that_another_engine_made_are_not_used(pair: Registers) -> None:
     assert story(pair, "R000007")["record_id"] == "R000007"
 
 
-def test_places_name_every_row_that_is_looked_up(pair: Registers) -> None:
-    pair.sync()
-    with reading(pair.settings) as reader:
+def test_places_name_every_row_that_is_looked_up(ran: Registers) -> None:
+    with reading(ran.settings) as reader:
         for table in places.OF_RECORDS:
             whole = reader.number(f"select count(*) from {table.sql} where record_id = 'R000009'")
-            with reading(pair.settings) as focused:
+            with reading(ran.settings) as focused:
                 places.focus_on_record(focused, record_id="R000009")
                 assert focused.count(table) == whole, table
-        with reading(pair.settings) as focused:
+        with reading(ran.settings) as focused:
             places.focus_on_citizens(focused, [str(citizen(9)["personal_id"])])
             assert focused.count(places.CITIZENS) == 1
 

@@ -40,7 +40,7 @@ from tests.support import (
 )
 
 Make = Callable[..., Registers]
-PRODUCTS = ("sqlite", "postgresql", "mariadb")
+PRODUCTS = ("sqlite", "postgresql", pytest.param("mariadb", marks=pytest.mark.wide))
 
 
 @pytest.fixture(params=PRODUCTS)
@@ -56,6 +56,12 @@ def pair(request: pytest.FixtureRequest, registers: Make) -> Registers:
 @pytest.fixture
 def small(registers: Make) -> Registers:
     return registers()
+
+
+@pytest.fixture
+def ran(synced: Make) -> Registers:
+    """The same after a first sync."""
+    return synced()
 
 
 def lose_home(pair: Registers) -> None:
@@ -157,57 +163,54 @@ def test_publish_and_history_commit_together(pair: Registers, monkeypatch: pytes
     assert len(opened) == 1
 
 
-def test_a_commit_that_only_the_server_knows_of_is_read_back(small: Registers):
+def test_a_commit_that_only_the_server_knows_of_is_read_back(ran: Registers):
     """The process died after the commit: the warehouse has forgotten what the state has."""
-    small.sync()
-    file = small.settings.warehouse_path
+    file = ran.settings.warehouse_path
     kept = file.with_suffix(".kept")
     shutil.copy(file, kept)
-    small.insurance.pop()
-    small.write()
-    small.sync(replace=True)
-    closed = from_state(small.settings, "select * from {link_history} where closed_run is not null")
+    ran.insurance.pop()
+    ran.write()
+    ran.sync(replace=True)
+    closed = from_state(ran.settings, "select * from {link_history} where closed_run is not null")
     assert len(closed) == 1
     kept.replace(file)  # as it was before that run
 
-    assert small.sync().changes == {}
+    assert ran.sync().changes == {}
     assert from_state(
-        small.settings, "select * from {link_history} where closed_run is not null"
+        ran.settings, "select * from {link_history} where closed_run is not null"
     ) == closed  # fmt: skip
-    runs = from_state(small.settings, "select * from {runs} where published_at is not null")
+    runs = from_state(ran.settings, "select * from {runs} where published_at is not null")
     assert len(runs) == 3
 
 
-def test_what_was_judged_before_a_gate_stops_a_run_is_kept(small: Registers):
-    small.sync()
-    with warehouse_for(small.settings, Run("stopped")) as warehouse:
+def test_what_was_judged_before_a_gate_stops_a_run_is_kept(ran: Registers):
+    with warehouse_for(ran.settings, Run("stopped")) as warehouse:
         warehouse.execute(
             "insert into ops.quality_results by name select run_id, 'core.links' as table_name, "
             "'x' as check_name, 'error' as severity, true as blocking, false as passed, "
             "current_timestamp::timestamp as checked_at from ops.parameters"
         )
-        save_now(warehouse, small.settings)
-    release_lock(small.settings)
-    (found,) = from_state(small.settings, "select * from {quality_results}")
+        save_now(warehouse, ran.settings)
+    release_lock(ran.settings)
+    (found,) = from_state(ran.settings, "select * from {quality_results}")
     assert found["check_name"] == "x"
 
 
 def test_what_could_not_be_kept_is_kept_by_the_next_run(
-    small: Registers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ran: Registers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    small.sync()
     with (
-        warehouse_for(small.settings, Run("stopped")) as warehouse,
+        warehouse_for(ran.settings, Run("stopped")) as warehouse,
         monkeypatch.context() as patched,
     ):
         _out_of_reach(patched)
-        save_now(warehouse, small.settings)
-    release_lock(small.settings)
+        save_now(warehouse, ran.settings)
+    release_lock(ran.settings)
     assert "the next run keeps it" in caplog.text
-    assert len(from_state(small.settings, "select * from {runs}")) == 1
+    assert len(from_state(ran.settings, "select * from {runs}")) == 1
 
-    small.sync()
-    assert len(from_state(small.settings, "select * from {runs}")) == 3
+    ran.sync()
+    assert len(from_state(ran.settings, "select * from {runs}")) == 3
 
 
 # --- the database -------------------------------------------------------------------------------
@@ -221,13 +224,12 @@ def _out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_run_goes_on_with_its_copy_where_the_state_is_out_of_reach(
-    small: Registers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ran: Registers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    small.sync()
     _out_of_reach(monkeypatch)
-    with warehouse_for(small.settings, Run("later")) as warehouse:
+    with warehouse_for(ran.settings, Run("later")) as warehouse:
         assert warehouse.number("select count(*) from ops.link_history")
-    release_lock(small.settings)
+    release_lock(ran.settings)
     assert "its copy in the home is used" in caplog.text
 
 
@@ -263,17 +265,16 @@ def test_a_wrong_url_of_the_state_is_refused_without_its_password(small: Registe
         _ = small.settings
 
 
-def test_another_installation_is_refused_before_it_reads_anything(small: Registers):
-    small.sync()
-    links = from_state(small.settings, "select * from {link_history}")
-    shutil.rmtree(small.settings.home)  # with the key
+def test_another_installation_is_refused_before_it_reads_anything(ran: Registers):
+    links = from_state(ran.settings, "select * from {link_history}")
+    shutil.rmtree(ran.settings.home)  # with the key
     with pytest.raises(QualityGateError, match="Another installation"):
-        small.sync()
-    assert from_state(small.settings, "select * from {link_history}") == links
-    assert len(from_state(small.settings, "select * from {runs}")) == 1
+        ran.sync()
+    assert from_state(ran.settings, "select * from {link_history}") == links
+    assert len(from_state(ran.settings, "select * from {runs}")) == 1
 
-    assert small.sync(replace=True).changes == {}
-    assert len(from_state(small.settings, "select * from {runs}")) == 2
+    assert ran.sync(replace=True).changes == {}
+    assert len(from_state(ran.settings, "select * from {runs}")) == 2
 
 
 # --- versions -----------------------------------------------------------------------------------
@@ -341,22 +342,20 @@ def test_a_row_of_the_first_revision_lives_on(pair: Registers, monkeypatch: pyte
 _WHEN = {"acknowledgements": "acknowledged_at", "decisions": "decided_at", "models": "trained_at"}
 
 
-def test_a_snapshot_of_an_earlier_version_is_read(small: Registers):
+def test_a_snapshot_of_an_earlier_version_is_read(ran: Registers):
     """It lacks a column that the state has now."""
-    small.sync()
-    key = load_record_key(small.settings.home)
-    with open_warehouse(small.settings.warehouse_path, key=key) as warehouse:
+    key = load_record_key(ran.settings.home)
+    with open_warehouse(ran.settings.warehouse_path, key=key) as warehouse:
         for table in BETWEEN_RUNS:  # (views rest on other columns)
             warehouse.execute(f"alter table ops.{table} drop column {_WHEN[table]}")
 
-    assert read_rules(small.settings) == []
+    assert read_rules(ran.settings) == []
 
 
-def test_a_state_of_a_newer_version_is_refused(small: Registers):
-    small.sync()
-    run_sql(small.target_url, "update state_schema_version set version_num = '9999'")
+def test_a_state_of_a_newer_version_is_refused(ran: Registers):
+    run_sql(ran.target_url, "update state_schema_version set version_num = '9999'")
     with pytest.raises(ConfigError, match="newer version"):
-        small.sync()
+        ran.sync()
 
 
 def test_the_memory_of_earlier_versions_goes_into_the_state(small: Registers):
@@ -416,24 +415,22 @@ def test_a_long_record_id_lives_on_in_its_history(small: Registers):
     assert all(row["closed_run"] is None for row in links)
 
 
-def test_a_revision_grows_with_each_write(small: Registers):
-    small.sync()
-    with open_state(small.settings) as state:
+def test_a_revision_grows_with_each_write(ran: Registers):
+    with open_state(ran.settings) as state:
         before = state.revisions()
-    decide(small.settings, "R1", None)
-    with open_state(small.settings) as state:
+    decide(ran.settings, "R1", None)
+    with open_state(ran.settings) as state:
         after = state.revisions()
     assert after == before | {"decisions": before.get("decisions", 0) + 1}
 
 
-def test_no_publish_without_its_history(small: Registers):
+def test_no_publish_without_its_history(ran: Registers):
     """Publishing asks for settings, not for a target alone, so that none can be left out."""
-    small.sync()
-    with warehouse_for(small.settings, Run("again")) as warehouse:
-        publish(warehouse, small.settings, ())
+    with warehouse_for(ran.settings, Run("again")) as warehouse:
+        publish(warehouse, ran.settings, ())
         assert not warehouse.number("select count(*) from ops.runs where not saved")
-    release_lock(small.settings)
-    with reading(small.settings) as warehouse:
+    release_lock(ran.settings)
+    with reading(ran.settings) as warehouse:
         assert not warehouse.number("select count(*) from ops.link_history where not saved")
-    assert isinstance(small.settings.target, Target)
-    assert isinstance(small.settings.target.url, SecretStr)
+    assert isinstance(ran.settings.target, Target)
+    assert isinstance(ran.settings.target.url, SecretStr)

@@ -5,9 +5,9 @@
 select
     insurance.record,
     population.citizen,
-    name_agreement(
-        insurance.recorded_name, insurance.full_name, insurance.name_key,
-        population.recorded_name, population.full_name, population.name_key
+    same_key_agreement(
+        insurance.recorded_name, insurance.full_name,
+        population.recorded_name, population.full_name
     ) as name_agreement
 from clean.insurance as insurance
 inner join clean.population as population

@@ -59,9 +59,9 @@ mistyped as (
             false
         )
         and gender_agreement(typed.gender, population.gender) <> 'different'
-        and name_agrees(name_agreement(
-            typed.recorded_name, typed.full_name, typed.name_key,
-            population.recorded_name, population.full_name, population.name_key
+        and name_agrees(same_key_agreement(
+            typed.recorded_name, typed.full_name,
+            population.recorded_name, population.full_name
         ))
 ),
 

@@ -39,9 +39,9 @@ compared as (
         sought.name_key,
         sought.birth_date,
         coalesce(population.gender, '?') as gender,
-        name_agreement(
-            sought.recorded_name, sought.full_name, sought.name_key,
-            population.recorded_name, population.full_name, population.name_key
+        same_key_agreement(
+            sought.recorded_name, sought.full_name,
+            population.recorded_name, population.full_name
         ) as name_agreement,
         'same' as birth_agreement,
         gender_agreement(sought.gender, population.gender) as gender_agreement,
