@@ -147,6 +147,7 @@ def test_a_checks_page_of_the_data_docs_opens_without_a_network(page: Page, site
     with page.expect_popup() as opened:
         page.get_by_role("link", name=re.compile("raw[.]population[.]html[?]run=")).first.click()
     docs = opened.value
+    docs.wait_for_load_state()
     fetched = [docs.url]
     docs.on("request", lambda request: fetched.append(request.url))
     docs.reload()

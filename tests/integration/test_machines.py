@@ -235,24 +235,24 @@ def test_a_home_may_have_spaces_and_most_signs(
 
 
 def test_runs_and_check_say_when_the_next_run_begins_and_whether_it_can(
-    registers: Make, doisoat: Doisoat
+    registers: Make, doisoat_here: Doisoat
 ) -> None:
     pair = registers()
 
     for command in ("runs", "check"):
-        told = doisoat("--config", pair.file, command).output
+        told = doisoat_here("--config", pair.file, command).output
         assert "o nightly run: [schedule] enabled is false; switched on, the next begins 20" in told
     pair.options["schedule"] = {"enabled": True}
     pair.sync()
     for command in ("runs", "check"):
-        told = doisoat("--config", pair.file, command).output
+        told = doisoat_here("--config", pair.file, command).output
         assert "he next nightly run is due 20" in told
         assert "'doisoat ui', which starts it, is not up" in told
     with locked(pair.settings.home / UI_LOCK):
-        told = doisoat("--config", pair.file, "runs").output
+        told = doisoat_here("--config", pair.file, "runs").output
     assert "The next nightly run begins 20" in told
     pair.options["schedule"] = {"enabled": True, "cron": "never"}
-    ended = doisoat("--config", pair.file, "runs")
+    ended = doisoat_here("--config", pair.file, "runs")
     assert ended.exit_code == 0
     assert '[schedule] cron is "never"' in ended.errors
 
