@@ -195,8 +195,9 @@ class Reconcile(_Strict):
             this probable.
         unregistered_share: The share of insured people who are expected to be in the population
             register under no data that come near; it stands against every candidate.
-        block_limit: A key that more citizens share than this brings no pairs together, and a former
-            number that more of them list leads to nobody.
+        block_limit: A key that more citizens share than this brings no pairs together, all keys of
+            a record together bring no more than this, and a former number that more citizens list
+            leads to nobody.
         street_addresses: Whether addresses name street and house. Where they do, any two words
             of one are such a key, too, and slips in them are weighed letter by letter.
         relatives: Whether the registers hold people who share name, birth date or address because

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from etl.reconcile.training import Trained, keep, train
 from etl.settings import Settings
 from etl.simulate import SimulationSpec, write_database
 from etl.state.copying import refresh
-from tests.support import Registers, memory_folder
+from tests.support import Registers, citizen, from_warehouse, memory_folder, record
 
 CITIZENS = 12_000
 
@@ -325,3 +325,70 @@ def test_the_model_trained_last_is_the_one_in_use(
 
     assert warehouse.value("select distinct version from ref.match_model") == trained.model.version
     assert all("<html" in page and 'src="http' not in page for page in trained.charts.values())
+
+
+# --- who is compared -------------------------------------------------------------------------
+
+
+def _nobody_numbered(**changes: object) -> dict[str, object]:
+    """A record that is known by name and birth date alone."""
+    known = {"full_name": "Mạc Thị Quyên", "date_of_birth": "1990-05-05", "gender": "Nữ"}
+    return record(1, id_number=None, insurance_number=None, **known, **changes)
+
+
+def test_a_record_meets_no_more_citizens_than_block_limit_those_of_its_narrowest_keys_first(
+    registers: Callable[..., Registers],
+) -> None:
+    """Each of two keys may be used, both together are too many."""
+    born = [
+        citizen(n, full_name=name, date_of_birth="1990-05-05", province_code="79")
+        for n, name in enumerate(["Lê Văn Sen", "Phan Văn Bảo", "Vũ Văn Dịu"], start=11)
+    ]
+    named = [
+        citizen(n, full_name="Mạc Thị Quyên", date_of_birth=f"19{n}-03-03", province_code="79")
+        for n in range(51, 55)
+    ]
+    pair = registers([_nobody_numbered()], [*born, *named])
+    pair.options["reconcile"] = {"block_limit": 5}
+    pair.sync()
+
+    met = from_warehouse(pair.settings, "select personal_id from core.near_citizens")
+
+    assert {row["personal_id"] for row in met} == {one["personal_id"] for one in born}
+
+    pair.options["reconcile"] = {"block_limit": 7}
+    pair.sync()
+    met = from_warehouse(pair.settings, "select personal_id from core.near_citizens")
+    assert {row["personal_id"] for row in met} == {row["personal_id"] for row in [*born, *named]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_weighed"),
+    [
+        ({}, False),
+        ({"province_code": "01"}, True),
+        ({"province_code": None}, True),
+        ({"date_of_birth": "1990-05-06"}, True),
+        ({"former_id_numbers": "023751469"}, True),
+        ({"address": "12 Hàng Bạc"}, True),
+    ],
+    ids=["nothing", "place", "place unknown", "near birth", "near number", "address"],
+)
+def test_a_namesake_is_weighed_where_more_than_the_name_is_in_common(
+    registers: Callable[..., Registers], changes: dict[str, object], is_weighed: bool
+) -> None:
+    namesake = {"full_name": "Mạc Thị Quyên", "date_of_birth": "1961-03-03", "gender": "Nữ"}
+    pair = registers(
+        [
+            _nobody_numbered(health_card_number=None, address="12 Hàng Bạc")
+            | {"id_number": "023751468"}
+        ],
+        [citizen(7, **({**namesake, "province_code": "79"} | changes))],
+    )
+    pair.sync()
+
+    compared = from_warehouse(pair.settings, "select name_agreement from core.near_pairs")
+    weighed = from_warehouse(pair.settings, "select name_agreement from core.near_evidence")
+
+    assert compared == [{"name_agreement": "same"}]
+    assert bool(weighed) is is_weighed

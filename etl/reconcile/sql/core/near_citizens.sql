@@ -1,7 +1,9 @@
 -- The citizens who share a key with each record: one row per record and citizen.
 -- A key that more citizens share than block_limit is not used: Nguyễn Văn Hùng of 1990 is found by
--- his birth date or his province. A citizen whom a number brought and who looked different is
--- not looked at again; one who may be meant is, whatever the keys.
+-- his birth date or his province. Nor do all keys of a record together bring more than that: the
+-- keys that the fewest share come first. So the work grows with the records, in a nation as in a
+-- province. A citizen whom a number brought and who looked different is not looked at again; one
+-- who may be meant is, whatever the keys.
 -- Kind: group.
 with wanted as (
     select distinct key
@@ -77,25 +79,43 @@ carried as (
     where (select street_addresses from ops.parameters)
 ),
 
-met as (
+sought as materialized (
     select
         carried.key,
         carried.personal_id
     from carried
-    cross join ops.parameters
     semi join wanted on carried.key = wanted.key
-    qualify count(*) over (partition by carried.key) <= parameters.block_limit
+),
+
+sizes as (
+    select
+        key,
+        count(*) as citizens
+    from sought
+    group by key
+    having count(*) <= (select block_limit from ops.parameters)
+),
+
+used as (
+    select
+        keys.record_id,
+        keys.key
+    from core.near_keys as keys
+    inner join sizes on keys.key = sizes.key
+    qualify
+        sum(sizes.citizens) over (partition by keys.record_id order by sizes.citizens, keys.key)
+        <= (select block_limit from ops.parameters)
 )
 
 select
-    keys.record_id,
-    met.personal_id
-from core.near_keys as keys
-inner join met on keys.key = met.key
+    used.record_id,
+    sought.personal_id
+from used
+inner join sought on used.key = sought.key
 anti join core.number_pairs as judged
     on
-        keys.record_id = judged.record_id
-        and met.personal_id = judged.personal_id
+        used.record_id = judged.record_id
+        and sought.personal_id = judged.personal_id
         and judged.reason = 'looks_different'
 union
 select

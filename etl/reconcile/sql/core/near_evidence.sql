@@ -30,34 +30,59 @@ citizens as (
         population.birth_date,
         population.gender,
         population.province_code,
-        address_parts(population.address, parameters.street_addresses)
-            as address_parts,
+        population.address,
         list_concat([population.personal_id], former.numbers) as numbers
     from clean.population as population
     semi join likely on population.personal_id = likely.personal_id
     left join former on population.personal_id = former.personal_id
-    cross join ops.parameters as parameters
 ),
 
-records as (
+compared as (
     select
-        near_records.*,
-        address_parts(near_records.address, parameters.street_addresses) as address_parts
-    from core.near_records as near_records
+        likely.record_id,
+        likely.personal_id,
+        citizens.name_key as citizen_key,
+        citizens.birth_date as citizen_birth_date,
+        likely.name_agreement,
+        likely.birth_agreement,
+        gender_agreement(records.gender, citizens.gender) as gender_agreement,
+        place_agreement(records.province_code, citizens.province_code) as place_agreement,
+        number_agreement(records.numbers, citizens.numbers) as number_agreement,
+        records.address,
+        citizens.address as citizen_address
+    from likely
+    inner join core.near_records as records on likely.record_id = records.record_id
+    inner join citizens on likely.personal_id = citizens.personal_id
+),
+
+-- Three in four share a name and no birth date, or a birth date and one end of the name, and nothing
+-- else: strangers, each with less than one chance in a hundred, and the dearest to compare.
+-- (Materialized with the parts of both addresses: they are asked for many times in the end.)
+promising as materialized (
+    select
+        compared.*,
+        address_parts(compared.address, parameters.street_addresses) as address_parts,
+        address_parts(compared.citizen_address, parameters.street_addresses)
+            as citizen_address_parts
+    from compared
     cross join ops.parameters as parameters
+    where
+        (birth_agreement <> 'different' and name_agreement not in ('given_shared', 'surname_shared'))
+        or place_agreement <> 'different'
+        or number_agreement in ('same', 'one_edit')
+        or lower(address) = lower(citizen_address)
+        or not parameters.relatives
 )
 
 select
-    likely.record_id,
-    likely.personal_id,
-    citizens.name_key as citizen_key,
-    citizens.birth_date as citizen_birth_date,
-    likely.name_agreement,
-    likely.birth_agreement,
-    gender_agreement(records.gender, citizens.gender) as gender_agreement,
-    place_agreement(records.province_code, citizens.province_code) as place_agreement,
-    address_agreement(records.address_parts, citizens.address_parts) as address_agreement,
-    number_agreement(records.numbers, citizens.numbers) as number_agreement
-from likely
-inner join records on likely.record_id = records.record_id
-inner join citizens on likely.personal_id = citizens.personal_id
+    record_id,
+    personal_id,
+    citizen_key,
+    citizen_birth_date,
+    name_agreement,
+    birth_agreement,
+    gender_agreement,
+    place_agreement,
+    address_agreement(address_parts, citizen_address_parts) as address_agreement,
+    number_agreement
+from promising
