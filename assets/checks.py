@@ -6,7 +6,8 @@ step ends after that in plain words. Does not belong here: the rules
 (``expectations``).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -178,3 +179,15 @@ def suite_checks(judged: Iterable[Suite] = SUITES) -> list[dg.AssetChecksDefinit
         judged: The suites with the numbers of a configuration; else as they ship.
     """
     return [_checks_of(suite) for suite in judged]
+
+
+def judges() -> dict[str, Callable[[Warehouse], int]]:
+    """Returns, by table, what judges its rules without Dagster, as measurements do.
+
+    Each returns how many rules it judged.
+    """
+    return {suite.table.sql: partial(_judge, suite) for suite in SUITES}
+
+
+def _judge(suite: Suite, warehouse: Warehouse) -> int:
+    return len(run_suite(warehouse, suite))

@@ -48,10 +48,24 @@ def fresh_warehouse(
         engine: Limits of memory and threads, where they are not the default.
         reconcile: How much evidence a link needs, the same.
     """
+    clear(home)
+    with warehouse_of(home, engine, reconcile) as warehouse:
+        yield warehouse
+
+
+def clear(home: Path) -> None:
+    """Deletes the warehouse of a folder."""
     for leftover in ("warehouse.duckdb", "warehouse.duckdb.wal", "warehouse.run", "target.db"):
         (home / leftover).unlink(missing_ok=True)
     for folder in ("warehouse.files", "snapshots"):
         shutil.rmtree(home / folder, ignore_errors=True)
+
+
+@contextmanager
+def warehouse_of(
+    home: Path, engine: Engine | None = None, reconcile: Reconcile | None = None
+) -> Iterator[Warehouse]:
+    """Opens the warehouse of a folder as the last measurement left it; else a new one."""
     settings = settings_of(home, engine, reconcile)
     try:
         with warehouse_for(settings, Run("benchmark")) as warehouse:

@@ -1,4 +1,4 @@
-"""What doisoat takes on this machine: ``doisoat bench profile``.
+"""What doisoat takes on this machine: ``doisoat bench profile`` and ``national``.
 
 Belongs here: options and tables on the terminal. Does not belong here: measuring (``etl/bench``).
 """
@@ -14,20 +14,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etl.cli.common import JsonOption, print_json, steps
+from etl.cli.simulate import refusals
 from etl.domain.errors import ConfigError
 from etl.report import display
 
 if TYPE_CHECKING:
+    from etl.bench.national import Progress, Report
     from etl.bench.profile import Taken
+    from etl.simulate import SimulationSpec
 
 app = typer.Typer(
     help="Measure doisoat on this machine, with simulated registers.", no_args_is_help=True
 )
-
-
-@app.callback()
-def _bench() -> None:
-    """Keeps ``profile`` a command with a name, however few commands there are."""
 
 
 @app.command()
@@ -50,7 +48,6 @@ def profile(
     from etl.bench.profile import REGISTERS, claim, simulated
     from etl.bench.profile import profile as measure
     from etl.settings import Engine
-    from etl.simulate import SimulationSpec
 
     with ExitStack() as stack:
         folder = home or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="doisoat-")))
@@ -58,7 +55,7 @@ def profile(
         bar = stack.enter_context(steps())
         task = bar.add_task("simulating", total=None)
         if registers is None:
-            files = simulated(folder, SimulationSpec(citizens, seed=seed))
+            files = simulated(folder, _spec(citizens, seed))
         else:
             files = {name: registers / f"{name}.parquet" for name in REGISTERS}
             if missing := [file for file in files.values() if not file.is_file()]:
@@ -79,6 +76,13 @@ def profile(
         _show(taken)
 
 
+def _spec(citizens: int, seed: int) -> SimulationSpec:
+    from etl.simulate import SimulationSpec
+
+    with refusals():
+        return SimulationSpec(citizens, seed=seed)
+
+
 def _show(taken: list[Taken]) -> None:
     """Prints the dearest tables first, and the sums."""
     table = display.simple_table()
@@ -97,4 +101,92 @@ def _show(taken: list[Taken]) -> None:
         f"{sum(one.seconds for one in taken):,.1f} s, "
         f"{sum(one.processor_seconds for one in taken):,.1f} s of processor time, "
         f"{sum(one.bytes for one in taken) >> 20:,} MiB of disk{peak}."
+    )
+
+
+@app.command()
+def national(
+    home: Annotated[
+        Path, typer.Option(help="New folder to work in, on a disk with room; kept, to go on from.")
+    ],
+    citizens: Annotated[int, typer.Option(min=1, help="Citizens to simulate.")] = 100_000_000,
+    memory: Annotated[str, typer.Option(help="As [engine] memory.")] = "16GB",
+    threads: Annotated[int | None, typer.Option(min=1, help="As [engine] threads.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the simulation.")] = 101,
+    as_json: JsonOption = False,
+) -> None:
+    """A nation: simulated once, every table, every rule, and how right the links are.
+
+    A run that broke off goes on where it was, with the same command.
+    """
+    from assets.checks import judges
+    from etl.bench.national import national as measure
+    from etl.bench.profile import claim
+    from etl.settings import Engine
+
+    claim(home)
+    with steps() as bar:
+        task = bar.add_task("", total=None)
+
+        def show(progress: Progress) -> None:
+            left = "" if progress.left is None else f", {_minutes(progress.left)} left"
+            bar.update(
+                task,
+                description=f"{progress.phase}: {progress.name}{left}",
+                completed=progress.done,
+                total=progress.total,
+            )
+            if progress.finished:
+                bar.console.print(_line(progress), highlight=False, soft_wrap=True)
+
+        engine = Engine(**{k: v for k, v in (("memory", memory), ("threads", threads)) if v})
+        report = measure(home, _spec(citizens, seed), judges(), engine, show)
+    if as_json:
+        print_json(asdict(report))
+    else:
+        _show_nation(report)
+
+
+def _minutes(seconds: float) -> str:
+    return f"about {seconds / 60:,.0f} min" if seconds >= 90 else f"about {seconds:,.0f} s"
+
+
+def _line(progress: Progress) -> str:
+    """Phase, rows, rate, memory, disk, time left."""
+    step = progress.finished
+    assert step is not None  # noqa: S101 - only what is finished has a line
+    memory = "" if step.peak_bytes is None else f", {step.peak_bytes / 1e9:.1f} GB of memory"
+    left = "" if progress.left is None else f", {_minutes(progress.left)} left"
+    return (
+        f"{progress.done:>3}/{progress.total} {step.phase:8} {step.name}: {step.rows:,} rows in "
+        f"{step.seconds:,.1f} s ({step.rows / max(step.seconds, 1e-3):,.0f}/s){memory}, "
+        f"{step.disk_bytes / 1e9:.1f} GB of disk{left}"
+    )
+
+
+def _show_nation(report: Report) -> None:
+    """Prints each phase, the whole, and how right it is."""
+    table = display.simple_table()
+    for column in ("phase", "steps", "seconds", "CPU s", "peak GB", "disk GB"):
+        table.add_column(column, justify="left" if column == "phase" else "right", no_wrap=True)
+    for phase in dict.fromkeys(step.phase for step in report.steps):
+        of_phase = [step for step in report.steps if step.phase == phase]
+        peaks = [step.peak_bytes for step in of_phase if step.peak_bytes is not None]
+        table.add_row(
+            phase, f"{len(of_phase):,}",
+            f"{sum(step.seconds for step in of_phase):,.1f}",
+            f"{sum(step.processor_seconds for step in of_phase):,.1f}",
+            f"{max(peaks) / 1e9:.1f}" if peaks else "–",
+            f"{of_phase[-1].disk_bytes / 1e9:.1f}",
+        )  # fmt: skip
+    display.console.print(table)
+    measured = [step for step in report.steps if step.phase not in ("simulate", "truth")]
+    seconds = sum(step.seconds for step in measured)
+    processor = sum(step.processor_seconds for step in measured)
+    right = report.accuracy
+    display.say(
+        f"{report.citizens:,} citizens, {right.links:,} links: {seconds:,.0f} s, "
+        f"{processor:,.0f} s of processor time, without simulating. {right.wrong:,} links are "
+        f"wrong, precision {right.precision:.6f}; recall of all citizens' records "
+        f"{right.recall:.4f}."
     )

@@ -42,7 +42,7 @@ def _reach(option: str, url: str) -> None:
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def refusals() -> Iterator[None]:
     """Words what the simulation refuses: to overwrite, or what cannot be made."""
     try:
         yield
@@ -90,7 +90,7 @@ def simulate(
     for option, url in (("--insurance-url", insurance_url), ("--population-url", population_url)):
         if url:
             _reach(option, url)
-    with steps() as progress, _refusals():
+    with steps() as progress, refusals():
         task = progress.add_task("simulating", total=citizens)
 
         def done(count: int) -> None:

@@ -1,0 +1,290 @@
+"""A nation on one machine: every step of a run, measured, and taken up again where it broke off.
+
+Belongs here: which steps there are, what each took, and how right the links are. Does not belong
+here: extraction and publishing, whose time is that of other people's databases, and how progress
+is shown (``etl/cli/bench.py``).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.resources import files as resources
+from pathlib import Path
+
+from etl.bench.memory import forget_peak, peak_bytes
+from etl.bench.profile import simulated
+from etl.bench.registers import clear, land, warehouse_of
+from etl.domain.errors import DiskFullError
+from etl.engine.port import Warehouse
+from etl.pipeline import runner
+from etl.pipeline.graph import pipeline
+from etl.settings import Engine
+from etl.simulate import SimulationSpec
+
+CITIZENS = 100_000_000
+"""Of Viet Nam."""
+
+ROOM_OF_REGISTERS = 220
+"""Bytes of Parquet for each citizen: both registers as simulated and as read, and the truth
+(``doisoat bench national --citizens 11000000``)."""
+ROOM_OF_TABLES = 1_500
+"""Bytes of the warehouse for each citizen, spilled rows in it, the same."""
+
+Judge = Callable[[Warehouse], int]
+"""Judges a table by its rules, and says how many there are."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step that was done.
+
+    Attributes:
+        phase: ``simulate``, ``read``, ``clean``, ``core``, ``publish``, ``rules`` or ``truth``.
+        name: The table, or what else it is about.
+        rows: How many it made; of rules, how many were judged.
+        seconds: Wall time.
+        processor_seconds: Of all processors together.
+        peak_bytes: The most memory of the process meanwhile; None where the system does not tell.
+        disk_bytes: Room that the folder took afterwards.
+    """
+
+    phase: str
+    name: str
+    rows: int
+    seconds: float
+    processor_seconds: float
+    peak_bytes: int | None
+    disk_bytes: int
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """The links beside the simulation's truth.
+
+    Attributes:
+        records: Records of citizens.
+        links: Records that were linked.
+        wrong: Links to anybody but the record's citizen.
+        precision: Share of the links that are right.
+        recall: Share of the records of citizens that are linked right.
+    """
+
+    records: int
+    links: int
+    wrong: int
+    precision: float
+    recall: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the whole took, and how right it is."""
+
+    citizens: int
+    steps: tuple[Step, ...]
+    accuracy: Accuracy
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Told before each step and after it.
+
+    Attributes:
+        phase: Of the step.
+        name: Of the step.
+        done: Steps that are done.
+        total: Steps in all.
+        left: Seconds that the others may take; None until something is known.
+        finished: The step, when it is done; None before.
+    """
+
+    phase: str
+    name: str
+    done: int
+    total: int
+    left: float | None
+    finished: Step | None = None
+
+
+def room_needed(home: Path, citizens: int) -> int:
+    """Returns how many bytes a run will take on the disk beyond what its folder has already."""
+    return max(0, citizens * (ROOM_OF_REGISTERS + ROOM_OF_TABLES) - room_of(home))
+
+
+def room_of(home: Path) -> int:
+    """Returns how many bytes the files of a folder take."""
+    return sum(file.stat().st_size for file in home.rglob("*") if file.is_file())
+
+
+def try_room(home: Path, citizens: int) -> None:
+    """Refuses a run that the disk has no room for, before hours are spent on it.
+
+    Raises:
+        DiskFullError: With how many citizens there is room for.
+    """
+    needed, free = room_needed(home, citizens), shutil.disk_usage(home).free
+    if needed > free:
+        possible = (free + room_of(home)) // (ROOM_OF_REGISTERS + ROOM_OF_TABLES)
+        raise DiskFullError(
+            f"{citizens:,} citizens take about {needed / 1e9:,.0f} GB more on this disk, and "
+            f"{free / 1e9:,.0f} GB are free.",
+            where=str(home),
+            remedy="Name a folder on a larger disk with --home, or fewer citizens: "
+            f"--citizens {possible // 100_000 * 100_000}.",
+        )
+
+
+def national(
+    home: Path,
+    spec: SimulationSpec,
+    judges: Mapping[str, Judge],
+    engine: Engine | None = None,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Report:
+    """Simulates registers once, builds every table, judges every rule, and compares with the truth.
+
+    What is done is written down after each step. A run that broke off, however it did, goes on
+    with the step that it was at, as long as the registers and the statements are the same.
+
+    Args:
+        home: Its folder (see ``profile.claim``).
+        spec: What to simulate.
+        judges: By table, what judges its rules.
+        engine: Limits of memory and threads, where they are not the default.
+        progress: Told before and after each step.
+
+    Raises:
+        DiskFullError: There is no room for that.
+    """
+    try_room(home, spec.citizens)
+    journal = _Journal(home, spec)
+    tables = pipeline().of("clean", "core", "publish")
+    names = [*(table.name.sql for table in tables), *(f"rules {one}" for one in judges)]
+    total = 3 + len(names)
+
+    def do(phase: str, name: str, work: Callable[[], int]) -> None:
+        if journal.has(name):
+            return
+        progress(Progress(phase, name, len(journal.steps), total, journal.left(names)))
+        fresh = forget_peak()
+        began, processor = time.perf_counter(), time.process_time()
+        rows = work()
+        step = Step(
+            phase, name, rows, time.perf_counter() - began, time.process_time() - processor,
+            peak_bytes() if fresh else None, room_of(home),
+        )  # fmt: skip
+        journal.add(step)
+        progress(Progress(phase, name, len(journal.steps), total, journal.left(names), step))
+
+    do("simulate", "registers", lambda: _simulate(home, spec))
+    files = simulated(home, spec)
+    if not (journal.has("raw files") and (home / "warehouse.duckdb").is_file()):
+        journal.forget_all_but("registers")
+        clear(home)
+    with warehouse_of(home, engine) as warehouse:
+        do("read", "raw files", lambda: _read(warehouse, files))
+        for table in tables:
+            work = partial(_build, warehouse, table)
+            do(table.name.schema, table.name.sql, work)
+        for name, judge in judges.items():
+            do("rules", f"rules {name}", partial(judge, warehouse))
+        truth = files["insurance"].with_name("truth.parquet")
+        do("truth", "truth", lambda: _with_truth(warehouse, truth).links)
+        return Report(spec.citizens, tuple(journal.steps), _with_truth(warehouse, truth))
+
+
+def _simulate(home: Path, spec: SimulationSpec) -> int:
+    simulated(home, spec)
+    return spec.citizens
+
+
+def _read(warehouse: Warehouse, files: Mapping[str, Path]) -> int:
+    land(warehouse, files)
+    return warehouse.number("select count(*) from raw.insurance")
+
+
+def _build(warehouse: Warehouse, table: object) -> int:
+    (built,) = runner.build_all(warehouse, [table])  # type: ignore[list-item]
+    return built.rows
+
+
+def _with_truth(warehouse: Warehouse, truth: Path) -> Accuracy:
+    file = str(truth).replace("'", "''")
+    (found,) = warehouse.rows(
+        f"""
+        with compared as (
+            select
+                truth.personal_id as citizen,
+                links.personal_id as linked
+            from read_parquet('{file}') as truth
+            left join core.links as links on truth.record_id = links.record_id
+        )
+        select
+            count(citizen) as records,
+            count(linked) as links,
+            count(linked) filter (linked is distinct from citizen) as wrong
+        from compared
+        """  # noqa: S608 - our own file
+    )
+    records, links, wrong = (int(str(found[name])) for name in ("records", "links", "wrong"))
+    return Accuracy(
+        records, links, wrong,
+        precision=1 - wrong / links if links else 1.0,
+        recall=(links - wrong) / records if records else 1.0,
+    )  # fmt: skip
+
+
+class _Journal:
+    """The steps that are done, a line of JSON each, under a first line that says of what."""
+
+    def __init__(self, home: Path, spec: SimulationSpec) -> None:
+        self._file = home / f"national-{spec.citizens}-{spec.seed}.jsonl"
+        self._head = json.dumps({"statements": _statements()})
+        lines = self._file.read_text("utf-8").splitlines() if self._file.is_file() else []
+        if lines[:1] != [self._head]:
+            self._file.write_text(f"{self._head}\n", "utf-8")
+            lines = [self._head]
+        self.steps = [Step(**json.loads(line)) for line in lines[1:] if line.endswith("}")]
+
+    def has(self, name: str) -> bool:
+        return any(step.name == name for step in self.steps)
+
+    def add(self, step: Step) -> None:
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(step)) + "\n")
+        self.steps.append(step)
+
+    def forget_all_but(self, name: str) -> None:
+        self.steps = [step for step in self.steps if step.name == name]
+        told = [self._head, *(json.dumps(asdict(step)) for step in self.steps)]
+        self._file.write_text("\n".join(told) + "\n", "utf-8")
+
+    def left(self, names: list[str]) -> float | None:
+        """Estimates the time of what is not done, by what each step took in a run before."""
+        known = _usual_seconds()
+        typical = sum(known.values()) / max(len(known), 1)
+        taken = {step.name: step.seconds for step in self.steps}
+        usual = sum(known.get(name, typical) for name in names if name in taken)
+        if not usual:
+            return None
+        rest = sum(known.get(name, typical) for name in names if name not in taken)
+        return rest * sum(taken[name] for name in names if name in taken) / usual
+
+
+def _statements() -> str:
+    """A name for what the tables are made by: another version begins anew."""
+    told = "".join(t.statement.query for t in pipeline().values() if t.statement is not None)
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def _usual_seconds() -> dict[str, float]:
+    """What each step took once, from ``usual_seconds.csv``."""
+    told = resources("etl.bench").joinpath("usual_seconds.csv").read_text("utf-8")
+    return {row["step"]: float(row["seconds"]) for row in csv.DictReader(told.splitlines())}
