@@ -24,17 +24,18 @@ from pydantic import SecretStr
 from sqlalchemy import false, true
 
 from benchmarks.accuracy.report import Section, show
-from etl.databases.writers import ensure_tables, metadata_for, transaction
-from etl.engine.duckdb.warehouse import Warehouse, open_warehouse
+from etl.databases.writers import metadata_for, transaction
+from etl.engine.duckdb.warehouse import DuckDBWarehouse, open_warehouse
 from etl.engine.statements import TableName
 from etl.pipeline import runner
 from etl.process.privacy import RecordKey
 from etl.publish.differences import publish_difference
 from etl.publish.drift import SLICES, Part
+from etl.publish.tables import ensure_tables
 from etl.settings import Target
 
 TABLE = "reconciled"
-_RECONCILED = """
+RECONCILED = """
 create table core.reconciled as
 select
     'R' || lpad(n::varchar, 9, '0') as record_id,
@@ -49,6 +50,8 @@ select
     if(n % 4 = 0, 'NAME_ACCENTS;BIRTH_PARTIAL', '') as mismatch_codes,
     lpad((n % 34 + 1)::varchar, 2, '0') as province_code,
     'TA' || (n % 5000) as employer_code,
+    'Phường ' || (n % 3000) as commune,
+    'Cơ quan ' || (n % 700) as office,
     true as compulsory_si,
     false as voluntary_si,
     true as unemployment_insurance,
@@ -86,7 +89,7 @@ def measure(folder: Path, rows: int, rounds: int) -> dict[str, list[float]]:
         target = Target(url=SecretStr(server.get_uri("target")))
         ensure_tables(target)
         with open_warehouse(folder / "warehouse.duckdb", key=RecordKey(bytes(32))) as warehouse:
-            warehouse.connection.execute(_RECONCILED, {"rows": rows})
+            warehouse.connection.execute(RECONCILED, {"rows": rows})
             runner.build(warehouse, TableName("publish", TABLE))
             _publish(warehouse, target, Part())
             return {
@@ -97,7 +100,7 @@ def measure(folder: Path, rows: int, rounds: int) -> dict[str, list[float]]:
         server.cleanup()
 
 
-def _publish(warehouse: Warehouse, target: Target, part: Part) -> float:
+def _publish(warehouse: DuckDBWarehouse, target: Target, part: Part) -> float:
     start = time.perf_counter()
     (table,) = (t for t in metadata_for(target).sorted_tables if t.name == TABLE)
     with transaction(target) as writer:

@@ -33,7 +33,8 @@ from benchmarks import alternatives
 from benchmarks.alternatives import Way, naive_name, naive_number, pandas_birth
 from etl.clean import dictionaries
 from etl.domain.contract import REGISTERS
-from etl.engine.duckdb.warehouse import Warehouse, open_warehouse
+from etl.engine.duckdb.warehouse import open_warehouse
+from etl.engine.port import Warehouse
 from etl.normalise import parse_birth, parse_name, parse_number
 from etl.normalise.bulk import normalise_births, normalise_names, normalise_numbers
 from etl.normalise.encodings import single_byte_tables, vni_table

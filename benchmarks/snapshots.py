@@ -128,6 +128,7 @@ def prepare(home: Path, records: int) -> Path:
     """Returns a warehouse with the tables of ``SHAPE`` in no order, as large as was asked for."""
     from benchmarks.reconcile_speed import prepare as land
     from etl.bench.registers import fresh_warehouse, place
+    from etl.engine.duckdb.functions import keyed_functions
     from etl.pipeline import runner
     from etl.pipeline.graph import pipeline
     from etl.process.privacy import RecordKey
@@ -144,7 +145,7 @@ def prepare(home: Path, records: int) -> Path:
     draft = file.with_suffix(".draft")
     draft.unlink(missing_ok=True)
     with writing(str(draft)) as connection:
-        connection.execute(RecordKey(SECRET).macro_sql)
+        connection.execute(keyed_functions(RecordKey(SECRET)))
         connection.execute(_IDS)
         connection.execute(f"attach '{base / 'built' / 'warehouse.duckdb'}' as base (read_only)")
         there = connection.execute("select count(*) from base.core.reconciled").fetchall()[0][0]

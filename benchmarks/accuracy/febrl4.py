@@ -22,12 +22,13 @@ import duckdb
 
 from benchmarks.accuracy.bounds import share
 from benchmarks.accuracy.report import Section, console
-from etl.bench.registers import fresh_warehouse, land
+from etl.bench.registers import fresh_warehouse, land, settings_of
 from etl.pipeline import runner
 from etl.pipeline.graph import pipeline
 from etl.pipeline.reference import load_reference
 from etl.reconcile import training
 from etl.settings import Reconcile
+from etl.state.copying import refresh
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +119,9 @@ def _doisoat(
     ):
         land(warehouse, registers)
         runner.build_all(warehouse, pipeline().of("clean", "core"))
-        training.keep(warehouse, training.train(warehouse).model)
+        of_home = settings_of(folder, reconcile=settings)
+        training.keep(of_home, training.train(warehouse).model)
+        refresh(warehouse, of_home)
         load_reference(warehouse)
         runner.build_all(warehouse, pipeline().of("clean", "core"))
         linked, candidates = (

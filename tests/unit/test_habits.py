@@ -1,7 +1,11 @@
 """A commit is held to what ``make check`` says, no more and no less."""
 
+import ast
+import importlib
+import importlib.util
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -29,3 +33,33 @@ def test_a_commit_runs_the_commands_of_make_check_with_its_tools() -> None:
         assert hook["language"] == "system"
         assert hook["always_run"], "also where the commit only deletes"
         assert not hook["pass_filenames"], "the whole tree, as make check"
+
+
+BENCHMARKS = sorted((ROOT / "benchmarks").rglob("*.py"))
+PACKAGES = ("etl", "assets", "expectations", "benchmarks")
+
+
+@pytest.mark.parametrize("file", BENCHMARKS, ids=lambda file: file.stem)
+def test_a_benchmark_imports_what_is_there(file: Path) -> None:
+    """Nobody runs them for weeks, and what they measure moves."""
+    gone = []
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if not isinstance(node, ast.ImportFrom) or not node.module:
+            continue
+        if node.module.split(".")[0] not in PACKAGES:
+            continue
+        if node.module.startswith("benchmarks"):  # which load libraries that only they need
+            found = ROOT.joinpath(*node.module.split("."))
+            assert found.is_dir() or found.with_suffix(".py").is_file(), node.module
+            continue
+        module = importlib.import_module(node.module)
+        gone += [
+            f"{node.module}.{alias.name}"
+            for alias in node.names
+            if not hasattr(module, alias.name) and not _is_module(node.module, alias.name)
+        ]
+    assert gone == []
+
+
+def _is_module(package: str, name: str) -> bool:
+    return importlib.util.find_spec(f"{package}.{name}") is not None
