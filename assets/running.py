@@ -30,6 +30,7 @@ from etl.domain.errors import DoisoatError
 from etl.engine.opening import try_memory
 from etl.pipeline.lock import release_lock
 from etl.pipeline.run import Run, warehouse_for
+from etl.pipeline.snapshots import room_of_a_run
 from etl.process.home import notice
 from etl.process.machine import try_home
 from etl.process.stopping import end_run
@@ -73,7 +74,12 @@ def run_sync(
         ConfigError: The home, the engine's limits or the schedule cannot be used; nothing was run.
         ConnectionFailedError: The target cannot be reached or refuses; nothing was run.
     """
-    try_home(settings.home)  # the target of an example lives there, too, as a SQLite file
+    free = try_home(settings.home)  # the target of an example lives there, too, as a SQLite file
+    if (needed := room_of_a_run(settings)) > free:
+        notice(
+            f"The last run took {needed / 1e9:,.1f} GB of the disk, and {free / 1e9:,.1f} GB are "
+            "free: this run may not come to its end, and publishes nothing then."
+        )
     try_memory(settings.engine)
     try_schedule(settings.schedule)
     # A target that refuses is better known now than after hours of work.

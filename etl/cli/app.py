@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -58,6 +59,12 @@ for _command in COMMANDS:
 app.add_typer(bench.app, name="bench")
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        display.console.print(f"doisoat {version('doisoat')}", highlight=False)
+        raise typer.Exit
+
+
 @app.callback()
 def _common(
     context: typer.Context,
@@ -67,6 +74,9 @@ def _common(
     ] = None,
     debug: Annotated[
         bool, typer.Option(help="Show stack traces; they quote no personal data.")
+    ] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Its version.")
     ] = False,
 ) -> None:
     context.obj = Common(config, debug)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from etl.databases.connect import encoding, reading
-from etl.domain.errors import DoisoatError, NothingYetError, WarehouseBusyError
+from etl.domain.errors import DiskFullError, DoisoatError, NothingYetError, WarehouseBusyError
 from etl.engine.opening import try_engine
 from etl.extract.mapping import register_select
 from etl.extract.streams import adbc_count, row_count
@@ -85,9 +85,18 @@ def _target(target: Target) -> str:
 
 
 def _home(settings: Settings) -> str:
-    free = f"{try_home(settings.home) / 1e9:,.0f} GB free"
+    free, needed = try_home(settings.home), snapshots.room_of_a_run(settings)
+    if needed > free:
+        raise DiskFullError(
+            f"The next run takes about {needed / 1e9:,.1f} GB of the disk, as the last did, and "
+            f"{free / 1e9:,.1f} GB are free.",
+            where=str(settings.home),
+            remedy="Free some space there, keep fewer results ([engine] keep_snapshots), or name "
+            "a home on a larger disk.",
+        )
     load_record_key(settings.home)
-    found = f"{settings.home} is this user's only, {free}"
+    takes = f", of which the next run takes about {needed / 1e9:,.1f}" if needed > 1e8 else ""
+    found = f"{settings.home} is this user's only, {free / 1e9:,.0f} GB free{takes}"
     try:
         with snapshots.reading(settings):
             return f"{found}; the last result opens"

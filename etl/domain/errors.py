@@ -264,6 +264,12 @@ class DiskFullError(DoisoatError):
             "The disk of the home, or of a file that was asked for. The target is as it was.",
             "Free some space there and run again; nothing has to be cleaned up.",
         ),
+        Told(
+            ("The next run takes about … of the disk", "… citizens take about … more on this disk"),
+            "As much as the last run took, or a measurement before, is not free there.",
+            "Free some space, keep fewer results (`[engine] keep_snapshots`), or name a home on a "
+            "larger disk.",
+        ),
     )
 
 

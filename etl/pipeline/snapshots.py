@@ -234,6 +234,19 @@ def snapshot_file(folder: Path) -> Path:
     return folder / _FILE
 
 
+def room_of_a_run(settings: Settings) -> int:
+    """Returns how many bytes of the disk the next run takes, if it is as large as the last was.
+
+    The result of the last is kept for readers meanwhile, and the files of the registers are written
+    anew beside the old ones. 0 before the first run.
+    """
+    path = settings.warehouse_path
+    found = [path, *(snapshot_file(folder) for folder in snapshots(settings))]
+    made = [file.stat().st_size for file in found if file.is_file()]
+    registers = path.with_suffix(".files").glob("raw.*.parquet")
+    return sum([*made[:1], *(file.stat().st_size for file in registers if file.is_file())])
+
+
 def has(*tables: TableName) -> Callable[[Warehouse], bool]:
     """Returns what asks of a snapshot whether it has some tables."""
     return lambda warehouse: all(warehouse.exists(table) for table in tables)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -255,6 +256,36 @@ def test_runs_and_check_say_when_the_next_run_begins_and_whether_it_can(
     ended = doisoat_here("--config", pair.file, "runs")
     assert ended.exit_code == 0
     assert '[schedule] cron is "never"' in ended.errors
+
+
+def test_the_version_is_told(doisoat_here: Doisoat) -> None:
+    told = doisoat_here("--version")
+    assert told.exit_code == 0
+    assert told.output == f"doisoat {version('doisoat')}\n"
+
+
+def test_a_disk_without_room_for_another_run_is_told_before_it(
+    synced: Make,
+    doisoat_here: Doisoat,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pair = synced()
+    assert "home: " in doisoat_here("--config", pair.file, "check").output
+    large = pair.settings.warehouse_path.with_suffix(".files") / "raw.large.parquet"
+    with large.open("wb") as file:
+        file.truncate(1 << 43)  # no byte of it is on the disk
+
+    told = doisoat_here("--config", pair.file, "check")
+
+    assert told.exit_code == 3
+    assert "The next run takes about 8,796." in told.output + told.errors
+    assert "keep_snapshots" in told.output + told.errors
+    large.unlink()
+    monkeypatch.setattr("assets.running.room_of_a_run", lambda _: 1 << 43)
+    ended = doisoat_here("--config", pair.file, "sync")
+    assert ended.exit_code == 0
+    assert "this run may not come to its end" in caplog.text
 
 
 @pytest.mark.long
