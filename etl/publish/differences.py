@@ -76,25 +76,47 @@ def publish_difference(
     runs = "".join(f", parameters.{value} as {name}" for name, value in of_run.items())
     change = ", parameters.run_id as last_changed_run" if "last_changed_run" in of_run else ""
     content = [name for name in data if name not in (*keys, "row_hash")]
-    has_changed = "ours.row_hash is distinct from theirs.row_hash"
     has_drifted = drifted(table, content)
-    both = f"{ours} as ours inner join published as theirs on {same_key}"
+    gone = f"published as theirs anti join {ours} as ours on {same_key}"
 
     def count(what: str) -> int:
         return warehouse.number(f"select count(*) from {what}")  # noqa: S608 - our own words
 
+    def differing(*what: str) -> str:
+        same = " and ".join(f"ours.{key} = differing.{key}" for key in keys)
+        chosen = " or ".join(f"differing.what = '{one}'" for one in what)
+        return f"{ours} as ours semi join differing on {same} and ({chosen})"
+
     _read_published(warehouse, writer, table, keys, content, part)
-    gone = f"published as theirs anti join {ours} as ours on {same_key}"
-    new = f"{ours} as ours anti join published as theirs on {same_key}"
+    published = count("published")
+    # One look for all: the tables are compared by their texts once, and not for each question.
+    warehouse.execute(
+        f"""
+        create or replace temp table differing as
+        select
+            {", ".join(f"ours.{key}" for key in keys)},
+            case
+                when theirs.{keys[0]} is null then 'new'
+                when ours.row_hash is distinct from theirs.row_hash then 'changed'
+                else 'drifted'
+            end as what
+        from {ours} as ours
+        left join published as theirs on {same_key}
+        where
+            theirs.{keys[0]} is null
+            or ours.row_hash is distinct from theirs.row_hash
+            or ({has_drifted})
+        """  # noqa: S608 - our own words
+    )
     found = Difference(
-        inserted=count(new),
-        updated=count(f"{both} where {has_changed}"),
-        deleted=count(gone),
+        inserted=count("differing where what = 'new'"),
+        updated=count("differing where what = 'changed'"),
+        deleted=count(gone) if published else 0,
         compared=count("published where content is not null"),
-        repaired=count(f"{both} where {has_drifted}"),
+        repaired=count("differing where what = 'drifted'"),
     )
     if look_first:
-        look_first(found, count("published"))
+        look_first(found, published)
     if found.deleted:
         names = ", ".join(f"theirs.{key}" for key in keys)
         writer.delete(table, warehouse.batches(f"select {names} from {gone}"))  # noqa: S608
@@ -102,11 +124,12 @@ def publish_difference(
         writer.update(
             table,
             warehouse.batches(
-                f"select {columns}{change} from {both} cross join ops.parameters "  # noqa: S608
-                f"where {has_changed} or {has_drifted}"
+                f"select {columns}{change} from {differing('changed', 'drifted')} "  # noqa: S608
+                "cross join ops.parameters"
             ),
         )
     if found.inserted:
+        new = differing("new") if published else f"{ours} as ours"
         writer.insert(
             table,
             warehouse.batches(f"select {columns}{runs} from {new} cross join ops.parameters"),  # noqa: S608
@@ -114,8 +137,10 @@ def publish_difference(
     unkept = 0
     if found.repaired:
         _read_published(warehouse, writer, table, keys, content, part)
+        both = f"{ours} as ours inner join published as theirs on {same_key}"
         unkept = count(f"{both} where {has_drifted}")
     warehouse.execute("drop table published")
+    warehouse.execute("drop table differing")
     return Difference(
         found.inserted, found.updated, found.deleted, found.compared, found.repaired, unkept
     )
