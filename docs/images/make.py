@@ -62,8 +62,9 @@ def picture_result(browser: Browser) -> None:
     with tempfile.TemporaryDirectory() as folder:
         page_file = Path(folder) / "result.html"
         page_file.write_text(display.console.export_html(), encoding="utf-8")
-        page = browser.new_page(viewport={"width": 1300, "height": 400})
+        page = browser.new_page(viewport={"width": 1460, "height": 400})
         page.goto(page_file.as_uri())
+        page.add_style_tag(content="pre { white-space: pre-wrap }")  # as a terminal does
         page.screenshot(path=HERE / "result.png", full_page=True)
         page.close()
 
