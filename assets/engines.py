@@ -10,7 +10,6 @@ Belongs here: that. Does not belong here: what is in the databases.
 
 from __future__ import annotations
 
-import atexit
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,32 +35,19 @@ def keep_engines() -> None:
         storage.create_engine = _kept  # type: ignore[attr-defined]
 
 
-def hold_open() -> None:
-    """Keeps what is opened from now on open, until ``let_go`` or the end of the process.
+@contextmanager
+def held_open() -> Iterator[None]:
+    """Keeps what is opened meanwhile open, to the end.
 
     Not longer than a run works: nobody may move or set aside a database meanwhile.
     """
-    if not _HOLDING:
-        _HOLDING.append(True)
-        atexit.register(let_go)
-
-
-def let_go() -> None:
-    """Closes what ``hold_open`` kept open."""
-    _HOLDING.clear()
-    while _OPEN:
-        engine = _OPEN.popitem()[1]
-        engine.pool.dispose()
-
-
-@contextmanager
-def held_open() -> Iterator[None]:
-    """``hold_open`` for a while."""
-    hold_open()
+    _HOLDING.append(True)
     try:
         yield
     finally:
-        let_go()
+        _HOLDING.clear()
+        while _OPEN:
+            _OPEN.popitem()[1].pool.dispose()
 
 
 def _kept(
