@@ -33,8 +33,8 @@ ui: install ## open the Dagster UI on 127.0.0.1:3000
 test: install ## run the tests, a file to each of three processes at a time
 	$(RUN)/pytest -m "not long and not wide" $(SPREAD) --durations=15
 
-test-wide: install ## run the same claims on further products and kinds of damage
-	$(RUN)/pytest -m wide $(SPREAD) --durations=5
+test-wide: install ## run what is about further products and kinds of damage, or takes long
+	$(RUN)/pytest -m "wide and not long" $(SPREAD) --durations=5
 
 test-long: install ## run the long campaigns
 	$(RUN)/pytest -m long --timeout 7200 --durations=15

@@ -32,6 +32,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What drives MariaDB is ``wide``."""
+    for item in items:
+        if any("mariadb" in name for name in (*getattr(item, "fixturenames", ()), item.name)):
+            item.add_marker(pytest.mark.wide)
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Server]:
     """A PostgreSQL of the tests' own; the user ``guarded`` needs a password, others do not."""
@@ -129,7 +136,7 @@ def new_sqlite(folder: Path) -> Callable[[], str]:
     return lambda: f"sqlite:///{folder}/{uuid.uuid4().hex[:8]}.db"
 
 
-@pytest.fixture(params=["postgresql", "sqlite", pytest.param("mariadb", marks=pytest.mark.wide)])
+@pytest.fixture(params=["postgresql", "sqlite", "mariadb"])
 def new_database(
     request: pytest.FixtureRequest, new_sqlite: Callable[[], str]
 ) -> Callable[[], str]:

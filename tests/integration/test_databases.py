@@ -581,6 +581,7 @@ def _prove_that_prepared_statements_clash(url: str) -> None:
         ask_often()
 
 
+@pytest.mark.wide
 def test_every_run_passes_a_pooler_in_transaction_mode(
     postgresql: Server, registers: Make, pooled: Callable[[str], str]
 ) -> None:

@@ -27,6 +27,8 @@ from tests.support import INSURANCE_COLUMNS, Server, fill, memory_folder, record
 
 Read = Callable[..., list[dict[str, Any]]]
 
+pytestmark = pytest.mark.wide
+
 
 @pytest.fixture(scope="module")
 def debian() -> Iterator[Server]:

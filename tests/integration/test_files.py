@@ -167,6 +167,7 @@ def test_every_option_that_names_a_file_ends_with_the_users_mistake(
     assert (folder / "file").read_text() == "in the way"
 
 
+@pytest.mark.wide
 def test_a_model_whose_charts_cannot_be_written_is_not_kept(
     registers: Callable[..., Registers], doisoat_here: Callable[..., Command]
 ) -> None:

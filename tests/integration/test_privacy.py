@@ -381,6 +381,7 @@ _TARGETS = [dg.AssetKey(["target", name]) for name in (*DIFFERENCE_TABLES, *HIST
 # --- the claims ---------------------------------------------------------------------------------
 
 
+@pytest.mark.wide
 def test_the_canaries_went_every_way(campaigns: dict[str, Campaign]) -> None:
     """Else nothing would be proved."""
     good = campaigns["good"]
@@ -401,6 +402,7 @@ def test_the_canaries_went_every_way(campaigns: dict[str, Campaign]) -> None:
     assert "nobody_dead_is_active" in {row["check_name"] for row in failing}
 
 
+@pytest.mark.wide
 def test_each_run_ended_as_it_was_meant_to(campaigns: dict[str, Campaign]) -> None:
     broken_off = campaigns["broken_off"]
     events = b"".join(file.read_bytes() for file in broken_off.files() if file.suffix == ".db")
@@ -417,6 +419,7 @@ def test_each_run_ended_as_it_was_meant_to(campaigns: dict[str, Campaign]) -> No
 
 
 @pytest.mark.parametrize("name", ["good", "crashed", "broken_off"])
+@pytest.mark.wide
 def test_nothing_that_a_run_leaves_or_prints_holds_a_person(
     campaigns: dict[str, Campaign], name: str
 ) -> None:
@@ -436,6 +439,7 @@ def test_nothing_that_a_run_leaves_or_prints_holds_a_person(
     )
 
 
+@pytest.mark.wide
 def test_what_is_meant_to_be_shared_holds_nobody(campaigns: dict[str, Campaign]) -> None:
     """The lists of triage in every form, runs, charts, and a search for nobody."""
     good = campaigns["good"]
@@ -457,6 +461,7 @@ def test_what_is_meant_to_be_shared_holds_nobody(campaigns: dict[str, Campaign])
     assert good.leaks() == []
 
 
+@pytest.mark.wide
 def test_a_target_that_quotes_the_row_it_refuses(
     campaigns: dict[str, Campaign],
     monkeypatch: pytest.MonkeyPatch,
@@ -494,6 +499,7 @@ def test_a_target_that_quotes_the_row_it_refuses(
     assert good.leaks() == []
 
 
+@pytest.mark.wide
 def test_one_records_values_are_shown_only_where_they_are_asked_for(
     campaigns: dict[str, Campaign],
 ) -> None:
@@ -507,6 +513,7 @@ def test_one_records_values_are_shown_only_where_they_are_asked_for(
     assert _leaks("the access log", str(look["record_key"]).encode()) == []
 
 
+@pytest.mark.wide
 def test_of_the_state_only_decisions_and_links_name_a_person(
     campaigns: dict[str, Campaign],
 ) -> None:
@@ -551,6 +558,7 @@ def test_the_search_would_find_a_name(tmp_path: Path, hide: Callable[[str], byte
         assert any(_leaks(name, content) for name, content in _contents(file))
 
 
+@pytest.mark.wide
 def test_only_their_owner_reads_the_files_that_hold_persons(
     campaigns: dict[str, Campaign],
 ) -> None:
@@ -575,6 +583,7 @@ def test_a_warehouse_that_was_open_to_others_is_shut(registers: Callable[..., Re
     assert stat.S_IMODE(pair.settings.warehouse_path.stat().st_mode) == 0o600
 
 
+@pytest.mark.wide
 def test_the_record_key_is_made_once(campaigns: dict[str, Campaign]) -> None:
     """A killed run and a crashed one later, the names in the logs are the same."""
     crashed = campaigns["crashed"].folder / ".doisoat"

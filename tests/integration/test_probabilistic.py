@@ -302,10 +302,12 @@ def trained(warehouse: Warehouse) -> Trained:
 
 
 @pytest.mark.long
+@pytest.mark.wide
 def test_the_same_seed_gives_the_same_model(warehouse: Warehouse, trained: Trained) -> None:
     assert trained.model.same_person == train(warehouse, seed=3).model.same_person
 
 
+@pytest.mark.wide
 def test_training_needs_no_labels(trained: Trained) -> None:
     name, birth = trained.model.same_person["name"], trained.model.same_person["birth"]
     assert name["same"] > 0.9
@@ -315,6 +317,7 @@ def test_training_needs_no_labels(trained: Trained) -> None:
     assert 0.002 < name["middle_missing"] < 0.03
 
 
+@pytest.mark.wide
 def test_the_model_trained_last_is_the_one_in_use(
     warehouse: Warehouse, settings: Settings, trained: Trained
 ) -> None:

@@ -83,6 +83,7 @@ def _hash(warehouse: Warehouse, name: TableName) -> str:
     )
 
 
+@pytest.mark.wide
 def test_every_table_is_the_same_whatever_the_number_of_threads(nights: list[Night]) -> None:
     first, *others = nights
     for night in others:

@@ -40,7 +40,7 @@ from tests.support import (
 )
 
 Make = Callable[..., Registers]
-PRODUCTS = ("sqlite", "postgresql", pytest.param("mariadb", marks=pytest.mark.wide))
+PRODUCTS = ("sqlite", "postgresql", "mariadb")
 
 
 @pytest.fixture(params=PRODUCTS)
