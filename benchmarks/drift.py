@@ -35,8 +35,8 @@ from etl.publish.tables import ensure_tables
 from etl.settings import Target
 
 TABLE = "reconciled"
-RECONCILED = """
-create table core.reconciled as
+_RECONCILED = """
+create or replace table core.reconciled as
 select
     'R' || lpad(n::varchar, 9, '0') as record_id,
     lpad((n * 7919 % 10000000000)::varchar, 10, '0') as insurance_number,
@@ -89,18 +89,28 @@ def measure(folder: Path, rows: int, rounds: int) -> dict[str, list[float]]:
         target = Target(url=SecretStr(server.get_uri("target")))
         ensure_tables(target)
         with open_warehouse(folder / "warehouse.duckdb", key=RecordKey(bytes(32))) as warehouse:
-            warehouse.connection.execute(RECONCILED, {"rows": rows})
-            runner.build(warehouse, TableName("publish", TABLE))
-            _publish(warehouse, target, Part())
+            make_result(warehouse, rows)
+            publish(warehouse, target, Part())
             return {
-                way: [_publish(warehouse, target, part(round_)) for round_ in range(rounds)]
+                way: [publish(warehouse, target, part(round_)) for round_ in range(rounds)]
                 for way, part in WAYS.items()
             }
     finally:
         server.cleanup()
 
 
-def _publish(warehouse: DuckDBWarehouse, target: Target, part: Part) -> float:
+def make_result(warehouse: DuckDBWarehouse, rows: int) -> None:
+    """Makes a run's result of so many rows, as it leaves."""
+    warehouse.connection.execute(
+        "create or replace table ops.parameters as "
+        "select 'a run' as run_id, current_timestamp::timestamp as started_at"
+    )
+    warehouse.connection.execute(_RECONCILED, {"rows": rows})
+    runner.build(warehouse, TableName("publish", TABLE))
+
+
+def publish(warehouse: DuckDBWarehouse, target: Target, part: Part) -> float:
+    """Publishes the table, and returns the seconds."""
     start = time.perf_counter()
     (table,) = (t for t in metadata_for(target).sorted_tables if t.name == TABLE)
     with transaction(target) as writer:

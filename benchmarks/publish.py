@@ -27,13 +27,12 @@ from pydantic import SecretStr
 from sqlalchemy import MetaData, create_engine, insert
 
 from benchmarks.accuracy.report import Section, show
-from benchmarks.drift import RECONCILED, TABLE
-from etl.databases.writers import metadata_for, transaction
+from benchmarks.drift import TABLE, make_result, publish
+from etl.databases.writers import metadata_for
 from etl.engine.duckdb.warehouse import DuckDBWarehouse, open_warehouse
 from etl.engine.statements import TableName
 from etl.pipeline import runner
 from etl.process.privacy import RecordKey
-from etl.publish.differences import publish_difference
 from etl.publish.drift import SLICES, Part
 from etl.publish.tables import ensure_tables
 from etl.settings import Target
@@ -59,14 +58,6 @@ class Setting:
         target = Target(url=SecretStr(self.server.get_uri(f"t{self.names}")))  # type: ignore[attr-defined]
         ensure_tables(target)
         return target
-
-
-def _publish(warehouse: DuckDBWarehouse, target: Target, part: Part) -> float:
-    start = time.perf_counter()
-    (table,) = (t for t in metadata_for(target).sorted_tables if t.name == TABLE)
-    with transaction(target) as writer:
-        publish_difference(warehouse, writer, table, part)
-    return time.perf_counter() - start
 
 
 def _copy(file: Path, target: Target, columns: str) -> float:
@@ -116,10 +107,6 @@ def measure(folder: Path, rows: int, few: int, rounds: int) -> dict[str, list[fl
     try:
         setting = Setting(folder, server, rows)
         with open_warehouse(folder / "warehouse.duckdb", key=RecordKey(bytes(32))) as warehouse:
-            warehouse.connection.execute(
-                "create or replace table ops.parameters as "
-                "select 'a run' as run_id, current_timestamp::timestamp as started_at"
-            )
             for _ in range(rounds):
                 _round(setting, warehouse, few, found)
     finally:
@@ -133,9 +120,7 @@ def _round(
     def note(way: str, value: float) -> None:
         found.setdefault(way, []).append(value)
 
-    warehouse.connection.execute("drop table if exists core.reconciled")
-    warehouse.connection.execute(RECONCILED, {"rows": setting.rows})
-    runner.build(warehouse, TableName("publish", TABLE))
+    make_result(warehouse, setting.rows)
     file = setting.folder / "rows.csv"
     runs = "'a run' as first_seen_run, 'a run' as last_changed_run"
     leaving = f"select *, {runs} from publish.{TABLE}"
@@ -147,7 +132,7 @@ def _round(
 
     note("bare COPY", setting.rows / _copy(file, setting.database(), columns))
     target = setting.database()
-    note("doisoat, first publish", setting.rows / _publish(warehouse, target, Part()))
+    note("doisoat, first publish", setting.rows / publish(warehouse, target, Part()))
     slow: dict[str, Callable[[pd.DataFrame, Target], float]] = {
         "SQLAlchemy, insert of many rows": _sqlalchemy,
         "pandas, to_sql": _pandas,
@@ -156,8 +141,8 @@ def _round(
         note(way, few / write(frame, setting.database()))
     warehouse.connection.execute(_CHANGED)
     runner.build(warehouse, TableName("publish", TABLE))
-    note("seconds to change a hundredth", _publish(warehouse, target, Part(SLICES[0])))
-    note("seconds to change nothing", _publish(warehouse, target, Part(SLICES[1])))
+    note("seconds to change a hundredth", publish(warehouse, target, Part(SLICES[0])))
+    note("seconds to change nothing", publish(warehouse, target, Part(SLICES[1])))
     file.unlink()
 
 

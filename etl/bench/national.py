@@ -46,7 +46,7 @@ class Step:
     """One step that was done.
 
     Attributes:
-        phase: ``simulate``, ``read``, ``clean``, ``core``, ``publish``, ``rules`` or ``truth``.
+        phase: ``simulate``, ``read``, ``clean``, ``core``, ``publish`` or ``rules``.
         name: The table, or what else it is about.
         rows: How many it made; of rules, how many were judged.
         seconds: Wall time.
@@ -171,7 +171,7 @@ def national(
     journal = _Journal(home, spec)
     tables = pipeline().of("clean", "core", "publish")
     names = [*(table.name.sql for table in tables), *(f"rules {one}" for one in judges)]
-    total = 3 + len(names)
+    total = 2 + len(names)
 
     def do(phase: str, name: str, work: Callable[[], int]) -> None:
         if journal.has(name):
@@ -200,7 +200,6 @@ def national(
         for name, judge in judges.items():
             do("rules", f"rules {name}", partial(judge, warehouse))
         truth = files["insurance"].with_name("truth.parquet")
-        do("truth", "truth", lambda: _with_truth(warehouse, truth).links)
         return Report(spec.citizens, tuple(journal.steps), _with_truth(warehouse, truth))
 
 

@@ -180,7 +180,7 @@ def _show_nation(report: Report) -> None:
             f"{of_phase[-1].disk_bytes / 1e9:.1f}",
         )  # fmt: skip
     display.console.print(table)
-    measured = [step for step in report.steps if step.phase not in ("simulate", "truth")]
+    measured = [step for step in report.steps if step.phase != "simulate"]
     seconds = sum(step.seconds for step in measured)
     processor = sum(step.processor_seconds for step in measured)
     right = report.accuracy

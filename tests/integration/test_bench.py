@@ -82,7 +82,7 @@ def test_a_nation_is_measured_from_its_registers_to_its_rules_and_judged_by_the_
     assert told.exit_code == 0, told.errors
     report = json.loads(told.output)
     assert {step["phase"] for step in report["steps"]} == {
-        "simulate", "read", "clean", "core", "publish", "rules", "truth",
+        "simulate", "read", "clean", "core", "publish", "rules",
     }  # fmt: skip
     names = [step["name"] for step in report["steps"]]
     assert len(names) == len(set(names))

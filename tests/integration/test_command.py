@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,15 +17,16 @@ ENCODING = "ascii"
 
 
 @pytest.fixture(scope="module")
-def pair() -> Registers:
+def pair() -> Iterator[Registers]:
     folder = memory_folder("doisoat-command-")
     names = ("insurance", "population", "target")
-    return Registers(
+    yield Registers(
         folder,
         [record(n) for n in range(1, 31)],
         [citizen(n) for n in range(1, 31)],
         *(f"sqlite:///{folder}/{name}.db" for name in names),
     ).write()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

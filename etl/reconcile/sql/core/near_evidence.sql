@@ -56,7 +56,7 @@ compared as (
 ),
 
 -- Three in four share a name and no birth date, or a birth date and one end of the name, and nothing
--- else: strangers, each with less than one chance in a hundred, and the dearest to compare.
+-- else: strangers, the best of them with one chance in a hundred, and the dearest to compare.
 -- (Materialized with the parts of both addresses: they are asked for many times in the end.)
 promising as materialized (
     select

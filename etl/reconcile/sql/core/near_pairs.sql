@@ -1,7 +1,7 @@
 -- Each record beside the citizens near it, compared by birth date and name.
 -- The cheaper comparison first: where the dates are of two people, the names must be near, unless
 -- an address may say more than both.
--- (Materialized: names are compared in a third less time when the join is done.)
+-- (Materialized: all of it takes a quarter less time when names are compared after the join.)
 -- Kind: record.
 with dated as materialized (
     select
