@@ -168,6 +168,7 @@ def _waits_in_the_publish(pair: Registers) -> bool:
     )
 
 
+@pytest.mark.wide
 def test_two_at_once_and_a_killed_run(
     published: Registers,
     doisoat: Doisoat,
@@ -303,6 +304,7 @@ def _published_of(doisoat: Doisoat, pair: Registers) -> list[bool | None]:
     )]  # fmt: skip
 
 
+@pytest.mark.wide
 def test_a_run_that_dies_after_its_commit_is_known_to_have_published(
     instance: tuple[Registers, dg.DagsterInstance],
     doisoat: Doisoat,

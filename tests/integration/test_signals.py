@@ -115,6 +115,7 @@ def _waits_for_a_lock(pair: Registers) -> bool:
     return bool(read_sql(pair.target_url, query))
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(
     "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
 )
@@ -149,6 +150,7 @@ def test_a_signal_while_the_publish_waits_for_a_lock(
     assert ids == {row["record_id"] for row in begun.insurance}
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(
     "step",
     [
