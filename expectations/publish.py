@@ -160,6 +160,7 @@ MISMATCH_COUNTS = Suite(
             "published runs: a changed form, a new office, or a change of the mapping. Look at "
             "the records of that code and province before anybody works on them.",
             owner=Owner.INSURANCE,
+            limit="no rate is further from the usual one than {at_most:g} times that",
         ),
         holds(
             "no_code_has_vanished",

@@ -67,6 +67,11 @@ class Rule:
     limit: str = "no row fails"
     seen: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuses a number that the check would not show."""
+        if AT_MOST in f"{self.arguments}{self.failing}" and "{at_most" not in self.limit:
+            raise ValueError(f"the rule {self.name} needs limit='... {{at_most}} ...'")
+
     @property
     def reads(self) -> frozenset[TableName]:
         """The tables of the flow that its SQL names."""

@@ -45,10 +45,7 @@ def tuned(suites: Iterable[Suite], overlay: Entries | None = None) -> tuple[Suit
     return tuple(
         replace(
             suite,
-            rules=tuple(
-                _tuned(rule, found[name]) if (name := _name(suite, rule)) in found else rule
-                for rule in suite.rules
-            ),
+            rules=tuple(_tuned(rule, found.get(_name(suite, rule))) for rule in suite.rules),
         )
         for suite in suites
     )
@@ -65,7 +62,11 @@ def _merged(overlay: Entries) -> Entries:
     }
 
 
-def _tuned(rule: Rule, entry: Entry) -> Rule:
+def _tuned(rule: Rule, entry: Entry | None) -> Rule:
+    if entry is None:
+        if AT_MOST in f"{rule.arguments}{rule.failing}":
+            raise ValueError(f"the rule {rule.name} has no at_most in expectations/thresholds.toml")
+        return rule
     return replace(
         rule,
         arguments=_arguments(rule, entry),
@@ -208,5 +209,5 @@ def _contradictions(at: str, name: str, entry: Entry, rule: Rule) -> Iterator[st
         return
     if "{at_most:.0%}" in rule.limit and number > 1:
         yield f"{at} at_most must be a share from 0 to 1"
-    elif "{at_most" in rule.limit and "%" not in rule.limit and not isinstance(number, int):
+    elif "{at_most}" in rule.limit and not isinstance(number, int):
         yield f"{at} at_most must be a whole number"

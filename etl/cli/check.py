@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import typer
 
-from etl.cli.common import JsonOption, print_json, settings_of, start_demo_server
+from etl.cli.common import JsonOption, print_json, settings_with_databases
 from etl.domain.showing import in_markup
 from etl.process.machine import (
     told_of_letters,
@@ -19,8 +19,7 @@ def check(context: typer.Context, as_json: JsonOption = False) -> None:
     from assets.jobs import next_nightly
     from etl.cli.probe import Finding, probe, tried
 
-    settings = settings_of(context)
-    start_demo_server(settings)
+    settings = settings_with_databases(context)
     findings = [*probe(settings), tried("schedule", lambda: next_nightly(settings))]
     if letters := told_of_letters():
         findings.append(Finding("terminal", letters))

@@ -58,13 +58,16 @@ def settings_of(context: typer.Context) -> Settings:
     return load_settings(chosen)
 
 
-def start_demo_server(settings: Settings) -> None:
-    """Starts the demo's own server for a command that works on the demo.
+def settings_with_databases(context: typer.Context) -> Settings:
+    """``settings_of``, for a command that asks the databases or the state.
 
-    It stops by itself when the last process that uses it ends.
+    Where the configuration is the demo's, its own server is started; it stops by itself when the
+    last process that uses it ends.
     """
+    settings = settings_of(context)
     if demonstration.is_demo(settings.file):
         demonstration.start_server(settings.file.parent)
+    return settings
 
 
 def print_json(value: Any, indent: int | None = 2) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from etl.cli.common import JsonOption, Language, print_json, settings_of
+from etl.cli.common import JsonOption, Language, print_json, settings_with_databases
 from etl.domain.errors import ConfigError
 from etl.domain.showing import in_markup
 from etl.report import display
@@ -42,7 +42,7 @@ def explain(
         )
     command = "explain --html" if html else "explain --json" if as_json else "explain"
     story = read_story(
-        settings_of(context), record_id=record, record_key=record_key, command=command
+        settings_with_databases(context), record_id=record, record_key=record_key, command=command
     )
     telling = tell(story)
     if html:

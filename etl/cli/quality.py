@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from etl.cli.common import JsonOption, print_json, settings_of
+from etl.cli.common import JsonOption, print_json, settings_of, settings_with_databases
 from etl.domain.errors import ConfigError
 from etl.domain.showing import in_markup
 from etl.report import display
@@ -40,7 +40,7 @@ def triage(
     """Work down what failed: the rules, broken ones first, then one rule's rows, then one row."""
     from etl.report import triage as work
 
-    settings = settings_of(context)
+    settings = settings_with_databases(context)
     if rule is None and (record or province or employer or ids):
         raise ConfigError(
             "--record, --province, --employer and --ids are about one rule's records.",
@@ -80,7 +80,7 @@ def acknowledge(
     """Note that a failure is known: triage marks it, alerts keep quiet until the note expires."""
     from etl.report import triage as work
 
-    settings = settings_of(context)
+    settings = settings_with_databases(context)
     until = settings.schedule.local(work.acknowledge(settings, rule, reason, days))
     display.say(
         f"{in_markup(rule)} is acknowledged until {until:%Y-%m-%d}: no alert tells of it until "

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from etl.cli.common import JsonOption, print_json, settings_of
+from etl.cli.common import JsonOption, print_json, settings_of, settings_with_databases
 from etl.domain.errors import ConfigError
 from etl.domain.showing import in_markup
 from etl.report import display
@@ -66,7 +66,7 @@ def train(
     from etl.pipeline.snapshots import has, reading
     from etl.reconcile import training
 
-    settings = settings_of(context)
+    settings = settings_with_databases(context)
     with reading(settings, has(TableName("core", "claims"))) as warehouse:
         trained = training.train(warehouse, seed)
         folder = (settings.home / "models" / trained.model.version).resolve()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from etl.cli.common import JsonOption, Mode, print_json, settings_of, start_demo_server, steps
+from etl.cli.common import JsonOption, Mode, print_json, settings_with_databases, steps
 from etl.demo import demonstration
 from etl.domain.errors import DoisoatError
 from etl.domain.showing import in_markup
@@ -87,8 +87,7 @@ def sync(
     """Run the main job: read, normalise, reconcile, validate, publish."""
     from etl.report.charts import charts_file
 
-    settings = settings_of(context)
-    start_demo_server(settings)
+    settings = settings_with_databases(context)
     code = _sync(settings, mode, as_json, replace_target=replace_target)
     if code == 0 and not as_json:
         display.say(

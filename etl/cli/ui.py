@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from etl.cli.common import settings_of, start_demo_server
+from etl.cli.common import settings_with_databases
 
 
 def ui(
@@ -19,6 +19,5 @@ def ui(
     """
     from assets.serving import serve
 
-    settings = settings_of(context)
-    start_demo_server(settings)
+    settings = settings_with_databases(context)
     raise typer.Exit(serve(settings, port))

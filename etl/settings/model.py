@@ -205,7 +205,7 @@ class Reconcile(_Strict):
             only levels that ``agreement_rules.csv`` accepts; where not, its evidence decides alone.
     """
 
-    chance_agreement_limit: Annotated[float, Field(gt=0, le=1)] = 0.01
+    chance_agreement_limit: Annotated[float, Field(gt=0, le=1)] = 0.001
     review_candidates: Annotated[int, Field(ge=1, le=100)] = 10
     wrong_links_per_million: Annotated[float, Field(gt=0, lt=1_000_000)] = 20
     review_probability: Annotated[float, Field(gt=0, lt=1)] = 0.05

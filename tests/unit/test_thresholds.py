@@ -11,9 +11,11 @@ from assets.definitions import build_defs
 from assets.resources import Doisoat
 from etl.domain.codes import Severity
 from etl.domain.errors import ConfigError
+from etl.engine.statements import TableName
 from etl.settings import load_settings
 from expectations import SUITES, Rule, suites
-from expectations.thresholds import thresholds
+from expectations.rules import Suite, never
+from expectations.thresholds import thresholds, tuned
 from tests.support import configure
 
 SHRUNK = "raw.insurance.has_not_shrunk"
@@ -53,6 +55,15 @@ def test_an_entry_changes_its_own_rule_and_no_other(overlaid: Overlaid) -> None:
     assert found[NAMES].arguments["mostly"] == 0.8
     assert found[NAMES].limit == "at least 80.0% of the rows hold. Paper of before 1995."
     assert found[NAMES].severity is Severity.WARNING  # as it ships
+
+
+def test_a_rule_with_a_number_shows_it_and_has_one() -> None:
+    with pytest.raises(ValueError, match="aged needs limit="):
+        never("aged", "age > <at_most>", "Nobody is that old.")
+
+    aged = never("aged", "age > <at_most>", "Nobody is that old.", limit="{at_most} at most")
+    with pytest.raises(ValueError, match=r"aged has no at_most in .*thresholds\.toml"):
+        tuned([Suite(TableName("clean", "population"), (aged,))])
 
 
 def test_what_stops_the_run_goes_on_to_unless_the_entry_says_otherwise(overlaid: Overlaid) -> None:
