@@ -20,10 +20,11 @@ from importlib.resources import files as resources
 from pathlib import Path
 
 from etl.bench.memory import forget_peak, peak_bytes
-from etl.bench.profile import simulated
+from etl.bench.profile import registers_of, simulated
 from etl.bench.registers import clear, land, warehouse_of
 from etl.domain.errors import DiskFullError
 from etl.engine.macros import macros
+from etl.engine.opening import memory_of, packs_text
 from etl.engine.port import Warehouse
 from etl.normalise import NORMALISER_VERSION
 from etl.pipeline import runner
@@ -31,11 +32,13 @@ from etl.pipeline.graph import Table, pipeline
 from etl.settings import Engine
 from etl.simulate import SimulationSpec
 
-ROOM_OF_REGISTERS = 280
-"""Bytes of Parquet for each citizen: both registers as simulated and as read, and the truth
-(``doisoat bench national --citizens 33000000``)."""
+ROOM_OF_REGISTERS = 160
+"""Bytes of Parquet for each citizen: both registers as they are read, and the truth."""
 ROOM_OF_TABLES = 1_450
-"""Bytes of the warehouse for each citizen, the same."""
+"""Bytes of the warehouse for each citizen, text not packed
+(``doisoat bench national --citizens 33000000``)."""
+ROOM_OF_PACKED_TABLES = 450
+"""The same, text packed (``doisoat bench profile --citizens 11000000 --memory 8GB``)."""
 
 Judge = Callable[[Warehouse], int]
 """Judges a table by its rules, and says how many there are."""
@@ -113,9 +116,10 @@ class Progress:
     finished: Step | None = None
 
 
-def room_needed(home: Path, citizens: int) -> int:
-    """Returns how many bytes a run will take on the disk beyond what its folder has already."""
-    return max(0, citizens * (ROOM_OF_REGISTERS + ROOM_OF_TABLES) - room_of(home))
+def room_of_a_citizen(citizens: int, engine: Engine) -> int:
+    """Returns how many bytes of disk each of so many citizens takes."""
+    packed = packs_text(citizens * ROOM_OF_REGISTERS, memory_of(engine))
+    return ROOM_OF_REGISTERS + (ROOM_OF_PACKED_TABLES if packed else ROOM_OF_TABLES)
 
 
 def room_of(home: Path) -> int:
@@ -127,21 +131,21 @@ def room_of(home: Path) -> int:
     return room
 
 
-def try_room(home: Path, citizens: int) -> None:
+def try_room(home: Path, citizens: int, engine: Engine) -> None:
     """Refuses a run that the disk has no room for, before hours are spent on it.
 
     Raises:
         DiskFullError: With how many citizens there is room for.
     """
-    needed, free = room_needed(home, citizens), shutil.disk_usage(home).free
+    each, there = room_of_a_citizen(citizens, engine), room_of(home)
+    needed, free = max(0, citizens * each - there), shutil.disk_usage(home).free
     if needed > free:
-        possible = (free + room_of(home)) // (ROOM_OF_REGISTERS + ROOM_OF_TABLES)
         raise DiskFullError(
             f"{citizens:,} citizens take about {needed / 1e9:,.0f} GB more on this disk, and "
             f"{free / 1e9:,.0f} GB are free.",
             where=str(home),
             remedy="Name a folder on a larger disk with --home, or fewer citizens: "
-            f"--citizens {possible // 100_000 * 100_000}.",
+            f"--citizens {(free + there) // each // 100_000 * 100_000}.",
         )
 
 
@@ -167,7 +171,7 @@ def national(
     Raises:
         DiskFullError: There is no room for that.
     """
-    try_room(home, spec.citizens)
+    try_room(home, spec.citizens, engine or Engine())
     journal = _Journal(home, spec)
     tables = pipeline().of("clean", "core", "publish")
     names = [*(table.name.sql for table in tables), *(f"rules {one}" for one in judges)]
@@ -187,13 +191,16 @@ def national(
         journal.add(step)
         progress(Progress(phase, name, len(journal.steps), total, journal.left(names), step))
 
-    do("simulate", "registers", lambda: _simulate(home, spec))
-    files = simulated(home, spec)
+    files = registers_of(home, spec)
     if not (journal.has("raw files") and (home / "warehouse.duckdb").is_file()):
-        journal.forget_all_but("registers")
+        kept = all(file.is_file() for file in files.values())
+        journal.forget_all_but(*(["registers"] if kept else []))
         clear(home)
+        do("simulate", "registers", lambda: _simulate(home, spec))
     with warehouse_of(home, engine) as warehouse:
         do("read", "raw files", lambda: _read(warehouse, files))
+        for file in files.values():
+            file.unlink(missing_ok=True)  # what was read stands in the warehouse
         for table in tables:
             work = partial(_build, warehouse, table)
             do(table.name.schema, table.name.sql, work)
@@ -264,8 +271,8 @@ class _Journal:
             file.write(json.dumps(asdict(step)) + "\n")
         self.steps.append(step)
 
-    def forget_all_but(self, name: str) -> None:
-        self.steps = [step for step in self.steps if step.name == name]
+    def forget_all_but(self, *names: str) -> None:
+        self.steps = [step for step in self.steps if step.name in names]
         told = [self._head, *(json.dumps(asdict(step)) for step in self.steps)]
         self._file.write_text("\n".join(told) + "\n", "utf-8")
 

@@ -44,12 +44,17 @@ class Taken:
     bytes: int
 
 
+def registers_of(home: Path, spec: SimulationSpec) -> dict[str, Path]:
+    """Returns where simulated registers stand in a home."""
+    folder = home / f"registers-{spec.citizens}-{spec.seed}"
+    return {name: folder / f"{name}.parquet" for name in REGISTERS}
+
+
 def simulated(home: Path, spec: SimulationSpec) -> dict[str, Path]:
     """Makes registers in a folder of the home, or takes those that are there already."""
-    folder = home / f"registers-{spec.citizens}-{spec.seed}"
-    files = {name: folder / f"{name}.parquet" for name in REGISTERS}
+    files = registers_of(home, spec)
     if not all(file.is_file() for file in files.values()):
-        write_parquet(spec, folder, replace=True)
+        write_parquet(spec, files["insurance"].parent, replace=True)
     return files
 
 

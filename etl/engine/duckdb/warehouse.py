@@ -21,12 +21,14 @@ from sqlalchemy.dialects import registry
 from etl.domain.errors import WarehouseHeldError
 from etl.engine.duckdb.damage import trouble
 from etl.engine.duckdb.functions import keyed_functions
+from etl.engine.duckdb.limits import packs_text
 from etl.engine.duckdb.places import places_query
 from etl.engine.macros import macros
 from etl.engine.port import Parameters, Warehouse, unfinished
 from etl.engine.statements import TableName
 from etl.process.privacy import RecordKey, owner_only, shut
 from etl.settings import Engine
+from etl.settings.sizes import bytes_of
 
 _T = TypeVar("_T")
 
@@ -52,6 +54,7 @@ class DuckDBWarehouse(Warehouse):
     def __init__(self, connection: duckdb.DuckDBPyConnection, files: Path) -> None:
         self.connection = connection
         self.files = files
+        self._knows_how_to_keep_text = False
 
     def close(self) -> None:
         """Writes what is in the engine's log to the file, and lets go of it."""
@@ -63,8 +66,17 @@ class DuckDBWarehouse(Warehouse):
 
     def build(self, table: TableName, query: str) -> int:
         """Replaces a table by the result of a query."""
+        if not self._knows_how_to_keep_text:
+            self._choose_how_to_keep_text()
         self.execute(f"create or replace table {table.sql} as\n{query}")
         return self.count(table)
+
+    def _choose_how_to_keep_text(self) -> None:
+        registers = sum(file.stat().st_size for file in self.files.glob("raw.*.parquet"))
+        memory = bytes_of(str(self.value("select current_setting('memory_limit')"))) or 0
+        unused = "" if packs_text(registers, memory) else "dictionary,fsst,dict_fsst"
+        self.execute(f"set disabled_compression_methods = '{unused}'")
+        self._knows_how_to_keep_text = True
 
     def value(self, query: str, parameters: Parameters | None = None) -> object:
         """Returns the single value of a query, or None where there is no row."""
@@ -213,6 +225,8 @@ class DuckDBWarehouse(Warehouse):
             # Early versions kept as a table of the database what is Parquet now.
             self.connection.execute(f"drop table {table.sql}")
             self.connection.execute(view)
+        if table.schema == "raw":
+            self._knows_how_to_keep_text = False
 
     def _quoted_pattern(self, table: TableName) -> str:
         return "'" + self._pattern(table).replace("'", "''") + "'"
@@ -310,7 +324,12 @@ def connect(
 
 
 def _connect(path: Path, patience: float) -> duckdb.DuckDBPyConnection:
-    connection = patiently(path, patience, lambda: duckdb.connect(str(path)))
+    # The newest format packs text best.
+    connection = patiently(
+        path,
+        patience,
+        lambda: duckdb.connect(str(path), config={"storage_compatibility_version": "latest"}),
+    )
     shut(path)
     return connection
 
@@ -343,8 +362,6 @@ def set_up(connection: duckdb.DuckDBPyConnection, key: RecordKey, limits: Engine
     # Times are kept in UTC, wherever the machine stands, and shown as [schedule] timezone says.
     connection.execute("set global timezone = 'UTC'")
     connection.execute("set autoinstall_known_extensions = false")
-    # Packing text takes a fifth of a run's processor time; without, a million records take 1.2 GB.
-    connection.execute("set disabled_compression_methods = 'dictionary,fsst,dict_fsst'")
     if limits.memory:
         connection.execute(f"set memory_limit = '{limits.memory}'")
     if limits.threads:
