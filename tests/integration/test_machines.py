@@ -23,6 +23,7 @@ from tests.support import (
     Registers,
     citizen,
     fill,
+    from_warehouse,
     record,
 )
 
@@ -264,6 +265,27 @@ def test_the_version_is_told(doisoat_here: Doisoat) -> None:
     told = doisoat_here("--version")
     assert told.exit_code == 0
     assert told.output == f"doisoat {version('doisoat')}\n"
+
+
+def test_text_is_packed_where_the_tables_would_not_fit_in_memory(
+    registers: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = registers([record(n, address=f"Số {n} phố Huế") for n in range(1, 3001)])
+    ways = (
+        "select string_agg(distinct compression) from pragma_storage_info('stored.clean.insurance')"
+    )
+    rows = "select record_id, row_hash from {reconciled} order by 1"
+    pair.sync()
+    (loose,), before = from_warehouse(pair.settings, ways), pair.published(rows)
+    assert "FSST" not in str(loose)
+
+    monkeypatch.setattr("etl.engine.duckdb.limits._ROOM_OF_TABLES", 10**9)
+    pair.sync()
+
+    (packed,) = from_warehouse(pair.settings, ways)
+    assert "FSST" in str(packed)
+    assert pair.published(rows) == before
+    assert len(before) == 3000
 
 
 def test_a_disk_without_room_for_another_run_is_told_before_it(
