@@ -30,6 +30,13 @@ LINKS = Suite(
         ),
         is_filled("personal_id", "A link names a citizen.", blocking=True),
         never(
+            "nobody_held_back_is_linked",
+            "record_id in (select record_id from core.held_back)",
+            "The machine does not overrule a person's decision: who decided looks again. A fault "
+            "of the statement: report it.",
+            blocking=True,
+        ),
+        never(
             "every_link_leads_to_a_citizen",
             "personal_id not in (select personal_id from clean.population)",
             "A link to a number that is no citizen's would be published as somebody's. A fault of "

@@ -411,7 +411,44 @@ CARD_CONFLICTS = Suite(
     key=_KEY,
 )
 
+DECIDED = Suite(
+    TableName("core", "decided"),
+    (
+        is_one_of(
+            "verdict",
+            ("link", "not_link", "not_a_person", "keep_record"),
+            "Another word would decide nothing, and nobody would know: doisoat decide again.",
+            blocking=True,
+        ),
+        is_one_of(
+            "state",
+            ("stands", "record_changed", "citizen_changed", "record_gone", "citizen_gone"),
+            "Only a decision that stands keeps the machine from a link.",
+            blocking=True,
+        ),
+        never(
+            "the_last_word_counts",
+            "decided_at < max(decided_at) over (partition by record_id, personal_id, verdict)",
+            "Of what was said of a record and a citizen, an earlier word is history. A fault of "
+            "the statement: report it.",
+            blocking=True,
+        ),
+    ),
+    key=_KEY,
+)
+
+HELD_BACK = Suite(
+    TableName("core", "held_back"),
+    (
+        is_filled("personal_id", "A person must see whom the machine found.", blocking=True),
+        *_levels_are_known(*_PEOPLE),
+    ),
+    key=_KEY,
+)
+
 SUITES = (
+    DECIDED,
+    HELD_BACK,
     AGREEING,
     SETTLED,
     CLAIMS,

@@ -396,8 +396,9 @@ def decide(
     by: str = "steward",
     at: datetime | None = None,
     reason: str = "papers seen",
+    seen: str | None = None,
 ) -> None:
-    """Lets a steward decide on a record."""
+    """Lets a steward decide on a record, as early versions kept it but for what was seen."""
     remember(
         settings,
         "decisions",
@@ -407,6 +408,7 @@ def decide(
         decided_by=by,
         decided_at=at or datetime.now(UTC).replace(tzinfo=None),
         reason=reason,
+        seen=seen,
     )
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from etl.cli import bench, check, explain, quality, report, simulate, sync, ui
+from etl.cli import bench, check, explain, quality, report, simulate, steward, sync, ui
 from etl.cli.common import Common
 from etl.domain.errors import DoisoatError
 from etl.process.machine import (
@@ -44,11 +44,11 @@ COMMANDS = (
     check.check,
     report.train,
     report.charts,
-    report.runs,
     quality.triage,
     quality.acknowledge,
     quality.alerts,
     explain.explain,
+    steward.decide,
     ui.ui,
     explain.normalise,
 )
@@ -56,6 +56,7 @@ COMMANDS = (
 
 for _command in COMMANDS:
     app.command()(_command)
+app.add_typer(report.runs, name="runs")
 app.add_typer(bench.app, name="bench")
 
 

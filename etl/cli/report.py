@@ -12,16 +12,21 @@ from etl.domain.errors import ConfigError
 from etl.domain.showing import in_markup
 from etl.report import display
 
+runs = typer.Typer(help="List the last runs; compare two of them.")
 
-def runs(
+
+@runs.callback(invoke_without_command=True)
+def list_runs(
     context: typer.Context,
     last: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """List the last runs, and say when the next one begins by itself."""
+    """List the last runs, and say when the next one begins by itself; compare two of them."""
     from assets.jobs import next_nightly
     from etl.report.figures import read_runs
 
+    if context.invoked_subcommand:
+        return
     settings = settings_of(context)
     found = read_runs(settings, last)
     if as_json:
@@ -32,6 +37,28 @@ def runs(
         display.show_next(next_nightly(settings))
     except ConfigError as error:  # the list is what was asked for
         display.show_error(error)
+
+
+@runs.command()
+def diff(
+    context: typer.Context,
+    before: Annotated[
+        str | None, typer.Argument(help="A published run; else the one before the other.")
+    ] = None,
+    after: Annotated[
+        str | None, typer.Argument(help="Another; else the last that was published.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what changed between two runs: links, mismatches, records; by step, code, province."""
+    from etl.report.changes import read_changes
+
+    settings = settings_of(context)
+    changes = read_changes(settings, before, after)
+    if as_json:
+        print_json(changes.as_dict())
+    else:
+        display.show_changes(changes, settings.schedule)
 
 
 def charts(

@@ -344,6 +344,11 @@ CORRECTION_LABELS: tuple[Label, ...] = (
         "the record to keep was changed last",
     ),
     Label(
+        "keep_decided",
+        "cán bộ đã quyết định giữ hồ sơ này",
+        "a person decided which record to keep",
+    ),
+    Label(
         "keep_first_id",
         "các hồ sơ ngang nhau, giữ hồ sơ có khóa đứng trước",
         "the records are equal, so the one whose id comes first is kept",
@@ -440,6 +445,16 @@ REASON_LABELS: tuple[Label, ...] = (
         "decisions_contradict",
         "hai quyết định cùng lúc nói khác nhau, cần quyết định lại",
         "two decisions of one moment say different things: decide again",
+    ),
+    Label(
+        "decision_outdated",
+        "dữ liệu đã thay đổi sau quyết định của cán bộ, cần xem lại",
+        "the data have changed since a person decided: look again",
+    ),
+    Label(
+        "decided_not",
+        "cán bộ đã quyết định không phải người này",
+        "a person decided that it is not this citizen",
     ),
     Label(
         "near_twin",

@@ -227,3 +227,30 @@ def chance(probability: float) -> Words:
         f"gần như chắc chắn (sai khoảng 1 trên {many.vi})",
         f"almost certain (wrong about once in {many.en})",
     )
+
+
+DECISIONS = {
+    "link": Words("hồ sơ là của công dân {}", "the record is of citizen {}"),
+    "not_link": Words("hồ sơ không phải của công dân {}", "the record is not of citizen {}"),
+    "not_a_person": Words("hồ sơ không phải của công dân nào", "the record is no citizen's"),
+    "keep_record": Words("giữ hồ sơ {}", "record {} is kept"),
+}
+"""What a person may decide; the place is that of the citizen or of the record."""
+
+DECISION_STATES = {
+    "stands": Words("đang có hiệu lực", "it counts"),
+    "new": Words("sẽ áp dụng từ lần chạy sau", "it applies with the next run"),
+    "superseded": Words("đã có quyết định sau thay thế", "a later decision takes its place"),
+    "record_changed": Words(
+        "hồ sơ đã thay đổi sau quyết định", "the record has changed since it was decided"
+    ),
+    "citizen_changed": Words(
+        "thông tin công dân đã thay đổi sau quyết định",
+        "the citizen's entry has changed since it was decided",
+    ),
+    "record_gone": Words("hồ sơ không còn", "the record is gone"),
+    "citizen_gone": Words(
+        "công dân không còn trong CSDL dân cư", "the citizen is no longer registered"
+    ),
+}
+"""Whether a decision counts, and why not."""

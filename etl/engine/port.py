@@ -148,6 +148,10 @@ class Warehouse(ABC):
         """
 
     @abstractmethod
+    def show_beside(self, name: str, path: Path) -> None:
+        """Shows the tables of another warehouse's file under ``<name>.<schema>.<table>``."""
+
+    @abstractmethod
     def can_focus(self, places: TableName) -> bool:
         """Says whether rows can be found by a table that ``make_places`` made."""
 

@@ -11,7 +11,7 @@ the fields agree: no name, no number, no date.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from etl.clean.dictionaries import refusal
@@ -25,6 +25,7 @@ from etl.pipeline.snapshots import has, reading
 from etl.reconcile.model import is_trained
 from etl.settings import Settings
 from etl.state.access import log_access
+from etl.state.decisions import standing_decisions
 
 Row = dict[str, Any]
 Outcome = Literal["linked", "review", "decided", "went_on", "not_reached"]
@@ -90,6 +91,8 @@ class Story:
         understood: The row of ``clean.insurance``; None where it could not be used.
         notes: What was done to each field, or why it could not be read: codes for
             ``etl.normalise.describe``, by contract column.
+        decisions: What people decided on the record and did not take back, the last first; state
+            says whether it stands, or why not, or that it is ``new`` since the run.
         weighed: Of the citizens weighed by the probabilistic step: how many, and the best chance.
         citizens: Citizens in the population register.
         wrong_links_per_million: How many links without a person may be wrong.
@@ -110,6 +113,7 @@ class Story:
     mismatches: tuple[Row, ...]
     corrections: tuple[Row, ...]
     rejects: tuple[Row, ...]
+    decisions: tuple[Row, ...]
     citizens: int
     wrong_links_per_million: int
     model_is_trained: bool
@@ -129,7 +133,7 @@ _READ = frozenset(
         *map(
             TableName.parse,
             ("raw.insurance", "raw.population", "clean.vocabularies", "ref.provinces",
-             "ref.match_model", "ops.parameters"),
+             "ref.match_model", "ops.parameters", "ops.decisions", "core.decided"),
         ),
     }
 )  # fmt: skip
@@ -155,7 +159,8 @@ def read_story(
             focus_on_record(warehouse, record_id=record_id, record_key=record_key)
             verdict = _find(warehouse, record_id, record_key)
             log_access(settings, [verdict["record_key"]], command)
-            return _gather(warehouse, verdict)
+            decisions = _decisions(warehouse, settings, verdict["record_id"])
+            return replace(_gather(warehouse, verdict), decisions=decisions)
         except warehouse.MISSING:
             raise ConfigError(
                 "The warehouse was made by another version of doisoat, or its run broke off.",
@@ -241,11 +246,39 @@ def _gather(warehouse: Warehouse, verdict: Row) -> Story:
             "where register = 'insurance' and record_id = $id group by all order by all",
             record_id,
         ),
+        decisions=(),
         citizens=citizens,
         wrong_links_per_million=warehouse.number(
             "select wrong_links_per_million from ops.parameters"
         ),
         model_is_trained=is_trained(warehouse.value("select min(version) from ref.match_model")),
+    )
+
+
+def _decisions(warehouse: Warehouse, settings: Settings, record_id: str) -> tuple[Row, ...]:
+    """What was decided, and what the run made of it; one that it did not know is new."""
+    made = standing_decisions(settings, record_id)
+    if not made:
+        return ()
+    known = _rows(
+        warehouse,
+        "select decision_id, coalesce(decided.state, 'superseded') as state "
+        "from ops.decisions left join core.decided using (decision_id) "
+        "where ops.decisions.record_id = $id",
+        record_id,
+    )
+    states = {row["decision_id"]: row["state"] for row in known}
+    return tuple(
+        {
+            "verdict": one.verdict,
+            "personal_id": one.personal_id,
+            "kept_record_id": one.kept_record_id,
+            "decided_by": one.decided_by,
+            "decided_at": settings.schedule.local(one.decided_at).isoformat(" ", "minutes"),
+            "reason": one.reason,
+            "state": states.get(one.decision_id, "new"),
+        }
+        for one in made
     )
 
 

@@ -51,6 +51,7 @@ def make_page(story: Story, telling: Telling) -> str:
         (
             _head(story, telling),
             _fields(telling),
+            _decisions(telling),
             _steps(telling),
             _people(telling, charts),
             _mismatches(telling),
@@ -113,6 +114,16 @@ def _fields(telling: Telling) -> str:
         recorded = f"<code>{_value(field.recorded)}</code>"
         rows.append((_both(field.label), recorded, f"<b>{_both(field.understood)}</b>{notes}"))
     return _section("fields", _table(("field", "recorded", "understood"), rows))
+
+
+def _decisions(telling: Telling) -> str:
+    rows = [
+        (_both(one.what), _value(one.who), _value(one.why), _both(one.counts))
+        for one in telling.decisions
+    ]
+    if not rows:
+        return ""
+    return _section("decisions", _table(("decided", "who", "because", "counts"), rows))
 
 
 def _steps(telling: Telling) -> str:

@@ -88,6 +88,16 @@ class Proposal:
 
 
 @dataclass(frozen=True)
+class Decided:
+    """What a person decided, who and why, and whether it counts."""
+
+    what: Words
+    who: str
+    why: str
+    counts: Words
+
+
+@dataclass(frozen=True)
 class Telling:
     """The whole story in words."""
 
@@ -95,6 +105,7 @@ class Telling:
     verdict: Words
     because: tuple[Words, ...]
     fields: tuple[Field, ...]
+    decisions: tuple[Decided, ...]
     steps: tuple[Step, ...]
     candidates: tuple[Candidate, ...]
     mismatches: tuple[Wrong, ...]
@@ -123,6 +134,7 @@ def tell(story: Story) -> Telling:
         verdict=Words(labels[story.status].vi, labels[story.status].en),
         because=tuple(_because(story)),
         fields=tuple(_fields(story)),
+        decisions=tuple(map(_decided, story.decisions)),
         steps=tuple(_step(tried, story) for tried in story.steps),
         candidates=tuple(_candidate(person, story) for person in story.people),
         mismatches=tuple(_wrong(row) for row in story.mismatches),
@@ -552,4 +564,15 @@ def _proposal(row: Row) -> Proposal:
         text(row["recorded_value"], row["field"]),
         text(row["proposed_value"], row["field"]),
         because,
+    )
+
+
+def _decided(row: Row) -> Decided:
+    whom = row["personal_id"] or row["kept_record_id"] or ""
+    said_vi, said_en = said.DECISIONS[row["verdict"]]
+    return Decided(
+        Words(said_vi.format(whom), said_en.format(whom)),
+        f"{row['decided_by']}, {row['decided_at']}",
+        row["reason"],
+        said.DECISION_STATES[row["state"]],
     )

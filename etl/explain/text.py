@@ -24,6 +24,10 @@ _STATUS = {"VERIFIED": "green", "MISMATCH": "yellow", "REVIEW": "cyan", "NOT_FOU
 
 TITLES = {
     "fields": Words("Hồ sơ ghi gì, được hiểu thế nào", "As recorded, and as understood"),
+    "decisions": Words("Cán bộ đã quyết định", "What people decided"),
+    "decided": Words("quyết định", "decision"),
+    "who": Words("ai, khi nào", "who, when"),
+    "counts": Words("hiệu lực", "does it count"),
     "steps": Words("Các bước đã thử", "The steps that were tried"),
     "people": Words("Công dân và bằng chứng", "Citizens and the evidence"),
     "mismatches": Words("Điều chưa khớp, ai phải sửa", "What disagrees, and who corrects it"),
@@ -53,6 +57,14 @@ def show_story(story: Story, telling: Telling, lang: str) -> None:
     say_parted(Text(keys, "dim"), 2)
     say.title("fields")
     show_whole(_field_table(telling.fields, say))
+    if telling.decisions:
+        say.title("decisions")
+        table = _table(say, "decided", "who", "because", "counts")
+        for one in telling.decisions:
+            table.add_row(
+                say(one.what), Text(visible(one.who)), Text(visible(one.why)), say(one.counts)
+            )
+        show_whole(table)
     if telling.steps:
         say.title("steps")
     for step in telling.steps:

@@ -202,6 +202,31 @@ def reading(
 
 
 @contextmanager
+def reading_two(settings: Settings, earlier: str, later: str) -> Iterator[Warehouse | None]:
+    """Opens the results of two runs for reading, where both are kept yet; else None.
+
+    Args:
+        settings: Whose.
+        earlier: A run, whose tables are under ``earlier.<schema>.<table>``.
+        later: Another, whose tables are under their names.
+    """
+    folders = {folder.name: folder for folder in _after_making_the_newest(settings)}
+    if not {earlier, later} <= folders.keys():
+        yield None
+        return
+    with (
+        _read_with_others(folders[earlier]) as first,
+        _read_with_others(folders[later]) as second,
+    ):
+        if not (first and second):
+            yield None
+            return
+        with _opened(settings, folders[later]) as warehouse:
+            warehouse.show_beside("earlier", snapshot_file(folders[earlier]))
+            yield warehouse
+
+
+@contextmanager
 def _opened(
     settings: Settings, folder: Path, only: Collection[TableName] = ()
 ) -> Iterator[Warehouse]:

@@ -23,10 +23,12 @@ from etl.domain.errors import DoisoatError
 from etl.domain.showing import SafeConsole, in_markup, visible
 from etl.domain.words import UNTRAINED
 from etl.report import advice
+from etl.report.people import most_wrong_per_million
 
 if TYPE_CHECKING:
     from etl.alerts.memory import Memory
     from etl.alerts.sending import Sent
+    from etl.report.changes import Changes
     from etl.report.figures import Figures
     from etl.settings import Schedule, Settings
 
@@ -197,6 +199,7 @@ def show_figures(figures: Figures) -> None:
         table.add_row(step, *numbers, _meaning(words[step].vi, words[step].en))
     _show(table)
     _show(_mismatch_table(figures, total))
+    _show_people(figures)
     if not figures.model_is_trained:
         say(f"[dim]{UNTRAINED.en}[/]")
     for name, rows in figures.repaired.items():
@@ -204,6 +207,39 @@ def show_figures(figures: Figures) -> None:
         say(
             f"[yellow]Another hand had changed {them} of the target's '{name}'[/]: put right. "
             "Find out who may write there besides doisoat."
+        )
+
+
+_BANDS = {"": "—", "linked": "beyond the limit of links", "0": "below 0.5"}
+"""Bands of probability that do not say themselves what they are."""
+
+
+def _show_people(figures: Figures) -> None:
+    """Prints what people decided beside what the machine had said; nothing, if nobody decided."""
+    if figures.people:
+        table = _table(
+            "People's decisions beside what the machine had said",
+            "it said", "step", "probability", ">confirmed", ">refused",
+        )  # fmt: skip
+        for one in figures.people:
+            band = _BANDS.get(one.band, f"from {one.band}")
+            table.add_row(
+                "linked" if one.verdict == "link" else "review",
+                one.step, band, f"{one.confirmed:,}", f"{one.refused:,}",
+            )  # fmt: skip
+        _show(table)
+        links, refused, most = most_wrong_per_million(figures.people)
+        if links:
+            say(
+                f"Of {links:,} links of the machine that people decided on, {refused:,} were "
+                f"refused: at most {most:,.0f} in a million are wrong (95%), where "
+                f"{figures.wrong_links_per_million:,.0f} are allowed. (People look at what seems "
+                "odd: links that nobody looked at are better than these.) No limit moves by itself."
+            )
+    if figures.outdated:
+        say(
+            f"{figures.outdated:,} decisions no longer fit the data: unless all agrees now, their "
+            "records are in REVIEW."
         )
 
 
@@ -286,6 +322,115 @@ def show_runs(runs: Sequence[dict[str, Any]], schedule: Schedule) -> None:
             "Not known: the run ended at its publish, and the target, which knows, cannot be "
             "reached now. Next: [bold]doisoat check[/], then doisoat runs again."
         )
+
+
+_PROVINCES_SHOWN = 10
+
+
+def show_changes(changes: Changes, schedule: Schedule) -> None:
+    """Prints what changed between two runs."""
+    before, after = changes.before, changes.after
+    say(
+        f"From run {before.run_id}, {schedule.shown(before.started_at)}, "
+        f"to {after.run_id}, {schedule.shown(after.started_at)}."
+    )
+    if changes.links:
+        steps = [step.value for step in codes.MatchStep]
+        _show(
+            _crossed(
+                "Links", "step", _summed(changes.links, "match_step", "change", "links"),
+                ("opened", "closed", "moved", "other_step"), steps,
+            )
+        )  # fmt: skip
+        why = ", ".join(f"{row['reason']} {row['links']:,}" for row in changes.closed)
+        if why:
+            say(f"Links that ended, by reason: {why}.")
+    else:
+        say("No link was opened, closed or moved.")
+    _show_changed_mismatches(changes)
+    if changes.records is None:
+        say(
+            "Which mismatches were found and resolved, and which records are new, is known as long "
+            "as both results are kept ([engine] keep_snapshots)."
+        )
+        return
+    new, gone = (sum(row[what] for row in changes.records) for what in ("new", "gone"))
+    say(f"Records: {new:,} new, {gone:,} gone.")
+    _show_changed_provinces(changes)
+
+
+def _summed(
+    rows: Sequence[Mapping[str, Any]], by: str, what: str, count: str
+) -> dict[str, dict[str, int]]:
+    """Sums counts over provinces: by one column, and then by another."""
+    found: dict[str, dict[str, int]] = {}
+    for row in rows:
+        line = found.setdefault(str(row[by]), {})
+        line[str(row[what])] = line.get(str(row[what]), 0) + int(row[count])
+    return found
+
+
+def _crossed(
+    title: str,
+    first: str,
+    counts: Mapping[str, Mapping[str, int]],
+    columns: Sequence[str],
+    order: Sequence[str],
+) -> Table:
+    table = _table(title, first, *(f">{column.replace('_', ' ')}" for column in columns))
+    for name in order:
+        if name in counts:
+            table.add_row(name, *(f"{counts[name].get(column, 0):,}" for column in columns))
+    return table
+
+
+def _show_changed_mismatches(changes: Changes) -> None:
+    counts: dict[str, dict[str, int]] = {}
+    told = [
+        ("before", "before", changes.mismatches),
+        ("after", "after", changes.mismatches),
+        ("found", "mismatches", changes.found),
+        ("resolved", "mismatches", changes.resolved),
+    ]
+    for column, value, rows in told:
+        for row in rows or ():
+            line = counts.setdefault(str(row["code"]), {})
+            line[column] = line.get(column, 0) + int(row[value])
+    moved = {
+        code: line
+        for code, line in counts.items()
+        if line.get("before", 0) != line.get("after", 0)
+        or line.get("found") or line.get("resolved")
+    }  # fmt: skip
+    if not moved:
+        say("No mismatch was found or resolved.")
+        return
+    columns = ["before", "after", *(("found", "resolved") if changes.found is not None else ())]
+    order = [code.code for code in codes.MISMATCH_CODES]
+    _show(_crossed("Mismatches", "code", moved, columns, order))
+
+
+def _show_changed_provinces(changes: Changes) -> None:
+    """Prints the provinces where most has changed."""
+    counts: dict[str, dict[str, int]] = {}
+
+    def add(rows: Sequence[Mapping[str, Any]] | None, value: str, column: str | None) -> None:
+        for row in rows or ():
+            line = counts.setdefault(str(row["province_code"]), {})
+            name = column or str(row["change"])
+            line[name] = line.get(name, 0) + int(row[value])
+
+    add(changes.links, "links", None)
+    add(changes.found, "mismatches", "found")
+    add(changes.resolved, "mismatches", "resolved")
+    add(changes.records, "new", "new")
+    add(changes.records, "gone", "gone")
+    most = sorted(counts, key=lambda province: (-sum(counts[province].values()), province))
+    if most:
+        columns = ("opened", "closed", "moved", "found", "resolved", "new", "gone")
+        shown = most[:_PROVINCES_SHOWN]
+        title = "Provinces" if len(shown) == len(most) else f"The {len(shown)} provinces of most"
+        _show(_crossed(title, "province", counts, columns, shown))
 
 
 def show_next(words: str) -> None:

@@ -18,6 +18,7 @@ from etl.engine.statements import TableName
 from etl.pipeline.snapshots import has, reading
 from etl.publish.asking import runs_in_doubt, settle_published
 from etl.reconcile.model import is_trained
+from etl.report.people import Compared, compare_with_people
 from etl.settings import Settings, Target
 
 
@@ -33,6 +34,10 @@ class Figures:
         ledger: The equations and whether they hold.
         repaired: Rows of the target that another hand had changed and that were put right, by
             table; only tables that had any.
+        people: What people decided beside what the machine had said.
+        outdated: Decisions that no longer fit what was seen; their records are in REVIEW, unless
+            all agrees now.
+        wrong_links_per_million: How many of a million links may be wrong, as set.
         model: The version of the linkage model.
         model_is_trained: Whether it has learnt from these registers.
     """
@@ -43,6 +48,9 @@ class Figures:
     mismatches: list[dict[str, Any]]
     ledger: list[dict[str, Any]]
     repaired: dict[str, int]
+    people: list[Compared]
+    outdated: int
+    wrong_links_per_million: float
     model: str
     model_is_trained: bool
 
@@ -54,7 +62,8 @@ class Figures:
 def read_figures(settings: Settings) -> Figures | None:
     """Reads the figures of the last run, or None where none got that far."""
     try:
-        with reading(settings, has(TableName("publish", "waterfall"))) as warehouse:
+        needed = has(TableName("publish", "waterfall"), TableName("core", "decided"))
+        with reading(settings, needed) as warehouse:
             return figures_of(warehouse)
     except NothingYetError:
         return None
@@ -92,6 +101,13 @@ def figures_of(warehouse: Warehouse) -> Figures:
                 "order by table_name"
             )
         },
+        people=compare_with_people(warehouse),
+        outdated=warehouse.number(
+            "select count(*) from core.decided where state in ('record_changed', 'citizen_changed')"
+        ),
+        wrong_links_per_million=float(
+            str(warehouse.value("select wrong_links_per_million from ops.parameters"))
+        ),
         model=str(model),
         model_is_trained=is_trained(model),
     )

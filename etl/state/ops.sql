@@ -122,6 +122,17 @@ create table if not exists ops.decisions (
     decided_at timestamp not null
 );
 alter table ops.decisions add column if not exists decision_id varchar;
+-- link, not_link, not_a_person, keep_record, undo; null in those of early versions: the first or third.
+alter table ops.decisions add column if not exists verdict varchar;
+alter table ops.decisions add column if not exists kept_record_id varchar;
+-- The decision that an undo takes back.
+alter table ops.decisions add column if not exists undoes varchar;
+-- Fingerprints of the record's and the citizen's facts as they were shown (etl/reconcile/sql/facts.sql).
+alter table ops.decisions add column if not exists seen varchar;
+-- What the waterfall had said of that record and citizen: to see how often people agree with it.
+alter table ops.decisions add column if not exists machine_verdict varchar;
+alter table ops.decisions add column if not exists machine_step varchar;
+alter table ops.decisions add column if not exists machine_probability double;
 alter table ops.decisions add column if not exists saved boolean default false;
 update ops.decisions
 set decision_id = replace(uuid()::varchar, '-', '')

@@ -17,7 +17,7 @@ from etl.domain.errors import ConfigError
 from etl.settings import Settings
 from etl.state.tables import metadata_for
 
-HEAD = "0001"
+HEAD = "0002"
 """The version of the state that this version of doisoat reads and writes."""
 
 _VERSIONS = "schema_version"

@@ -18,6 +18,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     MetaData,
     String,
     Table,
@@ -153,6 +154,13 @@ def state_metadata(schema: str | None, prefix: str = "") -> MetaData:
         Column("decided_at", MOMENT, nullable=False),
         Column("personal_id", String(12), comment="null: the record is no citizen's"),
         Column("reason", TEXT, nullable=False),
+        Column("verdict", CODE, comment="null in early versions: link, or not_a_person"),
+        Column("kept_record_id", KEY),
+        Column("undoes", CODE, comment="The decision that is taken back"),
+        Column("seen", String(80), comment="Fingerprints of what was shown"),
+        Column("machine_verdict", CODE, comment="What the waterfall had said of the two"),
+        Column("machine_step", CODE),
+        Column("machine_probability", Float),
         comment="What stewards decided of records",
     )
     table(

@@ -22,7 +22,7 @@ FLOORS = (
     ("pipeline",),
     ("alerts", "simulate"),
     ("report",),
-    ("explain",),
+    ("explain", "stewards"),
     ("demo", "bench"),
     ("cli",),
 )

@@ -188,6 +188,10 @@ class DuckDBWarehouse(Warehouse):
         except duckdb.Error as error:
             raise trouble(error, file) or error from None
 
+    def show_beside(self, name: str, path: Path) -> None:
+        """Shows the tables of another warehouse's file under ``<name>.<schema>.<table>``."""
+        self.execute(f"attach '{_quoted(path)}' as {name} (read_only)")
+
     def make_places(self, places: TableName, keys: Mapping[TableName, str]) -> int:
         """Makes a table by which a reader finds rows, and one that says what its numbers mean."""
         numbers = {table: number for number, table in enumerate(sorted(keys))}

@@ -43,6 +43,12 @@ with doubtful as (
         'probabilistic' as match_step
     from core.step_probabilistic
     where verdict = 'review'
+    union all by name
+    select
+        *,
+        5 as step_order,
+        false as place_agrees
+    from core.held_back
 ),
 
 ranked as (

@@ -1,6 +1,7 @@
 -- Which record to keep where one citizen has several, and why: one row per record of such a
 -- citizen. One person has one social insurance number for life; the others are merged into it.
--- The ladder, first difference decides, so that a group has exactly one record to keep:
+-- A person's word comes first (the last, where several were said of the group). Else the ladder,
+-- first difference decides, so that a group has exactly one record to keep:
 --   1 active before unknown before ended: contributions or a card depend on it today
 --   2 compulsory social insurance: an employer declares and pays under this record
 --   3 more schemes
@@ -35,20 +36,37 @@ numbered as (
         on several.insurance_number = contested.insurance_number
 ),
 
+-- A person named the record to keep, of this one or of another record of the same citizen.
+named as (
+    select
+        several.personal_id,
+        decided.kept_record_id as record_id,
+        max(decided.decided_at) as named_at
+    from core.decided as decided
+    inner join several on decided.record_id = several.record_id
+    where decided.verdict = 'keep_record'
+    group by several.personal_id, decided.kept_record_id
+),
+
 weighed as (
     select
-        personal_id,
-        record_id,
+        numbered.personal_id,
+        numbered.record_id,
+        coalesce(named.named_at, timestamp '0001-01-01 00:00:00') as named_at,
         own_number,
         case status when 'active' then 2 when 'ended' then 0 else 1 end as activity,
         compulsory_si::integer as compulsory,
         compulsory_si::integer + voluntary_si::integer + unemployment_insurance::integer
         + health_insurance::integer as schemes,
         (own_number is not null)::integer as has_number,
-        coalesce(own_number = personal_id, false)::integer as has_personal_number,
+        coalesce(numbered.own_number = numbered.personal_id, false)::integer as has_personal_number,
         (match_step in ('steward', 'personal_id', 'former_id'))::integer as found_by_number,
         coalesce(updated_at, timestamp '0001-01-01 00:00:00') as changed_at
     from numbered
+    left join named
+        on
+            numbered.personal_id = named.personal_id
+            and numbered.record_id = named.record_id
 ),
 
 ranked as (
@@ -57,6 +75,7 @@ ranked as (
         row_number() over (
             partition by personal_id
             order by
+                named_at desc,
                 activity desc, compulsory desc, schemes desc, has_number desc,
                 has_personal_number desc, found_by_number desc, changed_at desc, record_id asc
         ) as place
@@ -80,6 +99,7 @@ select
     kept.record_id as kept_record_id,
     numbers.kept_number,
     case
+        when kept.named_at > rival.named_at then 'keep_decided'
         when kept.activity > rival.activity and kept.activity = 2 then 'keep_active'
         when kept.activity > rival.activity then 'keep_not_ended'
         when kept.compulsory > rival.compulsory then 'keep_compulsory'

@@ -1,4 +1,5 @@
--- Who is linked to whom, by the first step that settled it: one row per linked record.
+-- Who is linked to whom, by the first step that settled it: one row per linked record. What a
+-- person's decision stands against is not linked (core.held_back).
 -- Kind: record.
 with by_steps as (
     select
@@ -88,3 +89,4 @@ select
 from by_steps
 inner join clean.insurance as insurance on by_steps.record_id = insurance.record_id
 inner join clean.population as population on by_steps.personal_id = population.personal_id
+anti join core.held_back as held_back on by_steps.record_id = held_back.record_id

@@ -3,7 +3,8 @@
 -- his birth date or his province. Nor do all keys of a record together bring more than that: the
 -- keys that the fewest share come first. So the work grows with the records, in a nation as in a
 -- province. A citizen whom a number brought and who looked different is not looked at again; one
--- who may be meant is, whatever the keys.
+-- who may be meant is, whatever the keys. One of whom a person said that the record is not theirs
+-- is not looked at.
 -- Kind: group.
 with wanted as (
     select distinct key
@@ -117,6 +118,12 @@ anti join core.number_pairs as judged
         used.record_id = judged.record_id
         and sought.personal_id = judged.personal_id
         and judged.reason = 'looks_different'
+anti join core.decided as refused
+    on
+        used.record_id = refused.record_id
+        and sought.personal_id = refused.personal_id
+        and refused.verdict = 'not_link'
+        and refused.state = 'stands'
 union
 select
     judged.record_id,

@@ -24,7 +24,7 @@ repaired_numbers as (
 misled as (
     select distinct record_id
     from core.number_pairs
-    where verdict = 'other' and reason in ('looks_different', 'somebody_fits_better')
+    where verdict = 'other' and reason in ('looks_different', 'somebody_fits_better', 'decided_not')
 ),
 
 -- Their numbers that lead to the linked citizen, or to somebody who does not look different. (One
@@ -58,7 +58,7 @@ numbers_of_others as (
         on pairs.record_id = candidates.record_id and pairs.personal_id = candidates.personal_id
     where
         pairs.verdict = 'other'
-        and pairs.reason in ('looks_different', 'somebody_fits_better')
+        and pairs.reason in ('looks_different', 'somebody_fits_better', 'decided_not')
 ),
 
 -- The same number in records of different people. The one whose number it is has nothing to

@@ -6,6 +6,7 @@
 -- * Another given name beside the same surname, middle name, birth date and sex is a name in daily
 --   use, or a twin with the other's number. The other twin is most probably insured, too: it links
 --   if no other record is the owner's, and else a person looks.
+-- * A person said that the record is not this citizen's: the number is the wrong field.
 -- * A number that had to be repaired is weaker: if anything else is imperfect, it is one piece of
 --   evidence among others, for the probabilistic step to weigh.
 -- Kind: record.
@@ -15,6 +16,7 @@ with reasoned as (
         name_agrees(owners.name_agreement) as is_that_name,
         verdicts.verdict = 'link_if_alone' and doubts.is_alone as is_nobody_else,
         case
+            when refused.record_id is not null then 'decided_not'
             when
                 doubts.is_outdone
                 and (is_nobody_else or (verdicts.verdict = 'link' and is_that_name))
@@ -41,6 +43,12 @@ with reasoned as (
             and owners.gender_agreement = verdicts.gender_agreement
     left join core.number_doubts as doubts
         on owners.record_id = doubts.record_id and owners.personal_id = doubts.personal_id
+    left join core.decided as refused
+        on
+            owners.record_id = refused.record_id
+            and owners.personal_id = refused.personal_id
+            and refused.verdict = 'not_link'
+            and refused.state = 'stands'
 ),
 
 judged as (

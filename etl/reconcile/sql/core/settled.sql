@@ -43,7 +43,7 @@ doubtful as (
 decided as (
     select insurance.record
     from clean.insurance as insurance
-    semi join ops.decisions as decisions on insurance.record_id = decisions.record_id
+    semi join core.decided as decisions on insurance.record_id = decisions.record_id
 )
 
 select agreeing.*

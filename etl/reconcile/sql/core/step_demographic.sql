@@ -52,6 +52,12 @@ compared as (
         on
             sought.name_key = population.name_key
             and sought.birth_date = population.birth_date
+    anti join core.decided as refused
+        on
+            sought.record_id = refused.record_id
+            and population.personal_id = refused.personal_id
+            and refused.verdict = 'not_link'
+            and refused.state = 'stands'
     where not sought.is_crowded
 ),
 

@@ -48,7 +48,7 @@ contested as (
 with_numbers_of_others as (
     select distinct record_id
     from core.number_pairs
-    where reason = 'looks_different'
+    where reason in ('looks_different', 'decided_not')
     union
     select record_id
     from core.claims

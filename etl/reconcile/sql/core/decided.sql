@@ -1,0 +1,95 @@
+-- What people decided, as far as it counts today: the last word on each record, on each pair of a
+-- record and a citizen, and on which of a citizen's records is kept. A decision that was undone is none.
+-- state is 'stands', or why it no longer fits what its maker saw: the record or the citizen has
+-- other facts now, or is gone. (A decision without a note of what was seen stands.)
+-- Kind: record.
+with undone as (
+    select undoes
+    from ops.decisions
+    where undoes is not null
+),
+
+made as (
+    select
+        decisions.decision_id,
+        decisions.record_id,
+        decisions.personal_id,
+        decisions.kept_record_id,
+        coalesce(
+            decisions.verdict, if(decisions.personal_id is null, 'not_a_person', 'link')
+        ) as verdict,
+        decisions.decided_at,
+        decisions.seen
+    from ops.decisions as decisions
+    anti join undone on decisions.decision_id = undone.undoes
+    where decisions.undoes is null
+),
+
+of_pairs as (
+    select *
+    from made
+    where verdict in ('link', 'not_link')
+    qualify rank() over (partition by record_id, personal_id order by decided_at desc) = 1
+),
+
+refused as (
+    select *
+    from of_pairs
+    where verdict = 'not_link'
+),
+
+of_records as (
+    select *
+    from made
+    where verdict in ('link', 'not_a_person')
+    qualify rank() over (partition by record_id order by decided_at desc) = 1
+),
+
+kept as (
+    select *
+    from made
+    where verdict = 'keep_record'
+    qualify rank() over (partition by record_id order by decided_at desc) = 1
+),
+
+counting as (
+    select of_records.*
+    from of_records
+    anti join refused
+        on of_records.record_id = refused.record_id and of_records.personal_id = refused.personal_id
+    union all
+    select * from refused
+    union all
+    select * from kept
+)
+
+select
+    counting.* exclude (seen),
+    case
+        when insurance.record_id is null then 'record_gone'
+        when counting.personal_id is not null and population.personal_id is null then 'citizen_gone'
+        when
+            was_seen_otherwise(
+                counting.seen, 2,
+                facts_of_record(
+                    insurance.recorded_name, insurance.birth_date, insurance.birth_year,
+                    insurance.birth_month, insurance.gender, insurance.id_number,
+                    insurance.insurance_number, insurance.insurance_personal_id
+                )
+            )
+            then 'record_changed'
+        when
+            was_seen_otherwise(
+                counting.seen, 3,
+                facts_of_citizen(
+                    population.recorded_name, population.birth_date, population.birth_year,
+                    population.birth_month, population.gender, population.personal_id,
+                    population.status
+                )
+            )
+            then 'citizen_changed'
+        else 'stands'
+    end as state
+from counting
+left join clean.insurance as insurance on counting.record_id = insurance.record_id
+left join clean.population as population on counting.personal_id = population.personal_id

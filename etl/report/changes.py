@@ -1,0 +1,243 @@
+"""What changed from one published run to another: ``doisoat runs diff``.
+
+Belongs here: counting links, mismatches and records that came, went and moved. The state tells of
+links and counts of all runs; which mismatches were found and resolved, and which records are new,
+is told where the results of both runs are kept yet. Does not belong here: laying it out
+(``display.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from etl.domain.errors import ConfigError
+from etl.engine.port import Warehouse
+from etl.engine.statements import TableName
+from etl.pipeline.snapshots import has, reading, reading_two
+from etl.settings import Settings
+
+Row = dict[str, Any]
+
+_READ = tuple(TableName.parse(name) for name in ("ops.runs", "ops.link_history",
+              "ops.mismatch_history", "publish.reconciled"))  # fmt: skip
+
+_RUNS_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class PublishedRun:
+    """A run whose result was published.
+
+    Attributes:
+        run_id: The run.
+        started_at: When it began, in UTC.
+    """
+
+    run_id: str
+    started_at: datetime
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What changed between two runs; every row has its province, ``unknown`` where there is none.
+
+    Attributes:
+        before: The earlier run.
+        after: The later one.
+        links: By step (that of the later run, where there is a link), change and province:
+            ``opened``, ``closed``, ``moved`` to another citizen, ``other_step``.
+        closed: By the reason why a link closed: how many.
+        mismatches: By code and province: how many records carried it ``before`` and ``after``.
+        found: By code and province: mismatches that are new; None where the result of one of the
+            runs is no longer kept.
+        resolved: The same of those that are gone.
+        records: By province: ``new`` and ``gone``; None as above.
+    """
+
+    before: PublishedRun
+    after: PublishedRun
+    links: list[Row]
+    closed: list[Row]
+    mismatches: list[Row]
+    found: list[Row] | None
+    resolved: list[Row] | None
+    records: list[Row] | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns it as plain values, for JSON."""
+        return asdict(self)
+
+
+_LINKS = """
+with links_before as (
+    select
+        record_id,
+        personal_id,
+        match_step,
+        why_closed
+    from ops.link_history
+    where opened_at <= $before and closed_at > $before and closed_at <= $after
+),
+
+links_after as (
+    select
+        record_id,
+        personal_id,
+        match_step
+    from ops.link_history
+    where opened_at > $before and opened_at <= $after and (closed_at is null or closed_at > $after)
+),
+
+changed as (
+    select
+        coalesce(links_after.record_id, links_before.record_id) as record_id,
+        coalesce(links_after.match_step, links_before.match_step) as match_step,
+        case
+            when links_before.record_id is null then 'opened'
+            when links_after.record_id is null then 'closed'
+            when links_before.personal_id <> links_after.personal_id then 'moved'
+            else 'other_step'
+        end as change
+    from links_before
+    full join links_after on links_before.record_id = links_after.record_id
+)
+
+select
+    coalesce(reconciled.province_code, 'unknown') as province_code,
+    changed.match_step,
+    changed.change,
+    count(*) as links
+from changed
+left join publish.reconciled as reconciled on changed.record_id = reconciled.record_id
+group by all
+order by all
+"""
+
+_CLOSED = """
+select
+    why_closed as reason,
+    count(*) as links
+from ops.link_history
+where opened_at <= $before and closed_at > $before and closed_at <= $after
+group by all
+order by all
+"""
+
+_MISMATCHES = """
+select
+    code,
+    province_code,
+    coalesce(sum(mismatches) filter (run_id = $before), 0)::bigint as before,
+    coalesce(sum(mismatches) filter (run_id = $after), 0)::bigint as after
+from ops.mismatch_history
+where run_id in ($before, $after)
+group by code, province_code
+order by all
+"""
+
+
+def published_runs(warehouse: Warehouse) -> list[PublishedRun]:
+    """Returns the runs whose result was published, the newest first."""
+    rows = warehouse.rows(
+        "select run_id, started_at from ops.runs where published_at is not null "
+        "order by started_at desc"
+    )
+    return [PublishedRun(**row) for row in rows]  # type: ignore[arg-type]
+
+
+def read_changes(settings: Settings, before: str | None, after: str | None) -> Changes:
+    """Compares two published runs.
+
+    Args:
+        settings: Whose.
+        before: The earlier run; the one before ``after`` where it is None.
+        after: The later; the last that was published where it is None.
+
+    Raises:
+        NothingYetError: Nothing has been reconciled yet.
+        ConfigError: There is no published run of that name, or none before it.
+    """
+    with reading(settings, has(*_READ), _READ) as warehouse:
+        earlier, later = _chosen(published_runs(warehouse), before, after)
+        span = {"before": earlier.started_at, "after": later.started_at}
+        runs = {"before": earlier.run_id, "after": later.run_id}
+        links, closed = warehouse.rows(_LINKS, span), warehouse.rows(_CLOSED, span)
+        mismatches = [
+            row for row in warehouse.rows(_MISMATCHES, runs) if row["province_code"] != "all"
+        ]
+    found = resolved = records = None
+    with reading_two(settings, earlier.run_id, later.run_id) as both:
+        if both is not None:
+            found = both.rows(_came_of("", "earlier."))
+            resolved = both.rows(_came_of("earlier.", ""))
+            records = _records(both)
+    return Changes(earlier, later, links, closed, mismatches, found, resolved, records)
+
+
+def _came_of(here: str, there: str) -> str:
+    """Counts the mismatches that one result has and the other has not."""
+    return f"""
+        select
+            coalesce(ours.province_code, 'unknown') as province_code,
+            ours.code,
+            count(*) as mismatches
+        from {here}publish.mismatches as ours
+        anti join {there}publish.mismatches as theirs
+            on ours.record_id = theirs.record_id and ours.code = theirs.code
+        group by all
+        order by all
+    """  # noqa: S608 - our own words
+
+
+def _records(both: Warehouse) -> list[Row]:
+    def alone(here: str, there: str) -> dict[str, int]:
+        rows = both.rows(
+            f"""
+            select
+                coalesce(ours.province_code, 'unknown') as province_code,
+                count(*) as records
+            from {here}publish.reconciled as ours
+            anti join {there}publish.reconciled as theirs on ours.record_id = theirs.record_id
+            group by all
+            """  # noqa: S608 - our own words
+        )
+        return {str(row["province_code"]): int(str(row["records"])) for row in rows}
+
+    new, gone = alone("", "earlier."), alone("earlier.", "")
+    return [
+        {"province_code": province, "new": new.get(province, 0), "gone": gone.get(province, 0)}
+        for province in sorted(new.keys() | gone.keys())
+    ]
+
+
+def _chosen(
+    runs: list[PublishedRun], before: str | None, after: str | None
+) -> tuple[PublishedRun, PublishedRun]:
+    """Returns both runs, the earlier first, whatever the order in which they were named."""
+    later = _named(runs, after) if after else runs[0] if runs else None
+    if later is None:
+        raise ConfigError("No run has been published yet.", remedy="Run: doisoat sync")
+    older = [run for run in runs if run.started_at < later.started_at]
+    earlier = _named(runs, before) if before else older[0] if older else None
+    if earlier is None:
+        raise ConfigError(
+            "There is one published run only: nothing to compare it with.",
+            remedy="Run doisoat sync again, when the registers have changed.",
+        )
+    if earlier == later:
+        raise ConfigError("Both are the same run.", remedy="Name two: 'doisoat runs' lists them.")
+    first, second = sorted((earlier, later), key=lambda run: run.started_at)
+    return first, second
+
+
+def _named(runs: list[PublishedRun], name: str) -> PublishedRun:
+    found = [run for run in runs if run.run_id == name]
+    if not found:
+        last = ", ".join(run.run_id for run in runs[:_RUNS_SHOWN])
+        raise ConfigError(
+            "There is no published run of that name.",
+            remedy=f"'doisoat runs' lists them; the last that were published: {last or 'none'}.",
+        )
+    return found[0]

@@ -1,0 +1,108 @@
+"""What people decided beside what the machine had said of the same record and citizen.
+
+Belongs here: counting where they agree. No limit moves by it: people decide mostly on what the
+machine left to them, so it is no sample of its links. Does not belong here: the decisions
+(``etl/stewards``), and laying the counts out (``display.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from etl.engine.port import Warehouse
+
+_COMPARED = """
+with undone as (
+    select undoes
+    from ops.decisions
+    where undoes is not null
+),
+
+-- (What was said of a record that is no citizen's was said of the citizen whom the machine named.)
+judged as (
+    select
+        decisions.machine_verdict,
+        decisions.machine_step,
+        case
+            when machine_probability is null then ''
+            when machine_probability >= 1 - parameters.wrong_links_per_million / 1e6 then 'linked'
+            when machine_probability >= 0.99 then '0.99'
+            when machine_probability >= 0.9 then '0.9'
+            when machine_probability >= 0.5 then '0.5'
+            else '0'
+        end as band,
+        decisions.verdict = 'link' as is_the_citizen
+    from ops.decisions as decisions
+    anti join undone on decisions.decision_id = undone.undoes
+    cross join ops.parameters as parameters
+    where
+        decisions.verdict in ('link', 'not_link', 'not_a_person')
+        and decisions.machine_verdict in ('link', 'review')
+    qualify
+        row_number() over (
+            partition by decisions.record_id, decisions.personal_id
+            order by decisions.decided_at desc, decisions.decision_id asc
+        ) = 1
+)
+
+select
+    machine_verdict,
+    machine_step,
+    band,
+    count(*) filter (is_the_citizen) as confirmed,
+    count(*) filter (not is_the_citizen) as refused
+from judged
+group by all
+order by all
+"""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Decisions on what the machine had said in one way.
+
+    Attributes:
+        verdict: ``link``, or ``review`` where it had asked a person.
+        step: The step of the waterfall that found the citizen.
+        band: The least probability of the band; empty where the step has none, ``linked`` where it
+            was beyond ``wrong_links_per_million``.
+        confirmed: People said that it is this citizen.
+        refused: They said that it is not.
+    """
+
+    verdict: str
+    step: str
+    band: str
+    confirmed: int
+    refused: int
+
+
+def compare_with_people(warehouse: Warehouse) -> list[Compared]:
+    """Counts the decisions that stand, by what the machine had said."""
+    return [
+        Compared(
+            str(row["machine_verdict"]), str(row["machine_step"]), str(row["band"]),
+            int(str(row["confirmed"])), int(str(row["refused"])),
+        )
+        for row in warehouse.rows(_COMPARED)
+    ]  # fmt: skip
+
+
+def most_wrong_per_million(compared: list[Compared]) -> tuple[int, int, float]:
+    """Returns what people's decisions say of the machine's links.
+
+    Returns:
+        Links that people decided on, those that they refused, and how many of a million may be
+        wrong at most, with 95% confidence: of none refused in n, three in n (the rule of three);
+        else the upper bound of Wilson.
+    """
+    links = sum(one.confirmed + one.refused for one in compared if one.verdict == "link")
+    refused = sum(one.refused for one in compared if one.verdict == "link")
+    if not links:
+        return 0, 0, 1e6
+    if not refused:
+        return links, 0, min(1e6, 3e6 / links)
+    z, share = 1.96, refused / links
+    centre = share + z * z / (2 * links)
+    spread = z * ((share * (1 - share) + z * z / (4 * links)) / links) ** 0.5
+    return links, refused, 1e6 * (centre + spread) / (1 + z * z / links)

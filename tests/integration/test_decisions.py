@@ -1,0 +1,270 @@
+"""What a person decides on a record: made by command, kept, applied, brought back when outdated."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+
+from tests.support import (
+    Command,
+    Registers,
+    citizen,
+    from_state,
+    from_warehouse,
+    record,
+)
+
+Doisoat = Callable[..., Command]
+Make = Callable[..., Registers]
+
+LAN, MAI, HUNG = (str(citizen(n)["personal_id"]) for n in (1, 2, 3))
+"""Citizens of the registers below."""
+
+
+@pytest.fixture
+def pair(synced: Make) -> Registers:
+    """Ten faultless records, one without a number under another name, one of citizen 3 twice."""
+    return synced(
+        [
+            *(record(n) for n in range(1, 11)),
+            record(1, record_id="unknown", id_number=None, full_name="Ai Đó Khác"),
+            record(3, record_id="second", insurance_number="7900000099"),
+        ]
+    )
+
+
+@pytest.fixture
+def decide(pair: Registers, doisoat_here: Doisoat) -> Callable[..., Command]:
+    """Runs ``doisoat decide`` with a reason."""
+
+    def run(record_id: str, *options: str, by: str = "lan") -> Command:
+        return doisoat_here(
+            "--config", pair.file, "decide", record_id, "--reason", "papers seen", *options,
+            DOISOAT_USER=by,
+        )  # fmt: skip
+
+    return run
+
+
+def verdict(pair: Registers, record_id: str) -> tuple[object, object, object]:
+    """Status, citizen and step of a record, as published."""
+    (row,) = pair.published(
+        "select status, personal_id, match_step from {reconciled} "
+        f"where record_id = '{record_id}'"
+    )
+    return row["status"], row["personal_id"], row["match_step"]
+
+
+def reasons(pair: Registers, record_id: str) -> list[tuple[object, object]]:
+    """The citizens that a person is shown of a record, and why."""
+    rows = pair.published(
+        f"select personal_id, reason from {{candidates}} where record_id = '{record_id}' "
+        "order by candidate_rank"
+    )
+    return [(row["personal_id"], row["reason"]) for row in rows]
+
+
+def change(pair: Registers, record_id: str, **columns: object) -> None:
+    """Corrects a record at its source, and syncs."""
+    for row in pair.insurance:
+        if row["record_id"] == record_id:
+            row.update(columns)
+    pair.write()
+    pair.sync()
+
+
+def test_a_record_is_linked_as_a_person_decided_and_no_more_when_that_is_taken_back(
+    pair: Registers, decide: Callable[..., Command]
+) -> None:
+    assert verdict(pair, "unknown")[1] is None
+
+    told = decide("unknown", "--link", LAN)
+    assert told.exit_code == 0, told.errors
+    assert f"Decided: the record is of citizen {LAN}. It applies with the next run." in told.output
+    assert verdict(pair, "unknown")[1] is None
+    pair.sync()
+    assert verdict(pair, "unknown")[1:] == (LAN, "steward")
+
+    again = decide("unknown", "--link", LAN)
+    assert "The same is decided already; nothing was written." in again.output
+    assert len(from_state(pair.settings, "select 1 from {decisions}")) == 1
+
+    taken = decide("unknown", "--undo")
+    assert f"Taken back: the record is of citizen {LAN}" in taken.output
+    pair.sync()
+    assert verdict(pair, "unknown")[1] is None
+    assert len(from_state(pair.settings, "select 1 from {decisions}")) == 2  # nothing is deleted
+    nothing = decide("unknown", "--undo")
+    assert nothing.exit_code == 2
+    assert "Nothing is decided on this record" in nothing.errors
+
+
+def test_the_second_person_sees_what_the_first_decided_and_the_last_word_counts(
+    pair: Registers, decide: Callable[..., Command]
+) -> None:
+    decide("unknown", "--link", LAN)
+    told = decide("unknown", "--link", MAI, by="minh")
+
+    assert f"Decided before: the record is of citizen {LAN} (lan, 2" in told.output
+    assert ": papers seen)" in told.output
+    pair.sync()
+    assert verdict(pair, "unknown")[1:] == (MAI, "steward")
+    # What is taken back is the last word; the one before it counts again.
+    decide("unknown", "--undo")
+    pair.sync()
+    assert verdict(pair, "unknown")[1:] == (LAN, "steward")
+
+
+def test_a_record_that_is_not_a_citizens_is_not_linked_and_its_number_is_somebody_elses(
+    pair: Registers, decide: Callable[..., Command]
+) -> None:
+    """By its number it would be settled at once (the fast lane)."""
+    assert verdict(pair, "R000002")[1:] == (MAI, "personal_id")
+
+    decide("R000002", "--not-link", MAI)
+    pair.sync()
+
+    assert verdict(pair, "R000002") == ("NOT_FOUND", None, None)
+    assert reasons(pair, "R000002") == []
+    codes = pair.published("select code from {mismatches} where record_id = 'R000002'")
+    assert "ID_OTHER_PERSON" in {row["code"] for row in codes}
+    # A link decided later takes its place.
+    decide("R000002", "--link", MAI)
+    pair.sync()
+    assert verdict(pair, "R000002")[1:] == (MAI, "steward")
+
+
+def test_a_record_said_to_be_nobodys_is_searched_no_more(
+    pair: Registers, decide: Callable[..., Command]
+) -> None:
+    decide("R000002", "--not-a-person")
+    pair.sync()
+    assert verdict(pair, "R000002") == ("NOT_FOUND", None, None)
+
+
+def test_a_person_names_the_record_to_keep(pair: Registers, decide: Callable[..., Command]) -> None:
+    kept = "select record_id, kept_record_id, reason from core.duplicates order by record_id"
+    before = from_warehouse(pair.settings, kept)
+    assert {row["record_id"] for row in before} == {"R000003", "second"}
+    (loser,) = {"R000003", "second"} - {row["kept_record_id"] for row in before}
+
+    told = decide("R000003", "--keep", loser)
+    assert told.exit_code == 0, told.errors
+    pair.sync()
+
+    after = from_warehouse(pair.settings, kept)
+    assert {(row["kept_record_id"], row["reason"]) for row in after} == {(loser, "keep_decided")}
+    stranger = decide("R000003", "--keep", "R000001")
+    assert stranger.exit_code == 2
+    assert "These two are not records of one citizen" in stranger.errors
+
+
+def test_a_link_whose_record_was_changed_since_goes_back_to_a_person_unless_all_agrees_now(
+    pair: Registers, decide: Callable[..., Command]
+) -> None:
+    decide("unknown", "--link", LAN)
+    pair.sync()
+
+    change(pair, "unknown", full_name="Người Nào Khác")
+    assert verdict(pair, "unknown") == ("REVIEW", None, None)
+    assert reasons(pair, "unknown")[0] == (LAN, "decision_outdated")
+
+    change(pair, "unknown", full_name=citizen(1)["full_name"])
+    assert verdict(pair, "unknown")[1:] == (LAN, "steward")
+
+
+def test_a_link_to_a_citizen_who_has_died_since_goes_back_to_a_person(
+    pair: Registers, decide: Callable[..., Command]
+) -> None:
+    decide("unknown", "--link", LAN)
+    pair.population[0]["status"] = "deceased"
+    assert pair.population[0]["personal_id"] == LAN
+    pair.write()
+    pair.sync()
+
+    assert verdict(pair, "unknown") == ("REVIEW", None, None)
+    assert reasons(pair, "unknown") == [(LAN, "decision_outdated")]
+    decide("unknown", "--link", LAN)  # that is known now
+    pair.sync()
+    assert verdict(pair, "unknown")[1:] == (LAN, "steward")
+
+
+@pytest.mark.parametrize("said", [("--not-link", MAI), ("--not-a-person",)])
+def test_the_machine_does_not_overrule_a_person_when_the_data_have_changed(
+    pair: Registers, decide: Callable[..., Command], said: tuple[str, ...]
+) -> None:
+    decide("R000002", *said)
+    pair.sync()
+    assert verdict(pair, "R000002") == ("NOT_FOUND", None, None)
+
+    change(pair, "R000002", insurance_number="7912345678")
+
+    assert verdict(pair, "R000002") == ("REVIEW", None, None)
+    assert reasons(pair, "R000002") == [(MAI, "decision_outdated")]
+
+
+def test_what_was_decided_is_kept_with_what_the_machine_had_said_and_told_by_explain(
+    pair: Registers, decide: Callable[..., Command], doisoat_here: Doisoat
+) -> None:
+    decide("R000002", "--not-link", MAI)
+    decide("unknown", "--link", LAN)
+
+    kept = from_state(pair.settings, "select * from {decisions} order by record_id")
+    assert [(r["verdict"], r["machine_verdict"], r["machine_step"]) for r in kept] == [
+        ("not_link", "link", "personal_id"),
+        ("link", "other", None),
+    ]
+    told = doisoat_here("--config", pair.file, "explain", "R000002", "--lang", "en").output
+    assert f"the record is not of citizen {MAI}" in told
+    assert "papers seen" in told
+    assert "applies with the next run" in told
+    pair.sync()
+    told = doisoat_here("--config", pair.file, "explain", "R000002", "--json").output
+    (decision,) = json.loads(told)["decisions"]
+    assert (decision["verdict"], decision["personal_id"]) == ("not_link", MAI)
+    assert datetime.fromisoformat(decision["decided_at"])
+    assert "applies" not in doisoat_here("--config", pair.file, "explain", "R000002").output
+
+
+def test_a_run_tells_how_far_people_agree_with_the_machine(
+    pair: Registers, decide: Callable[..., Command], doisoat_here: Doisoat
+) -> None:
+    decide("R000002", "--not-link", MAI)
+    decide("R000004", "--link", str(citizen(4)["personal_id"]))
+    decide("unknown", "--link", LAN)  # of whom the machine had said nothing
+    decide("R000005", "--not-a-person")
+    decide("R000005", "--undo")
+
+    told = doisoat_here("--config", pair.file, "sync", "--json")
+
+    (found,) = json.loads(told.output)["figures"]["people"]
+    assert found == {
+        "verdict": "link", "step": "personal_id", "band": "", "confirmed": 1, "refused": 1,
+    }  # fmt: skip
+    shown = doisoat_here("--config", pair.file, "sync").output
+    assert "Of 2 links of the machine that people decided on, 1 were refused" in shown
+    assert "where 20 are allowed" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nobody", "--link", LAN), "knows no such insurance record"),
+        (("R000001", "--link", "001"), "knows no citizen of that number"),
+        (("R000001",), "Say one thing of the record"),
+        (("R000001", "--link", LAN, "--undo"), "Say one thing of the record"),
+        (("R000001", "--link", LAN, "--reason", " "), "needs a reason"),
+    ],
+)
+def test_what_cannot_be_decided_is_refused_and_nothing_is_written(
+    pair: Registers, decide: Callable[..., Command], arguments: tuple[str, ...], said: str
+) -> None:
+    told = decide(*arguments)
+
+    assert told.exit_code == 2
+    assert said in told.errors
+    assert LAN not in told.errors
+    assert from_state(pair.settings, "select 1 from {decisions}") == []
