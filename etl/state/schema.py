@@ -6,7 +6,10 @@ changes themselves (``migrations``), and what is in the tables (``store.py``).
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import StringIO
+from typing import TYPE_CHECKING, TextIO
 
 from sqlalchemy import Connection, column, inspect, select, table
 from sqlalchemy.schema import CreateSchema
@@ -16,6 +19,9 @@ from etl.databases.refusals import plain_errors
 from etl.domain.errors import ConfigError
 from etl.settings import Settings
 from etl.state.tables import metadata_for
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 HEAD = "0002"
 """The version of the state that this version of doisoat reads and writes."""
@@ -79,15 +85,40 @@ def version_of(connection: Connection, settings: Settings) -> str | None:
     return connection.execute(select(versions.c.version_num)).scalar()
 
 
-def _migrate(connection: Connection, settings: Settings) -> None:
+def statements_to_head(settings: Settings) -> str:
+    """Returns the SQL that makes the state's tables, or brings those that are there forward.
+
+    Raises:
+        ConnectionFailedError: The database cannot be reached: it says which version is there.
+        ConfigError: A newer version of doisoat wrote the state.
+    """
     from alembic import command
+
+    database = settings.state_database
+    engine = engine_for(database, read_only=False)
+    try:
+        with plain_errors(database, "Reading the state"), engine.connect() as connection:
+            found = version_of(connection, settings)
+            metadata, _ = metadata_for(settings)
+            made = StringIO()
+            if found == HEAD:
+                return "-- The state is of this version: nothing is to be done.\n"
+            if metadata.schema and metadata.schema not in inspect(connection).get_schema_names():
+                schema = CreateSchema(metadata.schema).compile(dialect=connection.dialect)
+                made.write(f"{schema};\n\n")
+            config = _config(connection, settings, made)
+            with _newer_refused(settings):
+                command.upgrade(config, f"{found or 'base'}:head", sql=True)
+            return made.getvalue()
+    finally:
+        engine.dispose()
+
+
+def _config(connection: Connection, settings: Settings, out: TextIO | None = None) -> Config:
     from alembic.config import Config
-    from alembic.util import CommandError
 
     metadata, prefix = metadata_for(settings)
-    if metadata.schema and metadata.schema not in inspect(connection).get_schema_names():
-        connection.execute(CreateSchema(metadata.schema))
-    config = Config()
+    config = Config(output_buffer=out)
     config.set_main_option("script_location", "etl.state:migrations")
     config.attributes.update(
         connection=connection,
@@ -95,13 +126,34 @@ def _migrate(connection: Connection, settings: Settings) -> None:
         prefix=prefix,
         version_table=prefix + _VERSIONS,
     )
+    return config
+
+
+@contextmanager
+def _newer_refused(settings: Settings) -> Iterator[None]:
+    from alembic.util import CommandError
+
     try:
-        command.upgrade(config, "head")
+        yield
     except CommandError:
-        with suppress(Exception):
-            connection.rollback()
         raise ConfigError(
             "The state was written by a newer version of doisoat.",
             where=settings.state_database.shown,
             remedy="Use that version, or name another place under [state].",
         ) from None
+
+
+def _migrate(connection: Connection, settings: Settings) -> None:
+    from alembic import command
+
+    metadata, _ = metadata_for(settings)
+    if metadata.schema and metadata.schema not in inspect(connection).get_schema_names():
+        connection.execute(CreateSchema(metadata.schema))
+    config = _config(connection, settings)
+    with _newer_refused(settings):
+        try:
+            command.upgrade(config, "head")
+        except BaseException:
+            with suppress(Exception):
+                connection.rollback()
+            raise

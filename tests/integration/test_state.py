@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,9 +26,11 @@ from etl.report.triage import read_rules
 from etl.settings import Settings, Target
 from etl.state import schema
 from etl.state.copying import BETWEEN_RUNS, save_now
+from etl.state.moving import export_state, import_state
 from etl.state.store import open_state
 from etl.state.tables import SCOPES, metadata_for
 from tests.support import (
+    Command,
     Registers,
     Server,
     citizen,
@@ -325,6 +328,10 @@ def at_revision(settings: Settings, revision: str, monkeypatch: pytest.MonkeyPat
 
 def test_a_row_of_the_first_revision_lives_on(pair: Registers, monkeypatch: pytest.MonkeyPatch):
     at_revision(pair.settings, "0001", monkeypatch)
+    pair.settings.home.mkdir(mode=0o700)
+    key = load_record_key(pair.settings.home)
+    with open_warehouse(pair.folder / "other.duckdb", key=key) as warehouse:
+        installation = warehouse.value("select record_key('installation')")
     metadata, prefix = metadata_for(pair.settings)
     table = ".".join(filter(None, (metadata.schema, f"{prefix}acknowledgements")))
     run_sql(
@@ -333,10 +340,123 @@ def test_a_row_of_the_first_revision_lives_on(pair: Registers, monkeypatch: pyte
         "expires_at) values ('core.links', 'x', 'Lan', '2026-01-01', 'known', '2026-02-01')",
     )
 
+    run_sql(
+        pair.settings.state_database.parsed.render_as_string(hide_password=False),
+        f"insert into {table.replace('acknowledgements', 'decisions')} (decision_id, record_id, "
+        "decided_by, decided_at, reason) values ('d', 'R000003', 'Lan', '2026-01-01', 'papers')",
+        f"insert into {table.replace('acknowledgements', 'identity')} "
+        f"(state_id, installation_id, made_at) values ('s', '{installation}', '2026-01-01')",
+        f"insert into {table.replace('acknowledgements', 'revisions')} "
+        "(table_name, revision) values ('decisions', 1), ('acknowledgements', 1)",
+    )
+
     pair.write().sync()
 
     (note,) = from_state(pair.settings, "select * from {acknowledgements}")
     assert note["reason"] == "known"
+    (status,) = pair.published("select status from {reconciled} where record_id = 'R000003'")
+    assert status["status"] == "NOT_FOUND"  # that it is no citizen's was decided
+
+
+def test_an_administrator_may_run_what_is_to_be_done(
+    pair: Registers, monkeypatch: pytest.MonkeyPatch
+):
+    """First all of it; then, on the state of an earlier version, what has come since."""
+    database = pair.settings.state_database
+    url = database.parsed.render_as_string(hide_password=False)
+    at_revision(pair.settings, "0001", monkeypatch)
+    later = schema.statements_to_head(pair.settings)
+    assert "verdict" in later
+    assert "link_history" not in later
+    run_sql(url, *filter(str.strip, later.split(";\n")))
+
+    engine = engine_for(database, read_only=True)
+    with engine.connect() as connection:
+        assert schema.version_of(connection, pair.settings) == schema.HEAD
+    engine.dispose()
+    assert "nothing is to be done" in schema.statements_to_head(pair.settings)
+    pair.write().sync()
+
+
+@pytest.mark.parametrize("product", ["sqlite", "postgresql"])
+def test_the_statements_make_a_state_from_nothing(
+    registers: Make, request: pytest.FixtureRequest, product: str
+):
+    pair = registers()
+    if product != "sqlite":
+        pair.target_url = request.getfixturevalue(product).database()
+    made = schema.statements_to_head(pair.settings)
+
+    run_sql(pair.target_url, *filter(str.strip, made.split(";\n")))
+
+    assert "nothing is to be done" in schema.statements_to_head(pair.settings)
+    pair.write().sync()
+    assert len(from_state(pair.settings, "select 1 from {runs}")) == 1
+
+
+# --- in a file ----------------------------------------------------------------------------------
+
+
+def test_a_state_moves_to_another_database_in_a_file(
+    registers: Make, postgresql: Server, doisoat_here: Callable[..., Command], folder: Path
+):
+    pair = registers()
+    pair.insurance[0]["full_name"] = "Người Khác Hẳn"
+    pair.write()
+    first = pair.sync().run_id
+    decide(pair.settings, "R000003", None)
+    pair.sync()
+    known = copied(pair)
+    file = folder / "state.zip"
+
+    told = doisoat_here("--config", pair.file, "state", "export", file)
+    assert told.exit_code == 0, told.errors
+    assert file.stat().st_mode & 0o077 == 0
+    pair.options["state"] = {"url": postgresql.database()}
+    pair.write()
+    told = doisoat_here("--config", pair.file, "state", "import", file)
+    assert told.exit_code == 0, told.errors
+
+    lose_home(pair)
+    pair.sync()
+    found = copied(pair)
+    assert [run for run in found["runs"] if run in known["runs"]] == known["runs"]
+    assert found["decisions"] == known["decisions"]
+    assert found["link_history"] == known["link_history"]
+    assert first in {
+        row["since_run"] for row in pair.published("select since_run from {mismatches}")
+    }
+    again = doisoat_here("--config", pair.file, "state", "import", file)
+    assert again.exit_code == 2
+    assert "There is a state already; nothing was read." in again.errors
+    assert copied(pair) == found
+
+
+@pytest.mark.parametrize("damage", ["cut", "emptied", "another"])
+def test_a_file_that_is_no_whole_state_is_refused_and_the_state_is_as_it_was(
+    ran: Registers, folder: Path, damage: str
+):
+    file = folder / "state.zip"
+    export_state(ran.settings, file)
+    before = from_state(ran.settings, "select * from {link_history} order by record_id")
+    if damage == "cut":
+        file.write_bytes(file.read_bytes()[:-2000])
+    elif damage == "another":
+        file.write_bytes(b"PK")
+    else:
+        emptied = folder / "emptied.zip"
+        with zipfile.ZipFile(file) as old, zipfile.ZipFile(emptied, "w") as new:
+            for name in old.namelist():
+                if "link_history" not in name:
+                    new.writestr(name, old.read(name))
+        file = emptied
+
+    with pytest.raises(ConfigError, match="no state of doisoat, or not whole"):
+        import_state(ran.settings, file, replace=True)
+
+    after = from_state(ran.settings, "select * from {link_history} order by record_id")
+    assert after == before
+    assert before
 
 
 _WHEN = {"acknowledgements": "acknowledged_at", "decisions": "decided_at", "models": "trained_at"}

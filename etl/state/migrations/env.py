@@ -1,10 +1,21 @@
-"""Alembic's entry: runs the changes on the connection that ``etl/state/schema.py`` hands over."""
+"""Alembic's entry: runs the changes on the connection that ``etl/state/schema.py`` hands over.
+
+Where only the statements are wanted (``doisoat state migrate --sql``), the connection says for
+which product, and nothing is run on it.
+"""
 
 from alembic import context
 
 given = context.config.attributes
+dialect = given["connection"].dialect
+product = "mariadb" if getattr(dialect, "is_mariadb", False) else dialect.name
+where = (
+    {"dialect_name": product, "literal_binds": True}
+    if context.is_offline_mode()
+    else {"connection": given["connection"]}
+)
 context.configure(
-    connection=given["connection"],
+    **where,
     version_table=given["version_table"],
     version_table_schema=given["schema"],
 )

@@ -1,0 +1,149 @@
+"""The state in one file: for a backup, and to move it to another database.
+
+Belongs here: writing all tables of the state to a file, and reading them back. Does not belong
+here: the tables (``tables.py``) and their versions (``schema.py``).
+
+The file is a zip archive: ``state.json`` says what it is, and each table is a Parquet file. It
+names persons, as the state does, so it is its owner's only.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from etl.domain.errors import ConfigError
+from etl.process.files import refused, whole_file
+from etl.settings import Settings
+from etl.state.schema import HEAD
+from etl.state.store import State, now, open_state
+
+_ABOUT = "state.json"
+
+
+def export_state(settings: Settings, file: Path) -> dict[str, int]:
+    """Writes the state to a file, as it is at one moment.
+
+    Args:
+        settings: Whose state.
+        file: The archive; one that is there is replaced when the new one is whole.
+
+    Returns:
+        Rows by table.
+
+    Raises:
+        ConnectionFailedError: The state cannot be reached.
+        ConfigError: The file cannot be written.
+    """
+    rows = {}
+    with whole_file(file) as draft, zipfile.ZipFile(draft, "w") as archive:
+        with open_state(settings) as state, tempfile.TemporaryDirectory(dir=file.parent) as folder:
+            if state.state_id is None:
+                raise ConfigError("There is no state yet.", remedy="Run: doisoat sync")
+            for name, table in state.tables.items():
+                part = Path(folder) / f"{name}.parquet"
+                columns = [column.name for column in table.columns]
+                rows[name] = _write(state.read(name, columns), part)
+                archive.write(part, part.name)
+                part.unlink()
+        about = {
+            "what": "state of doisoat", "schema": HEAD, "doisoat": version("doisoat"),
+            "written_at": now().isoformat(timespec="seconds"), "rows": rows,
+        }  # fmt: skip
+        archive.writestr(_ABOUT, json.dumps(about, indent=1))
+    return rows
+
+
+def import_state(settings: Settings, file: Path, *, replace: bool = False) -> dict[str, int]:
+    """Reads a state back from a file, in one transaction.
+
+    Args:
+        settings: Whose state.
+        file: What ``export_state`` wrote, with this version or an earlier one.
+        replace: Put it in the place of a state that is there.
+
+    Returns:
+        Rows by table.
+
+    Raises:
+        ConfigError: The file is none, or of a newer version; or there is a state already.
+        ConnectionFailedError: The state cannot be reached; it is as it was.
+    """
+    with _opened(file) as (archive, about), open_state(settings) as state:
+        if state.state_id is not None and not replace:
+            raise ConfigError(
+                "There is a state already; nothing was read.",
+                where=settings.state_database.shown,
+                remedy="Name an empty place under [state], or put this one in its place: --replace",
+            )
+        before = state.revisions()
+        rows = {}
+        for name, table in state.tables.items():
+            state.writer.delete_all(table)
+            if f"{name}.parquet" in archive.namelist():
+                rows[name] = _read(archive, name, state)
+            if rows.get(name, 0) != about["rows"].get(name, 0):
+                raise KeyError(name)
+        # Working copies of before are out of date, whichever revision they had.
+        for name, revision in before.items():
+            while state.revisions().get(name, 0) <= revision:
+                state.bump(name)
+    return rows
+
+
+def _write(rows: pa.RecordBatchReader, part: Path) -> int:
+    with pq.ParquetWriter(part, rows.schema) as writer:
+        count = 0
+        for batch in rows:
+            writer.write_batch(batch)
+            count += batch.num_rows
+    return count
+
+
+def _read(archive: zipfile.ZipFile, name: str, state: State) -> int:
+    """Adds the rows of a table; columns that an earlier version had not stay empty."""
+    with archive.open(f"{name}.parquet") as part:
+        stored = pq.ParquetFile(pa.PythonFile(part, mode="r"))
+        known = [c.name for c in state.tables[name].columns if c.name in stored.schema_arrow.names]
+        count = int(stored.metadata.num_rows)
+        if count:
+            schema = pa.schema([stored.schema_arrow.field(column) for column in known])
+            batches = stored.iter_batches(columns=known)
+            state.writer.insert(
+                state.tables[name],
+                pa.RecordBatchReader.from_batches(schema, (b.select(known) for b in batches)),
+            )
+    return count
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, Any]]]:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            about = json.loads(archive.read(_ABOUT))
+            if about.get("what") != "state of doisoat":
+                raise KeyError(_ABOUT)
+            if about["schema"] > HEAD:
+                raise ConfigError(
+                    "A newer version of doisoat wrote this state.",
+                    where=str(file),
+                    remedy=f"Use doisoat {about['doisoat']} or newer.",
+                )
+            yield archive, about
+    except OSError as error:
+        raise refused(file, error, "file could not be read") from None
+    except (zipfile.BadZipFile, KeyError, ValueError):
+        raise ConfigError(
+            "The file is no state of doisoat, or not whole.",
+            where=str(file),
+            remedy="Name a file that 'doisoat state export' wrote.",
+        ) from None
