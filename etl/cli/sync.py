@@ -82,12 +82,18 @@ def sync(
             "of its rows would vanish.",
         ),
     ] = False,
+    wait: Annotated[
+        float, typer.Option(min=0, metavar="MINUTES", help="Wait for a run that is at work.")
+    ] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Run the main job: read, normalise, reconcile, validate, publish."""
+    from etl.pipeline.lock import wait_until_free
     from etl.report.charts import charts_file
 
     settings = settings_with_databases(context)
+    if wait:
+        wait_until_free(settings, 60 * wait, display.errors.print)
     code = _sync(settings, mode, as_json, replace_target=replace_target)
     if code == 0 and not as_json:
         display.say(

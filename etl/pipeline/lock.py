@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,9 @@ _NAMED = "run "
 
 _LINKING = "a reader"
 """What stands in the lock while a reader links what the last run left, which takes no time."""
+
+_LOOK_AGAIN = 1.0
+"""Seconds between two looks whether a run has ended."""
 
 _LINKING_TAKES = 30.0
 """Seconds that linking takes at most: longer than it waits for a program that has the file."""
@@ -117,6 +120,33 @@ def _take(file: Path, words: str) -> IO[str] | str:
         if handle != _LINKING or time.monotonic() > until:
             return handle
         time.sleep(0.01)
+
+
+def wait_until_free(settings: Settings, seconds: float, tell: Callable[[str], None]) -> None:
+    """Waits for the run that is at work to end.
+
+    Args:
+        settings: Whose warehouse.
+        seconds: How long to wait at most.
+        tell: Is told once which run is waited for.
+
+    Raises:
+        WarehouseBusyError: It is still at work.
+    """
+    until = time.monotonic() + seconds
+    told = None
+    while (run_id := run_at_work(settings)) is not None:
+        if run_id != told:
+            tell(f"Run {run_id} is at work; waiting for it to end.")
+            told = run_id
+        if time.monotonic() >= until:
+            raise WarehouseBusyError(
+                f"Run {run_id} is still at work after {seconds / 60:,.3g} minutes; nothing was "
+                "begun.",
+                where=str(lock_file(settings)),
+                remedy="Wait longer (--wait), or stop it; 'doisoat ui' shows how far it is.",
+            )
+        time.sleep(min(_LOOK_AGAIN, max(0.0, until - time.monotonic())))
 
 
 @contextmanager

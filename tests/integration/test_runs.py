@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -357,6 +358,25 @@ def locked_by(lock: Path, words: str) -> Iterator[None]:
         yield
     finally:
         holder.communicate()
+
+
+def test_a_sync_waits_for_the_run_that_is_at_work_as_long_as_it_is_told(
+    synced: Make, doisoat_here: Doisoat
+) -> None:
+    pair = synced()
+    lock = pair.settings.home / "run.lock"
+    with locked_by(lock, "run other, process 7"):
+        told = doisoat_here("--config", pair.file, "sync", "--wait", "0.01")
+        assert told.exit_code == 2
+        assert "Run other is at work; waiting for it to end." in told.errors
+        assert "still at work after 0.01 minutes; nothing was begun" in told.errors
+        ended = threading.Timer(1.5, lock.unlink)  # the holder lets go: its file is gone
+        ended.start()
+        told = doisoat_here("--config", pair.file, "sync", "--wait", "1", "--json")
+        ended.join()
+    assert told.exit_code == 0
+    assert "waiting for it to end" in told.errors
+    assert json.loads(told.output)["run"]
 
 
 def _left_by(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, minutes: int) -> str:
