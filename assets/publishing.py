@@ -25,6 +25,7 @@ from etl.publish.drift import SLICES
 from etl.publish.gate import Guard
 from etl.publish.ledger import TABLES as OF_THE_LEDGER
 from etl.publish.ledger import balance
+from etl.report.changes import links_since_the_last
 from etl.report.charts import charts_file, write_charts
 from etl.report.charts.counts import TABLES as OF_THE_CHARTS
 from etl.report.figures import figures_of
@@ -211,17 +212,25 @@ def _summary(warehouse: Warehouse, settings: Settings) -> dict[str, dg.MetadataV
     """What a run found, for its first screen: statuses, failed checks, where to read on."""
     figures, failed = figures_of(warehouse), failed_checks(warehouse)
     quality = settings.quality
-    model = figures.model
+    model, links = figures.model, links_since_the_last(warehouse)
     return {
         # The UI sorts by name.
         "1 statuses": dg.MetadataValue.md(_statuses_as_markdown(figures.statuses)),
         "2 failed checks": dg.MetadataValue.md(_checks_as_markdown(failed)),
         "3 charts": dg.MetadataValue.url(quality.charts_page()),
         "4 data docs": dg.MetadataValue.url(quality.page("index", figures.run_id)),
+        "5 links since the last run": dg.MetadataValue.text(_links_in_words(links)),
         "linkage_model": dg.MetadataValue.text(
             f"{model}, trained on these registers" if figures.model_is_trained else UNTRAINED.en
         ),
     }
+
+
+def _links_in_words(links: Mapping[str, int] | None) -> str:
+    if links is None:
+        return "The first published run."
+    told = ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in links.items())
+    return f"{told}. Next: doisoat runs diff"
 
 
 def _statuses_as_markdown(statuses: Mapping[str, int]) -> str:

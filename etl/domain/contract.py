@@ -287,6 +287,22 @@ def target_metadata(schema: str | None) -> MetaData:
         comment="Per run: inspection leads, employers with more doubtful participants than usual",
     )
     Table(
+        "mismatch_ages",
+        metadata,
+        Column("run_id", CODE, primary_key=True),
+        Column("code", CODE, primary_key=True),
+        Column("province_code", CODE, primary_key=True, comment="or all, or unknown"),
+        Column(
+            "mismatches", BigInteger, nullable=False, comment="open, those of severity info too"
+        ),
+        Column("oldest_since_at", DateTime, nullable=False, comment="UTC"),
+        Column("up_to_7_days", BigInteger, nullable=False),
+        Column("up_to_30_days", BigInteger, nullable=False, comment="more than 7"),
+        Column("up_to_90_days", BigInteger, nullable=False, comment="more than 30"),
+        Column("over_90_days", BigInteger, nullable=False),
+        comment="Per run: how long the mismatches of each code and province have been open",
+    )
+    Table(
         "installation",
         metadata,
         Column("installation_id", CODE, primary_key=True, comment="a pseudonym of its secret"),
@@ -344,6 +360,7 @@ HISTORY_TABLES = (
     "waterfall",
     "coverage",
     "employer_signals",
+    "mismatch_ages",
     "sync_runs",
     "quality_results",
 )

@@ -14,6 +14,8 @@ from sqlalchemy import Table
 
 from etl.databases.writers import Writer, key_columns
 from etl.engine.port import Warehouse
+from etl.publish.ages import OF as AGED
+from etl.publish.ages import note_ages
 from etl.publish.drift import Part, drifted, no_summary, summary
 
 RUN_COLUMNS = {
@@ -139,6 +141,8 @@ def publish_difference(
         _read_published(warehouse, writer, table, keys, content, part)
         both = f"{ours} as ours inner join published as theirs on {same_key}"
         unkept = count(f"{both} where {has_drifted}")
+    if table.name == AGED:
+        note_ages(warehouse)
     warehouse.execute("drop table published")
     warehouse.execute("drop table differing")
     return Difference(
@@ -155,7 +159,7 @@ def _read_published(
     part: Part,
 ) -> None:
     """Copies what is published into a temporary table: keys and hashes, and what a part holds."""
-    light = [*keys, "row_hash"]
+    light = [*keys, *(["since_at"] if table.name == AGED else []), "row_hash"]
     _copy(
         warehouse,
         writer.read(table, [*light, *content], part.inside(table)),

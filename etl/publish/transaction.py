@@ -18,6 +18,7 @@ from etl.domain.contract import DIFFERENCE_TABLES, HISTORY_TABLES
 from etl.domain.errors import LedgerError
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName, tables_read
+from etl.publish.ages import AGES
 from etl.publish.asking import settle_published
 from etl.publish.differences import Difference, publish_difference
 from etl.publish.drift import part_to_compare, remember_comparison
@@ -28,8 +29,10 @@ from etl.settings import Settings
 from etl.state.copying import save, save_now
 from etl.state.store import state_within
 
-_COUNTED = tuple(name for name in HISTORY_TABLES if name not in ("sync_runs", "quality_results"))
-"""Histories that are tables of ``publish``; the other two are of what ``ops`` remembers."""
+_OTHERS = ("sync_runs", "quality_results", "mismatch_ages")
+"""Histories that are no tables of ``publish``: of what ``ops`` remembers, or the target."""
+
+_COUNTED = tuple(name for name in HISTORY_TABLES if name not in _OTHERS)
 
 _RUN_ROW = """
 select
@@ -65,7 +68,11 @@ qualify row_number() over (partition by table_name, check_name order by checked_
 
 def inputs_of(name: str) -> frozenset[TableName]:
     """Returns the tables whose rows a table of the target is made of."""
-    own = {"sync_runs": _RUN_ROW, "quality_results": _QUALITY_ROWS}
+    own = {
+        "sync_runs": _RUN_ROW,
+        "quality_results": _QUALITY_ROWS,
+        "mismatch_ages": "select * from publish.mismatches",
+    }
     return tables_read(own.get(name, f"select * from publish.{name}"))  # noqa: S608
 
 
@@ -155,6 +162,7 @@ def _publish_run(
     """Adds this run's rows to the histories, in place of those of an earlier try."""
     queries = {name: f"select * from publish.{name}" for name in _COUNTED}  # noqa: S608
     queries["quality_results"] = _QUALITY_ROWS
+    queries["mismatch_ages"] = AGES
     rows = {}
     for name, query in queries.items():
         writer.delete_run(tables[name], run_id)

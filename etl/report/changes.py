@@ -176,6 +176,19 @@ def read_changes(settings: Settings, before: str | None, after: str | None) -> C
     return Changes(earlier, later, links, closed, mismatches, found, resolved, records)
 
 
+def links_since_the_last(warehouse: Warehouse) -> dict[str, int] | None:
+    """Counts the links that the last published run opened, closed and moved; None for the first."""
+    runs = published_runs(warehouse)[:2]
+    if len(runs) < 2:
+        return None
+    later, earlier = runs
+    rows = warehouse.rows(_LINKS, {"before": earlier.started_at, "after": later.started_at})
+    found = dict.fromkeys(("opened", "closed", "moved", "other_step"), 0)
+    for row in rows:
+        found[str(row["change"])] += int(str(row["links"]))
+    return found
+
+
 def _came_of(here: str, there: str) -> str:
     """Counts the mismatches that one result has and the other has not."""
     return f"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -67,10 +68,31 @@ def test_the_first_publish_writes_each_record_once(faulty: Registers) -> None:
 def test_every_table_that_leaves_arrives_whole(ran: Registers) -> None:
     """By difference or by run, whatever tables there are."""
 
-    for name in {*DIFFERENCE_TABLES, *HISTORY_TABLES} - {"sync_runs", "quality_results"}:
+    others = {"sync_runs", "quality_results", "mismatch_ages"}
+    for name in {*DIFFERENCE_TABLES, *HISTORY_TABLES} - others:
         (there,) = ran.published(f"select count(*) as n from {{{name}}}")
         (here,) = from_warehouse(ran.settings, f"select count(*) as n from publish.{name}")
         assert there == here, name
+
+
+def test_the_ages_of_mismatches_are_told_by_code_and_province(faulty: Registers) -> None:
+    """Of each run; a mismatch that was found long ago is older."""
+    first = faulty.sync().run_id
+    (told,) = faulty.published(
+        "select * from {mismatch_ages} where code = 'GENDER_DIFFERENT' and province_code = 'all'"
+    )
+    assert (told["run_id"], told["mismatches"], told["up_to_7_days"]) == (first, 1, 1)
+    found_at = datetime.fromisoformat(str(told["oldest_since_at"]))
+    for days, band in ((8, "up_to_30_days"), (31, "up_to_90_days"), (91, "over_90_days")):
+        since = f"{found_at - timedelta(days=days):%Y-%m-%d %H:%M:%S}"
+        schema = "doisoat." if faulty.target_url.startswith("postgresql") else ""
+        run_sql(faulty.target_url, f"update {schema}mismatches set since_at = '{since}.000000'")
+        run = faulty.sync().run_id
+        rows = faulty.published(f"select * from {{mismatch_ages}} where run_id = '{run}'")
+        assert [row[band] for row in rows] == [row["mismatches"] for row in rows]
+        of_code = [row for row in rows if row["code"] == "GENDER_DIFFERENT"]
+        assert {row["province_code"] for row in of_code} == {"01", "all"}
+        assert {str(row["oldest_since_at"])[:19] for row in of_code} == {since}
 
 
 def test_a_second_publish_of_the_same_registers_changes_nothing(faulty: Registers) -> None:
