@@ -66,7 +66,16 @@ half_named as materialized (
     where is_other_given
 ),
 
--- Names that one slip parts have a gap in common, however many are borne on one birth date.
+-- Names that one slip parts have a gap in common, however many are borne on one birth date; and they
+-- differ by one letter in length at most, which spares two thirds of the citizens.
+lengths as (
+    select distinct
+        birth_date,
+        split_part(name_key, ' ', 1) as surname,
+        unnest([length(name_key) - 1, length(name_key), length(name_key) + 1]) as letters
+    from half_named
+),
+
 gaps_of_records as (
     select
         birth_date,
@@ -85,10 +94,11 @@ gaps_of_citizens as (
             population.birth_date,
             population.name_key
         from clean.population as population
-        semi join half_named
+        semi join lengths
             on
-                population.birth_date = half_named.birth_date
-                and split_part(population.name_key, ' ', 1) = split_part(half_named.name_key, ' ', 1)
+                population.birth_date = lengths.birth_date
+                and split_part(population.name_key, ' ', 1) = lengths.surname
+                and length(population.name_key) = lengths.letters
     ) as borne
 ),
 
