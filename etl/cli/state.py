@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from etl.cli.common import settings_with_databases
+from etl.domain.errors import WarehouseBusyError
 from etl.domain.showing import in_markup
 from etl.report import display
 
@@ -41,9 +42,18 @@ def read_back(
     ] = False,
 ) -> None:
     """Read a state back, in one transaction; the next run goes on with it."""
+    from etl.pipeline.lock import lock_file, while_no_run_is_at_work
     from etl.state.moving import import_state
 
-    rows = import_state(settings_with_databases(context), file, replace=replace)
+    settings = settings_with_databases(context)
+    with while_no_run_is_at_work(settings) as alone:
+        if not alone:
+            raise WarehouseBusyError(
+                "A run is at work, which writes to the state; nothing was read.",
+                where=str(lock_file(settings)),
+                remedy="Wait for it to end ('doisoat runs' lists it).",
+            )
+        rows = import_state(settings, file, replace=replace)
     display.say(f"{sum(rows.values()):,} rows of {len(rows)} tables read.")
 
 

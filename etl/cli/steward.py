@@ -83,6 +83,8 @@ def decide(
         display.say("The same is decided already; nothing was written.")
     elif answer.undone:
         display.say(f"Taken back: {in_markup(_said(answer.undone))}. It applies with the next run.")
+        if answer.left:
+            display.say(f"What counts again: {in_markup(_told(answer.left[0], settings))}")
     else:
         display.say(f"Decided: {in_markup(_said(answer.decision))}. It applies with the next run.")
 

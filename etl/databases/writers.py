@@ -64,6 +64,9 @@ class Writer(ABC):
             where: The rows to read, as a condition of SQLAlchemy; all where it is None.
         """
 
+    def hold_still(self) -> None:  # noqa: B027 - most products do so by themselves
+        """Lets all that this transaction reads be of one moment; asked before it reads anything."""
+
     @abstractmethod
     def insert(self, table: Table, rows: pa.RecordBatchReader) -> None:
         """Adds rows; the stream's column names are the table's."""
@@ -196,6 +199,11 @@ class ArrowWriter(Writer):
     def __init__(self, connection: adbc.Connection) -> None:
         self.connection = connection
         self._reading: adbc.Cursor | None = None
+
+    @override
+    def hold_still(self) -> None:
+        with self.connection.cursor() as cursor:
+            cursor.execute("set transaction isolation level repeatable read")
 
     @override
     def read(self, table: Table, columns: list[str], where: Any = None) -> pa.RecordBatchReader:

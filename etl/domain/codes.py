@@ -452,6 +452,11 @@ REASON_LABELS: tuple[Label, ...] = (
         "the data have changed since a person decided: look again",
     ),
     Label(
+        "citizen_gone",
+        "công dân không còn trong CSDL dân cư",
+        "the citizen is no longer registered",
+    ),
+    Label(
         "decided_not",
         "cán bộ đã quyết định không phải người này",
         "a person decided that it is not this citizen",

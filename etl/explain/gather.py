@@ -133,7 +133,8 @@ _READ = frozenset(
         *map(
             TableName.parse,
             ("raw.insurance", "raw.population", "clean.vocabularies", "ref.provinces",
-             "ref.match_model", "ops.parameters", "ops.decisions", "core.decided"),
+             "ref.match_model", "ops.parameters", "ops.decisions", "core.decided",
+             "core.held_back"),
         ),
     }
 )  # fmt: skip
@@ -469,11 +470,23 @@ def _outcome(pairs: tuple[Row, ...]) -> Outcome:
 
 
 def _pairs(warehouse: Warehouse, record_id: str, step: str) -> tuple[Row, ...]:
-    """How the record agrees with each citizen that a step found; never who that is."""
-    return _rows(
+    """How the record agrees with each citizen that a step found; never who that is.
+
+    A link that a person's decision stands against is no link: somebody is to look again.
+    """
+    found = _rows(
         warehouse,
         "select verdict, reason, name_agreement, birth_agreement, gender_agreement "  # noqa: S608
         f"from core.step_{step} where record_id = $id "
         "order by verdict, reason, name_agreement, birth_agreement",
         record_id,
+    )
+    held_back = _rows(
+        warehouse, "select reason from core.held_back where record_id = $id limit 1", record_id
+    )
+    return tuple(
+        {**row, "verdict": "review", "reason": held_back[0]["reason"]}
+        if held_back and row["verdict"] == "link"
+        else row
+        for row in found
     )

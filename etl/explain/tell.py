@@ -273,9 +273,17 @@ _ENDED = {
 
 _STEWARD = {
     "none": Words("Cán bộ: không phải của công dân nào.", "A steward: it is no citizen's."),
-    "other": Words(
+    "citizen_gone": Words(
         "Công dân mà cán bộ đã chọn không còn trong CSDL dân cư.",
         "The citizen whom a steward chose is no longer in the population register.",
+    ),
+    "decision_outdated": Words(
+        "Cán bộ: không phải của công dân nào; nhưng hồ sơ đã thay đổi sau đó, nên được tìm lại.",
+        "A steward: it is no citizen's; but the record has changed since, so all steps look again.",
+    ),
+    "decisions_contradict": Words(
+        "Hai quyết định cùng lúc nói khác nhau, cần quyết định lại.",
+        "Two decisions of one moment say different things: decide again.",
     ),
 }
 
@@ -378,8 +386,8 @@ def _pair(step: str, pair: Row) -> Words:
         return _CROWD
     agreeing = _agreement(pair)
     reason = said.REASONS[pair["reason"]]
-    if step == "steward" and pair["verdict"] != "link":
-        return _STEWARD[pair["verdict"]]
+    if step == "steward" and pair["verdict"] in ("none", "other"):
+        return _STEWARD["none" if pair["verdict"] == "none" else pair["reason"]]
     if pair["verdict"] == "link":
         if step == "probabilistic":
             reason = said.REASONS["overwhelming"]

@@ -71,23 +71,29 @@ class Changes:
 
 
 _LINKS = """
-with links_before as (
-    select
-        record_id,
-        personal_id,
-        match_step,
-        why_closed
+with ended as (
+    select *
     from ops.link_history
     where opened_at <= $before and closed_at > $before and closed_at <= $after
 ),
 
-links_after as (
-    select
-        record_id,
-        personal_id,
-        match_step
+begun as (
+    select *
     from ops.link_history
     where opened_at > $before and opened_at <= $after and (closed_at is null or closed_at > $after)
+),
+
+-- (A link that went and came back is the same link.)
+links_before as (
+    select *
+    from ended
+    anti join begun using (record_id, personal_id, match_step)
+),
+
+links_after as (
+    select *
+    from begun
+    anti join ended using (record_id, personal_id, match_step)
 ),
 
 changed as (
@@ -116,10 +122,17 @@ order by all
 """
 
 _CLOSED = """
+with begun as (
+    select *
+    from ops.link_history
+    where opened_at > $before and opened_at <= $after and (closed_at is null or closed_at > $after)
+)
+
 select
     why_closed as reason,
     count(*) as links
-from ops.link_history
+from ops.link_history as ended
+anti join begun using (record_id, personal_id, match_step)
 where opened_at <= $before and closed_at > $before and closed_at <= $after
 group by all
 order by all
@@ -141,7 +154,9 @@ order by all
 def published_runs(warehouse: Warehouse) -> list[PublishedRun]:
     """Returns the runs whose result was published, the newest first."""
     rows = warehouse.rows(
+        # A run that failed late is published with the one that took it up, at the same moment.
         "select run_id, started_at from ops.runs where published_at is not null "
+        "qualify row_number() over (partition by published_at order by started_at desc) = 1 "
         "order by started_at desc"
     )
     return [PublishedRun(**row) for row in rows]  # type: ignore[arg-type]
@@ -236,7 +251,9 @@ def _chosen(
     earlier = _named(runs, before) if before else older[0] if older else None
     if earlier is None:
         raise ConfigError(
-            "There is one published run only: nothing to compare it with.",
+            "There is one published run only: nothing to compare it with."
+            if len(runs) == 1
+            else "No run was published before that one.",
             remedy="Run doisoat sync again, when the registers have changed.",
         )
     if earlier == later:

@@ -238,8 +238,8 @@ def _show_people(figures: Figures) -> None:
             )
     if figures.outdated:
         say(
-            f"{figures.outdated:,} decisions no longer fit the data: unless all agrees now, their "
-            "records are in REVIEW."
+            f"{figures.outdated:,} decisions were made on other facts than the data have now; what "
+            "contradicts one is in REVIEW (decision_outdated)."
         )
 
 

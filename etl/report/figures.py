@@ -35,8 +35,7 @@ class Figures:
         repaired: Rows of the target that another hand had changed and that were put right, by
             table; only tables that had any.
         people: What people decided beside what the machine had said.
-        outdated: Decisions that no longer fit what was seen; their records are in REVIEW, unless
-            all agrees now.
+        outdated: Decisions that were made on other facts than the registers have now.
         wrong_links_per_million: How many of a million links may be wrong, as set.
         model: The version of the linkage model.
         model_is_trained: Whether it has learnt from these registers.

@@ -18,31 +18,47 @@ with undone as (
     where undoes is not null
 ),
 
--- (What was said of a record that is no citizen's was said of the citizen whom the machine named.)
-judged as (
-    select
-        decisions.machine_verdict,
-        decisions.machine_step,
-        case
-            when machine_probability is null then ''
-            when machine_probability >= 1 - parameters.wrong_links_per_million / 1e6 then 'linked'
-            when machine_probability >= 0.99 then '0.99'
-            when machine_probability >= 0.9 then '0.9'
-            when machine_probability >= 0.5 then '0.5'
-            else '0'
-        end as band,
-        decisions.verdict = 'link' as is_the_citizen
+-- What the machine had said of a record, before anybody decided on it.
+said as (
+    select *
+    from ops.decisions
+    where machine_verdict is not null
+    qualify row_number() over (partition by record_id order by decided_at, decision_id) = 1
+),
+
+last_words as (
+    select decisions.*
     from ops.decisions as decisions
     anti join undone on decisions.decision_id = undone.undoes
-    cross join ops.parameters as parameters
-    where
-        decisions.verdict in ('link', 'not_link', 'not_a_person')
-        and decisions.machine_verdict in ('link', 'review')
+    where decisions.verdict in ('link', 'not_link', 'not_a_person')
     qualify
         row_number() over (
-            partition by decisions.record_id, decisions.personal_id
+            partition by decisions.record_id
             order by decisions.decided_at desc, decisions.decision_id asc
         ) = 1
+),
+
+-- (That it is not somebody else says nothing of the citizen whom the machine had found.)
+judged as (
+    select
+        said.machine_verdict,
+        said.machine_step,
+        case
+            when said.machine_probability is null then ''
+            when said.machine_probability >= 1 - parameters.wrong_links_per_million / 1e6
+                then 'linked'
+            when said.machine_probability >= 0.99 then '0.99'
+            when said.machine_probability >= 0.9 then '0.9'
+            when said.machine_probability >= 0.5 then '0.5'
+            else '0'
+        end as band,
+        words.verdict = 'link' and words.personal_id = said.machine_personal_id as is_the_citizen
+    from last_words as words
+    inner join said on words.record_id = said.record_id
+    cross join ops.parameters as parameters
+    where
+        said.machine_verdict in ('link', 'review')
+        and (words.verdict <> 'not_link' or words.personal_id = said.machine_personal_id)
 )
 
 select

@@ -47,6 +47,7 @@ def export_state(settings: Settings, file: Path) -> dict[str, int]:
     rows = {}
     with whole_file(file) as draft, zipfile.ZipFile(draft, "w") as archive:
         with open_state(settings) as state, tempfile.TemporaryDirectory(dir=file.parent) as folder:
+            state.writer.hold_still()
             if state.state_id is None:
                 raise ConfigError("There is no state yet.", remedy="Run: doisoat sync")
             for name, table in state.tables.items():
@@ -85,7 +86,6 @@ def import_state(settings: Settings, file: Path, *, replace: bool = False) -> di
                 where=settings.state_database.shown,
                 remedy="Name an empty place under [state], or put this one in its place: --replace",
             )
-        before = state.revisions()
         rows = {}
         for name, table in state.tables.items():
             state.writer.delete_all(table)
@@ -93,10 +93,7 @@ def import_state(settings: Settings, file: Path, *, replace: bool = False) -> di
                 rows[name] = _read(archive, name, state)
             if rows.get(name, 0) != about["rows"].get(name, 0):
                 raise KeyError(name)
-        # Working copies of before are out of date, whichever revision they had.
-        for name, revision in before.items():
-            while state.revisions().get(name, 0) <= revision:
-                state.bump(name)
+        state.name_anew()
     return rows
 
 

@@ -129,9 +129,10 @@ alter table ops.decisions add column if not exists kept_record_id varchar;
 alter table ops.decisions add column if not exists undoes varchar;
 -- Fingerprints of the record's and the citizen's facts as they were shown (etl/reconcile/sql/facts.sql).
 alter table ops.decisions add column if not exists seen varchar;
--- What the waterfall had said of that record and citizen: to see how often people agree with it.
+-- What the waterfall had said of the record, and whom it had found: to see how often people agree.
 alter table ops.decisions add column if not exists machine_verdict varchar;
 alter table ops.decisions add column if not exists machine_step varchar;
+alter table ops.decisions add column if not exists machine_personal_id varchar;
 alter table ops.decisions add column if not exists machine_probability double;
 alter table ops.decisions add column if not exists saved boolean default false;
 update ops.decisions

@@ -105,7 +105,8 @@ def statements_to_head(settings: Settings) -> str:
                 return "-- The state is of this version: nothing is to be done.\n"
             if metadata.schema and metadata.schema not in inspect(connection).get_schema_names():
                 schema = CreateSchema(metadata.schema).compile(dialect=connection.dialect)
-                made.write(f"{schema};\n\n")
+                alone = "GO\n" if connection.dialect.name == "mssql" else ""  # a batch of its own
+                made.write(f"{schema};\n{alone}\n")
             config = _config(connection, settings, made)
             with _newer_refused(settings):
                 command.upgrade(config, f"{found or 'base'}:head", sql=True)

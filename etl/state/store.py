@@ -70,6 +70,13 @@ class State:
             [{"state_id": state_id, "installation_id": installation, "made_at": now()}],
         )
 
+    def name_anew(self) -> None:
+        """Gives the state another name: every working copy of it is read anew then."""
+        (known,) = self._all("identity", ["state_id", "installation_id", "made_at"])
+        keys = pa.table({"state_id": [known["state_id"]]})
+        self.writer.delete(self.tables["identity"], keys.to_reader())
+        self._insert("identity", [known | {"state_id": uuid4().hex}])
+
     def revisions(self) -> dict[str, int]:
         """Returns how often each table was written."""
         rows = self._all("revisions", ["table_name", "revision"])

@@ -158,8 +158,9 @@ def state_metadata(schema: str | None, prefix: str = "") -> MetaData:
         Column("kept_record_id", KEY),
         Column("undoes", CODE, comment="The decision that is taken back"),
         Column("seen", String(80), comment="Fingerprints of what was shown"),
-        Column("machine_verdict", CODE, comment="What the waterfall had said of the two"),
+        Column("machine_verdict", CODE, comment="What the waterfall had said"),
         Column("machine_step", CODE),
+        Column("machine_personal_id", String(12), comment="Whom the waterfall had found"),
         Column("machine_probability", Float),
         comment="What stewards decided of records",
     )

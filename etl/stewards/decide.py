@@ -50,12 +50,14 @@ class Answer:
         is_new: Whether it was written; the same decision twice is written once.
         before: What had been decided on the record and stood, the last first.
         undone: The decision that was taken back.
+        left: Where one was taken back, what still stands, the last first.
     """
 
     decision: Decision
     is_new: bool
     before: tuple[Decision, ...]
     undone: Decision | None = None
+    left: tuple[Decision, ...] = ()
 
 
 def decide(
@@ -83,7 +85,7 @@ def decide(
         record_key = _key_of(warehouse, record_id)
         citizen, kept = _whom(warehouse, record_id, verdict, other)
         seen = None if kept or verdict is Verdict.UNDO else _seen(warehouse, record_id, citizen)
-        said = _said(warehouse, record_id, citizen) if seen else _NOTHING_SAID
+        said = _said(warehouse, record_id) if seen else _NOTHING_SAID
     before = tuple(standing_decisions(settings, record_id))
     if verdict is Verdict.UNDO and not before:
         raise ConfigError(
@@ -93,19 +95,29 @@ def decide(
     made = Decision(
         uuid4().hex, verdict, record_id, citizen, kept, who_asks(), now(), reason.strip(), seen
     )
-    if before and _what(made) == _what(before[0]):
-        return Answer(before[0], is_new=False, before=before)
-    undone = before[0] if verdict is Verdict.UNDO else None
+    same = [one for one in before if _matter(one) == _matter(made)][:1]
+    if same and _what(made) == _what(same[0]) and made.seen == same[0].seen:
+        return Answer(same[0], is_new=False, before=before)
+    # What was said again, of other facts, is taken back with it.
+    undone = [one for one in before if _what(one) == _what(before[0])]
+    undone = undone if verdict is Verdict.UNDO else []
     log_access(settings, [record_key], COMMAND)
-    row = {**asdict(made), **said, "undoes": undone.decision_id if undone else None}
+    row = {**asdict(made), **said, "undoes": None}
+    rows = [{**row, "decision_id": uuid4().hex, "undoes": one.decision_id} for one in undone]
     with open_state(settings) as state:
-        state.add("decisions", [row])
-    return Answer(made, is_new=True, before=before, undone=undone)
+        state.add("decisions", rows or [row])
+    left = tuple(one for one in before if one not in undone)
+    return Answer(made, is_new=True, before=before, undone=undone[0] if undone else None, left=left)
+
+
+def _matter(decision: Decision) -> bool:
+    """Which record is kept, and whose a record is, are two matters."""
+    return decision.verdict == Verdict.KEEP_RECORD
 
 
 def _what(decision: Decision) -> tuple[str | None, ...]:
-    """What a decision says, of what was seen: where both are the same, nothing is new."""
-    return decision.verdict, decision.personal_id, decision.kept_record_id, decision.seen
+    """What a decision says, whatever was seen."""
+    return decision.verdict, decision.personal_id, decision.kept_record_id
 
 
 def _key_of(warehouse: Warehouse, record_id: str) -> str:
@@ -182,32 +194,34 @@ def _seen(warehouse: Warehouse, record_id: str, personal_id: str | None) -> str:
     )
 
 
-_NOTHING_SAID: Row = {"machine_verdict": None, "machine_step": None, "machine_probability": None}
+_NOTHING_SAID: Row = dict.fromkeys(
+    ("machine_verdict", "machine_step", "machine_personal_id", "machine_probability")
+)
 
 
-def _said(warehouse: Warehouse, record_id: str, personal_id: str | None) -> Row:
-    """What the waterfall had said: of the two, or, where no citizen is named, of the record."""
+def _said(warehouse: Warehouse, record_id: str) -> Row:
+    """What the waterfall had said of a record: linked or left to a person, and with whom."""
     found = warehouse.rows(
         """
         select
             'link' as machine_verdict,
             match_step as machine_step,
+            personal_id as machine_personal_id,
             match_probability as machine_probability
         from core.links
-        where record_id = $record and personal_id = coalesce($citizen, personal_id)
+        where record_id = $record
         union all
         select
             'review' as machine_verdict,
             match_step as machine_step,
+            personal_id as machine_personal_id,
             match_probability as machine_probability
         from core.candidates
-        where
-            record_id = $record
-            and if($citizen is null, candidate_rank = 1, personal_id = $citizen)
+        where record_id = $record and candidate_rank = 1
         order by machine_verdict
         limit 1
         """,
-        {"record": record_id, "citizen": personal_id},
+        {"record": record_id},
     )
     if not found:
         return {**_NOTHING_SAID, "machine_verdict": "other"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -15,6 +15,7 @@ from tests.support import (
     from_state,
     from_warehouse,
     record,
+    remember,
 )
 
 Doisoat = Callable[..., Command]
@@ -176,6 +177,27 @@ def test_a_link_whose_record_was_changed_since_goes_back_to_a_person_unless_all_
     assert verdict(pair, "unknown")[1:] == (LAN, "steward")
 
 
+def test_a_link_does_not_hold_where_the_record_carries_a_namesakes_number_now(
+    pair: Registers, decide: Callable[..., Command], doisoat_here: Doisoat
+) -> None:
+    """Name, birth date and sex agree with both."""
+    twin = {**citizen(1), "personal_id": "001151000099"}
+    pair.population.append(twin)
+    of_both = {name: citizen(1)[name] for name in ("full_name", "date_of_birth", "gender")}
+    change(pair, "unknown", **of_both)
+    decide("unknown", "--link", LAN)
+    pair.sync()
+    assert verdict(pair, "unknown")[1:] == (LAN, "steward")
+
+    change(pair, "unknown", id_number=twin["personal_id"])
+
+    assert verdict(pair, "unknown") == ("REVIEW", None, None)
+    assert reasons(pair, "unknown")[0] == (LAN, "decision_outdated")
+    told = doisoat_here("--config", pair.file, "explain", "unknown", "--lang", "en")
+    assert told.exit_code == 0, told.errors
+    assert "the data have changed since a person decided" in told.output
+
+
 def test_a_link_to_a_citizen_who_has_died_since_goes_back_to_a_person(
     pair: Registers, decide: Callable[..., Command]
 ) -> None:
@@ -194,7 +216,10 @@ def test_a_link_to_a_citizen_who_has_died_since_goes_back_to_a_person(
 
 @pytest.mark.parametrize("said", [("--not-link", MAI), ("--not-a-person",)])
 def test_the_machine_does_not_overrule_a_person_when_the_data_have_changed(
-    pair: Registers, decide: Callable[..., Command], said: tuple[str, ...]
+    pair: Registers,
+    decide: Callable[..., Command],
+    doisoat_here: Doisoat,
+    said: tuple[str, ...],
 ) -> None:
     decide("R000002", *said)
     pair.sync()
@@ -204,6 +229,9 @@ def test_the_machine_does_not_overrule_a_person_when_the_data_have_changed(
 
     assert verdict(pair, "R000002") == ("REVIEW", None, None)
     assert reasons(pair, "R000002") == [(MAI, "decision_outdated")]
+    told = doisoat_here("--config", pair.file, "explain", "R000002", "--lang", "en")
+    assert told.exit_code == 0, told.errors
+    assert "Not linked by itself: the data have changed" in told.output
 
 
 def test_what_was_decided_is_kept_with_what_the_machine_had_said_and_told_by_explain(
@@ -229,12 +257,70 @@ def test_what_was_decided_is_kept_with_what_the_machine_had_said_and_told_by_exp
     assert "applies" not in doisoat_here("--config", pair.file, "explain", "R000002").output
 
 
+NOON = datetime(2026, 1, 2, 12)
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        # The same twice is one word, and not two that contradict each other.
+        ([("link", LAN, 0), ("link", LAN, 0)], (LAN, "steward")),
+        ([("not_a_person", None, 0), ("not_a_person", None, 0)], (None, None)),
+        ([("not_link", LAN, 0), ("not_link", LAN, 0)], (None, None)),
+        ([("not_a_person", None, 0), ("link", LAN, 1), ("not_link", LAN, 2)], (None, None)),
+        ([("link", MAI, 0), ("link", LAN, 1), ("not_link", LAN, 2)], (MAI, "steward")),
+        ([("not_link", LAN, 0), ("link", LAN, 1)], (LAN, "steward")),
+        ([("link", LAN, 0), ("not_link", LAN, 0)], "decisions_contradict"),
+        ([("link", LAN, 0), ("link", MAI, 0)], "decisions_contradict"),
+        ([("link", LAN, 0), ("not_link", MAI, 0)], (LAN, "steward")),
+    ],
+)
+def test_of_several_words_the_last_counts_and_two_of_one_moment_ask_a_person(
+    pair: Registers, said: list[tuple[str, str | None, int]], found: object
+) -> None:
+    for number, (word, who, hour) in enumerate(said):
+        remember(
+            pair.settings, "decisions", decision_id=f"d{number}", record_id="unknown",
+            personal_id=who, verdict=word, decided_by="lan", reason="papers",
+            decided_at=NOON + timedelta(hours=hour),
+        )  # fmt: skip
+    pair.sync()
+
+    if isinstance(found, tuple):
+        assert verdict(pair, "unknown")[1:] == found
+    else:
+        assert verdict(pair, "unknown")[0] == "REVIEW"
+        shown = reasons(pair, "unknown")
+        assert {reason for _, reason in shown} == {found}
+        assert len(shown) == len({who for who, _ in shown})
+
+
+def test_what_was_said_again_of_other_facts_is_taken_back_with_it(
+    pair: Registers, decide: Callable[..., Command]
+) -> None:
+    decide("R000003", "--keep", "second")
+    decide("unknown", "--link", MAI)
+    decide("unknown", "--link", LAN)
+    change(pair, "unknown", full_name="Người Nào Khác")
+    assert "Decided:" in decide("unknown", "--link", LAN).output  # of what is seen now
+
+    told = decide("unknown", "--undo").output
+
+    assert f"Taken back: the record is of citizen {LAN}" in told
+    assert f"What counts again: the record is of citizen {MAI}" in told
+    pair.sync()
+    assert verdict(pair, "unknown")[1] is None
+    assert reasons(pair, "unknown")[0] == (MAI, "decision_outdated")
+
+
 def test_a_run_tells_how_far_people_agree_with_the_machine(
     pair: Registers, decide: Callable[..., Command], doisoat_here: Doisoat
 ) -> None:
     decide("R000002", "--not-link", MAI)
     decide("R000004", "--link", str(citizen(4)["personal_id"]))
     decide("unknown", "--link", LAN)  # of whom the machine had said nothing
+    decide("R000006", "--link", MAI)  # the machine had linked another
+    decide("R000007", "--not-link", MAI)  # as the machine had not, either
     decide("R000005", "--not-a-person")
     decide("R000005", "--undo")
 
@@ -242,10 +328,10 @@ def test_a_run_tells_how_far_people_agree_with_the_machine(
 
     (found,) = json.loads(told.output)["figures"]["people"]
     assert found == {
-        "verdict": "link", "step": "personal_id", "band": "", "confirmed": 1, "refused": 1,
+        "verdict": "link", "step": "personal_id", "band": "", "confirmed": 1, "refused": 2,
     }  # fmt: skip
     shown = doisoat_here("--config", pair.file, "sync").output
-    assert "Of 2 links of the machine that people decided on, 1 were refused" in shown
+    assert "Of 3 links of the machine that people decided on, 2 were refused" in shown
     assert "where 20 are allowed" in shown
 
 

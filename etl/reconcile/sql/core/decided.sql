@@ -25,9 +25,20 @@ made as (
     where decisions.undoes is null
 ),
 
-of_pairs as (
+-- (The same said twice at one moment is said once.)
+said as (
     select *
     from made
+    qualify
+        row_number() over (
+            partition by record_id, verdict, personal_id, kept_record_id, decided_at
+            order by decision_id
+        ) = 1
+),
+
+of_pairs as (
+    select *
+    from said
     where verdict in ('link', 'not_link')
     qualify rank() over (partition by record_id, personal_id order by decided_at desc) = 1
 ),
@@ -38,25 +49,28 @@ refused as (
     where verdict = 'not_link'
 ),
 
+-- A link that was refused later is no word on the record: an earlier one counts again.
 of_records as (
-    select *
-    from made
-    where verdict in ('link', 'not_a_person')
-    qualify rank() over (partition by record_id order by decided_at desc) = 1
+    select said.*
+    from said
+    anti join refused
+        on
+            said.record_id = refused.record_id
+            and said.personal_id = refused.personal_id
+            and said.decided_at < refused.decided_at
+    where said.verdict in ('link', 'not_a_person')
+    qualify rank() over (partition by said.record_id order by said.decided_at desc) = 1
 ),
 
 kept as (
     select *
-    from made
+    from said
     where verdict = 'keep_record'
     qualify rank() over (partition by record_id order by decided_at desc) = 1
 ),
 
 counting as (
-    select of_records.*
-    from of_records
-    anti join refused
-        on of_records.record_id = refused.record_id and of_records.personal_id = refused.personal_id
+    select * from of_records
     union all
     select * from refused
     union all

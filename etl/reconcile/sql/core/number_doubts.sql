@@ -42,7 +42,16 @@ namesakes as (
     group by population.name_key, population.birth_date, population.gender
 ),
 
--- Somebody else has exactly the recorded name and birth date: a twin, a sibling, a father.
+refused as (
+    select
+        record_id,
+        personal_id
+    from core.decided
+    where verdict = 'not_link' and state = 'stands'
+),
+
+-- Somebody else has exactly the recorded name and birth date: a twin, a sibling, a father. (Not one of
+-- whom a person said that it is not theirs.)
 outdone as (
     select distinct
         doubtful.record_id,
@@ -52,11 +61,25 @@ outdone as (
         on
             doubtful.name_key = rivals.name_key
             and doubtful.birth_date = rivals.birth_date
+    left join refused as first_refused
+        on
+            doubtful.record_id = first_refused.record_id
+            and rivals.first_citizen = first_refused.personal_id
+    left join refused as last_refused
+        on
+            doubtful.record_id = last_refused.record_id
+            and rivals.last_citizen = last_refused.personal_id
     where
         gender_agreement(doubtful.gender, rivals.gender) <> 'different'
         and (
-            doubtful.personal_id <> rivals.first_citizen
-            or doubtful.personal_id <> rivals.last_citizen
+            (
+                doubtful.personal_id <> rivals.first_citizen
+                and first_refused.personal_id is null
+            )
+            or (
+                doubtful.personal_id <> rivals.last_citizen
+                and last_refused.personal_id is null
+            )
         )
 ),
 

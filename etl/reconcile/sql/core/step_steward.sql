@@ -1,23 +1,67 @@
 -- Step 1, steward: a person decided who the record is, or that it is no citizen's (personal_id is
 -- null). Sticky: it beats every rule until a person decides again. Three things bring a record back:
 -- * Two decisions of one moment say different things: a person looks at both.
--- * What was seen has changed since, and does not agree now: a person looks again. (Where all agrees
---   now, the change confirms the decision: the office has corrected the record.)
+-- * What was seen has changed since, and does not agree now: a person looks again. (Where name, birth
+--   date and sex agree, the citizen lives and no number is somebody else's, the change confirms the
+--   decision: the office has corrected the record.)
 -- * The citizen is no longer registered: the record goes on as if nobody had decided.
 -- Kind: record.
-with counted as (
+with refused as (
     select
-        *,
-        count(*) over (partition by record_id) as answers
+        record_id,
+        personal_id
     from core.decided
-    where verdict in ('link', 'not_a_person')
+    where verdict = 'not_link'
+),
+
+counted as (
+    select
+        decided.*,
+        count(*) over (partition by decided.record_id) > 1 or refused.record_id is not null
+            as is_contradicted
+    from core.decided as decided
+    left join refused
+        on decided.record_id = refused.record_id and decided.personal_id = refused.personal_id
+    where decided.verdict in ('link', 'not_a_person')
+),
+
+carried as (
+    select
+        counted.record_id,
+        counted.personal_id,
+        unnest([insurance.id_number, insurance.insurance_personal_id]) as number
+    from counted
+    inner join clean.insurance as insurance on counted.record_id = insurance.record_id
+),
+
+held as (
+    select
+        carried.number,
+        population.personal_id
+    from carried
+    inner join clean.population as population on carried.number = population.personal_id
+    union
+    select
+        carried.number,
+        former.personal_id
+    from carried
+    inner join clean.former_numbers as former on carried.number = former.former_number
+),
+
+-- Numbers that are other citizens' and not this one's.
+with_numbers_of_others as (
+    select distinct carried.record_id
+    from carried
+    inner join held on carried.number = held.number
+    anti join held as own
+        on carried.number = own.number and carried.personal_id = own.personal_id
 ),
 
 compared as (
     select
         counted.*,
         population.personal_id is not null as is_registered,
-        coalesce(population.status <> 'deceased', true) as is_alive,
+        coalesce(population.status <> 'deceased', true) and others.record_id is null as is_possible,
         name_agreement(
             insurance.recorded_name, insurance.full_name, insurance.name_key,
             population.recorded_name, population.full_name, population.name_key
@@ -30,32 +74,34 @@ compared as (
     from counted
     inner join clean.insurance as insurance on counted.record_id = insurance.record_id
     left join clean.population as population on counted.personal_id = population.personal_id
+    left join with_numbers_of_others as others on counted.record_id = others.record_id
 ),
 
 judged as (
     select
-        compared.*,
-        compared.state = 'stands'
-        or (coalesce(verdicts.verdict = 'link', false) and compared.is_alive) as holds
+        *,
+        state = 'stands'
+        or (
+            is_possible
+            and coalesce(name_agrees(name_agreement), false)
+            and birth_agreement = 'same'
+            and gender_agreement <> 'different'
+        ) as holds
     from compared
-    left join ref.verdicts as verdicts
-        on
-            compared.name_agreement = verdicts.name_agreement
-            and compared.birth_agreement = verdicts.birth_agreement
-            and compared.gender_agreement = verdicts.gender_agreement
 )
 
 select
     record_id,
     personal_id,
     case
-        when answers = 1 and verdict = 'not_a_person' then if(holds, 'none', 'other')
+        when verdict = 'not_a_person' then if(holds and not is_contradicted, 'none', 'other')
         when not is_registered then 'other'
-        when answers > 1 or not holds then 'review'
+        when is_contradicted or not holds then 'review'
         else 'link'
     end as verdict,
     case
-        when answers > 1 then 'decisions_contradict'
+        when is_contradicted then 'decisions_contradict'
+        when personal_id is not null and not is_registered then 'citizen_gone'
         when not holds then 'decision_outdated'
         else 'decided'
     end as reason,

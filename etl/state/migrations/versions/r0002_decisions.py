@@ -19,8 +19,9 @@ def upgrade() -> None:
         Column("kept_record_id", KEY),
         Column("undoes", CODE, comment="The decision that is taken back"),
         Column("seen", String(80), comment="Fingerprints of what was shown"),
-        Column("machine_verdict", CODE, comment="What the waterfall had said of the two"),
+        Column("machine_verdict", CODE, comment="What the waterfall had said"),
         Column("machine_step", CODE),
+        Column("machine_personal_id", String(12), comment="Whom the waterfall had found"),
         Column("machine_probability", Float),
     ):
         op.add_column(given["prefix"] + "decisions", column, schema=given["schema"])
