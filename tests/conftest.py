@@ -33,9 +33,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What drives MariaDB is ``wide``."""
+    """What drives MariaDB or a browser is ``wide``."""
     for item in items:
-        if any("mariadb" in name for name in (*getattr(item, "fixturenames", ()), item.name)):
+        named = (*getattr(item, "fixturenames", ()), item.name)
+        if "browser" in item.path.parts or any("mariadb" in name for name in named):
             item.add_marker(pytest.mark.wide)
 
 

@@ -356,7 +356,6 @@ def test_a_second_ui_of_the_home_leaves(opened: Open, command_environment: dict[
     assert "A UI of this home is open already" in said
 
 
-@pytest.mark.wide
 def test_what_a_killed_ui_had_started_ends_too(opened: Open) -> None:
     """The last test of this file: nobody is served any more."""
     children = psutil.Process(opened.process.pid).children(recursive=True)

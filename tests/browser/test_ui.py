@@ -281,7 +281,6 @@ def log_of(page: Page, run: str) -> str:
             return told
 
 
-@pytest.mark.wide
 def test_no_page_shows_a_person(page: Page, site: Site) -> None:
     """Runs last: looks at every page that the others visited, and at both runs whole."""
     told = ""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from datetime import datetime, timedelta
 
 import pytest
 
+from etl.report import display
+from etl.report.figures import read_figures
+from etl.report.people import Compared
 from tests.support import (
     Command,
     Registers,
@@ -314,7 +319,7 @@ def test_what_was_said_again_of_other_facts_is_taken_back_with_it(
 
 
 def test_a_run_tells_how_far_people_agree_with_the_machine(
-    pair: Registers, decide: Callable[..., Command], doisoat_here: Doisoat
+    pair: Registers, decide: Callable[..., Command]
 ) -> None:
     decide("R000002", "--not-link", MAI)
     decide("R000004", "--link", str(citizen(4)["personal_id"]))
@@ -324,15 +329,15 @@ def test_a_run_tells_how_far_people_agree_with_the_machine(
     decide("R000005", "--not-a-person")
     decide("R000005", "--undo")
 
-    told = doisoat_here("--config", pair.file, "sync", "--json")
-
-    (found,) = json.loads(told.output)["figures"]["people"]
-    assert found == {
-        "verdict": "link", "step": "personal_id", "band": "", "confirmed": 1, "refused": 2,
-    }  # fmt: skip
-    shown = doisoat_here("--config", pair.file, "sync").output
-    assert "Of 3 links of the machine that people decided on, 2 were refused" in shown
-    assert "where 20 are allowed" in shown
+    pair.sync()
+    figures = read_figures(pair.settings)
+    assert figures
+    assert figures.people == [Compared("link", "personal_id", "", confirmed=1, refused=2)]
+    with redirect_stdout(io.StringIO()) as shown:
+        display.show_figures(figures)
+    told = " ".join(shown.getvalue().split())
+    assert "Of 3 links of the machine that people decided on, 2 were refused" in told
+    assert "where 20 are allowed" in told
 
 
 @pytest.mark.parametrize(
