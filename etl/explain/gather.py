@@ -419,10 +419,13 @@ def _steps(warehouse: Warehouse, verdict: Row, understood: Row) -> tuple[Tried, 
         "where record_id = $id order by all",
         record_id,
     ) or _plain_claims(understood)
+    held_back = _rows(
+        warehouse, "select reason from core.held_back where record_id = $id limit 1", record_id
+    )
     told: list[Tried] = []
     settled = False
     for step in MatchStep:
-        pairs = () if settled else _pairs(warehouse, record_id, step.value)
+        pairs = () if settled else _pairs(warehouse, record_id, step.value, held_back)
         if step is MatchStep.PERSONAL_ID and verdict["match_step"] == step.value and not pairs:
             pairs = ({**verdict, "verdict": "link", "reason": "agrees"},)  # core.settled
         numbers = tuple(c for c in claims if _looked_up_by(step.value, c))
@@ -469,7 +472,9 @@ def _outcome(pairs: tuple[Row, ...]) -> Outcome:
     return "decided" if "none" in verdicts else "went_on"
 
 
-def _pairs(warehouse: Warehouse, record_id: str, step: str) -> tuple[Row, ...]:
+def _pairs(
+    warehouse: Warehouse, record_id: str, step: str, held_back: tuple[Row, ...]
+) -> tuple[Row, ...]:
     """How the record agrees with each citizen that a step found; never who that is.
 
     A link that a person's decision stands against is no link: somebody is to look again.
@@ -480,9 +485,6 @@ def _pairs(warehouse: Warehouse, record_id: str, step: str) -> tuple[Row, ...]:
         f"from core.step_{step} where record_id = $id "
         "order by verdict, reason, name_agreement, birth_agreement",
         record_id,
-    )
-    held_back = _rows(
-        warehouse, "select reason from core.held_back where record_id = $id limit 1", record_id
     )
     return tuple(
         {**row, "verdict": "review", "reason": held_back[0]["reason"]}

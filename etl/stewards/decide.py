@@ -86,6 +86,7 @@ def decide(
         citizen, kept = _whom(warehouse, record_id, verdict, other)
         seen = None if kept or verdict is Verdict.UNDO else _seen(warehouse, record_id, citizen)
         said = _said(warehouse, record_id) if seen else _NOTHING_SAID
+    log_access(settings, [record_key], COMMAND)  # what was decided before is about to be shown
     before = tuple(standing_decisions(settings, record_id))
     if verdict is Verdict.UNDO and not before:
         raise ConfigError(
@@ -101,7 +102,6 @@ def decide(
     # What was said again, of other facts, is taken back with it.
     undone = [one for one in before if _what(one) == _what(before[0])]
     undone = undone if verdict is Verdict.UNDO else []
-    log_access(settings, [record_key], COMMAND)
     row = {**asdict(made), **said, "undoes": None}
     rows = [{**row, "decision_id": uuid4().hex, "undoes": one.decision_id} for one in undone]
     with open_state(settings) as state:

@@ -97,6 +97,7 @@ def test_a_record_is_linked_as_a_person_decided_and_no_more_when_that_is_taken_b
     again = decide("unknown", "--link", LAN)
     assert "The same is decided already; nothing was written." in again.output
     assert len(from_state(pair.settings, "select 1 from {decisions}")) == 1
+    assert len(from_state(pair.settings, "select 1 from {access_log}")) == 2  # it showed the first
 
     taken = decide("unknown", "--undo")
     assert f"Taken back: the record is of citizen {LAN}" in taken.output
