@@ -437,6 +437,26 @@ DECIDED = Suite(
     key=_KEY,
 )
 
+LINKABLE = Suite(
+    TableName("core", "linkable"),
+    (
+        is_unique(
+            "record_id",
+            "A record has one citizen: two would be published as two rows. A fault of the steps, "
+            "which pass on what one of them settled: report it.",
+            blocking=True,
+        ),
+        is_one_of(
+            "match_step",
+            tuple(step.value for step in MatchStep),
+            "Steps are those of etl/domain/codes.py.",
+            blocking=True,
+        ),
+        *_levels_are_known(*_PEOPLE),
+    ),
+    key=_KEY,
+)
+
 HELD_BACK = Suite(
     TableName("core", "held_back"),
     (
@@ -448,6 +468,7 @@ HELD_BACK = Suite(
 
 SUITES = (
     DECIDED,
+    LINKABLE,
     HELD_BACK,
     AGREEING,
     SETTLED,

@@ -17,7 +17,7 @@ from etl.simulate import SimulationSpec, write_parquet
 from tests.support import Registers, citizen, memory_folder, record
 
 SETTLED = TableName("core", "settled")
-ONLY_OF_OTHERS = {"claims", "number_owners", "number_pairs", "step_personal_id"}
+ONLY_OF_OTHERS = {"claims", "linkable", "number_owners", "number_pairs", "step_personal_id"}
 """Tables that have the records which are not settled."""
 
 Tables = dict[str, tuple[int, str]]
