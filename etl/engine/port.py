@@ -91,8 +91,15 @@ class Warehouse(ABC):
     # --- tables -------------------------------------------------------------------------------
 
     @abstractmethod
-    def build(self, table: TableName, query: str) -> int:
+    def build(self, table: TableName, query: str, *, rows_at_work: int = 0) -> int:
         """Replaces a table by the result of a query.
+
+        Args:
+            table: The table.
+            query: What it holds.
+            rows_at_work: How many wide rows the query holds at once. Where they would not fit into
+                memory, the table is built piece by piece: the query says by ``in_slice`` of which
+                key.
 
         Returns:
             The number of rows of the new table.

@@ -24,6 +24,7 @@ UNSEEN = frozenset({"ops.parameters"})
 """Tables every statement may read that are no part of the lineage: the run's own settings."""
 
 _KIND = "Kind: "
+_SLICES = "Slices: "
 
 
 class Kind(StrEnum):
@@ -93,8 +94,9 @@ class Statement:
 
     @cached_property
     def description(self) -> str:
-        """The leading comment but for the kind, as Markdown for the UI."""
-        return "\n".join(line for line in self._head if not line.startswith(_KIND)).strip()
+        """The leading comment but for what the engine reads of it, as Markdown for the UI."""
+        told = (line for line in self._head if not line.startswith((_KIND, _SLICES)))
+        return "\n".join(told).strip()
 
     @cached_property
     def kind(self) -> Kind:
@@ -107,6 +109,15 @@ class Statement:
         if len(named) != 1:
             raise ValueError(f"{self.name.sql}: the leading comment must end with '{_KIND}…'")
         return Kind(named[0])
+
+    @cached_property
+    def sliced_by(self) -> TableName | None:
+        """The table whose rows tell how many pieces this one is built in; None: always in one.
+
+        Such a statement asks ``in_slice`` of the key by which the pieces part.
+        """
+        named = [line.removeprefix(_SLICES).rstrip(".") for line in self._head if _SLICES in line]
+        return TableName.parse(named[0]) if named else None
 
     @cached_property
     def depends_on(self) -> frozenset[TableName]:

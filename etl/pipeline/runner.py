@@ -69,7 +69,10 @@ def build(warehouse: Warehouse, name: TableName) -> int:
     if table.statement is None:
         return dictionaries.extend(warehouse, name.table)
     forget_build(warehouse, name)
-    rows = warehouse.build(name, table.statement.query)
+    by = table.statement.sliced_by
+    rows = warehouse.build(
+        name, table.statement.query, rows_at_work=warehouse.count(by) if by else 0
+    )
     note_build(warehouse, name, table.statement.depends_on)
     if table.kind is Kind.STATISTIC:
         remember_statistic(warehouse, name)

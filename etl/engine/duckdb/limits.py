@@ -45,6 +45,21 @@ def packs_text(registers: int, memory: int) -> bool:
     return registers * _ROOM_OF_TABLES > memory / 2
 
 
+_ROOM_OF_A_WIDE_ROW = 800  # bytes
+"""What a pair of a record and a citizen takes with what is compared of both, in the hash tables and
+lists of ``core.near_evidence`` (103 million of them were too many for 16 GB)."""
+
+
+def slices(rows: int, memory: int) -> int:
+    """Says in how many pieces a table is built whose statement holds wide rows.
+
+    Args:
+        rows: How many it would hold at once.
+        memory: Bytes that the engine may use.
+    """
+    return max(1, -(-rows * _ROOM_OF_A_WIDE_ROW // memory))
+
+
 def memory_of(engine: Engine) -> int:
     """Returns how many bytes the engine may use."""
     return bytes_of(engine.memory) or int(machine_memory() * 0.8)

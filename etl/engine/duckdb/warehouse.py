@@ -21,7 +21,7 @@ from sqlalchemy.dialects import registry
 from etl.domain.errors import WarehouseHeldError
 from etl.engine.duckdb.damage import trouble
 from etl.engine.duckdb.functions import keyed_functions
-from etl.engine.duckdb.limits import packs_text
+from etl.engine.duckdb.limits import packs_text, slices
 from etl.engine.duckdb.places import places_query
 from etl.engine.macros import macros
 from etl.engine.port import Parameters, Warehouse, unfinished
@@ -38,6 +38,8 @@ _LOOK_AGAIN = 0.2
 SCHEMAS = ("raw", "ref", "clean", "core", "publish", "ops")
 
 _DIALECT = "doisoatduckdb"
+
+_IN_SLICE = "create or replace temp macro in_slice(key) as"
 
 
 class DuckDBWarehouse(Warehouse):
@@ -64,17 +66,32 @@ class DuckDBWarehouse(Warehouse):
         """Runs a statement, or several, that have no result."""
         self.connection.execute(statement, parameters or {})
 
-    def build(self, table: TableName, query: str) -> int:
-        """Replaces a table by the result of a query."""
+    def build(self, table: TableName, query: str, *, rows_at_work: int = 0) -> int:
+        """Replaces a table by the result of a query, piece by piece where that takes less memory.
+
+        A run that breaks off between two pieces leaves a table that no build is noted of.
+        """
         if not self._knows_how_to_keep_text:
             self._choose_how_to_keep_text()
-        self.execute(f"create or replace table {table.sql} as\n{query}")
+        pieces = slices(rows_at_work, self._memory()) if rows_at_work else 1
+        if pieces == 1:
+            self.execute(f"create or replace table {table.sql} as\n{query}")
+            return self.count(table)
+        try:
+            for piece in range(pieces):
+                self.execute(f"{_IN_SLICE} hash(key) % {pieces} = {piece}")
+                into = "insert into" if piece else "create or replace table"
+                self.execute(f"{into} {table.sql}{'' if piece else ' as'}\n{query}")
+        finally:
+            self.execute(next(macro.create for macro in macros() if macro.name == "in_slice"))
         return self.count(table)
+
+    def _memory(self) -> int:
+        return bytes_of(str(self.value("select current_setting('memory_limit')"))) or 0
 
     def _choose_how_to_keep_text(self) -> None:
         registers = sum(file.stat().st_size for file in self.files.glob("raw.*.parquet"))
-        memory = bytes_of(str(self.value("select current_setting('memory_limit')"))) or 0
-        unused = "" if packs_text(registers, memory) else "dictionary,fsst,dict_fsst"
+        unused = "" if packs_text(registers, self._memory()) else "dictionary,fsst,dict_fsst"
         self.execute(f"set disabled_compression_methods = '{unused}'")
         self._knows_how_to_keep_text = True
 

@@ -2,14 +2,18 @@
 -- Another name altogether, or another date and no more of the name than one end of it, is another
 -- person: a relative, if the address is the same. Where there are no relatives, it may be the
 -- same person with a name past recognition.
+-- Slices: core.near_pairs.
 -- Kind: record.
 with likely as (
     select *
     from core.near_pairs
     where
-        name_agreement not in ('given_shared', 'surname_shared', 'different')
-        or (name_agreement <> 'different' and birth_agreement = 'same')
-        or not (select relatives from ops.parameters)
+        in_slice(record_id)
+        and (
+            name_agreement not in ('given_shared', 'surname_shared', 'different')
+            or (name_agreement <> 'different' and birth_agreement = 'same')
+            or not (select relatives from ops.parameters)
+        )
 ),
 
 -- (A number that a crowd lists is no evidence.)

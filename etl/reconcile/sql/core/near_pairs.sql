@@ -2,6 +2,7 @@
 -- The cheaper comparison first: where the dates are of two people, the names must be near, unless
 -- an address may say more than both.
 -- (Materialized: all of it takes a quarter less time when names are compared after the join.)
+-- Slices: core.near_citizens.
 -- Kind: record.
 with dated as materialized (
     select
@@ -22,9 +23,12 @@ with dated as materialized (
     inner join clean.population as population on citizens.personal_id = population.personal_id
     cross join ops.parameters
     where
-        birth_agreement <> 'different'
-        or levenshtein(records.name_key, population.name_key) <= 4
-        or not parameters.relatives
+        in_slice(citizens.record_id)
+        and (
+            birth_agreement <> 'different'
+            or levenshtein(records.name_key, population.name_key) <= 4
+            or not parameters.relatives
+        )
 )
 
 select
