@@ -13,7 +13,7 @@ import dagster as dg
 
 from assets.checks import KNOWN_UNTIL, SINCE
 from assets.instance import with_log
-from assets.jobs import FULL_SYNC, PRUNE_HISTORY
+from assets.jobs import DELTA_SYNC, FULL_SYNC, PRUNE_HISTORY
 from assets.outcomes import Outcome, has_published, note, stopped_by_check
 from assets.processes import bury_dead_runs
 from assets.resources import DoisoatResource
@@ -25,7 +25,7 @@ from etl.settings import Alerts, Settings
 
 SENSOR = "alerts"
 
-TOLD_JOBS = (FULL_SYNC, PRUNE_HISTORY)
+TOLD_JOBS = (FULL_SYNC, DELTA_SYNC, PRUNE_HISTORY)
 """What a person materializes in the UI, that person sees end."""
 
 _ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
@@ -110,13 +110,18 @@ def _reports(
 ) -> list[Report]:
     """Reads the runs that ended since, oldest first; the very first time only the last one."""
     if since is None:
-        records = instance.get_run_records(
-            dg.RunsFilter(job_name=FULL_SYNC, statuses=list(_ENDED)), limit=1
-        )
+        records = [
+            record
+            for job in (FULL_SYNC, DELTA_SYNC)
+            for record in instance.get_run_records(
+                dg.RunsFilter(job_name=job, statuses=list(_ENDED)), limit=1
+            )
+        ]
+        records = sorted(records, key=lambda record: record.end_time or 0.0)[-1:]
     else:
-        records = instance.get_run_records(
-            dg.RunsFilter(statuses=list(_ENDED), updated_after=since)
-        )
+        records = [
+            *instance.get_run_records(dg.RunsFilter(statuses=list(_ENDED), updated_after=since))
+        ]
     begun = since.timestamp() if since else 0.0
     fresh = sorted(
         (

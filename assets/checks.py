@@ -90,11 +90,15 @@ def _documented(
 ) -> str | None:
     """Writes the table's page of the Data Docs and says where it opens.
 
-    Whatever befalls the page, what was judged stands.
+    Whatever befalls the page, what was judged stands. Where rules were not asked again, the page of
+    the run that asked them stays: those that were went as they did then.
     """
-    from expectations.docs import write_docs
+    from expectations.docs import page_file, write_docs
 
     folder = settings.data_docs.resolve()
+    earlier = max(result.asked_in for result in results)
+    if earlier and page_file(folder, suite.table).exists():
+        return settings.quality.page(suite.table.sql, earlier)
     try:
         run_id = write_docs(warehouse, suite, results, folder, settings.schedule)
         return settings.quality.page(suite.table.sql, run_id)
@@ -125,6 +129,7 @@ def _shown(suite: Suite, result: RuleResult, page: str | None, publish: str) -> 
             **_to_work_on(suite, result),
             **({} if result.passed else {"publish": publish}),
             **_standing(result),
+            **({"asked in run": result.asked_in} if result.asked_in else {}),
             **({"page": dg.MetadataValue.url(page)} if page else {}),
             "rows_checked": result.checked,
             "rows_failed": result.failed,

@@ -15,7 +15,7 @@ from assets.alerts import alert_sensor
 from assets.checks import suite_checks
 from assets.engines import keep_engines
 from assets.history import prune_job
-from assets.jobs import full_sync, nightly, pruning, usable_schedule
+from assets.jobs import delta_sync, full_sync, nightly, pruning, usable_schedule
 from assets.publishing import publish_assets
 from assets.registers import raw_assets, source_specs
 from assets.resources import Doisoat
@@ -41,7 +41,7 @@ def build_defs(
         name: getattr(settings, name).parsed.get_backend_name() if settings else "database"
         for name in ("insurance", "population", "target")
     }
-    job, prune = full_sync(), prune_job()
+    job, delta, prune = full_sync(), delta_sync(), prune_job()
     schedule = usable_schedule(settings.schedule) if settings else Schedule()
     return dg.Definitions(
         assets=[
@@ -51,7 +51,7 @@ def build_defs(
             *publish_assets(kinds["target"]),
         ],
         asset_checks=suite_checks(_readable_suites(settings)),
-        jobs=[job, prune],
+        jobs=[job, delta, prune],
         schedules=[nightly(job, schedule), pruning(prune, schedule)],
         sensors=[alert_sensor(settings.alerts if settings else Alerts())],
         resources={

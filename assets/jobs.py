@@ -13,12 +13,14 @@ from dagster._utils.schedules import get_next_cron_tick, is_valid_cron_schedule
 
 from assets.instance import instance_for
 from etl.domain.errors import ConfigError, DoisoatError
+from etl.pipeline.run import DELTA, FULL
 from etl.process.home import is_locked
 from etl.settings import Schedule, Settings
 
 FULL_SYNC = "full_sync"
+DELTA_SYNC = "delta_sync"
 PRUNE_HISTORY = "prune_history"
-JOBS = {"full": FULL_SYNC}
+JOBS = {FULL: FULL_SYNC, DELTA: DELTA_SYNC}
 """The job of each mode of ``doisoat sync``."""
 NIGHTLY = "nightly_sync"
 
@@ -32,6 +34,17 @@ def full_sync() -> dg.UnresolvedAssetJobDefinition:
         FULL_SYNC,
         selection=dg.AssetSelection.all() | dg.AssetSelection.all_asset_checks(),
         description="Reads both registers, normalises, reconciles, validates and publishes.",
+    )
+
+
+def delta_sync() -> dg.UnresolvedAssetJobDefinition:
+    """The small job: the same assets and checks, which go on with what the last run left."""
+    return dg.define_asset_job(
+        DELTA_SYNC,
+        selection=dg.AssetSelection.all() | dg.AssetSelection.all_asset_checks(),
+        description="Reads what has changed in both registers since the last run, builds what "
+        "rests on it, and publishes. Where the last run cannot be gone on with, it is a full one, "
+        "and says why.",
     )
 
 

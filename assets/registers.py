@@ -4,6 +4,7 @@ Belongs here: extraction as Dagster sees it. Does not belong here: reading (``et
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import dagster as dg
 
@@ -12,6 +13,7 @@ from assets.metadata import GROUPS, OWNER, table_metadata
 from assets.resources import DoisoatResource
 from etl.domain.contract import REGISTERS
 from etl.engine.statements import TableName
+from etl.extract import Extraction
 from etl.pipeline import runner
 
 _HELD_BY = {
@@ -74,12 +76,26 @@ def _raw_asset(register: str) -> dg.AssetsDefinition:
             table = TableName("raw", register)
             source = TableName("source", register)
             lineage = {column.name: [(source, column.name)] for column in REGISTERS[register]}
-            metadata = table_metadata(warehouse, table, lineage) | {
-                "read_by": dg.MetadataValue.text(extraction.way),
-            }
+            metadata = table_metadata(warehouse, table, lineage) | _how_read(extraction)
         return dg.MaterializeResult(metadata=metadata)
 
     return read
+
+
+def _how_read(extraction: Extraction) -> dict[str, Any]:
+    """What a run's page says of a read: how rows came, and what a delta found."""
+    told: dict[str, Any] = {"read_by": extraction.way}
+    if changes := extraction.changes:
+        told |= {
+            "keys new": changes.inserted,
+            "keys changed": changes.updated,
+            "keys gone": changes.deleted,
+        }
+    elif changes is not None:
+        told["changes"] = "none since the last run"
+    if extraction.whole_because:
+        told["read whole because"] = extraction.whole_because
+    return told
 
 
 _REPORT_EVERY = 5_000_000

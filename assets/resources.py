@@ -10,12 +10,12 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.jobs import FULL_SYNC
+from assets.jobs import DELTA_SYNC, FULL_SYNC
 from assets.processes import cancelled_by_signals, this_process
 from assets.tags import REPLACE_TAG, tell_failed
 from etl.domain.errors import DamagedError, DoisoatError
 from etl.engine.port import Warehouse
-from etl.pipeline.run import Run, warehouse_for
+from etl.pipeline.run import DELTA, FULL, Run, warehouse_for
 from etl.process.machine import trouble_of_the_machine
 from etl.process.privacy import WITHHELD, places
 from etl.settings import Settings, load_settings
@@ -80,6 +80,7 @@ class Doisoat:
         chosen = (run.asset_selection, run.asset_check_selection, run.step_keys_to_execute)
         return Run(
             run.run_id,
+            DELTA if run.job_name == DELTA_SYNC else FULL,
             replace=run.tags.get(REPLACE_TAG) == "yes",
             whole=run.job_name == FULL_SYNC and not any(chosen),
         )

@@ -125,14 +125,19 @@ def keep_failures(warehouse: Warehouse, suite: Suite, rule: Rule) -> tuple[int, 
         warehouse.execute(statement, which)
     warehouse.execute(_SHOWN)
     failing = warehouse.number("select sum(failing_rows) from failing_now")
+    warehouse.execute("drop table failing_now")
+    return failing, sample_of(warehouse, suite, rule)
+
+
+def sample_of(warehouse: Warehouse, suite: Suite, rule: Rule) -> tuple[str, ...]:
+    """Returns a few keys of the rows that fail a rule, the newest first: they are what is new."""
     sample = warehouse.rows(
         "select record_key from ops.quality_failures "
         "where table_name = $table_name and check_name = $check_name and closed_run is null "
         "order by first_seen desc, record_key limit $sample",
-        which | {"sample": SAMPLE},
+        {"table_name": suite.table.sql, "check_name": rule.name, "sample": SAMPLE},
     )
-    warehouse.execute("drop table failing_now")
-    return failing, tuple(str(row["record_key"]) for row in sample)
+    return tuple(str(row["record_key"]) for row in sample)
 
 
 def close_failures(warehouse: Warehouse, suite: Suite, rules: Iterable[Rule]) -> None:

@@ -7,6 +7,7 @@ themselves (one module per table) and running them (``runner.py``).
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -71,6 +72,20 @@ class Rule:
         """Refuses a number that the check would not show."""
         if AT_MOST in f"{self.arguments}{self.failing}" and "{at_most" not in self.limit:
             raise ValueError(f"the rule {self.name} needs limit='... {{at_most}} ...'")
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells this rule from any other: another number, another SQL."""
+        return hashlib.md5(repr(self).encode(), usedforsecurity=False).hexdigest()
+
+    @property
+    def looks_beyond(self) -> bool:
+        """Says whether its outcome may change while its tables do not.
+
+        It looks at earlier runs, or at the clock.
+        """
+        asked = f"{self.arguments}{self.failing}{self.seen}"
+        return any(word in asked for word in ("ops.", "now()", "current_", "today()"))
 
     @property
     def reads(self) -> frozenset[TableName]:

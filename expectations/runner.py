@@ -26,6 +26,7 @@ from expectations.failures import (
     close_failures,
     keep_failures,
     know_rules,
+    sample_of,
     standings_of,
     trends_of,
 )
@@ -50,6 +51,8 @@ class RuleResult:
         trend: Rows that failed in the last runs, this one last.
         standing: Since when it fails and whether that is known; None where it holds.
         evidence: Great Expectations' own result, its counts only; the Data Docs are drawn from it.
+            None where the rule was not asked again.
+        asked_in: The run in which it was held against these very tables; empty: in this one.
     """
 
     rule: Rule
@@ -61,12 +64,16 @@ class RuleResult:
     trend: tuple[int, ...] = ()
     standing: Standing | None = None
     evidence: Any = None
+    asked_in: str = ""
 
 
 def run_suite(warehouse: Warehouse, suite: Suite) -> list[RuleResult]:
     """Validates one table by its suite and keeps what was found.
 
     Results go to ``ops.quality_results`` and the keys of failing rows to ``ops.quality_failures``.
+    A rule is not asked again whose tables are the very builds that it was held against last: a
+    delta leaves most of them so, a full run none. One that looks at earlier runs or at the clock
+    always is.
 
     Args:
         warehouse: The open warehouse; failing rows are found through it, by SQL.
@@ -76,21 +83,97 @@ def run_suite(warehouse: Warehouse, suite: Suite) -> list[RuleResult]:
         One result per rule, in the suite's order.
     """
     total = warehouse.count(suite.table)
-    found = _validate(warehouse, suite)
+    known = _known(warehouse, suite)
+    asked = tuple(rule for rule in suite.rules if rule.name not in known)
+    found = _validate(warehouse, replace(suite, rules=asked)) if asked else {}
+    if known and any(_is_news(warehouse, suite, rule, found[rule.name]) for rule in asked):
+        known, found = {}, _validate(warehouse, suite)  # the table's page is drawn from all of them
     know_rules(warehouse, suite)
-    judged = [_judged(warehouse, suite, rule, found[rule.name], total) for rule in suite.rules]
-    close_failures(warehouse, suite, [r.rule for r in judged if r.rule.failing and not r.failed])
+    judged = [
+        known.get(rule.name) or _judged(warehouse, suite, rule, found[rule.name], total)
+        for rule in suite.rules
+    ]
+    close_failures(
+        warehouse,
+        suite,
+        [r.rule for r in judged if r.rule.failing and not r.failed and not r.asked_in],
+    )
     _remember(warehouse, suite, judged)
     failed, trends = [r for r in judged if not r.passed], trends_of(warehouse, suite)
-    known = standings_of(warehouse, suite) if failed else {}
+    standings = standings_of(warehouse, suite) if failed else {}
     return [
         replace(
             result,
             trend=trends.get(result.rule.name, ()),
-            standing=None if result.passed else known[result.rule.name],
+            standing=None if result.passed else standings[result.rule.name],
         )
         for result in judged
     ]
+
+
+_LAST_RESULTS = """
+select
+    check_name,
+    passed,
+    checked_rows,
+    failed_rows,
+    observed,
+    of_state,
+    of_rule,
+    coalesce(asked_in, run_id) as asked_in
+from ops.quality_results
+where table_name = $table
+qualify row_number() over (partition by check_name order by checked_at desc) = 1
+"""
+
+
+def _known(warehouse: Warehouse, suite: Suite) -> dict[str, RuleResult]:
+    """Returns the outcomes that stand: of the same rule, on the same builds."""
+    last = {
+        str(row["check_name"]): row
+        for row in warehouse.rows(_LAST_RESULTS, {"table": suite.table.sql})
+    }
+    if not last:
+        return {}
+    states = _states(warehouse, suite)
+    known = {}
+    for rule in suite.rules:
+        row = last.get(rule.name)
+        if (
+            row is None
+            or rule.looks_beyond
+            or row["of_rule"] != rule.fingerprint
+            or row["of_state"] != states[rule.name]
+        ):
+            continue
+        failed = int(str(row["failed_rows"]))
+        known[rule.name] = RuleResult(
+            rule,
+            bool(row["passed"]),
+            int(str(row["checked_rows"])),
+            failed,
+            str(row["observed"]),
+            sample_of(warehouse, suite, rule) if failed and rule.failing else (),
+            asked_in=str(row["asked_in"]),
+        )
+    return known
+
+
+def _is_news(warehouse: Warehouse, suite: Suite, rule: Rule, evidence: Any) -> bool:
+    """Says whether a rule went otherwise than last time."""
+    last = warehouse.value(
+        "select arg_max(passed, checked_at) from ops.quality_results "
+        "where table_name = $table and check_name = $check",
+        {"table": suite.table.sql, "check": rule.name},
+    )
+    return bool(evidence.success) is not last
+
+
+def _states(warehouse: Warehouse, suite: Suite) -> dict[str, str]:
+    """Names the builds of the tables that each rule reads."""
+    read = {rule.name: frozenset({suite.table, *rule.reads}) for rule in suite.rules}
+    states = {tables: state_of(warehouse, tables) for tables in set(read.values())}
+    return {name: states[tables] for name, tables in read.items()}
 
 
 def _judged(
@@ -229,8 +312,7 @@ def _failing_rows(
 
 def _remember(warehouse: Warehouse, suite: Suite, results: list[RuleResult]) -> None:
     """Writes down how each rule went, and against which builds of the tables that it reads."""
-    read = [frozenset({suite.table, *result.rule.reads}) for result in results]
-    states = {tables: state_of(warehouse, tables) for tables in set(read)}
+    states = _states(warehouse, suite)
     run_id = warehouse.value("select run_id from ops.parameters")
     rows = [
         {
@@ -244,8 +326,10 @@ def _remember(warehouse: Warehouse, suite: Suite, results: list[RuleResult]) -> 
             "failed_rows": result.failed,
             "observed": result.observed,
             "checked_at": datetime.now(UTC).replace(tzinfo=None),
-            "of_state": states[tables],
+            "of_state": states[result.rule.name],
+            "of_rule": result.rule.fingerprint,
+            "asked_in": result.asked_in or run_id,
         }
-        for result, tables in zip(results, read, strict=True)
+        for result in results
     ]
     warehouse.append(TableName("ops", "quality_results"), pa.Table.from_pylist(rows))

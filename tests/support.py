@@ -231,8 +231,8 @@ class Registers:
 
         return load_settings(self.file)
 
-    def sync(self, *, replace: bool = False) -> Synced:
-        return sync(self.settings, replace=replace)
+    def sync(self, mode: str = "full", *, replace: bool = False) -> Synced:
+        return sync(self.settings, mode, replace=replace)
 
     def published(self, query: str) -> list[dict[str, Any]]:
         """Reads the target; ``{name}`` stands for a table where this product has it."""
@@ -325,11 +325,12 @@ class Synced:
         return [str(equation) for equation in self.ledger if not equation.holds]
 
 
-def sync(settings: Settings, *, replace: bool = False) -> Synced:
+def sync(settings: Settings, mode: str = "full", *, replace: bool = False) -> Synced:
     """Runs the whole of a sync but for Dagster and Great Expectations.
 
     Args:
         settings: Of what.
+        mode: ``full`` or ``delta``.
         replace: Whatever share of the target's rows would vanish.
     """
     from etl.pipeline.lock import release_lock
@@ -339,7 +340,7 @@ def sync(settings: Settings, *, replace: bool = False) -> Synced:
     from etl.publish.ledger import balance
 
     try:
-        made = Run(uuid.uuid4().hex, replace=replace, whole=True)
+        made = Run(uuid.uuid4().hex, mode, replace=replace, whole=mode == "full")
         with warehouse_for(settings, made) as warehouse:
             run(warehouse, settings)
             ledger = balance(warehouse)

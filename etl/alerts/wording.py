@@ -20,7 +20,7 @@ LISTED = 10
 """How many checks one message tells of in full."""
 
 _RECENT = timedelta(days=1)
-_PUBLISHING = "full_sync"
+_PUBLISHING = ("full_sync", "delta_sync")
 
 
 def letter(settings: Settings, news: News) -> Letter:
@@ -91,7 +91,7 @@ def _reminder(news: News) -> tuple[str, str]:
 
 
 def _of_failure(news: News) -> str:
-    if news.report.job != _PUBLISHING:
+    if news.report.job not in _PUBLISHING:
         return f"doisoat: thất bại · {news.report.job} failed"
     if news.report.published:
         return "doisoat: đồng bộ lỗi sau khi công bố · sync failed after it had published"

@@ -16,7 +16,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from etl.engine.builds import forget_build, is_noted, note_build, note_inputs
+from etl.engine.builds import forget_build, is_in_step, is_noted, note_build, note_inputs
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.normalise import NORMALISER_VERSION, bulk
@@ -175,10 +175,13 @@ def extend(warehouse: Warehouse, table: str) -> int:
     name = TableName("clean", table)
     understood = [one for one in DICTIONARIES if one.table == table]
     inputs = inputs_of(table)
-    warehouse.set_damaged_parts_aside(name)  # their strings are new again
-    _discard_other_versions(warehouse, name)
-    if table == "births":
-        _discard_future(warehouse, name)
+    forgot = [
+        warehouse.set_damaged_parts_aside(name),  # their strings are new again
+        _discard_other_versions(warehouse, name),
+        table == "births" and _discard_what_time_changed(warehouse, name),
+    ]
+    if not any(forgot) and is_in_step(warehouse, name):
+        return 0
     new = sum(_extend_one(warehouse, name, dictionary) for dictionary in understood)
     if new or not is_noted(warehouse, name):
         forget_build(warehouse, name)
@@ -188,29 +191,47 @@ def extend(warehouse: Warehouse, table: str) -> int:
     return new
 
 
-def _discard_other_versions(warehouse: Warehouse, name: TableName) -> None:
+def _discard_other_versions(warehouse: Warehouse, name: TableName) -> bool:
     if not warehouse.kept(name):
-        return
+        return False
     versions = warehouse.rows(f"select distinct normaliser_version as v from {name.sql}")  # noqa: S608
-    if any(row["v"] != NORMALISER_VERSION for row in versions):
+    other = any(row["v"] != NORMALISER_VERSION for row in versions)
+    if other:
         warehouse.discard(name)
+    return other
 
 
-# A year of two digits was read as the last century's while the day was still to come.
-_CAME_ABOUT = """coalesce(
-    contains(notes, 'two_digit_year')
-    and coalesce(birth_date, make_date(birth_year, coalesce(birth_month, 1), 1))
-    + interval 100 years <= current_date,
-    false
+_TIME_MAY_CHANGE = """(
+    reject = 'birth_in_future'
+    or (
+        contains(notes, 'two_digit_year')
+        and coalesce(birth_date, make_date(birth_year, coalesce(birth_month, 1), 1))
+        + interval 100 years <= current_date
+    )
 )"""
+"""A day that was still to come comes; and a year of two digits was read as the last century's while
+it was."""
 
 
-def _discard_future(warehouse: Warehouse, name: TableName) -> None:
-    """Forgets dates that lay in the future: the answers that time changes."""
-    if warehouse.kept(name):
-        warehouse.keep_rows(
-            name, f"reject is distinct from 'birth_in_future' and not {_CAME_ABOUT}"
+def _discard_what_time_changed(warehouse: Warehouse, name: TableName) -> bool:
+    """Forgets the dates that would be understood otherwise today."""
+    if not warehouse.kept(name):
+        return False
+    known = warehouse.arrow(f"select * from {name.sql} where {_TIME_MAY_CHANGE}")  # noqa: S608
+    if not known.num_rows:
+        return False
+    now = bulk.normalise_births(known.column("raw").combine_chunks())
+    same = known.select(now.column_names).cast(now.schema)
+    columns = ", ".join(now.column_names)
+    with warehouse.lending("understood_then", same), warehouse.lending("understood_now", now):
+        changed = warehouse.arrow(
+            f"select raw from (select {columns} from understood_then except "  # noqa: S608
+            f"select {columns} from understood_now)"
         )
+    if changed.num_rows:
+        with warehouse.lending("forgotten_strings", changed):
+            warehouse.keep_rows(name, "raw not in (select raw from forgotten_strings)")
+    return bool(changed.num_rows)
 
 
 def _extend_one(warehouse: Warehouse, name: TableName, dictionary: Dictionary) -> int:

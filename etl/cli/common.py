@@ -39,6 +39,7 @@ class Mode(StrEnum):
     """How much a sync reads."""
 
     FULL = "full"
+    DELTA = "delta"
 
 
 class Language(StrEnum):

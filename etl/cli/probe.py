@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from etl.databases.connect import encoding, reading
 from etl.domain.errors import DiskFullError, DoisoatError, NothingYetError, WarehouseBusyError
 from etl.engine.opening import try_engine
-from etl.extract.mapping import register_select
-from etl.extract.streams import adbc_count, row_count
+from etl.extract.delta import try_delta
+from etl.extract.streams import reading_register
 from etl.pipeline import snapshots
 from etl.process.machine import trouble_of_the_machine, try_home
 from etl.process.privacy import load_record_key
@@ -69,14 +69,13 @@ def tried(name: str, look: Callable[[], str]) -> Finding:
 
 def _register(register: str, source: Source) -> str:
     with reading(source, f"Connecting to the {register} register") as connection:
-        statement = register_select(connection, register, source)
         is_postgresql = connection.dialect.name == "postgresql"
-        rows = 0 if is_postgresql else row_count(connection, statement, source, register)
         keeps_any_bytes = is_postgresql and encoding(connection) == "SQL_ASCII"
-    if is_postgresql:
-        rows = adbc_count(statement, source, register)
+    with reading_register(register, source) as (register_now, query):
+        rows = register_now.count(query.statement)
+        found_by = try_delta(register, source, register_now, query)
     doubt = ", in SQL_ASCII: a value that is no UTF-8 would stop the read" * keeps_any_bytes
-    return f"{rows:,} rows at {source.shown}, every required column is there{doubt}"
+    return f"{rows:,} rows at {source.shown}, every required column is there; {found_by}{doubt}"
 
 
 def _target(target: Target) -> str:

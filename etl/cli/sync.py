@@ -73,7 +73,13 @@ def _sync(settings: Settings, mode: Mode, as_json: bool, *, replace_target: bool
 
 def sync(
     context: typer.Context,
-    mode: Annotated[Mode, typer.Option(help="full: read both registers whole.")] = Mode.FULL,
+    mode: Annotated[
+        Mode,
+        typer.Option(
+            help="full: read both registers whole. delta: read what has changed since the last "
+            "run, and go on from its result."
+        ),
+    ] = Mode.FULL,
     replace_target: Annotated[
         bool,
         typer.Option(

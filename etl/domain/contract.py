@@ -81,6 +81,12 @@ POPULATION: tuple[SourceColumn, ...] = (
     SourceColumn("updated_at", False, "time of the last change"),
 )
 
+KEYS = {"insurance": "record_id", "population": "personal_id"}
+"""By which column a register names its rows."""
+
+CHANGED_AT = "updated_at"
+"""The column in which either register says when a row was last changed."""
+
 REGISTERS: dict[str, tuple[SourceColumn, ...]] = {
     "insurance": INSURANCE,
     "population": POPULATION,

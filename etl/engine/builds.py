@@ -82,6 +82,11 @@ def is_noted(warehouse: Warehouse, table: TableName) -> bool:
     )
 
 
+def is_in_step(warehouse: Warehouse, table: TableName) -> bool:
+    """Says whether a table was built from its inputs as they are now."""
+    return is_noted(warehouse, table) and not out_of_step(warehouse, [table])
+
+
 def state_of(warehouse: Warehouse, tables: Iterable[TableName]) -> str:
     """Returns one name for the builds of some tables: another build gives another name."""
     found = warehouse.value(

@@ -220,13 +220,20 @@ class Warehouse(ABC):
         part = self.file(table) / f"{uuid4().hex}.parquet"
         unfinished(data, part).replace(part)
 
-    def set_damaged_parts_aside(self, table: TableName) -> None:
-        """Moves the parts away that do not begin and end as Parquet does, with what they held."""
+    def set_damaged_parts_aside(self, table: TableName) -> bool:
+        """Moves the parts away that do not begin and end as Parquet does, with what they held.
+
+        Returns:
+            Whether there was one.
+        """
+        found = False
         for part in sorted(self.file(table).glob("*.parquet")):
             try:
                 pq.read_metadata(part)
             except (pa.ArrowException, OSError):
                 set_aside(part)
+                found = True
+        return found
 
     def merge_parts(self, table: TableName) -> None:
         """Makes one part of many small ones, each of which must be opened to be read.

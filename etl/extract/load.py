@@ -5,7 +5,7 @@ Belongs here: the one way a register enters the warehouse. Does not belong here:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,14 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from etl.databases.connect import reading
 from etl.domain.contract import REGISTERS
 from etl.domain.errors import ContractError, LedgerError
 from etl.engine.builds import forget_build, note_build
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
-from etl.extract.mapping import register_select
-from etl.extract.streams import ROWS_PER_BATCH, adbc_stream, row_stream
+from etl.extract.mapping import RegisterQuery
+from etl.extract.origin import Origin
+from etl.extract.streams import ROWS_PER_BATCH, Reading, reading_register
 from etl.process.home import make_room
 from etl.settings import Source
 
@@ -47,6 +47,25 @@ _REPEATING = [
 
 
 @dataclass(frozen=True, slots=True)
+class Changes:
+    """What a delta found in a register since it was last read; each counts keys.
+
+    Attributes:
+        inserted: Keys that are new.
+        updated: Keys of which a row is another one.
+        deleted: Keys that are gone.
+    """
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+    def __bool__(self) -> bool:
+        """Says whether anything has changed."""
+        return bool(self.inserted or self.updated or self.deleted)
+
+
+@dataclass(frozen=True, slots=True)
 class Extraction:
     """What was read of one register.
 
@@ -54,11 +73,15 @@ class Extraction:
         register: ``insurance`` or ``population``.
         rows: Rows in the source's snapshot, all of which are in the warehouse.
         way: ``adbc`` or ``rows``: how they travelled.
+        changes: What a delta found; None where the register was read whole.
+        whole_because: Why a delta read it whole.
     """
 
     register: str
     rows: int
     way: str
+    changes: Changes | None = None
+    whole_because: str = ""
 
 
 def extract_register(
@@ -80,37 +103,35 @@ def extract_register(
         ConnectionFailedError: The source cannot be reached or broke off.
         LedgerError: The rows received are not the rows counted.
     """
-    with (
-        _stream(register, source) as (way, expected, batches),
-        _replacing(warehouse, TableName("raw", register)) as file,
-    ):
-        received = _store(warehouse, register, _watched(batches, expected, progress), file)
+    with reading_register(register, source) as (reading, query):
+        return read_whole(warehouse, register, source, reading, query, progress)
+
+
+def read_whole(
+    warehouse: Warehouse,
+    register: str,
+    source: Source,
+    reading: Reading,
+    query: RegisterQuery,
+    progress: Callable[[int, int], None] | None = None,
+) -> Extraction:
+    """Reads a register that is open, as ``extract_register`` does."""
+    with replacing(warehouse, TableName("raw", register)) as file:
+        expected = reading.count(query.statement)
+        origin = Origin.of(source, reading, query)
+        batches = _watched(reading.batches(query.statement), expected, progress)
+        received = store(register, new_rows(warehouse, register, batches), file, origin)
         if received != expected:
             raise LedgerError(
                 f"The {register} register counts {expected} rows but {received} arrived.",
                 where=source.shown,
                 remedy="Run again; if it happens again, look for a connection that breaks off.",
             )
-    return Extraction(register, received, way)
+    return Extraction(register, received, reading.way)
 
 
 @contextmanager
-def _stream(register: str, source: Source) -> Iterator[tuple[str, int, Iterator[pa.RecordBatch]]]:
-    """Opens a register: how its rows travel, how many there are, and the rows.
-
-    One connection at a time: one that waits while another reads would be ended by some servers,
-    and a user may have no second one.
-    """
-    with reading(source, f"Connecting to the {register} register") as connection:
-        statement = register_select(connection, register, source)
-        if connection.dialect.name != "postgresql":
-            yield "rows", *row_stream(connection, statement, source, register)
-            return
-    yield "adbc", *adbc_stream(statement, source, register)
-
-
-@contextmanager
-def _replacing(warehouse: Warehouse, table: TableName) -> Iterator[Path]:
+def replacing(warehouse: Warehouse, table: TableName) -> Iterator[Path]:
     """Lends a file to write, which takes the table's place if all goes well and else is gone."""
     file = warehouse.file(table)
     make_room(file.parent, folder=True)
@@ -140,10 +161,32 @@ def _watched(
             progress(read, expected)
 
 
-def _store(
-    warehouse: Warehouse, register: str, batches: Iterator[pa.RecordBatch], file: Path
+def raw_schema(register: str) -> pa.Schema:
+    """Returns the columns of a raw table: the contract's, all text, and the run that read them."""
+    return pa.schema(
+        [(column.name, pa.string()) for column in REGISTERS[register]]
+        + [("run_id", pa.string()), ("read_at", pa.timestamp("us"))]
+    )
+
+
+def new_rows(
+    warehouse: Warehouse, register: str, batches: Iterator[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """Makes raw rows of what was read: every column as text, with run and time beside each row."""
+    schema = raw_schema(register)
+    names = [column.name for column in REGISTERS[register]]
+    run_id = pa.scalar(str(warehouse.value("select run_id from ops.parameters")))
+    read_at = pa.scalar(datetime.now(UTC).replace(tzinfo=None), pa.timestamp("us"))
+    for batch in batches:
+        texts = [as_text(warehouse, batch.column(name), register, name) for name in names]
+        beside = [pa.repeat(run_id, batch.num_rows), pa.repeat(read_at, batch.num_rows)]
+        yield pa.record_batch([*texts, *beside], schema=schema)
+
+
+def store(
+    register: str, batches: Iterable[pa.RecordBatch], file: Path, origin: Origin | None = None
 ) -> int:
-    """Writes the batches, every column as text, with run and read time beside each row.
+    """Writes raw rows to a file, which says itself what it was read from.
 
     Parquet takes a register in with half the work of a DuckDB table, in a third of the space. The
     codes that repeat are worth a dictionary, names
@@ -152,31 +195,24 @@ def _store(
     Returns:
         The number of rows written.
     """
-    columns = REGISTERS[register]
-    schema = pa.schema(
-        [(column.name, pa.string()) for column in columns]
-        + [("run_id", pa.string()), ("read_at", pa.timestamp("us"))]
-    )
-    run_id = pa.scalar(str(warehouse.value("select run_id from ops.parameters")))
-    read_at = pa.scalar(datetime.now(UTC).replace(tzinfo=None), pa.timestamp("us"))
     rows = 0
     with pq.ParquetWriter(
         file,
-        schema,
+        raw_schema(register),
         compression="lz4",
         use_dictionary=_REPEATING,
         write_statistics=False,
         bloom_filter_options=_FOUND_BY[register],
     ) as writer:
         for batch in batches:
-            texts = [_as_text(warehouse, batch.column(c.name), register, c.name) for c in columns]
-            beside = [pa.repeat(run_id, batch.num_rows), pa.repeat(read_at, batch.num_rows)]
-            writer.write_batch(pa.record_batch([*texts, *beside], schema=schema))
+            writer.write_batch(batch)
             rows += batch.num_rows
+        if origin is not None:
+            writer.add_key_value_metadata(origin.as_metadata())
     return rows
 
 
-def _as_text(warehouse: Warehouse, column: pa.Array, register: str, name: str) -> pa.Array:
+def as_text(warehouse: Warehouse, column: pa.Array, register: str, name: str) -> pa.Array:
     """Turns a column of a batch into text, as the engine writes its values.
 
     Raises:

@@ -10,6 +10,8 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from typing import Any
 
@@ -27,8 +29,10 @@ from sqlalchemy import (
     cast,
     func,
     inspect,
+    literal,
     literal_column,
     null,
+    or_,
     select,
     text,
     type_coerce,
@@ -54,7 +58,7 @@ from sqlalchemy.types import (
 
 from etl.databases.refusals import plain_errors
 from etl.databases.sql import bare_sql
-from etl.domain.contract import REGISTERS, SourceColumn
+from etl.domain.contract import CHANGED_AT, KEYS, REGISTERS, SourceColumn
 from etl.domain.errors import ConfigError, ContractError
 from etl.settings import Source
 
@@ -76,8 +80,93 @@ _TEXT_OF: dict[str, TypeEngine[str]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class RegisterQuery:
+    """How a register is asked.
+
+    Attributes:
+        statement: The SELECT with every contract column, in the contract's order.
+        key: The expression of the key in it, as text or a whole number.
+        changed_at: The source's own column of when a row was last changed; None where it has none
+            that it keeps as a date or a time.
+        tombstones: The SELECT of the keys of deleted rows, and when each was deleted; None where
+            the register keeps none.
+    """
+
+    statement: Select[Any]
+    key: ColumnElement[Any]
+    changed_at: ColumnElement[Any] | None
+    tombstones: Select[Any] | None = None
+
+    @property
+    def keys(self) -> Select[Any]:
+        """The keys of all rows, as often as there are rows."""
+        return self.statement.with_only_columns(self.key.label(_KEY))
+
+    def changed_since(self, since: datetime) -> Select[Any]:
+        """All rows of each key of which one was changed since a moment, or who knows when.
+
+        Rows without a key are always among them. A key may stand in several rows; what is known of
+        it is replaced as a whole.
+
+        Args:
+            since: In the zone of the source's column, with a zone where the column has one.
+        """
+        assert self.changed_at is not None  # noqa: S101 - asked for by its callers
+        changed = or_(_compared(self.changed_at, ">=", since), self.changed_at.is_(None))
+        return self.of_keys_in(self.keys.where(changed).subquery("changed"))
+
+    def of_keys_in(self, keys: FromClause | list[str]) -> Select[Any]:
+        """The rows of some keys; of those that a query gives, and those without a key."""
+        if isinstance(keys, list):
+            values = [int(k) for k in keys] if isinstance(self.key.type, Integer) else keys
+            return self.statement.where(self.key.in_(values))
+        given = select(keys.c[_KEY]).where(keys.c[_KEY].is_not(None))
+        return self.statement.where(or_(self.key.in_(given), self.key.is_(None)))
+
+    def last_change(self, now: datetime) -> Select[Any]:
+        """When a row was changed last, as the source tells; what lies in the future is not asked.
+
+        Args:
+            now: By this machine's clock, as ``changed_since`` takes moments.
+        """
+        assert self.changed_at is not None  # noqa: S101 - asked for by its callers
+        return self.statement.with_only_columns(func.max(self.changed_at)).where(
+            _compared(self.changed_at, "<=", now), self.changed_at <= func.current_timestamp()
+        )
+
+    def deleted_since(self, since: datetime) -> Select[Any]:
+        """The keys of rows that were deleted since a moment, or who knows when."""
+        assert self.tombstones is not None  # noqa: S101 - asked for by its callers
+        key, deleted_at = (column.element for column in self.tombstones.selected_columns)
+        asked = self.tombstones.with_only_columns(key.label(_KEY))
+        if not isinstance(deleted_at.type, (Date, DateTime)):
+            return asked
+        return asked.where(or_(_compared(deleted_at, ">=", since), deleted_at.is_(None)))
+
+
+def _compared(column: ColumnElement[Any], how: str, moment: datetime) -> ColumnElement[bool]:
+    """Compares a column with a moment, as a date or in UTC as the column keeps it."""
+    value: datetime | date = moment
+    if not isinstance(column.type, DateTime):
+        value = moment.date()
+    elif not column.type.timezone:
+        value = moment.replace(tzinfo=None)
+    elif moment.tzinfo is None:
+        value = moment.replace(tzinfo=UTC)
+    return column.op(how, is_comparison=True)(literal(value, column.type))
+
+
+_KEY = "row_key"
+
+
 def register_select(connection: Connection, register: str, source: Source) -> Select[Any]:
-    """Builds the SELECT that offers a register as the contract wants it.
+    """Builds the SELECT that offers a register as the contract wants it, as ``register_query``."""
+    return register_query(connection, register, source).statement
+
+
+def register_query(connection: Connection, register: str, source: Source) -> RegisterQuery:
+    """Builds the SELECT that offers a register as the contract wants it, and what a delta asks.
 
     Args:
         connection: To the source, for reflection.
@@ -94,7 +183,52 @@ def register_select(connection: Connection, register: str, source: Source) -> Se
     _check_mapping(register, source, REGISTERS[register])
     origin, product = _origin(connection, register, source), connection.dialect.name
     kinds = _kinds_of_expressions(connection, origin, register, source)
-    return select_from(origin, register, source, product, kinds)
+    statement = select_from(origin, register, source, product, kinds)
+    key = statement.selected_columns[KEYS[register]]
+    changed_at = _own(origin, register, CHANGED_AT, source, product, kinds)
+    if changed_at is not None and not _is_moment(changed_at.type, product):
+        changed_at = None
+    tombstones = _tombstones(connection, register, source) if source.delta.deleted else None
+    return RegisterQuery(statement, key.element, changed_at, tombstones)
+
+
+def _tombstones(connection: Connection, register: str, source: Source) -> Select[Any]:
+    """The SELECT of deleted keys, as the configuration has it.
+
+    Raises:
+        ContractError: It has not two columns.
+    """
+    setting = f"{register}.delta.deleted"
+    origin = _query_origin(connection, source, source.delta.deleted or "", setting)
+    columns = list(origin.columns)
+    if len(columns) != 2:
+        raise ContractError(
+            f"The query of [{register}.delta] deleted gives {len(columns)} columns.",
+            where=source.shown,
+            remedy="It must give two: the key of a deleted row, and when it was deleted.",
+        )
+    key = _as_text(columns[0], connection.dialect.name)
+    return select(key.label(_KEY), columns[1].label("deleted_at")).select_from(origin)
+
+
+def _is_moment(kind: TypeEngine[Any], product: str) -> bool:
+    # (SQLite keeps what it is given; a column that is declared as a date or a time says nothing.)
+    return isinstance(kind, (Date, DateTime)) and product != "sqlite"
+
+
+def _own(
+    origin: FromClause,
+    register: str,
+    name: str,
+    source: Source,
+    product: str,
+    kinds: Mapping[str, TypeEngine[Any]],
+) -> ColumnElement[Any] | None:
+    """A contract column as the source has it, with its type where the server tells."""
+    (column,) = (column for column in REGISTERS[register] if column.name == name)
+    found = _column(origin, column, source, product)
+    kind = kinds.get(name)
+    return found if found is None or kind is None else type_coerce(found, kind)
 
 
 def select_from(
@@ -162,7 +296,7 @@ def _bytes_refused(register: str, name: str, source: Source) -> ContractError:
 
 def _origin(connection: Connection, register: str, source: Source) -> FromClause:
     if source.query is not None:
-        return _query_origin(connection, register, source)
+        return _query_origin(connection, source, source.query, f"{register}.query")
     inspector, written = inspect(connection), source.table or ""
     # Some servers take a question about a schema that is not there amiss.
     schemas = inspector.get_schema_names() if "." in written else []
@@ -316,12 +450,12 @@ def _offered(inspector: Inspector, written: str) -> str:
 _NAMES_SHOWN = 40
 
 
-def _query_origin(connection: Connection, register: str, source: Source) -> FromClause:
+def _query_origin(connection: Connection, source: Source, written: str, setting: str) -> FromClause:
     """A SELECT as origin: its columns are learnt by asking for none of its rows."""
     product = connection.dialect.name
     # A colon is the database's own (a time format, a cast), never the name of a parameter.
-    query = bare_sql(source.query or "", product, f"{register}.query").replace(":", "\\:")
-    with plain_errors(source, f"Reading the columns of the {register} query"):
+    query = bare_sql(written, product, setting).replace(":", "\\:")
+    with plain_errors(source, f"Reading the columns of {setting}"):
         found = connection.execute(text(f"select * from ({query}) q where 1 = 0"))  # noqa: S608
         kinds: list[TypeEngine[Any]] = [NullType()] * len(found.keys())
         if product == "postgresql":
@@ -333,7 +467,7 @@ def _query_origin(connection: Connection, register: str, source: Source) -> From
 # By the number of the type; every other type is asked for as text.
 _POSTGRESQL_TYPES: dict[int, TypeEngine[Any]] = {
     16: Boolean(), 17: LargeBinary(), 20: Integer(), 21: Integer(), 23: Integer(),
-    1184: TIMESTAMP(timezone=True),
+    1082: Date(), 1114: TIMESTAMP(), 1184: TIMESTAMP(timezone=True),
 }  # fmt: skip
 
 

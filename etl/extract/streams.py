@@ -1,4 +1,4 @@
-"""Streams of Arrow batches out of a source, all columns text.
+"""A register at one moment: its rows as streams of Arrow batches, counted, all columns text.
 
 Belongs here: ADBC for PostgreSQL, streamed rows for every other product. Does not belong here:
 loading (``load.py``).
@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 import queue
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import adbc_driver_manager
 import adbc_driver_postgresql.dbapi as adbc
@@ -21,8 +23,9 @@ from sqlalchemy import Connection, Select, func, select
 from sqlalchemy.dialects import postgresql
 
 from etl.databases.arrow import arrow_connection
-from etl.databases.connect import POSTGRESQL_SNAPSHOT, text_of_bytes
+from etl.databases.connect import POSTGRESQL_SNAPSHOT, reading, text_of_bytes
 from etl.databases.refusals import explained, plain_errors
+from etl.extract.mapping import RegisterQuery, register_query
 from etl.process.stopping import on_stop
 from etl.settings import Source
 
@@ -35,32 +38,82 @@ _OF_THE_SERVER = (adbc_driver_manager.Error, pa.ArrowException, OSError)
 _POSTGRESQL = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 
 
-def row_stream(
-    connection: Connection, statement: Select[Any], source: Source, register: str
-) -> tuple[int, Iterator[pa.RecordBatch]]:
-    """Counts the rows and streams them, both from one snapshot, through SQLAlchemy.
+class Reading(ABC):
+    """A register at one moment: all that is asked of it sees the same rows.
 
-    Returns:
-        The number of rows in the snapshot, and the batches.
+    Attributes:
+        way: ``adbc`` or ``rows``: how rows travel.
     """
-    count = row_count(connection, statement, source, register)
-    names = [column.name for column in statement.selected_columns]
 
-    def batches() -> Iterator[pa.RecordBatch]:
-        with plain_errors(source, f"Reading the {register} register"):
-            streaming = connection.execution_options(yield_per=ROWS_PER_BATCH)
+    way: ClassVar[str]
+
+    @abstractmethod
+    def count(self, statement: Select[Any]) -> int:
+        """Counts the rows that a statement would read."""
+
+    @abstractmethod
+    def moment(self, statement: Select[Any]) -> datetime | date | None:
+        """Returns the single date or time that a statement asks for."""
+
+    @abstractmethod
+    def batches(self, statement: Select[Any]) -> Iterator[pa.RecordBatch]:
+        """Streams the rows of a statement; one stream at a time."""
+
+
+@contextmanager
+def reading_register(register: str, source: Source) -> Iterator[tuple[Reading, RegisterQuery]]:
+    """Opens a register: what can be asked of it, and how.
+
+    One connection at a time: one that waits while another reads would be ended by some servers,
+    and a user may have no second one.
+
+    Raises:
+        ContractError: The source does not offer a required column.
+        ConnectionFailedError: The source cannot be reached, or breaks off.
+    """
+    with reading(source, f"Connecting to the {register} register") as connection:
+        query = register_query(connection, register, source)
+        if connection.dialect.name != "postgresql":
+            yield Rows(connection, source, register), query
+            return
+    found = Arrow(source, register)
+    try:
+        yield found, query
+    finally:
+        found.close()
+
+
+class Rows(Reading):
+    """A register read row by row, through SQLAlchemy."""
+
+    way = "rows"
+
+    def __init__(self, connection: Connection, source: Source, register: str) -> None:
+        """Reads on a connection that began a snapshot."""
+        self._connection, self._source = connection, source
+        self._what = f"Reading the {register} register"
+
+    def count(self, statement: Select[Any]) -> int:
+        """Counts the rows that a statement would read."""
+        return int(self._value(select(func.count()).select_from(statement.subquery("q"))))
+
+    def moment(self, statement: Select[Any]) -> datetime | date | None:
+        """Returns the single date or time that a statement asks for."""
+        found = self._value(statement)
+        return found if isinstance(found, date) else None
+
+    def _value(self, statement: Select[Any]) -> Any:
+        with plain_errors(self._source, self._what):
+            return self._connection.execute(statement).scalar_one()
+
+    def batches(self, statement: Select[Any]) -> Iterator[pa.RecordBatch]:
+        """Streams the rows of a statement."""
+        names = [column.name for column in statement.selected_columns]
+        with plain_errors(self._source, self._what):
+            streaming = self._connection.execution_options(yield_per=ROWS_PER_BATCH)
             for rows in streaming.execute(statement).partitions():
                 columns = zip(*rows, strict=True)
                 yield pa.record_batch([_text_array(column) for column in columns], names=names)
-
-    return count, batches()
-
-
-def row_count(connection: Connection, statement: Select[Any], source: Source, register: str) -> int:
-    """Counts the rows that a statement would read, through SQLAlchemy."""
-    with plain_errors(source, f"Reading the {register} register"):
-        counted = connection.execute(select(func.count()).select_from(statement.subquery("q")))
-        return int(counted.scalar_one())
 
 
 def _text_array(values: tuple[Any, ...]) -> pa.Array:
@@ -101,45 +154,60 @@ def _digits(value: float) -> str:
     return format(Decimal(repr(value)), "f")
 
 
-def adbc_stream(
-    statement: Select[Any], source: Source, register: str
-) -> tuple[int, Iterator[pa.RecordBatch]]:
-    """Counts the rows of PostgreSQL and streams them as Arrow, both from one snapshot.
+class Arrow(Reading):
+    """A register of PostgreSQL, read as Arrow.
 
     Reading and loading overlap: a thread fetches the next batches while DuckDB takes the last
     ones, both outside Python's lock.
-
-    Returns:
-        The number of rows in the snapshot, and the batches.
     """
-    query, what = _sql(statement), f"Reading the {register} register"
-    connection, count = _snapshot(query, source, what)
-    return count, _ahead(connection, query, source, what)
 
+    way = "adbc"
 
-def adbc_count(statement: Select[Any], source: Source, register: str) -> int:
-    """Counts the rows of PostgreSQL on a connection as that which reads them."""
-    connection, count = _snapshot(_sql(statement), source, f"Reading the {register} register")
-    connection.close()
-    return count
+    def __init__(self, source: Source, register: str) -> None:
+        """Connects and begins a snapshot.
+
+        Raises:
+            ConnectionFailedError: The server cannot be reached or refuses.
+        """
+        self._source, self._what = source, f"Reading the {register} register"
+        self._connection = arrow_connection(source, self._what)
+        try:
+            with self._connection.cursor() as cursor:
+                for statement in POSTGRESQL_SNAPSHOT:
+                    cursor.execute(statement)
+        except adbc_driver_manager.Error as error:
+            self.close()
+            raise explained(source, self._what, error) from None
+
+    def close(self) -> None:
+        """Ends the snapshot."""
+        self._connection.close()
+
+    def count(self, statement: Select[Any]) -> int:
+        """Counts the rows that a statement would read."""
+        return int(self._value(f"select count(*) from ({_sql(statement)}) q"))  # noqa: S608
+
+    def moment(self, statement: Select[Any]) -> datetime | date | None:
+        """Returns the single date or time that a statement asks for."""
+        found = self._value(_sql(statement))
+        return found if isinstance(found, date) else None
+
+    def _value(self, query: str) -> Any:
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(query)
+                row = cursor.fetchone()
+        except adbc_driver_manager.Error as error:
+            raise explained(self._source, self._what, error) from None
+        return row[0] if row else None
+
+    def batches(self, statement: Select[Any]) -> Iterator[pa.RecordBatch]:
+        """Streams the rows of a statement while a thread fetches the next ones."""
+        return _ahead(self._connection, _sql(statement), self._source, self._what)
 
 
 def _sql(statement: Select[Any]) -> str:
     return str(statement.compile(dialect=_POSTGRESQL, compile_kwargs={"literal_binds": True}))
-
-
-def _snapshot(query: str, source: Source, what: str) -> tuple[adbc.Connection, int]:
-    """Connects, begins a snapshot and counts a query's rows in it."""
-    connection = arrow_connection(source, what)
-    try:
-        with connection.cursor() as cursor:
-            for statement in POSTGRESQL_SNAPSHOT:
-                cursor.execute(statement)
-            cursor.execute(f"select count(*) from ({query}) q")  # noqa: S608
-            return connection, int(cursor.fetchone()[0])
-    except adbc_driver_manager.Error as error:
-        connection.close()
-        raise explained(source, what, error) from None
 
 
 def _ahead(
@@ -161,7 +229,6 @@ def _ahead(
     finally:
         stop.set()
         thread.join(timeout=30)
-        connection.close()
 
 
 def _fetch(

@@ -6,10 +6,11 @@ what a run does (``assets/``), and those who read (``snapshots.py``).
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,19 @@ from etl.domain.errors import DamagedError
 from etl.engine.opening import connect, trouble, unreadable_file
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
+from etl.pipeline.basis import basis_of, last_basis, why_not_a_delta
 from etl.pipeline.lock import Lock, lock_file
 from etl.pipeline.reference import load_configured_words, load_reference
 from etl.pipeline.snapshots import keep_snapshot, prune, run_of_file, snapshot_file
 from etl.process.files import whole_file
-from etl.process.home import make_room, set_aside
+from etl.process.home import make_room, notice, set_aside
 from etl.process.privacy import load_record_key, owner_only
 from etl.settings import Settings
 from etl.state.copying import begin, make_ops, make_views
 from etl.state.tables import SCOPES
+
+FULL, DELTA = "full", "delta"
+"""How much a run reads and builds: all of it, or what has changed since the last run."""
 
 PARAMETERS = TableName("ops", "parameters")
 RUNS = TableName("ops", "runs")
@@ -40,16 +45,19 @@ class Run:
 
     Attributes:
         dagster_run_id: Dagster's id, as in the UI's address.
-        mode: ``full``.
+        mode: ``full``, or ``delta``: go on with the tables of the last run, where that can be
+            trusted.
         replace: Publish to a target of another installation, too, and whatever share of its rows
             would vanish.
         whole: It builds every table, so that nothing of the last run is needed.
+        not_a_delta: Why it is full, although a delta was asked for.
     """
 
     dagster_run_id: str
     mode: str = "full"
     replace: bool = False
     whole: bool = False
+    not_a_delta: str = ""
 
 
 def last_published(warehouse: Warehouse) -> tuple[str, datetime] | None:
@@ -96,10 +104,16 @@ def _opened(settings: Settings, run: Run) -> Warehouse:
     warehouse = _new_file(settings, run)
     try:
         begin(warehouse, settings, replace=run.replace)
+        last = last_basis(warehouse)
         load_reference(warehouse)
         load_configured_words(warehouse, settings)
         make_views(warehouse)
-        run_id = _begin(warehouse, settings, run)
+        basis = basis_of(warehouse, settings)
+        if run.mode == DELTA and (reason := why_not_a_delta(warehouse, last, basis)):
+            notice(f"This run reads and builds everything: {reason}.")
+            warehouse.close()
+            return _opened(settings, replace(run, mode=FULL, whole=True, not_a_delta=reason))
+        run_id = _begin(warehouse, settings, run, basis)
         with whole_file(run_of_file(settings)) as file:
             file.write_text(f"{run_id}\n{run.dagster_run_id}\n", "utf-8")
     except BaseException:
@@ -179,7 +193,7 @@ def _clear_spilled(settings: Settings) -> None:
     shutil.rmtree(spilled, ignore_errors=True)
 
 
-def _begin(warehouse: Warehouse, settings: Settings, run: Run) -> str:
+def _begin(warehouse: Warehouse, settings: Settings, run: Run, basis: dict[str, str]) -> str:
     started = datetime.now(UTC).replace(tzinfo=None)
     run_id = f"{started:%Y%m%dT%H%M%S}-{run.dagster_run_id[:8]}"
     common = {
@@ -190,7 +204,14 @@ def _begin(warehouse: Warehouse, settings: Settings, run: Run) -> str:
     }
     warehouse.load(
         PARAMETERS,
-        pa.table({**common, **{k: [v] for k, v in settings.reconcile.model_dump().items()}}),
+        pa.table(
+            {
+                **common,
+                **{k: [v] for k, v in settings.reconcile.model_dump().items()},
+                "basis": [json.dumps(basis)],
+                "not_a_delta": [run.not_a_delta],
+            }
+        ),
     )
     warehouse.append(RUNS, pa.table(common))
     return run_id

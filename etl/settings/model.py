@@ -12,7 +12,7 @@ import re
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, unquote, urlencode, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -144,6 +144,24 @@ def _parsed(url: str) -> URL:
     return parsed.set(host=unquote(parsed.host)) if parsed.host and "%" in parsed.host else parsed
 
 
+class Delta(_Strict):
+    """How a delta finds what has changed in a register since it was last read.
+
+    Attributes:
+        by: ``change_time``: the rows whose ``updated_at`` is new. ``row_hash``: all rows are read,
+            and held against those of the last run. ``auto``: by the time of change where the
+            register keeps one as a date or a time, else by the hash.
+        overlap_minutes: So much of what was read last is read again: a change that was begun
+            earlier may have been committed later.
+        deleted: A SELECT of the keys of deleted rows and when each was deleted, in this order.
+            Without it, all keys of the register are compared.
+    """
+
+    by: Literal["auto", "change_time", "row_hash"] = "auto"
+    overlap_minutes: Annotated[float, Field(ge=0)] = 60
+    deleted: str | None = None
+
+
 class Source(Database):
     """One register: where it is and which of its columns are the contract's.
 
@@ -155,12 +173,14 @@ class Source(Database):
         values: Contract column -> spelling of the register -> what it means, for spellings that
             doisoat does not know or would misread (``status``: D is ``deceased``). Case and
             spaces around do not count.
+        delta: How a delta finds what has changed.
     """
 
     table: str | None = None
     query: str | None = None
     columns: dict[str, str] = Field(default_factory=dict)
     values: dict[str, dict[str, str]] = Field(default_factory=dict)
+    delta: Delta = Delta()
 
     @model_validator(mode="after")
     def _table_or_query(self) -> Source:

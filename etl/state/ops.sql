@@ -60,6 +60,10 @@ create table if not exists ops.quality_results (
 );
 -- Which builds of its tables a rule was held against. Of this warehouse alone.
 alter table ops.quality_results add column if not exists of_state varchar;
+-- Which rule that was, and in which run it was held against them: a delta asks no rule again whose
+-- tables are as they were.
+alter table ops.quality_results add column if not exists of_rule varchar;
+alter table ops.quality_results add column if not exists asked_in varchar;
 alter table ops.quality_results add column if not exists saved boolean default false;
 
 -- The rules as the last run knew them: what triage says of a rule, and how it finds the rows.

@@ -19,9 +19,9 @@ from etl.databases.connect import reading
 from etl.domain.errors import ConfigError, ConnectionFailedError, ContractError, LedgerError
 from etl.engine.duckdb.warehouse import Warehouse, open_warehouse
 from etl.extract import extract_register
-from etl.extract.load import _store
+from etl.extract.load import store
 from etl.extract.mapping import register_select, select_from
-from etl.extract.streams import adbc_stream, row_stream
+from etl.extract.streams import reading_register
 from etl.pipeline.lock import release_lock
 from etl.pipeline.run import Run, warehouse_for
 from etl.process.privacy import RecordKey
@@ -299,19 +299,15 @@ def test_count_and_rows_are_of_one_snapshot(product: str, request: pytest.Fixtur
     url = request.getfixturevalue(product).database()
     fill(url, "insurance", INSURANCE_COLUMNS, [record(n) for n in range(10)])
     source = _source(url)
-    with reading(source, "Trying") as connection:
-        statement = register_select(connection, "insurance", source)
-        if product == "postgresql":
-            expected, batches = adbc_stream(statement, source, "insurance")
-        else:
-            expected, batches = row_stream(connection, statement, source, "insurance")
+    with reading_register("insurance", source) as (register, query):
+        expected = register.count(query.statement)
         run_sql(
             url,
             "insert into insurance (record_id) values ('late')",
             "update insurance set full_name = 'changed'",
             "delete from insurance where record_id = 'R000003'",
         )
-        rows = [row for batch in batches for row in batch.to_pylist()]
+        rows = [row for batch in register.batches(query.statement) for row in batch.to_pylist()]
 
     assert expected == len(rows) == 10
     assert "late" not in {row["record_id"] for row in rows}
@@ -326,7 +322,7 @@ def test_rows_that_do_not_arrive_are_noticed(
     with _warehouse(folder) as warehouse:
         extract_register(warehouse, "insurance", _source(url))
         run_sql(url, "insert into insurance (record_id) values ('late')")
-        monkeypatch.setattr("etl.extract.load._store", lambda *arguments: _store(*arguments) - 1)
+        monkeypatch.setattr("etl.extract.load.store", lambda *arguments: store(*arguments) - 1)
         with pytest.raises(LedgerError, match="counts 11 rows but 10 arrived"):
             extract_register(warehouse, "insurance", _source(url))
 

@@ -1,0 +1,400 @@
+"""Reading only what has changed in a register since it was last read.
+
+Belongs here: which keys have changed, and the raw table with them in place. Does not belong here:
+what the pipeline does with a changed table, and the questions in SQL (``mapping.py``).
+
+All rows of a key are replaced together, because a key may stand in several rows. What is found is
+proved: after a delta, the raw table has as many rows as the register, and, where keys are compared,
+as many of each key. Where that cannot be had, the register is read whole, and the reason is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy import Select
+
+from etl.domain.contract import CHANGED_AT, KEYS, REGISTERS
+from etl.domain.errors import ContractError
+from etl.engine.port import Warehouse
+from etl.engine.statements import TableName
+from etl.extract.load import (
+    Changes,
+    Extraction,
+    as_text,
+    new_rows,
+    raw_schema,
+    read_whole,
+    replacing,
+    store,
+)
+from etl.extract.mapping import RegisterQuery
+from etl.extract.origin import Origin, origin_of
+from etl.extract.streams import ROWS_PER_BATCH, Reading, reading_register
+from etl.settings import Source
+
+_MOST_STRAYED = 100_000
+"""Where more keys than this came without a new time of change, the times tell too little."""
+_KEYS_AT_ONCE = 1_000
+
+_Progress = Callable[[int, int], None] | None
+
+
+class _NotADeltaError(Exception):
+    """Why a register must be read whole."""
+
+
+def extract_changes(
+    warehouse: Warehouse, register: str, source: Source, progress: _Progress = None
+) -> Extraction:
+    """Brings ``raw.<register>`` to the register's state, reading what has changed.
+
+    Args:
+        warehouse: Has the rows that were read last.
+        register: ``insurance`` or ``population``.
+        source: Where it is, its column mapping, and how a delta finds what has changed.
+        progress: Called with rows read and rows expected, where all are read.
+
+    Raises:
+        ContractError: The source does not offer a required column, or keeps no times of change
+            where the configuration demands that they be used.
+        ConnectionFailedError: The source cannot be reached or broke off.
+        LedgerError: The rows received are not the rows counted.
+    """
+    with reading_register(register, source) as (reading, query):
+        table = TableName("raw", register)
+        last, origin = origin_of(warehouse.file(table)), Origin.of(source, reading, query)
+        try:
+            if last is None or not warehouse.exists(table):
+                raise _NotADeltaError("it has not been read yet, or by an earlier version")
+            if last.basis != origin.basis:
+                raise _NotADeltaError("its database, its columns or their mapping have changed")
+            if not _has_times(register, source, query):
+                changes = _by_hash(warehouse, register, reading, query, origin, progress)
+            else:
+                changes = _by_time(warehouse, register, source, reading, query, last, origin)
+        except _NotADeltaError as reason:
+            whole = read_whole(warehouse, register, source, reading, query, progress)
+            return Extraction(register, whole.rows, whole.way, whole_because=str(reason))
+        return Extraction(register, warehouse.count(table), reading.way, changes)
+
+
+def try_delta(register: str, source: Source, reading: Reading, query: RegisterQuery) -> str:
+    """Says how a delta finds what has changed, for ``doisoat check``.
+
+    Raises:
+        ContractError: The configuration demands what the register does not offer.
+        ConnectionFailedError: The register refuses what a delta asks.
+    """
+    if not _has_times(register, source, query):
+        return "a delta reads all rows and compares them (no time of change)"
+    Origin.of(source, reading, query)
+    if query.tombstones is None:
+        return f"a delta goes by {CHANGED_AT} and compares all keys"
+    reading.count(query.tombstones)
+    return f"a delta goes by {CHANGED_AT} and reads what was deleted"
+
+
+def _has_times(register: str, source: Source, query: RegisterQuery) -> bool:
+    if source.delta.by == "change_time" and query.changed_at is None:
+        raise ContractError(
+            f"A delta of the {register} register is to go by the time of change, and the register "
+            f"does not keep '{CHANGED_AT}' as a date or a time.",
+            where=source.table or "query",
+            remedy=f"Map {CHANGED_AT} under [{register}.columns] to the column that holds it, or "
+            f"leave [{register}.delta] by out: all rows are read then and compared.",
+        )
+    return query.changed_at is not None and source.delta.by != "row_hash"
+
+
+# --- by the hash of whole rows --------------------------------------------------------------------
+
+
+def _by_hash(
+    warehouse: Warehouse,
+    register: str,
+    reading: Reading,
+    query: RegisterQuery,
+    origin: Origin,
+    progress: _Progress,
+) -> Changes:
+    """Reads all rows, and keeps the table as it is where all are as they were."""
+    expected = reading.count(query.statement)
+    read = 0
+
+    def watched() -> Iterator[pa.RecordBatch]:
+        nonlocal read
+        for batch in reading.batches(query.statement):
+            yield batch
+            read += batch.num_rows
+            if progress:
+                progress(read, expected)
+
+    with _incoming(warehouse, register, watched()):
+        if read != expected:
+            raise _NotADeltaError("its rows did not all arrive")
+        warehouse.execute(
+            f"create or replace temp table source_keys as select {_key(register)} as row_key "  # noqa: S608
+            "from incoming_rows"
+        )
+        _compare(warehouse, register)
+        return _merged(warehouse, register, origin)
+
+
+# --- by the time of change ------------------------------------------------------------------------
+
+
+def _by_time(
+    warehouse: Warehouse,
+    register: str,
+    source: Source,
+    reading: Reading,
+    query: RegisterQuery,
+    last: Origin,
+    origin: Origin,
+) -> Changes:
+    """Reads the rows of keys that were changed since, and finds the keys that are gone."""
+    until = last.changed_until
+    if until is None:
+        raise _NotADeltaError("no row of it said when it was changed")
+    since = until - timedelta(minutes=source.delta.overlap_minutes)
+    expected = reading.count(query.statement)
+    with _incoming(warehouse, register, reading.batches(query.changed_since(since))):
+        if query.tombstones is None:
+            _read_keys(warehouse, register, reading, query)
+            _read_strayed(warehouse, register, reading, query)
+        else:
+            _read_tombstones(warehouse, register, reading, query, since)
+        _compare(warehouse, register)
+        after = _rows_after(warehouse, register)
+        if after != expected:
+            raise _NotADeltaError(
+                f"with what has changed since, it would have {after:,} rows and has {expected:,}"
+            )
+        return _merged(warehouse, register, origin)
+
+
+def _read_keys(warehouse: Warehouse, register: str, reading: Reading, query: RegisterQuery) -> None:
+    """Reads the keys of all rows of the register."""
+    with warehouse.lending("incoming", _keys_read(warehouse, register, reading, query.keys)):
+        warehouse.execute(
+            f"create or replace temp table source_keys as "  # noqa: S608 - our own names
+            f"select coalesce(row_key, {_NO_KEY}) as row_key from incoming"
+        )
+
+
+def _keys_read(
+    warehouse: Warehouse, register: str, reading: Reading, statement: Select[Any]
+) -> pa.Table:
+    """Reads keys, as the raw table has them."""
+    keys = [
+        as_text(warehouse, batch.column(0), register, KEYS[register])
+        for batch in reading.batches(statement)
+    ]
+    return pa.table({"row_key": pa.chunked_array(keys, pa.string())})
+
+
+def _read_strayed(
+    warehouse: Warehouse, register: str, reading: Reading, query: RegisterQuery
+) -> None:
+    """Reads keys whose rows are not as many as the register has: they changed without a new time.
+
+    A row was brought back with the time that it had, say, or one of several was deleted.
+    """
+    warehouse.execute(
+        f"""
+        create or replace temp table strayed as
+        with theirs as (
+            select row_key, count(*) as row_count
+            from source_keys
+            group by row_key
+        ),
+
+        incoming as (
+            select {_key(register)} as row_key, count(*) as row_count
+            from incoming_rows
+            group by all
+        ),
+
+        ours as (
+            select {_key(register)} as row_key, count(*) as row_count
+            from raw.{register}
+            anti join incoming on {_key(register)} = incoming.row_key
+            group by all
+            union all
+            select row_key, row_count from incoming
+        )
+
+        select theirs.row_key
+        from theirs
+        left join ours on theirs.row_key = ours.row_key
+        where ours.row_count is distinct from theirs.row_count and theirs.row_key <> {_NO_KEY}
+        """  # noqa: S608 - our own names
+    )
+    strayed = warehouse.number("select count(*) from strayed")
+    if strayed > _MOST_STRAYED:
+        raise _NotADeltaError(
+            f"{strayed:,} keys came or went without a new {CHANGED_AT}: its times tell too little"
+        )
+    for start in range(0, strayed, _KEYS_AT_ONCE):
+        keys = warehouse.arrow(
+            "select row_key from strayed where rowid between $first and $last",
+            {"first": start, "last": start + _KEYS_AT_ONCE - 1},
+        )
+        asked = [str(key) for key in keys.column(0).to_pylist()]
+        _lend(warehouse, register, "again_rows", reading.batches(query.of_keys_in(asked)))
+        # (A source that takes A for a may give rows of other keys, all of them.)
+        key = _key(register)
+        warehouse.execute(
+            f"delete from incoming_rows where {key} in (select {key} from again_rows)"  # noqa: S608
+        )
+        warehouse.execute("insert into incoming_rows select * from again_rows")
+    warehouse.execute("drop table if exists again_rows; drop table strayed")
+
+
+def _read_tombstones(
+    warehouse: Warehouse, register: str, reading: Reading, query: RegisterQuery, since: datetime
+) -> None:
+    """Reads which keys were deleted, and from them and ours which keys there are."""
+    deleted = _keys_read(warehouse, register, reading, query.deleted_since(since))
+    with warehouse.lending("incoming", deleted):
+        warehouse.execute(
+            f"""
+            create or replace temp table source_keys as
+            with deleted as (select distinct row_key from incoming)
+
+            select {_key(register)} as row_key
+            from raw.{register}
+            anti join deleted on {KEYS[register]} = deleted.row_key
+            union
+            select {_key(register)} as row_key
+            from incoming_rows
+            """  # noqa: S608 - our own names
+        )
+
+
+# --- what both share ------------------------------------------------------------------------------
+
+_NO_KEY = "chr(0)"
+"""Stands for the key of rows without one: no key is written so."""
+
+
+def _key(register: str) -> str:
+    return f"coalesce({KEYS[register]}, {_NO_KEY})"
+
+
+def _content(register: str) -> str:
+    return f"hash({', '.join(column.name for column in REGISTERS[register])})::hugeint"
+
+
+@contextmanager
+def _incoming(
+    warehouse: Warehouse, register: str, batches: Iterator[pa.RecordBatch]
+) -> Iterator[None]:
+    """Has the rows that were read in a table for a while."""
+    try:
+        _lend(warehouse, register, "incoming_rows", batches)
+        yield
+    finally:
+        for table in ("incoming_rows", "source_keys", "changed_keys", "again_rows", "strayed"):
+            warehouse.execute(f"drop table if exists {table}")
+
+
+def _lend(
+    warehouse: Warehouse, register: str, table: str, batches: Iterator[pa.RecordBatch]
+) -> None:
+    """Loads rows that are read into a temporary table, by way of a file.
+
+    The engine cannot turn values into text while it waits for the next of them.
+    """
+    file = warehouse.file(TableName("raw", register)).with_suffix(".incoming")
+    try:
+        store(register, new_rows(warehouse, register, batches), file)
+        with (
+            pq.ParquetFile(file) as written,
+            warehouse.lending("incoming", _reader(register, written)),
+        ):
+            warehouse.execute(f"create or replace temp table {table} as select * from incoming")  # noqa: S608
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _reader(register: str, file: pq.ParquetFile) -> pa.RecordBatchReader:
+    return pa.RecordBatchReader.from_batches(raw_schema(register), file.iter_batches())
+
+
+def _compare(warehouse: Warehouse, register: str) -> None:
+    """Finds the keys that are new, changed or gone."""
+    warehouse.execute(
+        f"""
+        create or replace temp table changed_keys as
+        with theirs as (
+            select
+                {_key(register)} as row_key,
+                count(*) as row_count,
+                sum({_content(register)}) as content
+            from incoming_rows
+            group by all
+        ),
+
+        ours as (
+            select
+                {_key(register)} as row_key,
+                count(*) as row_count,
+                sum({_content(register)}) as content
+            from raw.{register}
+            semi join theirs on {_key(register)} = theirs.row_key
+            group by all
+        )
+
+        select
+            theirs.row_key,
+            if(ours.row_key is null, 'inserted', 'updated') as what
+        from theirs
+        left join ours on theirs.row_key = ours.row_key
+        where
+            ours.row_count is distinct from theirs.row_count
+            or ours.content is distinct from theirs.content
+        union all
+        select distinct
+            {_key(register)} as row_key,
+            'deleted' as what
+        from raw.{register}
+        anti join source_keys on {_key(register)} = source_keys.row_key
+        """  # noqa: S608 - our own names
+    )
+
+
+def _rows_after(warehouse: Warehouse, register: str) -> int:
+    """Counts the rows that the table will have."""
+    on = f"{_key(register)} = changed_keys.row_key"
+    return sum(
+        warehouse.number(f"select count(*) from {rows} join changed_keys on {on}")  # noqa: S608
+        for rows in (f"raw.{register} anti", "incoming_rows semi")
+    )
+
+
+def _merged(warehouse: Warehouse, register: str, origin: Origin) -> Changes:
+    """Puts what has changed in place; leaves the table alone where nothing has."""
+    counts = {
+        str(row["what"]): int(str(row["n"]))
+        for row in warehouse.rows("select what, count(*) as n from changed_keys group by what")
+    }
+    changes = Changes(**counts)
+    if not changes:
+        return changes
+    columns = ", ".join(raw_schema(register).names)
+    on = f"{_key(register)} = changed_keys.row_key"
+    with replacing(warehouse, TableName("raw", register)) as file:
+        rows = warehouse.batches(
+            f"select {columns} from raw.{register} anti join changed_keys on {on} "  # noqa: S608
+            f"union all select {columns} from incoming_rows semi join changed_keys on {on}",
+            ROWS_PER_BATCH,
+        )
+        store(register, rows, file, origin)
+    return changes

@@ -1,0 +1,76 @@
+"""What the raw table of a register was read from, written into its file.
+
+The file says it itself: whoever has the rows has this, too, whatever became of a run.
+
+Belongs here: what a delta must know of the last read. Does not belong here: reading.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from etl.extract.mapping import RegisterQuery
+from etl.extract.streams import Reading
+from etl.settings import Source
+
+_WRITTEN = "doisoat"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What the rows of a raw table are.
+
+    Attributes:
+        basis: A fingerprint of what was asked of which database: where it is another one, no row
+            that was read earlier can be compared with one that is read now.
+        last_change: When the newest of the rows was changed, as the source says, in ISO 8601;
+            empty where it does not say.
+    """
+
+    basis: str
+    last_change: str = ""
+
+    @classmethod
+    def of(cls, source: Source, reading: Reading, query: RegisterQuery) -> Origin:
+        """Asks a register that is open."""
+        found: date | None = None
+        if query.changed_at is not None:
+            found = reading.moment(query.last_change(_now(query)))
+        return cls(_basis(source, query), found.isoformat() if found else "")
+
+    def as_metadata(self) -> dict[str, str]:
+        """Returns it as the metadata of a Parquet file."""
+        return {_WRITTEN: json.dumps(asdict(self))}
+
+    @property
+    def changed_until(self) -> datetime | None:
+        """When the newest row was changed; with a zone where the source's column has one."""
+        return datetime.fromisoformat(self.last_change) if self.last_change else None
+
+
+def origin_of(file: Path) -> Origin | None:
+    """Reads what a raw table was read from; None where its file is not there or does not say."""
+    try:
+        written = (pq.read_metadata(file).metadata or {}).get(_WRITTEN.encode())
+        return Origin(**json.loads(written)) if written else None
+    except (OSError, pa.ArrowException, ValueError, TypeError):
+        return None
+
+
+def _now(query: RegisterQuery) -> datetime:
+    now = datetime.now(UTC)
+    zoned = query.changed_at is not None and getattr(query.changed_at.type, "timezone", False)
+    return now if zoned else now.replace(tzinfo=None)
+
+
+def _basis(source: Source, query: RegisterQuery) -> str:
+    asked = [source.shown, source.table, source.query, sorted(source.columns.items())]
+    text = json.dumps([*asked, str(query.statement)], default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
