@@ -25,6 +25,7 @@ from etl.report import advice
 from etl.settings import Settings
 from etl.state.copying import save_now
 from expectations import SUITES, Rule, Suite, suites
+from expectations.rules import page_file
 from expectations.runner import RuleResult, run_suite
 
 _SEVERITY = {
@@ -93,12 +94,12 @@ def _documented(
     Whatever befalls the page, what was judged stands. Where rules were not asked again, the page of
     the run that asked them stays: those that were went as they did then.
     """
-    from expectations.docs import page_file, write_docs
-
     folder = settings.data_docs.resolve()
     earlier = max(result.asked_in for result in results)
     if earlier and page_file(folder, suite.table).exists():
         return settings.quality.page(suite.table.sql, earlier)
+    from expectations.docs import write_docs  # loads Great Expectations
+
     try:
         run_id = write_docs(warehouse, suite, results, folder, settings.schedule)
         return settings.quality.page(suite.table.sql, run_id)

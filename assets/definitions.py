@@ -15,11 +15,12 @@ from assets.alerts import alert_sensor
 from assets.checks import suite_checks
 from assets.engines import keep_engines
 from assets.history import prune_job
-from assets.jobs import delta_sync, full_sync, nightly, pruning, usable_schedule
+from assets.jobs import between, delta_sync, full_sync, nightly, pruning, usable_schedule
 from assets.publishing import publish_assets
 from assets.registers import raw_assets, source_specs
 from assets.resources import Doisoat
 from assets.tables import table_assets
+from assets.watching import watch
 from etl.domain.errors import ConfigError
 from etl.settings import Alerts, Schedule, Settings, load_settings
 from expectations import SUITES, Suite, suites
@@ -52,8 +53,15 @@ def build_defs(
         ],
         asset_checks=suite_checks(_readable_suites(settings)),
         jobs=[job, delta, prune],
-        schedules=[nightly(job, schedule), pruning(prune, schedule)],
-        sensors=[alert_sensor(settings.alerts if settings else Alerts())],
+        schedules=[
+            nightly(job, schedule),
+            *([between(delta, schedule)] if schedule.delta_cron else []),
+            pruning(prune, schedule),
+        ],
+        sensors=[
+            alert_sensor(settings.alerts if settings else Alerts()),
+            *([watch(delta, schedule)] if schedule.watch_minutes else []),
+        ],
         resources={
             "doisoat": Doisoat(settings.file if settings else None),
             # Dagster's own would let whoever launches a run name a folder to write to.

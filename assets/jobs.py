@@ -23,6 +23,7 @@ PRUNE_HISTORY = "prune_history"
 JOBS = {FULL: FULL_SYNC, DELTA: DELTA_SYNC}
 """The job of each mode of ``doisoat sync``."""
 NIGHTLY = "nightly_sync"
+BETWEEN = "delta_sync_between"
 
 UI_LOCK = "ui.lock"
 """The file of the home that ``doisoat ui`` holds locked: it starts what is scheduled."""
@@ -55,8 +56,11 @@ def try_schedule(schedule: Schedule) -> str:
         ConfigError: Dagster, which keeps the schedule, does not take its cron expression.
     """
     shown = schedule.shown(_next_start(schedule))
+    deltas = ""
+    if schedule.delta_cron:
+        deltas = f"; the next delta {schedule.shown(_next_start(schedule, 'delta_cron'))}"
     if schedule.enabled:
-        return f"the next nightly run begins {shown}, while 'doisoat ui' is up"
+        return f"the next nightly run begins {shown}{deltas}, while 'doisoat ui' is up"
     return f"no nightly run: [schedule] enabled is false; switched on, the next begins {shown}"
 
 
@@ -102,16 +106,17 @@ def _switched(settings: Settings) -> bool | None:
     return False if InstigatorStatus.STOPPED in states else None
 
 
-def _next_start(schedule: Schedule) -> datetime:
+def _next_start(schedule: Schedule, setting: str = "cron") -> datetime:
+    cron = str(getattr(schedule, setting))
     try:
-        usable = is_valid_cron_schedule(schedule.cron)
-        next_run = get_next_cron_tick(schedule.cron, datetime.now(UTC), schedule.timezone)
+        usable = is_valid_cron_schedule(cron)
+        next_run = get_next_cron_tick(cron, datetime.now(UTC), schedule.timezone)
     except Exception:  # the parser stumbles over some expressions instead of refusing them
         usable = False
     if not usable:
         raise ConfigError(
-            f'[schedule] cron is "{schedule.cron}", which is no time of a schedule.',
-            where="[schedule] cron",
+            f'[schedule] {setting} is "{cron}", which is no time of a schedule.',
+            where=f"[schedule] {setting}",
             remedy='Write five fields, minute, hour, day, month, weekday: "0 1 * * *" is one in '
             'the night, every day; "30 22 * * 1-5" half past ten at night on working days.',
         )
@@ -142,6 +147,19 @@ def nightly(job: dg.UnresolvedAssetJobDefinition, schedule: Schedule) -> dg.Sche
         description=f"The main job, by cron {schedule.cron} in {schedule.timezone}; the next time "
         "stands beside, once it is on. Switch it on here, or with [schedule] enabled = true in "
         "the configuration.",
+    )
+
+
+def between(job: dg.UnresolvedAssetJobDefinition, schedule: Schedule) -> dg.ScheduleDefinition:
+    """The deltas between the full runs, where the configuration names their times."""
+    return dg.ScheduleDefinition(
+        name=BETWEEN,
+        job=job,
+        cron_schedule=schedule.delta_cron,
+        execution_timezone=schedule.timezone,
+        default_status=_status(schedule),
+        description=f"Reads what has changed, by cron {schedule.delta_cron} in "
+        f"{schedule.timezone}. It is on where the nightly sync is.",
     )
 
 

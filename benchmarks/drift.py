@@ -103,7 +103,7 @@ def make_result(warehouse: DuckDBWarehouse, rows: int) -> None:
     """Makes a run's result of so many rows, as it leaves."""
     warehouse.connection.execute(
         "create or replace table ops.parameters as "
-        "select 'a run' as run_id, current_timestamp::timestamp as started_at"
+        "select 'a run' as run_id, 'full' as mode, current_timestamp::timestamp as started_at"
     )
     warehouse.connection.execute(_RECONCILED, {"rows": rows})
     runner.build(warehouse, TableName("publish", TABLE))

@@ -29,11 +29,10 @@ from great_expectations.render.view.view import DefaultJinjaPageView
 
 from etl.domain.codes import Severity
 from etl.engine.port import Warehouse
-from etl.engine.statements import TableName
 from etl.pipeline.run import last_published
 from etl.report import advice
 from etl.settings import Schedule
-from expectations.rules import Rule, Suite
+from expectations.rules import Rule, Suite, page_file
 from expectations.runner import RuleResult
 
 INDEX = "index.html"
@@ -84,11 +83,6 @@ class _RunShown:
     def at(self, moment: datetime) -> str:
         """Writes a time as those who read the page count it."""
         return self.schedule.shown(moment)
-
-
-def page_file(folder: Path, table: TableName) -> Path:
-    """Returns the page of a table."""
-    return folder / f"{table.sql}.html"
 
 
 def write_docs(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from etl.domain.codes import Owner, Severity
@@ -117,6 +118,11 @@ class Suite:
         names = [rule.name for rule in self.rules]
         if len(set(names)) != len(names):
             raise ValueError(f"two rules of one name in the suite of {self.table.sql}")
+
+
+def page_file(folder: Path, table: TableName) -> Path:
+    """Returns the page of a table in the folder of the Data Docs."""
+    return folder / f"{table.sql}.html"
 
 
 def has_columns(*columns: str) -> Rule:

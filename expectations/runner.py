@@ -20,6 +20,7 @@ import pyarrow as pa
 from etl.engine.builds import state_of
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
+from etl.pipeline.runner import is_delta
 from etl.process.privacy import WITHHELD
 from expectations.failures import (
     Standing,
@@ -71,9 +72,8 @@ def run_suite(warehouse: Warehouse, suite: Suite) -> list[RuleResult]:
     """Validates one table by its suite and keeps what was found.
 
     Results go to ``ops.quality_results`` and the keys of failing rows to ``ops.quality_failures``.
-    A rule is not asked again whose tables are the very builds that it was held against last: a
-    delta leaves most of them so, a full run none. One that looks at earlier runs or at the clock
-    always is.
+    A delta does not ask a rule again whose tables are the very builds that it was held against
+    last. One that looks at earlier runs or at the clock is always asked.
 
     Args:
         warehouse: The open warehouse; failing rows are found through it, by SQL.
@@ -83,7 +83,7 @@ def run_suite(warehouse: Warehouse, suite: Suite) -> list[RuleResult]:
         One result per rule, in the suite's order.
     """
     total = warehouse.count(suite.table)
-    known = _known(warehouse, suite)
+    known = _known(warehouse, suite) if is_delta(warehouse) else {}
     asked = tuple(rule for rule in suite.rules if rule.name not in known)
     found = _validate(warehouse, replace(suite, rules=asked)) if asked else {}
     if known and any(_is_news(warehouse, suite, rule, found[rule.name]) for rule in asked):

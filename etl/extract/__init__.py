@@ -5,7 +5,7 @@ Belongs here: turning the column mapping into a SELECT (``mapping.py``), streami
 not belong here: any change to a value; rows arrive in ``raw`` as recorded, as text.
 """
 
-from etl.extract.delta import extract_changes
+from etl.extract.delta import extract_changes, look_at
 from etl.extract.load import Changes, Extraction, extract_register
 
-__all__ = ["Changes", "Extraction", "extract_changes", "extract_register"]
+__all__ = ["Changes", "Extraction", "extract_changes", "extract_register", "look_at"]

@@ -100,6 +100,24 @@ def try_delta(register: str, source: Source, reading: Reading, query: RegisterQu
     return f"a delta goes by {CHANGED_AT} and reads what was deleted"
 
 
+def look_at(register: str, source: Source) -> list[str]:
+    """Returns what tells at a glance whether a register has changed: rows, and the last change.
+
+    Raises:
+        ContractError: It keeps no times of change, so that a look tells too little.
+        ConnectionFailedError: It cannot be reached.
+    """
+    with reading_register(register, source) as (reading, query):
+        if query.changed_at is None:
+            raise ContractError(
+                f"The {register} register keeps no time of change, so that nobody sees at a glance "
+                "whether it has changed.",
+                where=source.table or "query",
+                remedy="Begin deltas by the clock in place of it: [schedule] delta_cron.",
+            )
+        return [str(reading.count(query.statement)), Origin.of(source, reading, query).last_change]
+
+
 def _has_times(register: str, source: Source, query: RegisterQuery) -> bool:
     if source.delta.by == "change_time" and query.changed_at is None:
         raise ContractError(

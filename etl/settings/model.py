@@ -239,14 +239,19 @@ class Schedule(_Strict):
     """When the sync runs by itself. Off until somebody switches it on.
 
     Attributes:
-        enabled: Whether the schedule starts switched on.
-        cron: Five-field cron expression.
+        enabled: Whether the schedules start switched on.
+        cron: Five-field cron expression of the full run.
+        delta_cron: Of the delta runs between; empty: there are none.
+        watch_minutes: So often the registers are asked whether anything has changed, and a delta
+            begins where it has; 0: never.
         timezone: IANA name of the time zone of ``cron``, and of every time that people are shown.
         keep_days: How long Dagster keeps a run: its log, and its place in the history of checks.
     """
 
     enabled: bool = False
     cron: str = "0 1 * * *"
+    delta_cron: str = ""
+    watch_minutes: Annotated[int, Field(ge=0)] = 0
     timezone: str = "Asia/Ho_Chi_Minh"
     keep_days: Annotated[int, Field(ge=1)] = 90
 

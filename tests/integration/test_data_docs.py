@@ -24,8 +24,16 @@ from etl.pipeline.lock import release_lock
 from etl.pipeline.run import Run, warehouse_for
 from etl.settings import Quality, Schedule
 from expectations import SUITES, Suite
-from expectations.docs import INDEX, page_file, write_docs
-from expectations.rules import Rule, has_columns, is_filled, is_not_empty, is_one_of, never
+from expectations.docs import INDEX, write_docs
+from expectations.rules import (
+    Rule,
+    has_columns,
+    is_filled,
+    is_not_empty,
+    is_one_of,
+    never,
+    page_file,
+)
 from expectations.runner import RuleResult, run_suite
 from tests.support import (
     Registers,

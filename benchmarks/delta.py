@@ -1,0 +1,118 @@
+"""What a delta costs beside a full run, extraction, checks and publish included.
+
+    python -m benchmarks.delta --citizens 1100000 [--changed 0.01] [--rounds 3]
+
+Two registers and a target in a PostgreSQL of its own, as the demo has them. After a first run, each
+round runs the command three times: in full, as a delta of nothing, and as a delta after a share of
+both registers has changed. Seconds and processor time are of the whole command, start-up included;
+those of the server are not.
+
+Belongs here: timing. Does not belong here: whether a delta is right (the tests).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import create_engine, text
+
+from benchmarks.accuracy.report import Section, show
+from etl.demo.demonstration import config_file, prepare, start_server
+
+_CHANGES = {
+    "population": "update population set address = address || ' ', updated_at = now() "
+    "where abs(hashtext(personal_id || :salt)) % 1000000 < :share",
+    "insurance": "update insurance set full_name = full_name || ' ', updated_at = now() "
+    "where abs(hashtext(record_id || :salt)) % 1000000 < :share",
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run of the command took.
+
+    Attributes:
+        seconds: By the clock.
+        processor_seconds: Of its process and those that it waited for.
+    """
+
+    seconds: float
+    processor_seconds: float
+
+
+def sync(config: Path, *options: str) -> Cost:
+    """Runs ``doisoat sync``."""
+    command = [str(Path(sys.executable).with_name("doisoat")), "--config", str(config), "sync"]
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(options)} ended with {done.returncode}:\n{done.stderr}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Cost(time.perf_counter() - began, used)
+
+
+def change(home: Path, share: float, salt: str) -> int:
+    """Changes a share of both registers, and says how many rows that were."""
+    server, changed = start_server(home), 0
+    for name, statement in _CHANGES.items():
+        engine = create_engine(server.get_uri(name, driver="psycopg"))
+        with engine.begin() as connection:
+            asked = {"salt": salt, "share": round(share * 1e6)}
+            changed += connection.execute(text(statement), asked).rowcount
+        engine.dispose()
+    return changed
+
+
+def measure(home: Path, citizens: int, share: float, rounds: int) -> dict[str, list[Cost]]:
+    """Returns what each way of running took, by round."""
+    prepare(citizens, 7, home)
+    config = config_file(home)
+    sync(config)
+    found: dict[str, list[Cost]] = {}
+    for round_ in range(rounds):
+        found.setdefault("full", []).append(sync(config))
+        found.setdefault("delta, nothing changed", []).append(sync(config, "--mode", "delta"))
+        changed = change(home, share, str(round_))
+        name = f"delta, {share:.2%} of both changed ({changed:,} rows)"
+        key = next((known for known in found if known.startswith(f"delta, {share:.2%}")), name)
+        found.setdefault(key, []).append(sync(config, "--mode", "delta"))
+    return found
+
+
+def main() -> None:
+    """Measures and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--citizens", type=int, default=110_000)
+    parser.add_argument("--changed", type=float, default=0.01)
+    parser.add_argument("--rounds", type=int, default=1)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="doisoat-delta-") as folder:
+        found = measure(
+            Path(os.path.realpath(folder)) / "demo",
+            chosen.citizens, chosen.changed, chosen.rounds,
+        )  # fmt: skip
+    full = statistics.median(cost.seconds for cost in found["full"])
+    rows = [
+        (
+            way,
+            f"{statistics.median(cost.seconds for cost in costs):.1f}",
+            f"{statistics.median(cost.processor_seconds for cost in costs):.1f}",
+            f"{statistics.median(cost.seconds for cost in costs) / full:.0%}",
+        )
+        for way, costs in found.items()
+    ]
+    show(Section(f"{chosen.citizens:,} citizens", ("run", "s", "CPU s", "of full"), rows))
+
+
+if __name__ == "__main__":
+    main()
