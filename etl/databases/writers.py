@@ -80,12 +80,17 @@ class Writer(ABC):
         """Removes the rows of the given primary keys."""
 
     @abstractmethod
+    def delete_where(self, table: Table, where: Any = None) -> None:
+        """Removes rows.
+
+        Args:
+            table: The table.
+            where: Which, as a condition of SQLAlchemy; all where it is None.
+        """
+
     def delete_run(self, table: Table, run_id: str) -> None:
         """Removes what an earlier try of the same run left in a history table."""
-
-    @abstractmethod
-    def delete_all(self, table: Table) -> None:
-        """Removes every row."""
+        self.delete_where(table, table.c.run_id == run_id)
 
     @abstractmethod
     def count(self, table: Table) -> int:
@@ -149,16 +154,16 @@ class RowWriter(Writer):
         self._many(delete(table).where(matches), keys, rename)
 
     @override
-    def delete_run(self, table: Table, run_id: str) -> None:
-        self.connection.execute(delete(table).where(table.c.run_id == run_id))
-
-    @override
-    def delete_all(self, table: Table) -> None:
-        self.connection.execute(delete(table))
+    def delete_where(self, table: Table, where: Any = None) -> None:
+        self.connection.execute(_deleting(table, where))
 
     @override
     def count(self, table: Table) -> int:
         return int(self.connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+def _deleting(table: Table, where: Any) -> Any:
+    return delete(table) if where is None else delete(table).where(where)
 
 
 def _selected(table: Table, columns: list[str], where: Any) -> Any:
@@ -244,14 +249,9 @@ class ArrowWriter(Writer):
             cursor.execute(f"drop table pg_temp.{staged.name}")
 
     @override
-    def delete_run(self, table: Table, run_id: str) -> None:
+    def delete_where(self, table: Table, where: Any = None) -> None:
         with self.connection.cursor() as cursor:
-            cursor.execute(_sql(delete(table).where(table.c.run_id == run_id)))
-
-    @override
-    def delete_all(self, table: Table) -> None:
-        with self.connection.cursor() as cursor:
-            cursor.execute(_sql(delete(table)))
+            cursor.execute(_sql(_deleting(table, where)))
 
     @override
     def count(self, table: Table) -> int:

@@ -27,7 +27,8 @@ from etl.publish.history import remember_run
 from etl.publish.tables import ensure_tables
 from etl.settings import Settings
 from etl.state.copying import save, save_now
-from etl.state.store import state_within
+from etl.state.retention import forget_old, old_runs
+from etl.state.store import open_state, state_within
 
 _OTHERS = ("sync_runs", "quality_results", "mismatch_ages")
 """Histories that are no tables of ``publish``: of what ``ops`` remembers, or the target."""
@@ -118,6 +119,7 @@ def publish(
     run_id = str(warehouse.value("select run_id from ops.parameters"))
     settle_published(warehouse, target, but=run_id)
     part = part_to_compare(warehouse, target)
+    forgotten = old_runs(warehouse, settings)
     look = partial(refuse_upheaval, target=target)
     with warehouse.transaction(), transaction(target) as writer:
         claim_target(warehouse, writer, tables["installation"], target, replace=replace)
@@ -134,10 +136,27 @@ def publish(
         remember_run(warehouse)
         compared = {name: (d.compared, d.repaired) for name, d in differences.items()}
         remember_comparison(warehouse, target, part, compared)
+        _forget_runs(writer, tables, forgotten)
         if settings.state.database is None:
-            save(warehouse, state_within(writer, settings))
+            state = state_within(writer, settings)
+            save(warehouse, state)
+            forget_old(warehouse, state, settings, forgotten)
     save_now(warehouse, settings)
+    if settings.state.database is not None and settings.state.keep_days:
+        with warehouse.transaction(), open_state(settings) as state:
+            forget_old(warehouse, state, settings, forgotten)
     return PublishedCounts(rows, differences, whole=part.digit is None)
+
+
+_RUNS_AT_ONCE = 500
+
+
+def _forget_runs(writer: Writer, tables: dict[str, Table], runs: list[str]) -> None:
+    """Deletes what the histories of the target tell of runs that are too old."""
+    for start in range(0, len(runs), _RUNS_AT_ONCE):
+        some = runs[start : start + _RUNS_AT_ONCE]
+        for name in HISTORY_TABLES:
+            writer.delete_where(tables[name], tables[name].c.run_id.in_(some))
 
 
 def _prove(warehouse: Warehouse, rows: dict[str, int]) -> None:

@@ -469,6 +469,9 @@ class Engine(_Strict):
         return memory.strip()
 
 
+_LEAST_DAYS = 30
+
+
 class State(_Strict):
     """Where what must survive from run to run is kept.
 
@@ -477,12 +480,16 @@ class State(_Strict):
         user: Who asks there, as it is.
         password: Its password, as it is.
         schema_name: The schema, where the database has schemas.
+        keep_days: How long what is told of runs is kept, here and in the target: counts, results
+            of rules, links and failures that have ended. 0: for ever. Decisions, models and the
+            access log are.
     """
 
     url: SecretStr | None = None
     user: str | None = None
     password: SecretStr | None = None
     schema_name: str = Field(default="doisoat_state", alias="schema", pattern=r"^[a-z_][a-z0-9_]*$")
+    keep_days: Annotated[int, Field(ge=0)] = 0
 
     @property
     def database(self) -> Database | None:
@@ -490,6 +497,16 @@ class State(_Strict):
         if self.url is None:
             return None
         return Database(url=self.url, user=self.user, password=self.password)
+
+    @field_validator("keep_days")
+    @classmethod
+    def _trends_can_be_told(cls, days: int) -> int:
+        if 0 < days < _LEAST_DAYS:
+            raise ValueError(
+                f"must be {_LEAST_DAYS} at least, because rules compare a run with those of the "
+                "last weeks; 0 keeps everything"
+            )
+        return days
 
     @model_validator(mode="after")
     def _url_parses(self) -> State:

@@ -113,7 +113,7 @@ def save(warehouse: Warehouse, state: State) -> None:
             _save_table(warehouse, state, name)
             revision = state.bump(name)
             warehouse.execute(f"update ops.{name} set saved = true where not saved")  # noqa: S608
-            _note_copy(warehouse, name, state_id, revision)
+            note_copy(warehouse, name, state_id, revision)
 
 
 def _installation(warehouse: Warehouse) -> str:
@@ -132,7 +132,7 @@ def _save_table(warehouse: Warehouse, state: State, name: str) -> None:
     unsaved = f"from ops.{name} where not saved"
     rows = f"select {columns} {unsaved}"
     if not scope:
-        state.writer.delete_all(table)
+        state.writer.delete_where(table)
         rows = f"select {columns} from ops.{name}"  # noqa: S608
     elif scope == ("run_id",):
         for row in warehouse.rows(f"select distinct run_id {unsaved}"):
@@ -177,7 +177,7 @@ def _bring(warehouse: Warehouse, state: State) -> list[str]:
         if name in _WRITTEN_ONLY or copies.get(name, (state_id, 0)) == (state_id, revision):
             continue
         _read_table(warehouse, state, name)
-        _note_copy(warehouse, name, state_id, revision)
+        note_copy(warehouse, name, state_id, revision)
         read.append(name)
     return read
 
@@ -191,7 +191,8 @@ def _read_table(warehouse: Warehouse, state: State, name: str) -> None:
         )
 
 
-def _note_copy(warehouse: Warehouse, table: str, state_id: str | None, revision: int) -> None:
+def note_copy(warehouse: Warehouse, table: str, state_id: str | None, revision: int) -> None:
+    """Notes that the working copy of a table is that of a revision of the state."""
     warehouse.execute(
         "insert or replace into ops.copies values ($table, $state, $revision)",
         {"table": table, "state": state_id, "revision": revision},

@@ -88,7 +88,7 @@ def import_state(settings: Settings, file: Path, *, replace: bool = False) -> di
             )
         rows = {}
         for name, table in state.tables.items():
-            state.writer.delete_all(table)
+            state.writer.delete_where(table)
             if f"{name}.parquet" in archive.namelist():
                 rows[name] = _read(archive, name, state)
             if rows.get(name, 0) != about["rows"].get(name, 0):
