@@ -1,0 +1,46 @@
+"""Runs of the main job that may be killed, forked from a process that has loaded everything.
+
+    python -m tests.runs_to_kill doisoat.toml
+
+Each line of the input is the mode of a run. Answers with the process of the run, and with its exit
+status when it has ended, by itself or by force.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+
+import great_expectations  # noqa: F401 - loaded once, for all runs
+
+import expectations.docs  # noqa: F401
+from assets.running import run_sync
+from etl.settings import load_settings
+
+
+def main() -> None:
+    """Serves until the input ends."""
+    config = Path(sys.argv[1])
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            os._exit(_run(config, line.strip()))
+        print(child, flush=True)
+        _, status = os.waitpid(child, 0)
+        print(status, flush=True)
+
+
+def _run(config: Path, mode: str) -> int:
+    try:
+        outcome = run_sync(load_settings(config), mode)
+    except BaseException:
+        traceback.print_exc()
+        return 70
+    print(outcome.problem or "", file=sys.stderr)
+    return outcome.exit_code
+
+
+if __name__ == "__main__":
+    main()
