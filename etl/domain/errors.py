@@ -128,7 +128,7 @@ class ConfigError(DoisoatError):
             "Leave `[engine]` out: the engine takes four fifths of the memory and all cores.",
         ),
         Told(
-            ("[schedule] cron is …, which is no time of a schedule",),
+            ("[schedule] … which is no time of a schedule",),
             "Dagster takes five fields: minute, hour, day, month, weekday.",
             'Write, say, `cron = "0 1 * * *"`.',
         ),
@@ -173,6 +173,17 @@ class ContractError(DoisoatError):
             "A source does not offer a column that the contract asks for.",
             "Map it under `[insurance.columns]` or `[population.columns]`; the message lists what "
             "there is.",
+        ),
+        Told(
+            (
+                "A delta of the … register is to go by the time of change …",
+                "The … register keeps no time of change",
+                "The query of … delta] deleted gives … columns",
+            ),
+            "A delta cannot find what has changed as the configuration has it.",
+            "Map `updated_at` to a column of the type date or time, leave `by` out, or begin deltas "
+            "by the clock (`[schedule] delta_cron`). The query of deleted rows gives a key and a "
+            "time.",
         ),
     )
 
