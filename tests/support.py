@@ -215,11 +215,13 @@ class Registers:
         """Writes the configuration and returns its file."""
         more = dict(self.options)
         target, citizens = more.pop("target", {}), more.pop("population", {})
+        records = more.pop("insurance", {})
         assert isinstance(target, dict)
         assert isinstance(citizens, dict)
+        assert isinstance(records, dict)
         return configure(
             self.folder / "doisoat.toml",
-            insurance={"url": self.insurance_url, "table": "insurance"},
+            insurance={"url": self.insurance_url, "table": "insurance", **records},
             population={"url": self.population_url, "table": "population", **citizens},
             target={"url": self.target_url, **target},
             **more,
@@ -360,13 +362,13 @@ def from_warehouse(settings: Settings, query: str) -> list[dict[str, object]]:
 
 
 @contextmanager
-def writing(settings: Settings) -> Iterator[Any]:
+def writing(settings: Settings, mode: str = "full") -> Iterator[Any]:
     """Opens the warehouse as a run of some tables does: with what the last run left."""
     from etl.pipeline.lock import release_lock
     from etl.pipeline.run import Run, warehouse_for
 
     try:
-        with warehouse_for(settings, Run(uuid.uuid4().hex)) as warehouse:
+        with warehouse_for(settings, Run(uuid.uuid4().hex, mode)) as warehouse:
             yield warehouse
     finally:
         release_lock(settings)

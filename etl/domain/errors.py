@@ -181,9 +181,9 @@ class ContractError(DoisoatError):
                 "The query of … delta] deleted gives … columns",
             ),
             "A delta cannot find what has changed as the configuration has it.",
-            "Map `updated_at` to a column of the type date or time, leave `by` out, or begin deltas "
-            "by the clock (`[schedule] delta_cron`). The query of deleted rows gives a key and a "
-            "time.",
+            "Map `updated_at` to a column of the type date or time, leave `by` out, or begin "
+            "deltas by the clock (`[schedule] delta_cron`). The query of deleted rows gives a key "
+            "and a time.",
         ),
     )
 

@@ -9,26 +9,38 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
+import dagster as dg
 import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
+from assets.definitions import build_defs
+from assets.resources import Doisoat
+from etl.domain.errors import ContractError
+from etl.extract import Changes, Extraction, look_at
 from etl.pipeline import runner
 from etl.pipeline.graph import pipeline
+from expectations import SUITES
 from tests.support import (
     INSURANCE_COLUMNS,
     POPULATION_COLUMNS,
+    Command,
     Registers,
     Server,
     Synced,
     citizen,
     fill,
     from_state,
+    from_warehouse,
     memory_folder,
     record,
     remember,
+    run_sql,
+    writing,
 )
+
+Make = Callable[..., Registers]
 
 OF_THE_READ = {"record", "citizen", "row_number", "first_row", "run_id", "read_at"}
 """Columns that say where a row stands in what was read, or which run read it."""
@@ -370,3 +382,233 @@ def test_a_delta_by_time_of_change_equals_a_full_run(timed_databases: Database) 
 def test_many_lives(timed: bool, request: pytest.FixtureRequest) -> None:
     source = request.getfixturevalue("timed_databases" if timed else "databases")
     _live(source, timed=timed, lives=100, steps=30)
+
+
+# --- one claim at a time --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def timed(registers: Make, postgresql: Server) -> Registers:
+    """Thirty people in PostgreSQL, with the time of each row's last change; read once."""
+    pair = registers(source=postgresql.database)
+    for row in (*pair.insurance, *pair.population):
+        row["updated_at"] = "2026-01-01 08:00:00"
+    fill_timed(pair)
+    pair.sync()
+    return pair
+
+
+def fill_timed(pair: Registers) -> None:
+    kinds = {"updated_at": "timestamp"}
+    fill(pair.insurance_url, "insurance", INSURANCE_COLUMNS, pair.insurance, kinds)
+    fill(pair.population_url, "population", POPULATION_COLUMNS, pair.population, kinds)
+
+
+def reading(pair: Registers, register: str = "insurance") -> Extraction:
+    """Reads what has changed in a register."""
+    with writing(pair.settings, "delta") as warehouse:
+        assert runner.is_delta(warehouse)
+        return runner.read(warehouse, register, pair.settings)
+
+
+def why_full(pair: Registers) -> str:
+    """Begins a delta, and returns why it is a full run."""
+    with writing(pair.settings, "delta") as warehouse:
+        return str(warehouse.value("select not_a_delta from ops.parameters"))
+
+
+def test_only_what_has_changed_is_replaced(timed: Registers) -> None:
+    timed.insurance[2] |= {"full_name": "Ai Đó Khác", "updated_at": "2026-01-02 08:00:00"}
+    del timed.insurance[7]
+    timed.insurance.append(record(40, updated_at="2026-01-02 08:00:00"))
+    fill_timed(timed)
+
+    found = reading(timed)
+
+    assert found.changes == Changes(inserted=1, updated=1, deleted=1)
+    assert (found.rows, found.whole_because) == (30, "")
+    rows = from_warehouse(
+        timed.settings, "select run_id, count(*) as n from raw.insurance group by run_id"
+    )
+    assert sorted(int(str(row["n"])) for row in rows) == [2, 28], "28 rows are as they were read"
+
+
+def test_a_register_in_which_nothing_has_changed_is_left_as_it_is(timed: Registers) -> None:
+    def file() -> tuple[int, int]:
+        found = (timed.settings.home / "warehouse.files" / "raw.insurance.parquet").stat()
+        return found.st_ino, found.st_mtime_ns
+
+    before = file()
+
+    assert reading(timed).changes == Changes()
+    assert file() == before
+
+
+def test_a_change_without_a_new_time_is_found_by_the_number_of_rows(
+    timed: Registers,
+) -> None:
+    timed.insurance.append(record(40, updated_at="2020-01-01"))  # brought back from an archive
+    timed.insurance.append(dict(timed.insurance[3]))  # a second row of a key
+    fill_timed(timed)
+
+    assert reading(timed).changes == Changes(inserted=1, updated=1)
+
+
+def test_a_time_in_the_future_hides_no_change(timed: Registers) -> None:
+    timed.insurance[0]["updated_at"] = "2099-01-01"
+    fill_timed(timed)
+    timed.sync()
+    timed.insurance[1] |= {"full_name": "Ai Đó Khác", "updated_at": "2026-01-01 09:00:00"}
+    fill_timed(timed)
+
+    assert reading(timed).changes == Changes(updated=1)
+
+
+def test_a_row_without_a_time_is_always_read(timed: Registers) -> None:
+    timed.insurance[1] |= {"full_name": "Ai Đó Khác", "updated_at": None}
+    fill_timed(timed)
+
+    assert reading(timed).changes == Changes(updated=1)
+
+
+def test_a_change_that_was_committed_late_is_in_the_overlap(timed: Registers) -> None:
+    timed.insurance[0]["updated_at"] = "2026-01-02 08:00:00"
+    fill_timed(timed)
+    timed.sync("delta")
+    timed.insurance[1] |= {"full_name": "Ai Đó Khác", "updated_at": "2026-01-02 07:30:00"}
+    timed.insurance[2] |= {"full_name": "Ai Đó Khác", "updated_at": "2026-01-02 06:30:00"}
+    fill_timed(timed)
+
+    assert reading(timed).changes == Changes(updated=1), "sixty minutes are read again, not more"
+
+
+def test_deleted_rows_may_be_told_by_the_register(timed: Registers) -> None:
+    url = timed.insurance_url
+    gone = str(timed.insurance.pop(4)["record_id"])
+    fill_timed(timed)
+    run_sql(
+        url,
+        "create table gone (id text, at timestamp)",
+        f"insert into gone values ('{gone}', '2026-01-02'), ('never there', '2026-01-02'), "
+        "('R000002', '2025-01-01')",  # which came again since
+    )
+    timed.options["insurance"] = {"delta": {"deleted": "select id, at from gone"}}
+
+    assert reading(timed).changes == Changes(deleted=1)
+
+
+def test_what_does_not_add_up_is_read_whole(timed: Registers) -> None:
+    timed.insurance.pop(4)  # and nobody tells
+    fill_timed(timed)
+    run_sql(timed.insurance_url, "create table gone (id text, at timestamp)")
+    timed.options["insurance"] = {"delta": {"deleted": "select id, at from gone"}}
+
+    found = reading(timed)
+
+    assert found.changes is None
+    assert "it would have 30 rows and has 29" in found.whole_because
+    assert found.rows == 29
+
+
+def test_another_shape_of_the_register_is_read_whole(timed: Registers) -> None:
+    run_sql(timed.insurance_url, "alter table insurance drop column office")
+
+    assert "its columns or their mapping have changed" in reading(timed).whole_because
+
+
+@pytest.mark.parametrize(
+    ("section", "setting", "told"),
+    [
+        ("reconcile", {"block_limit": 50}, "[reconcile] changed since the last run"),
+        ("population", {"values": {"status": {"x": "alive"}}}, "[population] changed"),
+        ("engine", {"threads": 2}, ""),
+        ("schedule", {"keep_days": 3}, ""),
+    ],
+)
+def test_a_delta_goes_on_from_runs_that_decided_alike(
+    synced: Make, section: str, setting: dict[str, object], told: str
+) -> None:
+    pair = synced()
+    pair.options[section] = setting
+
+    why = why_full(pair)
+
+    assert told in why
+    assert bool(told) == bool(why)
+
+
+def test_without_a_run_before_a_delta_is_a_full_run(registers: Make) -> None:
+    pair = registers()
+
+    assert pair.sync("delta").changes["reconciled"] == (30, 0, 0)
+    assert pair.published("select mode from {sync_runs}") == [{"mode": "full"}]
+    assert pair.sync("delta").changes == {}
+    assert {row["mode"] for row in pair.published("select mode from {sync_runs}")} == {
+        "full", "delta",
+    }  # fmt: skip
+
+
+def test_times_that_a_register_does_not_keep_cannot_be_demanded(synced: Make) -> None:
+    pair = synced()
+    pair.options["population"] = {"delta": {"by": "change_time"}}
+
+    with pytest.raises(ContractError, match="does not keep 'updated_at' as a date or a time"):
+        reading(pair, "population")
+
+
+def test_a_table_is_built_again_only_where_what_it_rests_on_has_changed(synced: Make) -> None:
+    pair = synced()
+    builds = "select table_name, build from ops.builds"
+    before = {row["table_name"]: row["build"] for row in from_warehouse(pair.settings, builds)}
+    pair.population[3]["address"] = "12 Hàng Bài"
+    pair.write()
+
+    pair.sync("delta")
+
+    after = {row["table_name"]: row["build"] for row in from_warehouse(pair.settings, builds)}
+    kept = {name for name in after if after[name] == before[name]}
+    assert {"raw.insurance", "clean.births", "core.births_a_day"} <= kept
+    assert not {"raw.population", "clean.population", "core.links", "publish.places"} & kept
+
+
+def test_rules_are_asked_again_only_where_their_tables_have_changed(
+    synced: Make, doisoat_here: Callable[..., Command]
+) -> None:
+    pair = synced()
+    assert doisoat_here("--config", pair.file, "sync").exit_code in (0, 1)
+    assert doisoat_here("--config", pair.file, "sync", "--mode", "delta").exit_code in (0, 1)
+
+    rows = from_warehouse(
+        pair.settings,
+        "select check_name, asked_in = run_id as asked from ops.quality_results "
+        "where run_id = (select max(run_id) from ops.runs)",
+    )
+    asked = {row["check_name"] for row in rows if row["asked"]}
+    assert asked == {rule.name for suite in SUITES for rule in suite.rules if rule.looks_beyond}, (
+        "only those that look at earlier runs or the clock"
+    )
+    assert len(rows) > 200, "each rule has an outcome in each run"
+
+
+def test_the_sensor_begins_a_delta_when_a_register_has_changed(timed: Registers) -> None:
+    timed.options["schedule"] = {"watch_minutes": 5}
+    sensor = build_defs(timed.settings).get_sensor_def("watch_registers")
+    resources = {"doisoat": Doisoat(timed.file)}
+
+    def look(cursor: str | None) -> tuple[object, str | None]:
+        context = dg.build_sensor_context(cursor=cursor, resources=resources)
+        return sensor(context), context.cursor
+
+    first, cursor = look(None)
+    assert isinstance(first, dg.RunRequest)
+    again, cursor = look(cursor)
+    assert isinstance(again, dg.SkipReason)
+    timed.insurance[1] |= {"full_name": "Ai Đó Khác", "updated_at": "2026-01-02"}
+    fill_timed(timed)
+    changed, _ = look(cursor)
+    assert isinstance(changed, dg.RunRequest)
+
+
+def test_a_register_without_times_cannot_be_watched(synced: Make) -> None:
+    with pytest.raises(ContractError, match="keeps no time of change"):
+        look_at("insurance", synced().settings.insurance)
