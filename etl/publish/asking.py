@@ -9,7 +9,7 @@ publishing (``transaction.py``).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Table, inspect, select
 
 from etl.databases.connect import engine_for
 from etl.databases.refusals import plain_errors
-from etl.databases.writers import metadata_for
+from etl.databases.writers import Writer, metadata_for
 from etl.domain.errors import DoisoatError
 from etl.engine.port import Warehouse
 from etl.settings import Target
@@ -62,6 +62,47 @@ def asking(target: Target) -> AskPublished:
             return None
 
     return ask
+
+
+def unchanged_tables(warehouse: Warehouse, writer: Writer, runs: Table, target: Target) -> set[str]:
+    """Returns the tables of ``publish`` that stand in the target as they are here.
+
+    They are the very builds that were published last, and nobody has published since. A full run
+    builds every table, so that none is.
+
+    Args:
+        warehouse: Of the run.
+        writer: The target's open transaction.
+        runs: ``sync_runs``.
+        target: Which target.
+    """
+    found = writer.read(runs, ["run_id", "published_at"]).read_all()
+    with warehouse.lending("published_runs", found):
+        last = warehouse.value("select arg_max(run_id, published_at) from published_runs")
+    return {
+        str(row["table_name"])
+        for row in warehouse.rows(
+            "select published.table_name from ops.published_builds as published "
+            "inner join ops.builds as builds "
+            "on builds.table_name = 'publish.' || published.table_name "
+            "and builds.build = published.build "
+            "where published.target = $target and published.run_id = $last",
+            {"target": target.shown, "last": last},
+        )
+    }
+
+
+def note_published(warehouse: Warehouse, target: Target, tables: Iterable[str]) -> None:
+    """Notes which builds stand in the target now; within the transaction of the publish."""
+    warehouse.execute("delete from ops.published_builds")
+    warehouse.execute(
+        "insert into ops.published_builds by name "
+        "select $target as target, named.name as table_name, builds.build, parameters.run_id "
+        "from (select unnest($tables::varchar[]) as name) as named "
+        "inner join ops.builds as builds on builds.table_name = 'publish.' || named.name "
+        "cross join ops.parameters as parameters",
+        {"target": target.shown, "tables": list(tables)},
+    )
 
 
 def runs_in_doubt(warehouse: Warehouse, but: str | None = None) -> dict[str, str]:

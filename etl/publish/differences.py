@@ -58,6 +58,8 @@ def publish_difference(
     table: Table,
     part: Part,
     look_first: Callable[[Difference, int], None] | None = None,
+    *,
+    unchanged: bool = False,
 ) -> Difference:
     """Brings one published table to the warehouse's state, touching only what differs.
 
@@ -68,9 +70,14 @@ def publish_difference(
         part: The published rows that are read whole and compared column by column.
         look_first: Is told what would change, and how many rows are published, before anything
             is written; it may raise.
+        unchanged: The table is the very build that was published last: only the part is looked at,
+            for what another hand has changed.
     """
     keys = key_columns(table)
     ours = f"publish.{table.name}"
+    if unchanged := unchanged and part.digit is not None and table.name != AGED:
+        ours = f"(select * from {ours} where left(row_hash, 1) = '{part.digit}')"  # noqa: S608
+        look_first = None
     same_key = " and ".join(f"ours.{key} = theirs.{key}" for key in keys)
     of_run = RUN_COLUMNS.get(table.name, {})
     data = [column.name for column in table.columns if column.name not in of_run]
@@ -89,7 +96,7 @@ def publish_difference(
         chosen = " or ".join(f"differing.what = '{one}'" for one in what)
         return f"{ours} as ours semi join differing on {same} and ({chosen})"
 
-    _read_published(warehouse, writer, table, keys, content, part)
+    _read_published(warehouse, writer, table, keys, content, part, only_inside=unchanged)
     published = count("published")
     # One look for all: the tables are compared by their texts once, and not for each question.
     warehouse.execute(
@@ -138,7 +145,7 @@ def publish_difference(
         )
     unkept = 0
     if found.repaired:
-        _read_published(warehouse, writer, table, keys, content, part)
+        _read_published(warehouse, writer, table, keys, content, part, only_inside=unchanged)
         both = f"{ours} as ours inner join published as theirs on {same_key}"
         unkept = count(f"{both} where {has_drifted}")
     if table.name == AGED:
@@ -157,6 +164,8 @@ def _read_published(
     keys: list[str],
     content: list[str],
     part: Part,
+    *,
+    only_inside: bool,
 ) -> None:
     """Copies what is published into a temporary table: keys and hashes, and what a part holds."""
     light = [*keys, *(["since_at"] if table.name == AGED else []), "row_hash"]
@@ -166,7 +175,7 @@ def _read_published(
         f"create or replace temp table published as select {', '.join(light)}, "  # noqa: S608
         f"{summary(table, content)} from incoming",
     )
-    if part.digit is not None:
+    if part.digit is not None and not only_inside:
         _copy(
             warehouse,
             writer.read(table, light, part.outside(table)),

@@ -19,7 +19,7 @@ from etl.domain.errors import LedgerError
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName, tables_read
 from etl.publish.ages import AGES
-from etl.publish.asking import settle_published
+from etl.publish.asking import note_published, settle_published, unchanged_tables
 from etl.publish.differences import Difference, publish_difference
 from etl.publish.drift import part_to_compare, remember_comparison
 from etl.publish.gate import Guard, claim_target, prove_state, refuse_upheaval
@@ -123,10 +123,12 @@ def publish(
     look = partial(refuse_upheaval, target=target)
     with warehouse.transaction(), transaction(target) as writer:
         claim_target(warehouse, writer, tables["installation"], target, replace=replace)
+        unchanged = unchanged_tables(warehouse, writer, tables["sync_runs"], target)
         differences = {
             name: publish_difference(
                 warehouse, writer, tables[name], part,
                 look if name == "reconciled" and not replace else None,
+                unchanged=name in unchanged,
             )
             for name in DIFFERENCE_TABLES
         }  # fmt: skip
@@ -134,6 +136,7 @@ def publish(
         _prove(warehouse, rows)
         rows |= _publish_run(warehouse, writer, tables, run_id, differences["reconciled"])
         remember_run(warehouse)
+        note_published(warehouse, target, DIFFERENCE_TABLES)
         compared = {name: (d.compared, d.repaired) for name, d in differences.items()}
         remember_comparison(warehouse, target, part, compared)
         _forget_runs(writer, tables, forgotten)

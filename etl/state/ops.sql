@@ -201,6 +201,15 @@ create table if not exists ops.target_comparisons (
 );
 alter table ops.target_comparisons add column if not exists saved boolean default false;
 
+-- Which build of each table stands in which target, and which run put it there. Of this warehouse
+-- alone.
+create table if not exists ops.published_builds (
+    target varchar not null,
+    table_name varchar not null,
+    build varchar not null,
+    run_id varchar not null
+);
+
 -- Which revision of which state the working copy of each table is.
 create table if not exists ops.copies (
     table_name varchar primary key,

@@ -612,3 +612,47 @@ def test_the_sensor_begins_a_delta_when_a_register_has_changed(timed: Registers)
 def test_a_register_without_times_cannot_be_watched(synced: Make) -> None:
     with pytest.raises(ContractError, match="keeps no time of change"):
         look_at("insurance", synced().settings.insurance)
+
+
+def test_tables_that_stand_as_they_were_published_are_looked_at_by_a_slice(synced: Make) -> None:
+    pair = synced()
+
+    first, second = pair.sync("delta"), pair.sync("delta")
+
+    for made in (first, second):
+        assert made.changes == {}
+        assert made.counts.rows["reconciled"] == 30
+        assert made.counts.differences["reconciled"].compared < 30
+
+
+def test_what_another_hand_has_changed_is_put_right_by_deltas_too(synced: Make) -> None:
+    pair = synced()
+    (row,) = pair.published(
+        "select record_id, row_hash from {reconciled} order by row_hash limit 1"
+    )
+    changed = f"where record_id = '{row['record_id']}'"
+    run_sql(pair.target_url, f"update reconciled set employer_code = 'mine' {changed}")
+
+    repaired = 0
+    for _ in range(int(str(row["row_hash"])[0], 16) + 1):  # a slice is as long as a digit
+        repaired += pair.sync("delta").counts.differences["reconciled"].repaired
+
+    assert repaired == 1
+    assert pair.published(f"select employer_code from {{reconciled}} {changed}") == [
+        {"employer_code": None}
+    ]
+
+
+def test_after_a_publish_from_elsewhere_everything_is_compared(synced: Make) -> None:
+    pair = synced()
+    pair.sync("delta")
+    run_sql(
+        pair.target_url,
+        "insert into sync_runs select 'another', dagster_run_id, mode, started_at, "
+        "'2999-01-01 00:00:00.000000', insurance_rows, population_rows, rejected_rows, verified, "
+        "mismatch, review, not_found, rejected, rows_inserted, rows_updated, rows_deleted "
+        "from sync_runs limit 1",
+        "delete from reconciled where record_id = 'R000003'",
+    )
+
+    assert pair.sync("delta").changes["reconciled"] == (1, 0, 0)
