@@ -83,6 +83,7 @@ class Doisoat:
             DELTA if run.job_name == DELTA_SYNC else FULL,
             replace=run.tags.get(REPLACE_TAG) == "yes",
             whole=run.job_name == FULL_SYNC and not any(chosen),
+            part=any(chosen),
         )
 
     def _keep_what_was_found(self, context: Context, error: Exception) -> None:

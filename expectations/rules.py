@@ -191,7 +191,9 @@ _ROWS_OF_LAST_GOOD = """
     from ops.quality_results
     where
         table_name = '{table}'
-        and run_id in (select run_id from ops.runs where published_at is not null)
+        and run_id in (
+            select run_id from ops.runs where published_at is not null and mode = 'full'
+        )
 """
 
 

@@ -142,6 +142,7 @@ def _known(warehouse: Warehouse, suite: Suite) -> dict[str, RuleResult]:
         if (
             row is None
             or rule.looks_beyond
+            or row["observed"] == _NOT_EVALUATED
             or row["of_rule"] != rule.fingerprint
             or row["of_state"] != states[rule.name]
         ):

@@ -16,7 +16,14 @@ from typing import Literal
 
 import pyarrow as pa
 
-from etl.engine.builds import forget_build, is_in_step, is_noted, note_build, note_inputs
+from etl.engine.builds import (
+    forget_build,
+    is_in_step,
+    is_noted,
+    note_build,
+    note_inputs,
+    noted_rows,
+)
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.normalise import NORMALISER_VERSION, bulk
@@ -180,15 +187,23 @@ def extend(warehouse: Warehouse, table: str) -> int:
         _discard_other_versions(warehouse, name),
         table == "births" and _discard_what_time_changed(warehouse, name),
     ]
-    if not any(forgot) and is_in_step(warehouse, name):
+    # (A part may have been lost, or set aside, by somebody else: the rows tell.)
+    if not any(forgot) and is_in_step(warehouse, name) and _is_whole(warehouse, name):
         return 0
-    new = sum(_extend_one(warehouse, name, dictionary) for dictionary in understood)
-    if new or not is_noted(warehouse, name):
+    was_noted = is_noted(warehouse, name) and not any(forgot)
+    if not was_noted:
         forget_build(warehouse, name)
-        note_build(warehouse, name, inputs)
+    new = sum(_extend_one(warehouse, name, dictionary) for dictionary in understood)
+    if new or not was_noted:
+        forget_build(warehouse, name)
+        note_build(warehouse, name, inputs, warehouse.count(name))
     else:
         note_inputs(warehouse, name, inputs)
     return new
+
+
+def _is_whole(warehouse: Warehouse, name: TableName) -> bool:
+    return warehouse.kept(name) and noted_rows(warehouse, name) == warehouse.count(name)
 
 
 def _discard_other_versions(warehouse: Warehouse, name: TableName) -> bool:
@@ -197,6 +212,7 @@ def _discard_other_versions(warehouse: Warehouse, name: TableName) -> bool:
     versions = warehouse.rows(f"select distinct normaliser_version as v from {name.sql}")  # noqa: S608
     other = any(row["v"] != NORMALISER_VERSION for row in versions)
     if other:
+        forget_build(warehouse, name)
         warehouse.discard(name)
     return other
 
@@ -229,6 +245,7 @@ def _discard_what_time_changed(warehouse: Warehouse, name: TableName) -> bool:
             f"select {columns} from understood_now)"
         )
     if changed.num_rows:
+        forget_build(warehouse, name)  # whoever is killed from here on has not understood them
         with warehouse.lending("forgotten_strings", changed):
             warehouse.keep_rows(name, "raw not in (select raw from forgotten_strings)")
     return bool(changed.num_rows)

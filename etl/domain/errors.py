@@ -177,7 +177,7 @@ class ContractError(DoisoatError):
         Told(
             (
                 "A delta of the … register is to go by the time of change …",
-                "The … register keeps no time of change",
+                "The … register keeps no time of change to the second",
                 "The query of … delta] deleted gives … columns",
             ),
             "A delta cannot find what has changed as the configuration has it.",

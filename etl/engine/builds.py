@@ -5,7 +5,7 @@ the UI, or a run is taken up where it failed. Each build of a table has a name, 
 builds that it read.
 
 Belongs here: noting builds, and saying which tables are out of step. Does not belong here: building
-(``engine.py``), and what a publish demands (``etl/publish/gate.py``).
+(``etl/pipeline/runner.py``), and what a publish demands (``etl/publish/gate.py``).
 """
 
 from __future__ import annotations
@@ -44,14 +44,23 @@ def forget_build(warehouse: Warehouse, table: TableName) -> None:
     warehouse.execute("delete from ops.builds where table_name = $table", {"table": table.sql})
 
 
-def note_build(warehouse: Warehouse, table: TableName, inputs: Iterable[TableName]) -> None:
-    """Notes that a table was built, from its inputs as they are now; after ``forget_build``."""
+def note_build(
+    warehouse: Warehouse, table: TableName, inputs: Iterable[TableName], rows: int | None = None
+) -> None:
+    """Notes that a table was built, from its inputs as they are now; after ``forget_build``.
+
+    Args:
+        warehouse: The warehouse.
+        table: What was built.
+        inputs: What it was built from.
+        rows: How many rows it has, of a table that may lose some.
+    """
     if not _remembers(warehouse):
         return
     warehouse.execute(
         "insert into ops.builds by name select $table as table_name, $build as build, run_id, "
-        "current_timestamp::timestamp as built_at from ops.parameters",
-        {"table": table.sql, "build": uuid4().hex},
+        "current_timestamp::timestamp as built_at, $rows as row_count from ops.parameters",
+        {"table": table.sql, "build": uuid4().hex, "rows": rows},
     )
     note_inputs(warehouse, table, inputs)
 
@@ -71,6 +80,16 @@ def note_inputs(warehouse: Warehouse, table: TableName, inputs: Iterable[TableNa
         "left join ops.builds as builds on inputs.name = builds.table_name",
         {"table": table.sql, "inputs": read},
     )
+
+
+def noted_rows(warehouse: Warehouse, table: TableName) -> int | None:
+    """Returns how many rows a build had, where that was noted."""
+    if not _remembers(warehouse):
+        return None
+    found = warehouse.value(
+        "select row_count from ops.builds where table_name = $table", {"table": table.sql}
+    )
+    return None if found is None else int(str(found))
 
 
 def is_noted(warehouse: Warehouse, table: TableName) -> bool:
@@ -119,7 +138,10 @@ def out_of_step(warehouse: Warehouse, tables: Iterable[TableName]) -> list[tuple
         left join ops.builds as current on inputs.input_name = current.table_name
         where
             builds.build is null
-            or (inputs.input_name is not null and inputs.input_build is distinct from current.build)
+            or (
+                inputs.input_name is not null
+                and (current.build is null or inputs.input_build is distinct from current.build)
+            )
         order by all
         """,
         {"tables": [table.sql for table in tables]},

@@ -10,17 +10,17 @@ as many of each key. Where that cannot be had, the register is read whole, and t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import Select
+from sqlalchemy import DateTime
 
 from etl.domain.contract import CHANGED_AT, KEYS, REGISTERS
 from etl.domain.errors import ContractError
+from etl.engine.builds import is_noted, note_build
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.extract.load import (
@@ -108,14 +108,15 @@ def look_at(register: str, source: Source) -> list[str]:
         ConnectionFailedError: It cannot be reached.
     """
     with reading_register(register, source) as (reading, query):
-        if query.changed_at is None:
+        if query.changed_at is None or not isinstance(query.changed_at.type, DateTime):
             raise ContractError(
-                f"The {register} register keeps no time of change, so that nobody sees at a glance "
-                "whether it has changed.",
+                f"The {register} register keeps no time of change to the second, so that nobody "
+                "sees at a glance whether it has changed.",
                 where=source.table or "query",
                 remedy="Begin deltas by the clock in place of it: [schedule] delta_cron.",
             )
-        return [str(reading.count(query.statement)), Origin.of(source, reading, query).last_change]
+        rows, newest = reading.count(query.statement), reading.moment(query.newest_change)
+        return [str(rows), newest.isoformat() if newest else ""]
 
 
 def _has_times(register: str, source: Source, query: RegisterQuery) -> bool:
@@ -198,60 +199,70 @@ def _by_time(
 
 
 def _read_keys(warehouse: Warehouse, register: str, reading: Reading, query: RegisterQuery) -> None:
-    """Reads the keys of all rows of the register."""
-    with warehouse.lending("incoming", _keys_read(warehouse, register, reading, query.keys)):
-        warehouse.execute(
-            f"create or replace temp table source_keys as "  # noqa: S608 - our own names
-            f"select coalesce(row_key, {_NO_KEY}) as row_key from incoming"
+    """Reads the keys of all rows of the register, and when each was changed."""
+    names = (KEYS[register], CHANGED_AT)
+    _lend_columns(warehouse, register, "source_keys", reading.batches(query.keys_and_times), names)
+
+
+def _lend_columns(
+    warehouse: Warehouse,
+    register: str,
+    table: str,
+    batches: Iterator[pa.RecordBatch],
+    names: tuple[str, ...],
+) -> None:
+    """Loads a few columns of the contract into a temporary table, the key first, as ``row_key``."""
+    schema = pa.schema([(name, pa.string()) for name in names])
+    texts = (
+        pa.record_batch(
+            [as_text(warehouse, batch.column(at), register, n) for at, n in enumerate(names)],
+            schema=schema,
         )
-
-
-def _keys_read(
-    warehouse: Warehouse, register: str, reading: Reading, statement: Select[Any]
-) -> pa.Table:
-    """Reads keys, as the raw table has them."""
-    keys = [
-        as_text(warehouse, batch.column(0), register, KEYS[register])
-        for batch in reading.batches(statement)
-    ]
-    return pa.table({"row_key": pa.chunked_array(keys, pa.string())})
+        for batch in batches
+    )
+    with _by_a_file(warehouse, register, schema, texts) as read:
+        rest = "".join(f", {name}" for name in names[1:])
+        warehouse.execute(
+            f"create or replace temp table {table} as "  # noqa: S608 - our own names
+            f"select coalesce({names[0]}, {_NO_KEY}) as row_key{rest} from {read}"
+        )
 
 
 def _read_strayed(
     warehouse: Warehouse, register: str, reading: Reading, query: RegisterQuery
 ) -> None:
-    """Reads keys whose rows are not as many as the register has: they changed without a new time.
+    """Reads keys that have other rows than the register says, and none that is new by its time.
 
-    A row was brought back with the time that it had, say, or one of several was deleted.
+    A row was brought back with an old time, say, or one of several was deleted.
     """
     warehouse.execute(
         f"""
         create or replace temp table strayed as
         with theirs as (
-            select row_key, count(*) as row_count
+            select row_key, {_TIMES} as times
             from source_keys
             group by row_key
         ),
 
         incoming as (
-            select {_key(register)} as row_key, count(*) as row_count
+            select {_key(register)} as row_key, {_TIMES} as times
             from incoming_rows
             group by all
         ),
 
         ours as (
-            select {_key(register)} as row_key, count(*) as row_count
+            select {_key(register)} as row_key, {_TIMES} as times
             from raw.{register}
             anti join incoming on {_key(register)} = incoming.row_key
             group by all
             union all
-            select row_key, row_count from incoming
+            select row_key, times from incoming
         )
 
         select theirs.row_key
         from theirs
         left join ours on theirs.row_key = ours.row_key
-        where ours.row_count is distinct from theirs.row_count and theirs.row_key <> {_NO_KEY}
+        where ours.times is distinct from theirs.times and theirs.row_key <> {_NO_KEY}
         """  # noqa: S608 - our own names
     )
     strayed = warehouse.number("select count(*) from strayed")
@@ -279,24 +290,29 @@ def _read_tombstones(
     warehouse: Warehouse, register: str, reading: Reading, query: RegisterQuery, since: datetime
 ) -> None:
     """Reads which keys were deleted, and from them and ours which keys there are."""
-    deleted = _keys_read(warehouse, register, reading, query.deleted_since(since))
-    with warehouse.lending("incoming", deleted):
-        warehouse.execute(
-            f"""
-            create or replace temp table source_keys as
-            with deleted as (select distinct row_key from incoming)
-
-            select {_key(register)} as row_key
-            from raw.{register}
-            anti join deleted on {KEYS[register]} = deleted.row_key
-            union
-            select {_key(register)} as row_key
-            from incoming_rows
-            """  # noqa: S608 - our own names
-        )
+    gone = reading.batches(query.deleted_since(since))
+    _lend_columns(warehouse, register, "deleted_keys", gone, (KEYS[register],))
+    warehouse.execute(
+        f"""
+        create or replace temp table source_keys as
+        select {_key(register)} as row_key
+        from raw.{register}
+        anti join deleted_keys on {KEYS[register]} = deleted_keys.row_key
+        union
+        select {_key(register)} as row_key
+        from incoming_rows
+        """  # noqa: S608 - our own names
+    )
 
 
 # --- what both share ------------------------------------------------------------------------------
+
+_TIMES = f"(count(*), sum(hash({CHANGED_AT})::hugeint))"
+"""How many rows there are of a key, and when they were changed."""
+
+_TEMPORARY = (
+    "incoming_rows", "source_keys", "changed_keys", "deleted_keys", "again_rows", "strayed",
+)  # fmt: skip
 
 _NO_KEY = "chr(0)"
 """Stands for the key of rows without one: no key is written so."""
@@ -319,31 +335,39 @@ def _incoming(
         _lend(warehouse, register, "incoming_rows", batches)
         yield
     finally:
-        for table in ("incoming_rows", "source_keys", "changed_keys", "again_rows", "strayed"):
+        for table in _TEMPORARY:
             warehouse.execute(f"drop table if exists {table}")
 
 
 def _lend(
     warehouse: Warehouse, register: str, table: str, batches: Iterator[pa.RecordBatch]
 ) -> None:
-    """Loads rows that are read into a temporary table, by way of a file.
+    """Loads rows that are read into a temporary table."""
+    rows = new_rows(warehouse, register, batches)
+    with _by_a_file(warehouse, register, raw_schema(register), rows) as read:
+        warehouse.execute(f"create or replace temp table {table} as select * from {read}")  # noqa: S608
 
-    The engine cannot turn values into text while it waits for the next of them.
+
+@contextmanager
+def _by_a_file(
+    warehouse: Warehouse, register: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+) -> Iterator[str]:
+    """Lends batches to the engine by way of a file; returns the name under which it reads them.
+
+    The engine cannot write values as text while it waits for the next of them, and a register's
+    keys alone may be more than fits into memory.
     """
     file = warehouse.file(TableName("raw", register)).with_suffix(".incoming")
     try:
-        store(register, new_rows(warehouse, register, batches), file)
-        with (
-            pq.ParquetFile(file) as written,
-            warehouse.lending("incoming", _reader(register, written)),
-        ):
-            warehouse.execute(f"create or replace temp table {table} as select * from incoming")  # noqa: S608
+        with pq.ParquetWriter(file, schema, compression="lz4", write_statistics=False) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+        with pq.ParquetFile(file) as written:
+            reader = pa.RecordBatchReader.from_batches(schema, written.iter_batches())
+            with warehouse.lending("incoming", reader):
+                yield "incoming"
     finally:
         file.unlink(missing_ok=True)
-
-
-def _reader(register: str, file: pq.ParquetFile) -> pa.RecordBatchReader:
-    return pa.RecordBatchReader.from_batches(raw_schema(register), file.iter_batches())
 
 
 def _compare(warehouse: Warehouse, register: str) -> None:
@@ -405,6 +429,8 @@ def _merged(warehouse: Warehouse, register: str, origin: Origin) -> Changes:
     }
     changes = Changes(**counts)
     if not changes:
+        if not is_noted(warehouse, TableName("raw", register)):
+            note_build(warehouse, TableName("raw", register), ())  # the last run died before it
         return changes
     columns = ", ".join(raw_schema(register).names)
     on = f"{_key(register)} = changed_keys.row_key"

@@ -183,14 +183,11 @@ def new_rows(
         yield pa.record_batch([*texts, *beside], schema=schema)
 
 
-def store(
-    register: str, batches: Iterable[pa.RecordBatch], file: Path, origin: Origin | None = None
-) -> int:
+def store(register: str, batches: Iterable[pa.RecordBatch], file: Path, origin: Origin) -> int:
     """Writes raw rows to a file, which says itself what it was read from.
 
     Parquet takes a register in with half the work of a DuckDB table, in a third of the space. The
-    codes that repeat are worth a dictionary, names
-    and numbers are not.
+    codes that repeat are worth a dictionary, names and numbers are not.
 
     Returns:
         The number of rows written.
@@ -207,8 +204,7 @@ def store(
         for batch in batches:
             writer.write_batch(batch)
             rows += batch.num_rows
-        if origin is not None:
-            writer.add_key_value_metadata(origin.as_metadata())
+        writer.add_key_value_metadata(origin.as_metadata())
     return rows
 
 

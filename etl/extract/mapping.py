@@ -40,6 +40,7 @@ from sqlalchemy import (
 from sqlalchemy import column as named_column
 from sqlalchemy import table as named_table
 from sqlalchemy.dialects import oracle, postgresql
+from sqlalchemy.dialects.mssql import DATETIMEOFFSET
 from sqlalchemy.dialects.mysql import BIT
 from sqlalchemy.types import (
     BINARY,
@@ -103,6 +104,12 @@ class RegisterQuery:
         """The keys of all rows, as often as there are rows."""
         return self.statement.with_only_columns(self.key.label(_KEY))
 
+    @property
+    def keys_and_times(self) -> Select[Any]:
+        """The keys of all rows, and when each was changed, as the contract's columns have it."""
+        changed_at = self.statement.selected_columns[CHANGED_AT]
+        return self.statement.with_only_columns(self.key.label(_KEY), changed_at)
+
     def changed_since(self, since: datetime) -> Select[Any]:
         """All rows of each key of which one was changed since a moment, or who knows when.
 
@@ -123,6 +130,11 @@ class RegisterQuery:
             return self.statement.where(self.key.in_(values))
         given = select(keys.c[_KEY]).where(keys.c[_KEY].is_not(None))
         return self.statement.where(or_(self.key.in_(given), self.key.is_(None)))
+
+    @property
+    def newest_change(self) -> Select[Any]:
+        """The newest time of change, be it in the future: only to see whether it is another one."""
+        return self.statement.with_only_columns(func.max(self.changed_at))
 
     def last_change(self, now: datetime) -> Select[Any]:
         """When a row was changed last, as the source tells; what lies in the future is not asked.
@@ -151,7 +163,7 @@ def _compared(column: ColumnElement[Any], how: str, moment: datetime) -> ColumnE
     if not isinstance(column.type, DateTime):
         value = moment.date()
     elif not column.type.timezone:
-        value = moment.replace(tzinfo=None)
+        value = (moment.astimezone(UTC) if moment.tzinfo else moment).replace(tzinfo=None)
     elif moment.tzinfo is None:
         value = moment.replace(tzinfo=UTC)
     return column.op(how, is_comparison=True)(literal(value, column.type))
@@ -212,8 +224,10 @@ def _tombstones(connection: Connection, register: str, source: Source) -> Select
 
 
 def _is_moment(kind: TypeEngine[Any], product: str) -> bool:
-    # (SQLite keeps what it is given; a column that is declared as a date or a time says nothing.)
-    return isinstance(kind, (Date, DateTime)) and product != "sqlite"
+    # (SQLite keeps what it is given; a column that is declared as a date or a time says nothing. Of
+    # moments with a zone, the drivers of SQL Server and Oracle lose or confuse the zone.)
+    zoned = isinstance(kind, (TIMESTAMP, DATETIMEOFFSET)) and product in ("mssql", "oracle")
+    return isinstance(kind, (Date, DateTime)) and product != "sqlite" and not zoned
 
 
 def _own(

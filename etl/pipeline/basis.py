@@ -40,6 +40,7 @@ def basis_of(warehouse: Warehouse, settings: Settings) -> dict[str, str]:
             *(macro.create for macro in macros()),
         ),
         "the version of the normaliser": str(NORMALISER_VERSION),
+        "the secret of the record keys": str(warehouse.value("select record_key('installation')")),
         "the linkage model, the codes or the words": _fingerprint(*_reference(warehouse)),
         "[reconcile]": _fingerprint(settings.reconcile.model_dump_json()),
         **{

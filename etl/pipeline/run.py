@@ -17,7 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from etl.domain.errors import DamagedError
+from etl.domain.errors import ConfigError, DamagedError
 from etl.engine.opening import connect, trouble, unreadable_file
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
@@ -51,6 +51,7 @@ class Run:
             would vanish.
         whole: It builds every table, so that nothing of the last run is needed.
         not_a_delta: Why it is full, although a delta was asked for.
+        part: Somebody chose some of its steps.
     """
 
     dagster_run_id: str
@@ -58,6 +59,7 @@ class Run:
     replace: bool = False
     whole: bool = False
     not_a_delta: str = ""
+    part: bool = False
 
 
 def last_published(warehouse: Warehouse) -> tuple[str, datetime] | None:
@@ -110,10 +112,19 @@ def _opened(settings: Settings, run: Run) -> Warehouse:
         make_views(warehouse)
         basis = basis_of(warehouse, settings)
         if run.mode == DELTA and (reason := why_not_a_delta(warehouse, last, basis)):
-            notice(f"This run reads and builds everything: {reason}.")
             warehouse.close()
+            _forget_file(settings)
+            if run.part:
+                raise ConfigError(
+                    f"Steps of a delta cannot be run by themselves: {reason}.",
+                    remedy="Run all of it: doisoat sync, or 'Materialize all' of the job full_sync "
+                    "in the UI.",
+                )
+            notice(f"This run reads and builds everything: {reason}.")
             return _opened(settings, replace(run, mode=FULL, whole=True, not_a_delta=reason))
-        run_id = _begin(warehouse, settings, run, basis)
+        # (What a run of some tables leaves alone was decided by what the last run decided by.)
+        decided_by = json.dumps(basis) if run.whole else last or ""
+        run_id = _begin(warehouse, settings, run, decided_by)
         with whole_file(run_of_file(settings)) as file:
             file.write_text(f"{run_id}\n{run.dagster_run_id}\n", "utf-8")
     except BaseException:
@@ -138,8 +149,7 @@ def _new_file(settings: Settings, run: Run) -> Warehouse:
     """
     last = _last(settings)
     path = settings.warehouse_path
-    for of_the_last in (path, path.with_name(f"{path.name}.wal"), run_of_file(settings)):
-        of_the_last.unlink(missing_ok=True)
+    _forget_file(settings)
     if last is not None and not run.whole:
         shutil.copyfile(last, path)
     warehouse = _opened_without_damage(settings)
@@ -154,6 +164,13 @@ def _new_file(settings: Settings, run: Run) -> Warehouse:
         path.unlink()
         return _opened_without_damage(settings)
     return warehouse
+
+
+def _forget_file(settings: Settings) -> None:
+    """Deletes the file of a run, which was kept as a snapshot, or has nothing in it."""
+    path = settings.warehouse_path
+    for of_it in (path, path.with_name(f"{path.name}.wal"), run_of_file(settings)):
+        of_it.unlink(missing_ok=True)
 
 
 def _last(settings: Settings) -> Path | None:
@@ -188,12 +205,14 @@ def _connected(settings: Settings) -> Warehouse:
 
 
 def _clear_spilled(settings: Settings) -> None:
-    """Deletes what did not fit in the memory of a process that was killed."""
+    """Deletes what a process that was killed had put aside: it is of persons."""
     spilled = settings.warehouse_path.with_name(f"{settings.warehouse_path.name}.tmp")
     shutil.rmtree(spilled, ignore_errors=True)
+    for unfinished in settings.warehouse_path.with_suffix(".files").glob("raw.*.incoming"):
+        unfinished.unlink(missing_ok=True)
 
 
-def _begin(warehouse: Warehouse, settings: Settings, run: Run, basis: dict[str, str]) -> str:
+def _begin(warehouse: Warehouse, settings: Settings, run: Run, basis: str) -> str:
     started = datetime.now(UTC).replace(tzinfo=None)
     run_id = f"{started:%Y%m%dT%H%M%S}-{run.dagster_run_id[:8]}"
     common = {
@@ -208,7 +227,7 @@ def _begin(warehouse: Warehouse, settings: Settings, run: Run, basis: dict[str, 
             {
                 **common,
                 **{k: [v] for k, v in settings.reconcile.model_dump().items()},
-                "basis": [json.dumps(basis)],
+                "basis": [basis],
                 "not_a_delta": [run.not_a_delta],
             }
         ),

@@ -76,9 +76,7 @@ def unchanged_tables(warehouse: Warehouse, writer: Writer, runs: Table, target: 
         runs: ``sync_runs``.
         target: Which target.
     """
-    found = writer.read(runs, ["run_id", "published_at"]).read_all()
-    with warehouse.lending("published_runs", found):
-        last = warehouse.value("select arg_max(run_id, published_at) from published_runs")
+    last = _of_newest_run(warehouse, writer, runs, "run_id")
     return {
         str(row["table_name"])
         for row in warehouse.rows(
@@ -90,6 +88,29 @@ def unchanged_tables(warehouse: Warehouse, writer: Writer, runs: Table, target: 
             {"target": target.shown, "last": last},
         )
     }
+
+
+def records_of_last_full_run(warehouse: Warehouse, writer: Writer, runs: Table) -> int | None:
+    """Returns how many records the last full run published; None where there was none."""
+    statuses = ("verified", "mismatch", "review", "not_found", "rejected")
+    found = _of_newest_run(
+        warehouse, writer, runs, " + ".join(statuses), runs.c.mode == "full", *statuses
+    )
+    return None if found is None else int(str(found))
+
+
+def _of_newest_run(
+    warehouse: Warehouse,
+    writer: Writer,
+    runs: Table,
+    wanted: str,
+    where: Any = None,
+    *columns: str,
+) -> object:
+    """Asks the target something of the run that it published last."""
+    read = writer.read(runs, ["run_id", "published_at", *columns], where)
+    with warehouse.lending("published_runs", read.read_all()):
+        return warehouse.value(f"select arg_max({wanted}, published_at) from published_runs")  # noqa: S608
 
 
 def note_published(warehouse: Warehouse, target: Target, tables: Iterable[str]) -> None:

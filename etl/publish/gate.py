@@ -165,7 +165,9 @@ def claim_target(
     )
 
 
-def refuse_upheaval(found: Difference, published: int, target: Target) -> None:
+def refuse_upheaval(
+    found: Difference, published: int, target: Target, in_full: int | None = None
+) -> None:
     """Refuses a publish by which most rows of the target would vanish, or most be new.
 
     It is what a lost warehouse, a source that renumbers its records, or a partial load look like.
@@ -174,6 +176,8 @@ def refuse_upheaval(found: Difference, published: int, target: Target) -> None:
         found: What ``reconciled`` would gain and lose.
         published: Its rows in the target.
         target: For messages.
+        in_full: Its rows after the last full run, which many small steps may have left behind;
+            None where no such run is known.
 
     Raises:
         QualityGateError: Too much would change at once.
@@ -183,6 +187,14 @@ def refuse_upheaval(found: Difference, published: int, target: Target) -> None:
     after = published - found.deleted + found.inserted
     gone = found.deleted > max(_FEW, MOST_GONE * published)
     new = found.inserted > max(_FEW, MOST_NEW * after)
+    if not gone and in_full and in_full - after > max(_FEW, MOST_GONE * in_full):
+        raise QualityGateError(
+            f"{after:,} records would be left of the {in_full:,} that the last full run "
+            f"published; {_UNTOUCHED}.",
+            where=target.shown,
+            remedy="Nearly always the source loses rows little by little: look there first. If it "
+            "is right, run once in full: doisoat sync --replace-target",
+        )
     if not gone and not new:
         return
     what = (

@@ -88,7 +88,7 @@ where
     -- A run that built what this one publishes is published with it: one that failed late.
     or (
         published_at is null
-        and run_id in (select run_id from ops.builds where table_name like 'publish.%')
+        and run_id in (select run_id from ops.builds where table_name = 'publish.reconciled')
     )
 """
 

@@ -19,7 +19,12 @@ from etl.domain.errors import LedgerError
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName, tables_read
 from etl.publish.ages import AGES
-from etl.publish.asking import note_published, settle_published, unchanged_tables
+from etl.publish.asking import (
+    note_published,
+    records_of_last_full_run,
+    settle_published,
+    unchanged_tables,
+)
 from etl.publish.differences import Difference, publish_difference
 from etl.publish.drift import part_to_compare, remember_comparison
 from etl.publish.gate import Guard, claim_target, prove_state, refuse_upheaval
@@ -27,7 +32,7 @@ from etl.publish.history import remember_run
 from etl.publish.tables import ensure_tables
 from etl.settings import Settings
 from etl.state.copying import save, save_now
-from etl.state.retention import forget_old, old_runs
+from etl.state.retention import RUNS_AT_ONCE, forget_old, old_runs
 from etl.state.store import open_state, state_within
 
 _OTHERS = ("sync_runs", "quality_results", "mismatch_ages")
@@ -120,9 +125,13 @@ def publish(
     settle_published(warehouse, target, but=run_id)
     part = part_to_compare(warehouse, target)
     forgotten = old_runs(warehouse, settings)
-    look = partial(refuse_upheaval, target=target)
     with warehouse.transaction(), transaction(target) as writer:
         claim_target(warehouse, writer, tables["installation"], target, replace=replace)
+        look = partial(
+            refuse_upheaval,
+            target=target,
+            in_full=records_of_last_full_run(warehouse, writer, tables["sync_runs"]),
+        )
         unchanged = unchanged_tables(warehouse, writer, tables["sync_runs"], target)
         differences = {
             name: publish_difference(
@@ -151,13 +160,10 @@ def publish(
     return PublishedCounts(rows, differences, whole=part.digit is None)
 
 
-_RUNS_AT_ONCE = 500
-
-
 def _forget_runs(writer: Writer, tables: dict[str, Table], runs: list[str]) -> None:
     """Deletes what the histories of the target tell of runs that are too old."""
-    for start in range(0, len(runs), _RUNS_AT_ONCE):
-        some = runs[start : start + _RUNS_AT_ONCE]
+    for start in range(0, len(runs), RUNS_AT_ONCE):
+        some = runs[start : start + RUNS_AT_ONCE]
         for name in HISTORY_TABLES:
             writer.delete_where(tables[name], tables[name].c.run_id.in_(some))
 

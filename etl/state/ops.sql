@@ -33,6 +33,9 @@ create table if not exists ops.builds (
     built_at timestamp not null
 );
 
+-- Of a table that may lose rows: how many it had.
+alter table ops.builds add column if not exists row_count bigint;
+
 create table if not exists ops.build_inputs (
     table_name varchar not null,
     input_name varchar not null,

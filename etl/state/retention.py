@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import Table, and_, false, not_, or_
 
 from etl.engine.port import Warehouse
 from etl.settings import Settings
@@ -27,7 +30,18 @@ _ENDED: Mapping[str, str] = MappingProxyType(
 )
 """What has ended, and when it did."""
 
-_RUNS_AT_ONCE = 500
+_SINCE = """exists (
+    select 1
+    from ops.standings as standings
+    where
+        standings.table_name = quality_results.table_name
+        and standings.check_name = quality_results.check_name
+        and standings.failing_since = quality_results.checked_at
+)"""
+"""Since when a rule fails that fails still: the one result that tells it."""
+
+RUNS_AT_ONCE = 500
+"""How many runs one statement names."""
 
 _OLD_RUNS = """
 select run_id
@@ -66,13 +80,19 @@ def forget_old(warehouse: Warehouse, state: State, settings: Settings, runs: lis
     if not settings.state.keep_days:
         return
     if runs:
+        since = warehouse.rows(f"select * from ops.quality_results where {_SINCE}")  # noqa: S608
         for name in _OF_RUNS:
             table = state.tables[name]
-            for start in range(0, len(runs), _RUNS_AT_ONCE):
-                some = runs[start : start + _RUNS_AT_ONCE]
-                state.writer.delete_where(table, table.c.run_id.in_(some))
+            for start in range(0, len(runs), RUNS_AT_ONCE):
+                some = runs[start : start + RUNS_AT_ONCE]
+                told: Any = table.c.run_id.in_(some)
+                if name == "quality_results":
+                    told = and_(told, not_(or_(false(), *(_is_row(table, row) for row in since))))
+                state.writer.delete_where(table, told)
+            kept = _SINCE if name == "quality_results" else "false"
             warehouse.execute(
-                f"delete from ops.{name} where list_contains($runs::varchar[], run_id)",  # noqa: S608
+                f"delete from ops.{name} "  # noqa: S608 - our own words
+                f"where list_contains($runs::varchar[], run_id) and not ({kept})",
                 {"runs": runs},
             )
             note_copy(warehouse, name, state.state_id, state.bump(name))
@@ -87,3 +107,7 @@ def forget_old(warehouse: Warehouse, state: State, settings: Settings, runs: lis
         state.writer.delete_where(table, table.c[ended] < moment)
         warehouse.execute(f"delete {old}", {"moment": moment})
         note_copy(warehouse, name, state.state_id, state.bump(name))
+
+
+def _is_row(table: Table, row: Mapping[str, object]) -> Any:
+    return and_(*(table.c[key.name] == row[key.name] for key in table.primary_key.columns))

@@ -73,13 +73,15 @@ select
 from latest
 group by table_name, check_name;
 
--- How frequent each code usually is: over the last 30 published runs, also where it was absent.
+-- How frequent each code usually is: over the last 30 published full runs, also where it was absent.
+-- (Deltas follow each other so closely that what is wrong would be usual within hours.)
 create or replace view ops.usual_rates as
 with recent as (
-    select run_id
-    from ops.mismatch_history
-    group by run_id
-    order by max(published_at) desc
+    select history.run_id
+    from ops.mismatch_history as history
+    anti join ops.runs as runs on history.run_id = runs.run_id and runs.mode = 'delta'
+    group by history.run_id
+    order by max(history.published_at) desc
     limit 30
 ),
 

@@ -471,15 +471,15 @@ def test_a_row_without_a_time_is_always_read(timed: Registers) -> None:
     assert reading(timed).changes == Changes(updated=1)
 
 
-def test_a_change_that_was_committed_late_is_in_the_overlap(timed: Registers) -> None:
+def test_a_change_that_was_committed_late_is_found(timed: Registers) -> None:
     timed.insurance[0]["updated_at"] = "2026-01-02 08:00:00"
     fill_timed(timed)
     timed.sync("delta")
     timed.insurance[1] |= {"full_name": "Ai Đó Khác", "updated_at": "2026-01-02 07:30:00"}
-    timed.insurance[2] |= {"full_name": "Ai Đó Khác", "updated_at": "2026-01-02 06:30:00"}
+    timed.insurance[2] |= {"full_name": "Ai Đó Khác", "updated_at": "2026-01-01 06:30:00"}
     fill_timed(timed)
 
-    assert reading(timed).changes == Changes(updated=1), "sixty minutes are read again, not more"
+    assert reading(timed).changes == Changes(updated=2), "in the overlap, and by its other time"
 
 
 def test_deleted_rows_may_be_told_by_the_register(timed: Registers) -> None:

@@ -3,7 +3,7 @@
 -- What the configuration says of a spelling ([population.values.status]) comes before what the
 -- dictionaries say. The commonest spelling of a meaning is the register's own word for it: mismatches
 -- and corrections are written in these words.
--- Kind: statistic.
+-- Kind: group.
 with spelt as (
     select 'insurance' as register, 'gender' as column_name, gender as raw, count(*) as copies
     from raw.insurance
