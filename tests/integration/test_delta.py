@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,10 +18,15 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from assets.definitions import build_defs
 from assets.resources import Doisoat
-from etl.domain.errors import ContractError
+from etl.domain.errors import ConfigError, ContractError, QualityGateError
+from etl.engine.port import Warehouse
+from etl.engine.statements import TableName
 from etl.extract import Changes, Extraction, look_at
 from etl.pipeline import runner
 from etl.pipeline.graph import pipeline
+from etl.pipeline.lock import release_lock
+from etl.pipeline.run import Run, warehouse_for
+from etl.settings import Settings
 from expectations import SUITES
 from tests.support import (
     INSURANCE_COLUMNS,
@@ -656,3 +662,119 @@ def test_after_a_publish_from_elsewhere_everything_is_compared(synced: Make) -> 
     )
 
     assert pair.sync("delta").changes["reconciled"] == (1, 0, 0)
+
+
+# --- what a review found --------------------------------------------------------------------------
+
+
+def test_a_spelling_that_is_new_is_understood(synced: Make) -> None:
+    pair = synced()
+    pair.population[3]["status"] = "deceased"  # nobody's until now
+    pair.insurance[4]["gender"] = "Nam giới"
+    pair.write()
+
+    pair.sync("delta")
+
+    (citizens,) = from_warehouse(
+        pair.settings, "select count(*) as n from clean.population where status = 'deceased'"
+    )
+    (records,) = from_warehouse(
+        pair.settings, "select gender from clean.insurance where record_id = 'R000005'"
+    )
+    assert citizens == {"n": 1}
+    assert records["gender"] == "M"
+
+
+def test_a_run_of_some_tables_vouches_for_no_other(synced: Make) -> None:
+    pair = synced()
+    pair.options["reconcile"] = {"block_limit": 50}
+    with writing(pair.settings) as warehouse:
+        runner.build(warehouse, TableName("publish", "codes"))
+
+    assert "[reconcile] changed" in why_full(pair)
+
+
+def test_steps_of_a_delta_that_cannot_go_on_are_refused(synced: Make) -> None:
+    pair = synced()
+    pair.options["reconcile"] = {"block_limit": 50}
+    part = Run(uuid.uuid4().hex, "delta", part=True)
+
+    with (
+        pytest.raises(ConfigError, match="Steps of a delta cannot be run by themselves"),
+        warehouse_for(pair.settings, part),
+    ):
+        pass
+    release_lock(pair.settings)
+
+    assert pair.sync().changes == {}, "and what the last run left is still there"
+
+
+def test_a_dictionary_that_has_lost_a_part_is_filled_again(synced: Make) -> None:
+    pair = synced()
+    for part in (pair.settings.home / "warehouse.files" / "clean.names.parquet").iterdir():
+        part.write_bytes(b"damaged")
+    pair.insurance[4]["address"] = "12 Hàng Bài"
+    pair.write()
+
+    pair.sync("delta")
+
+    (row,) = from_warehouse(
+        pair.settings, "select count(*) as n from clean.insurance where name_key is null"
+    )
+    assert row == {"n": 0}
+
+
+def test_two_kills_after_a_read_hide_no_change(synced: Make) -> None:
+    pair = synced()
+
+    def change_and_be_killed_before_the_note(name: str) -> None:
+        pair.insurance[4]["full_name"] = name
+        pair.write()
+        with writing(pair.settings, "delta") as warehouse:
+            assert runner.read(warehouse, "insurance", pair.settings).changes == Changes(updated=1)
+            warehouse.execute("delete from ops.builds where table_name = 'raw.insurance'")
+
+    change_and_be_killed_before_the_note("Trần Thị Sen")
+    pair.sync("delta")
+    change_and_be_killed_before_the_note("Lê Văn Hải")
+    pair.sync("delta")
+
+    (row,) = from_warehouse(
+        pair.settings, "select recorded_name from clean.insurance where record_id = 'R000005'"
+    )
+    assert row["recorded_name"] == "Lê Văn Hải"
+
+
+def test_another_secret_of_the_record_keys_is_a_reason(
+    synced: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = synced()
+    monkeypatch.setenv("DOISOAT_KEY", "1" * 64)
+
+    with writing_another_installations(pair.settings) as warehouse:
+        assert "the secret of the record keys changed" in str(
+            warehouse.value("select not_a_delta from ops.parameters")
+        )
+
+
+@contextmanager
+def writing_another_installations(settings: Settings) -> Iterator[Warehouse]:
+    try:
+        with warehouse_for(settings, Run(uuid.uuid4().hex, "delta", replace=True)) as warehouse:
+            yield warehouse
+    finally:
+        release_lock(settings)
+
+
+def test_little_by_little_a_register_cannot_vanish(registers: Make) -> None:
+    pair = registers([record(n) for n in range(1, 301)], [citizen(n) for n in range(1, 301)])
+    pair.sync()
+
+    def lose_a_fifteenth() -> None:
+        del pair.insurance[:20]
+        pair.write()
+        pair.sync("delta")
+
+    lose_a_fifteenth()
+    with pytest.raises(QualityGateError, match="left of the 300 that the last full run"):
+        lose_a_fifteenth()
