@@ -77,13 +77,13 @@ class Doisoat:
     @staticmethod
     def _run_of(context: Context) -> Run:
         run = context.run
-        chosen = (run.asset_selection, run.asset_check_selection, run.step_keys_to_execute)
+        part = bool(run.asset_selection or run.asset_check_selection or _steps_chosen(context))
         return Run(
             run.run_id,
             DELTA if run.job_name == DELTA_SYNC else FULL,
             replace=run.tags.get(REPLACE_TAG) == "yes",
-            whole=run.job_name == FULL_SYNC and not any(chosen),
-            part=any(chosen),
+            whole=run.job_name == FULL_SYNC and not part,
+            part=part,
         )
 
     def _keep_what_was_found(self, context: Context, error: Exception) -> None:
@@ -115,6 +115,18 @@ class Doisoat:
             self._named = context.run.run_id
             context.instance.add_run_tags(context.run.run_id, this_process())
             cancelled_by_signals(context.instance, context.run.run_id)
+
+
+def _steps_chosen(context: Context) -> bool:
+    """Says whether a run executes some steps of its job only: one that is taken up again, say.
+
+    A run that is made by the command line names all of them.
+    """
+    run = context.run
+    if not (named := run.step_keys_to_execute) or run.execution_plan_snapshot_id is None:
+        return bool(named)
+    plan = context.instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
+    return len(named) < len(plan.steps)
 
 
 DoisoatResource = dg.ResourceParam[Doisoat]

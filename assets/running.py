@@ -62,7 +62,7 @@ def run_sync(
 
     Args:
         settings: The settings.
-        mode: ``full``.
+        mode: ``full`` or ``delta``.
         on_step: Called with the step's name, steps done and steps in all.
         replace_target: Publish to a target of another installation, too, and whatever share of its
             rows would vanish.

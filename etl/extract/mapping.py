@@ -172,11 +172,6 @@ def _compared(column: ColumnElement[Any], how: str, moment: datetime) -> ColumnE
 _KEY = "row_key"
 
 
-def register_select(connection: Connection, register: str, source: Source) -> Select[Any]:
-    """Builds the SELECT that offers a register as the contract wants it, as ``register_query``."""
-    return register_query(connection, register, source).statement
-
-
 def register_query(connection: Connection, register: str, source: Source) -> RegisterQuery:
     """Builds the SELECT that offers a register as the contract wants it, and what a delta asks.
 

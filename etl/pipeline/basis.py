@@ -1,4 +1,4 @@
-"""What a run decides by, beside the registers: a delta goes on only where all of it is as it was.
+"""What a run decides by, beside the registers. A delta needs it to be what the last run decided by.
 
 Belongs here: the fingerprint of rules, reference tables and configuration, and whether the tables
 of the last run may be gone on with. Does not belong here: what has changed in a register

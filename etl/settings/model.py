@@ -152,7 +152,7 @@ class Delta(_Strict):
             and held against those of the last run. ``auto``: by the time of change where the
             register keeps one as a date or a time, else by the hash.
         overlap_minutes: So much of what was read last is read again: a change that was begun
-            earlier may have been committed later.
+            earlier may have been committed later. (Where keys are compared, it is found anyway.)
         deleted: A SELECT of the keys of deleted rows and when each was deleted, in this order.
             Without it, all keys of the register are compared.
     """

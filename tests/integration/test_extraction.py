@@ -20,7 +20,7 @@ from etl.domain.errors import ConfigError, ConnectionFailedError, ContractError,
 from etl.engine.duckdb.warehouse import Warehouse, open_warehouse
 from etl.extract import extract_register
 from etl.extract.load import store
-from etl.extract.mapping import register_select, select_from
+from etl.extract.mapping import register_query, select_from
 from etl.extract.streams import reading_register
 from etl.pipeline.lock import release_lock
 from etl.pipeline.run import Run, warehouse_for
@@ -372,7 +372,7 @@ def test_a_missing_required_column_is_named_with_those_that_are_there(
         pytest.raises(ContractError) as caught,
         reading(source, "Trying") as connection,
     ):
-        register_select(connection, "insurance", source)
+        register_query(connection, "insurance", source)
 
     assert "full_name" in caught.value.what
     assert "date_of_birth" in caught.value.what
@@ -391,7 +391,7 @@ def test_a_mapped_column_that_is_not_there_is_an_error_even_where_it_is_not_requ
         pytest.raises(ContractError, match="address"),
         reading(source, "Trying") as connection,
     ):
-        register_select(connection, "insurance", source)
+        register_query(connection, "insurance", source)
 
 
 def test_an_expression_that_the_database_does_not_understand_is_explained(

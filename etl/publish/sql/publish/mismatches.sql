@@ -1,5 +1,6 @@
 -- One row per record and mismatch code, as it leaves: what disagrees, whose work it is, and the
 -- correction that answers it.
+-- Slices: core.mismatches.
 -- Kind: record.
 with of_insurance_numbers as (
     select
@@ -26,6 +27,7 @@ answers as (
             mismatches.record_id = of_field.record_id
             and mismatches.field = of_field.field
     left join of_insurance_numbers as of_number on mismatches.record_id = of_number.record_id
+    where in_slice(mismatches.record_id)
 ),
 
 leaving as (
@@ -46,6 +48,7 @@ leaving as (
     inner join answers
         on mismatches.record_id = answers.record_id and mismatches.code = answers.code
     inner join core.reconciled as reconciled on mismatches.record_id = reconciled.record_id
+    where in_slice(mismatches.record_id)
 )
 
 select

@@ -3,6 +3,7 @@
 -- (Decree 43/2021 Art. 7), the insurance register on its own numbers and records (Art. 6).
 -- Every mismatch that asks for a correction has its answer here: a value, in the insurance register's
 -- own words, or the reason why a person must look.
+-- Slices: core.disagreements.
 -- Kind: record.
 with asking as (
     select
@@ -13,7 +14,7 @@ with asking as (
         links.personal_id
     from core.disagreements as disagreements
     left join core.links as links on disagreements.record_id = links.record_id
-    where disagreements.severity <> 'info'
+    where disagreements.severity <> 'info' and in_slice(disagreements.record_id)
 ),
 
 in_review as (
@@ -107,6 +108,7 @@ of_duplicates as (
         reason,
         null as evidence
     from core.duplicates
+    where in_slice(record_id)
     union all
     select
         duplicates.record_id,
@@ -123,6 +125,7 @@ of_duplicates as (
         duplicates.kept_number
         is distinct from coalesce(insurance.insurance_number, insurance.insurance_personal_id)
         and duplicates.kept_number is not null
+        and in_slice(duplicates.record_id)
 ),
 
 -- Numbers on cards that no record has as its insurance number.
@@ -169,6 +172,7 @@ of_numbers as (
         reason,
         null as evidence
     from core.card_conflicts
+    where in_slice(record_id)
     union all
     select
         asking.record_id,

@@ -1,6 +1,7 @@
 -- The verdict on every insurance record: linked to whom, by which step, and what disagrees.
 -- Records that could not be used stand here too, as REJECTED, so that each record of the
 -- register has exactly one row.
+-- Slices: clean.insurance.
 -- Kind: record.
 with coded as (
     select
@@ -8,12 +9,20 @@ with coded as (
         array_to_string(list_sort(list(code)), ';') as mismatch_codes,
         bool_or(severity <> 'info') as needs_correction
     from core.mismatches
+    where in_slice(record_id)
     group by record_id
 ),
 
 in_review as (
     select distinct record_id
     from core.candidates
+    where in_slice(record_id)
+),
+
+linked as (
+    select *
+    from core.links
+    where in_slice(record_id)
 ),
 
 compared as (
@@ -43,9 +52,10 @@ compared as (
         insurance.unemployment_insurance,
         insurance.health_insurance
     from clean.insurance as insurance
-    left join core.links as links on insurance.record = links.record
+    left join linked as links on insurance.record = links.record
     left join coded on insurance.record_id = coded.record_id
     left join in_review on insurance.record_id = in_review.record_id
+    where in_slice(insurance.record_id)
 ),
 
 -- What all rows of a rejected record say; a scheme, where one of them does.
@@ -66,7 +76,10 @@ rejected as (
         bool_or(rejects.health_insurance) as health_insurance
     from clean.rejects as rejects
     anti join clean.insurance as insurance on rejects.record_id = insurance.record_id
-    where rejects.register = 'insurance' and rejects.reason <> 'record_id_missing'
+    where
+        rejects.register = 'insurance'
+        and rejects.reason <> 'record_id_missing'
+        and in_slice(rejects.record_id)
     group by rejects.record_id
 )
 
