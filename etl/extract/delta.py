@@ -4,8 +4,8 @@ Belongs here: which keys have changed, and the raw table with them in place. Doe
 what the pipeline does with a changed table, and the questions in SQL (``mapping.py``).
 
 All rows of a key are replaced together, because a key may stand in several rows. After a delta the
-raw table must have as many rows as the register, and, where keys are compared, the same keys with the
-same times. Where that cannot be had, the register is read whole, and the reason is told.
+raw table must have as many rows as the register, and, where keys are compared, the same keys with
+the same times. Where that cannot be had, the register is read whole, and the reason is told.
 """
 
 from __future__ import annotations
