@@ -376,11 +376,11 @@ def timed_databases(postgresql: Server) -> Database:
 
 
 def test_a_delta_equals_a_full_run(databases: Database) -> None:
-    _live(databases, timed=False, lives=2, steps=12)
+    _live(databases, timed=False, lives=1, steps=12)
 
 
 def test_a_delta_by_time_of_change_equals_a_full_run(timed_databases: Database) -> None:
-    _live(timed_databases, timed=True, lives=2, steps=12)
+    _live(timed_databases, timed=True, lives=1, steps=12)
 
 
 @pytest.mark.long
@@ -577,6 +577,7 @@ def test_a_table_is_built_again_only_where_what_it_rests_on_has_changed(synced: 
     assert not {"raw.population", "clean.population", "core.links", "publish.places"} & kept
 
 
+@pytest.mark.wide
 def test_rules_are_asked_again_only_where_their_tables_have_changed(
     synced: Make, doisoat_here: Callable[..., Command]
 ) -> None:
