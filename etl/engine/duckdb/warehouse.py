@@ -79,7 +79,7 @@ class DuckDBWarehouse(Warehouse):
             return self.count(table)
         try:
             for piece in range(pieces):
-                self.execute(f"{_IN_SLICE} hash(key) % {pieces} = {piece}")
+                self.execute(f"{_IN_SLICE} key is not null and hash(key) % {pieces} = {piece}")
                 into = "insert into" if piece else "create or replace table"
                 self.execute(f"{into} {table.sql}{'' if piece else ' as'}\n{query}")
         finally:
