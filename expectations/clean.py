@@ -421,6 +421,21 @@ FORMER_NUMBERS = Suite(
     key="record_key(personal_id)",
 )
 
+FILLERS = Suite(
+    TableName("clean", "fillers"),
+    (
+        is_unique("number", "Each filler stands once.", blocking=True),
+        never(
+            "filler_is_listed_by_a_crowd",
+            "holders <= (select block_limit from ops.parameters)",
+            "A number that few citizens list is somebody's: to set it aside would lose their links.",
+            blocking=True,
+            owner=Owner.POPULATION,
+        ),
+    ),
+    key="record_key(number)",
+)
+
 SUITES = (
     NAMES,
     BIRTHS,
@@ -434,5 +449,6 @@ SUITES = (
     INSURANCE,
     POPULATION,
     FORMER_NUMBERS,
+    FILLERS,
     REJECTS,
 )

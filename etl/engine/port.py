@@ -21,6 +21,9 @@ import pyarrow.parquet as pq
 from etl.engine.statements import TableName
 from etl.process.home import make_room, set_aside
 
+FILE_ID = "file_id"
+"""The name under which a Parquet file says which it is, so that amendments are known as its own."""
+
 MANY_PARTS = 100
 """More small parts of one table than that are merged."""
 _LARGE_PART = 100_000  # rows
@@ -106,6 +109,36 @@ class Warehouse(ABC):
         """
 
     @abstractmethod
+    def show_part(self, table: TableName, query: str) -> None:
+        """Makes ``build_part`` see only some rows of a table.
+
+        Args:
+            table: The table.
+            query: The rows that are seen, asked of whole tables.
+        """
+
+    @abstractmethod
+    def show_whole(self, tables: Iterable[TableName] | None = None) -> None:
+        """Makes ``build_part`` see all rows of some tables again, or of every table."""
+
+    @abstractmethod
+    def build_part(self, table: TableName, query: str, reads: Iterable[TableName]) -> int:
+        """Builds some rows of a table, and sees of it from then on only these.
+
+        Args:
+            table: The table.
+            query: Its statement.
+            reads: The tables that the statement reads.
+
+        Returns:
+            How many rows were built.
+        """
+
+    @abstractmethod
+    def replace_rows(self, table: TableName, condition: str) -> None:
+        """Replaces the rows of a table that meet a condition, by those that were built last."""
+
+    @abstractmethod
     def exists(self, table: TableName) -> bool:
         """Says whether a table is there."""
 
@@ -179,6 +212,28 @@ class Warehouse(ABC):
         One that is a single file gets a column ``row_number`` beside its own: where each row stands
         in it, from 0.
         """
+
+    @abstractmethod
+    def amend(self, table: TableName, *, gone: str, new: str, note: str) -> None:
+        """Changes rows of a table that is a single Parquet file; the file stays as it is.
+
+        Rows that stay keep their ``row_number``, and no number is given twice. It happens in the
+        transaction around it.
+
+        Args:
+            table: The table.
+            gone: A query of the numbers of rows that are in it no longer.
+            new: A query of rows to add: all columns but ``row_number``.
+            note: What is to be remembered of the rows as they are now.
+        """
+
+    @abstractmethod
+    def amendments(self, table: TableName) -> tuple[int, str]:
+        """Returns how many rows ``amend`` has taken out of a table's file, and the last note."""
+
+    @abstractmethod
+    def forget_amendments(self, table: TableName) -> None:
+        """Makes a table what its file is, which was replaced; those of another file never count."""
 
     @abstractmethod
     def show_files(self) -> None:
@@ -264,6 +319,13 @@ class Warehouse(ABC):
     @abstractmethod
     def for_splink(self) -> Any:
         """Returns the tables as Splink reads them."""
+
+
+def file_id(file: Path) -> str:
+    """Returns what tells a Parquet file from any other that took its place."""
+    metadata = pq.read_metadata(file)
+    known = (metadata.metadata or {}).get(FILE_ID.encode(), b"")
+    return known.decode() or f"{metadata.num_rows} rows"
 
 
 def unfinished(data: pa.Table, file: Path) -> Path:

@@ -25,6 +25,8 @@ UNSEEN = frozenset({"ops.parameters"})
 
 _KIND = "Kind: "
 _SLICES = "Slices: "
+_DELTA = "Delta: "
+_WHOLE = "Whole: "
 
 
 class Kind(StrEnum):
@@ -42,6 +44,21 @@ class Kind(StrEnum):
     """Rows that depend on all that share a number, a citizen, or a name and birth date."""
     TOTAL = "total"
     """Counts of the run."""
+
+
+class Stage(StrEnum):
+    """Which rows a delta builds anew, one stage after the other (``etl/pipeline/scope.py``)."""
+
+    READING = "reading"
+    """Of the keys that have changed in the registers."""
+    LINKING = "linking"
+    """Of the records and citizens that a changed one may be linked with, or keep from a link."""
+    NEARNESS = "nearness"
+    """Of the pairs that are new, or of which a side has changed."""
+    LINKED = "linked"
+    """Of the records whose link may be another."""
+    FINDINGS = "findings"
+    """Of the records of which something else may be said."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -95,7 +112,8 @@ class Statement:
     @cached_property
     def description(self) -> str:
         """The leading comment but for what the engine reads of it, as Markdown for the UI."""
-        told = (line for line in self._head if not line.startswith((_KIND, _SLICES)))
+        marks = (_KIND, _SLICES, _DELTA, _WHOLE)
+        told = (line for line in self._head if not line.startswith(marks))
         return "\n".join(told).strip()
 
     @cached_property
@@ -105,7 +123,7 @@ class Statement:
         Raises:
             ValueError: It names none, or one that there is not.
         """
-        named = [line.removeprefix(_KIND).rstrip(".") for line in self._head if _KIND in line]
+        named = self._named(_KIND)
         if len(named) != 1:
             raise ValueError(f"{self.name.sql}: the leading comment must end with '{_KIND}…'")
         return Kind(named[0])
@@ -116,8 +134,24 @@ class Statement:
 
         Such a statement asks ``in_slice`` of the key by which the pieces part.
         """
-        named = [line.removeprefix(_SLICES).rstrip(".") for line in self._head if _SLICES in line]
+        named = self._named(_SLICES)
         return TableName.parse(named[0]) if named else None
+
+    @cached_property
+    def delta(self) -> Stage | None:
+        """By which rows a delta builds the table anew; None: all of it."""
+        named = self._named(_DELTA)
+        return Stage(named[0]) if named else None
+
+    @cached_property
+    def read_whole(self) -> frozenset[TableName]:
+        """The tables of which all rows count, also where a delta builds few rows."""
+        return frozenset(map(TableName.parse, self._named(_WHOLE)))
+
+    def _named(self, mark: str) -> list[str]:
+        """What the leading comment names after a mark, separated by commas."""
+        lines = [line.removeprefix(mark) for line in self._head if line.startswith(mark)]
+        return [name for line in lines for name in line.rstrip(".").split(", ")]
 
     @cached_property
     def depends_on(self) -> frozenset[TableName]:

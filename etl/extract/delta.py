@@ -1,7 +1,8 @@
 """Reading only what has changed in a register since it was last read.
 
-Belongs here: which keys have changed, and the raw table with them in place. Does not belong here:
-what the pipeline does with a changed table, and the questions in SQL (``mapping.py``).
+Belongs here: which keys have changed, and the raw table with them in place, kept beside its file.
+Does not belong here: what the pipeline does with a changed table, and the questions in SQL
+(``mapping.py``).
 
 All rows of a key are replaced together, because a key may stand in several rows. After a delta the
 raw table must have as many rows as the register, and, where keys are compared, the same keys with
@@ -20,7 +21,7 @@ from sqlalchemy import DateTime
 
 from etl.domain.contract import CHANGED_AT, KEYS, REGISTERS
 from etl.domain.errors import ContractError
-from etl.engine.builds import is_noted, note_build
+from etl.engine.builds import forget_build, is_noted, note_build
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.extract.load import (
@@ -30,17 +31,17 @@ from etl.extract.load import (
     new_rows,
     raw_schema,
     read_whole,
-    replacing,
-    store,
 )
 from etl.extract.mapping import RegisterQuery
 from etl.extract.origin import Origin, origin_of
-from etl.extract.streams import ROWS_PER_BATCH, Reading, reading_register
+from etl.extract.streams import Reading, reading_register
 from etl.settings import Source
 
 _MOST_STRAYED = 100_000
 """Where more keys than this came without a new time of change, the times tell too little."""
 _KEYS_AT_ONCE = 1_000
+_MOST_AMENDED = 1_000_000
+"""Where more rows than this were replaced, and half of all, the file is written anew."""
 
 _Progress = Callable[[int, int], None] | None
 
@@ -68,12 +69,15 @@ def extract_changes(
     """
     with reading_register(register, source) as (reading, query):
         table = TableName("raw", register)
-        last, origin = origin_of(warehouse.file(table)), Origin.of(source, reading, query)
+        last, origin = origin_of(warehouse, table), Origin.of(source, reading, query)
         try:
             if last is None or not warehouse.exists(table):
                 raise _NotADeltaError("it has not been read yet, or by an earlier version")
             if last.basis != origin.basis:
                 raise _NotADeltaError("its database, its columns or their mapping have changed")
+            gone, _ = warehouse.amendments(table)
+            if gone > max(_MOST_AMENDED, warehouse.count(table) // 2):
+                raise _NotADeltaError(f"{gone:,} rows have changed since it was read whole")
             if not _has_times(register, source, query):
                 changes = _by_hash(warehouse, register, reading, query, origin, progress)
             else:
@@ -158,7 +162,7 @@ def _by_hash(
         if read != expected:
             raise _NotADeltaError("its rows did not all arrive")
         warehouse.execute(
-            f"create or replace temp table source_keys as select {_key(register)} as row_key "  # noqa: S608
+            f"create or replace temp table source_keys as select {key_of(register)} as row_key "  # noqa: S608
             "from incoming_rows"
         )
         _compare(warehouse, register)
@@ -245,15 +249,15 @@ def _read_strayed(
         ),
 
         incoming as (
-            select {_key(register)} as row_key, {_TIMES} as times
+            select {key_of(register)} as row_key, {_TIMES} as times
             from incoming_rows
             group by all
         ),
 
         ours as (
-            select {_key(register)} as row_key, {_TIMES} as times
+            select {key_of(register)} as row_key, {_TIMES} as times
             from raw.{register}
-            anti join incoming on {_key(register)} = incoming.row_key
+            anti join incoming on {key_of(register)} = incoming.row_key
             group by all
             union all
             select row_key, times from incoming
@@ -278,7 +282,7 @@ def _read_strayed(
         asked = [str(key) for key in keys.column(0).to_pylist()]
         _lend(warehouse, register, "again_rows", reading.batches(query.of_keys_in(asked)))
         # (A source that takes A for a may give rows of other keys, all of them.)
-        key = _key(register)
+        key = key_of(register)
         warehouse.execute(
             f"delete from incoming_rows where {key} in (select {key} from again_rows)"  # noqa: S608
         )
@@ -295,11 +299,11 @@ def _read_tombstones(
     warehouse.execute(
         f"""
         create or replace temp table source_keys as
-        select {_key(register)} as row_key
+        select {key_of(register)} as row_key
         from raw.{register}
         anti join deleted_keys on {KEYS[register]} = deleted_keys.row_key
         union
-        select {_key(register)} as row_key
+        select {key_of(register)} as row_key
         from incoming_rows
         """  # noqa: S608 - our own names
     )
@@ -318,8 +322,14 @@ _NO_KEY = "chr(0)"
 """Stands for the key of rows without one: no key is written so."""
 
 
-def _key(register: str) -> str:
+def key_of(register: str) -> str:
+    """Returns the key of a row of a raw table as SQL; rows without a key have one in common."""
     return f"coalesce({KEYS[register]}, {_NO_KEY})"
+
+
+def changed_keys(register: str) -> str:
+    """The temporary table in which the keys stand (``row_key``) whose rows a delta has changed."""
+    return f"changed_{register}_keys"
 
 
 def _content(register: str) -> str:
@@ -377,7 +387,7 @@ def _compare(warehouse: Warehouse, register: str) -> None:
         create or replace temp table changed_keys as
         with theirs as (
             select
-                {_key(register)} as row_key,
+                {key_of(register)} as row_key,
                 count(*) as row_count,
                 sum({_content(register)}) as content
             from incoming_rows
@@ -386,11 +396,11 @@ def _compare(warehouse: Warehouse, register: str) -> None:
 
         ours as (
             select
-                {_key(register)} as row_key,
+                {key_of(register)} as row_key,
                 count(*) as row_count,
                 sum({_content(register)}) as content
             from raw.{register}
-            semi join theirs on {_key(register)} = theirs.row_key
+            semi join theirs on {key_of(register)} = theirs.row_key
             group by all
         )
 
@@ -404,17 +414,17 @@ def _compare(warehouse: Warehouse, register: str) -> None:
             or ours.content is distinct from theirs.content
         union all
         select distinct
-            {_key(register)} as row_key,
+            {key_of(register)} as row_key,
             'deleted' as what
         from raw.{register}
-        anti join source_keys on {_key(register)} = source_keys.row_key
+        anti join source_keys on {key_of(register)} = source_keys.row_key
         """  # noqa: S608 - our own names
     )
 
 
 def _rows_after(warehouse: Warehouse, register: str) -> int:
     """Counts the rows that the table will have."""
-    on = f"{_key(register)} = changed_keys.row_key"
+    on = f"{key_of(register)} = changed_keys.row_key"
     return sum(
         warehouse.number(f"select count(*) from {rows} join changed_keys on {on}")  # noqa: S608
         for rows in (f"raw.{register} anti", "incoming_rows semi")
@@ -432,13 +442,19 @@ def _merged(warehouse: Warehouse, register: str, origin: Origin) -> Changes:
         if not is_noted(warehouse, TableName("raw", register)):
             note_build(warehouse, TableName("raw", register), ())  # the last run died before it
         return changes
+    table = TableName("raw", register)
     columns = ", ".join(raw_schema(register).names)
-    on = f"{_key(register)} = changed_keys.row_key"
-    with replacing(warehouse, TableName("raw", register)) as file:
-        rows = warehouse.batches(
-            f"select {columns} from raw.{register} anti join changed_keys on {on} "  # noqa: S608
-            f"union all select {columns} from incoming_rows semi join changed_keys on {on}",
-            ROWS_PER_BATCH,
+    on = f"{key_of(register)} = changed_keys.row_key"
+    with warehouse.transaction():
+        forget_build(warehouse, table)
+        warehouse.amend(
+            table,
+            gone=f"select row_number from raw.{register} semi join changed_keys on {on}",  # noqa: S608
+            new=f"select {columns} from incoming_rows semi join changed_keys on {on}",  # noqa: S608
+            note=origin.as_note(),
         )
-        store(register, rows, file, origin)
+        note_build(warehouse, table, ())
+    warehouse.execute(
+        f"create or replace temp table {changed_keys(register)} as select row_key from changed_keys"  # noqa: S608
+    )
     return changes

@@ -144,6 +144,7 @@ def replacing(warehouse: Warehouse, table: TableName) -> Iterator[Path]:
         unfinished.replace(file)
     finally:
         unfinished.unlink(missing_ok=True)
+    warehouse.forget_amendments(table)
     warehouse.show(table)
     note_build(warehouse, table, ())
 

@@ -1,6 +1,6 @@
-"""What the raw table of a register was read from, written into its file.
+"""What the raw table of a register was read from, written into its file, or beside its amendments.
 
-The file says it itself: whoever has the rows has this, too, whatever became of a run.
+It stands with the rows: whoever has the rows has this, too, whatever became of a run.
 
 Belongs here: what a delta must know of the last read. Does not belong here: reading.
 """
@@ -11,11 +11,13 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
+from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from etl.engine.port import FILE_ID, Warehouse
+from etl.engine.statements import TableName
 from etl.extract.mapping import RegisterQuery
 from etl.extract.streams import Reading
 from etl.settings import Source
@@ -46,8 +48,12 @@ class Origin:
         return cls(_basis(source, query), found.isoformat() if found else "")
 
     def as_metadata(self) -> dict[str, str]:
-        """Returns it as the metadata of a Parquet file."""
-        return {_WRITTEN: json.dumps(asdict(self))}
+        """Returns it as the metadata of a new Parquet file, which says which file it is, too."""
+        return {_WRITTEN: self.as_note(), FILE_ID: uuid4().hex}
+
+    def as_note(self) -> str:
+        """Returns it as the note of an amendment."""
+        return json.dumps(asdict(self))
 
     @property
     def changed_until(self) -> datetime | None:
@@ -55,10 +61,11 @@ class Origin:
         return datetime.fromisoformat(self.last_change) if self.last_change else None
 
 
-def origin_of(file: Path) -> Origin | None:
+def origin_of(warehouse: Warehouse, table: TableName) -> Origin | None:
     """Reads what a raw table was read from; None where its file is not there or does not say."""
     try:
-        written = (pq.read_metadata(file).metadata or {}).get(_WRITTEN.encode())
+        found = pq.read_metadata(warehouse.file(table)).metadata or {}
+        written = warehouse.amendments(table)[1] or found.get(_WRITTEN.encode())
         return Origin(**json.loads(written)) if written else None
     except (OSError, pa.ArrowException, ValueError, TypeError):
         return None

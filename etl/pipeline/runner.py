@@ -11,13 +11,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from etl.clean import dictionaries
-from etl.engine.builds import forget_build, is_in_step, note_build, note_inputs
+from etl.engine.builds import (
+    forget_build,
+    is_in_step,
+    note_build,
+    note_inputs,
+    noted_rows,
+)
 from etl.engine.port import Warehouse
-from etl.engine.statements import Kind, TableName
+from etl.engine.statements import Kind, Statement, TableName
 from etl.extract import Extraction, extract_changes, extract_register
 from etl.pipeline.graph import Table, pipeline
 from etl.pipeline.places import PLACES, build_places
 from etl.pipeline.run import DELTA
+from etl.pipeline.scope import Scope, begin_scope, scope_of
 from etl.settings import Settings
 from etl.state.statistics import remember_statistic
 
@@ -50,8 +57,12 @@ def read(
     Raises:
         DoisoatError: As ``extract_register`` and ``extract_changes`` do.
     """
-    extract = extract_changes if is_delta(warehouse) else extract_register
-    return extract(warehouse, register, getattr(settings, register), progress)
+    source = getattr(settings, register)
+    if not is_delta(warehouse):
+        return extract_register(warehouse, register, source, progress)
+    scope = begin_scope(warehouse)
+    scope.note(found := extract_changes(warehouse, register, source, progress))
+    return found
 
 
 def build(warehouse: Warehouse, name: TableName) -> int:
@@ -81,29 +92,58 @@ def is_delta(warehouse: Warehouse) -> bool:
 
 
 def _build_in_delta(warehouse: Warehouse, table: Table) -> int:
-    """Builds a table whose inputs have changed, and keeps any other.
+    """Builds a table whose inputs have changed, or few of its rows, and keeps any other.
 
     The rules, the reference tables and the parameters are those of the last run, or this would be
     no delta. A statistic is kept whatever its inputs: a full run counts anew.
     """
-    name, statement = table.name, table.statement
+    name, statement, scope = table.name, table.statement, scope_of(warehouse)
     if table.kind is Kind.STATISTIC:
         note_inputs(warehouse, name, table.inputs)
-        return warehouse.count(name)
-    if not is_in_step(warehouse, name):
-        return _build(warehouse, table)
-    if statement is None:
-        return warehouse.count(name) if name == PLACES else _build(warehouse, table)
-    if not any(read.schema == "ops" for read in statement.depends_on):
-        return warehouse.count(name)
-    # What people have decided since the last run is no table that is built: the content tells.
+    elif table.kind is Kind.DICTIONARY:
+        return _extend(warehouse, table, scope)
+    elif not is_in_step(warehouse, name):
+        if scope and statement and scope.covers(statement, lambda one: build(warehouse, one)):
+            _build_few(warehouse, statement, scope)
+        else:
+            if scope:
+                scope.keep(name)
+            return _build(warehouse, table)
+    elif statement and any(read.schema == "ops" for read in statement.depends_on):
+        if scope:
+            scope.keep(name)
+        _build_if_other(warehouse, statement)
+    return warehouse.count(name)
+
+
+def _build_if_other(warehouse: Warehouse, statement: Statement) -> None:
+    """Builds a table that reads what people decided, which no build tells: the content does."""
+    name = statement.name
     with warehouse.transaction():
         before = _content(warehouse, name)
-        rows = warehouse.build(name, statement.query)
+        warehouse.build(name, statement.query)
         if _content(warehouse, name) != before:
             forget_build(warehouse, name)
             note_build(warehouse, name, statement.depends_on)
-    return rows
+
+
+def _extend(warehouse: Warehouse, table: Table, scope: Scope | None) -> int:
+    """Extends a dictionary. Where it understands a string anew, every row may have that string."""
+    before = noted_rows(warehouse, table.name)
+    new = _build(warehouse, table)
+    if scope and (before is None or before + new != warehouse.count(table.name)):
+        scope.give_up()
+    return new
+
+
+def _build_few(warehouse: Warehouse, statement: Statement, scope: Scope) -> None:
+    """Builds the rows of a table that a delta's scope has, and puts them in place."""
+    name = statement.name
+    gone = scope.build(statement)
+    with warehouse.transaction():
+        warehouse.replace_rows(name, gone)
+        forget_build(warehouse, name)
+        note_build(warehouse, name, statement.depends_on)
 
 
 def _content(warehouse: Warehouse, name: TableName) -> object:

@@ -67,7 +67,7 @@ create or replace temp table training_citizens as
 with former as (
     select personal_id, list(former_number order by former_number) as numbers
     from clean.former_numbers
-    where holders <= (select block_limit from ops.parameters)
+    anti join clean.fillers as fillers on former_number = fillers.number
     group by personal_id
 )
 select

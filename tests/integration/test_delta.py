@@ -315,10 +315,10 @@ class Registered(RuleBasedStateMachine):
     def sync(self) -> None:
         assert not self.world.delta().broken
 
-    @rule(after=st.integers(0, 60))
+    @rule(after=st.integers(0, 100))
     def break_off(self, after: int) -> None:
         """A run fails somewhere; the next goes on."""
-        built, real = 0, runner._build
+        built, real = 0, runner._build_in_delta
 
         def failing(*arguments: Any) -> int:
             nonlocal built
@@ -327,12 +327,12 @@ class Registered(RuleBasedStateMachine):
                 raise RuntimeError("broken off")
             return real(*arguments)
 
-        runner._build = failing
+        runner._build_in_delta = failing
         try:
             with suppress(RuntimeError):
                 self.world.delta()
         finally:
-            runner._build = real
+            runner._build_in_delta = real
 
     def teardown(self) -> None:
         self.world.assert_delta_is_full()

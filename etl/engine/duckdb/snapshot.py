@@ -14,7 +14,13 @@ import duckdb
 
 from etl.engine.duckdb.damage import trouble
 from etl.engine.duckdb.places import rows_view
-from etl.engine.duckdb.warehouse import SCHEMAS, DuckDBWarehouse, patiently, set_up
+from etl.engine.duckdb.warehouse import (
+    SCHEMAS,
+    DuckDBWarehouse,
+    amended,
+    patiently,
+    set_up,
+)
 from etl.engine.statements import TableName
 from etl.process.privacy import RecordKey, owner_only
 from etl.settings import Engine
@@ -111,7 +117,7 @@ def _show(warehouse: DuckDBWarehouse, only: Collection[TableName]) -> None:
         "select schema_name, table_name from duckdb_tables() where database_name = 'stored'"
     ):
         name = TableName(str(row["schema_name"]), str(row["table_name"]))
-        if only and name not in only:
+        if only and name not in only and not any(name in amended(table) for table in only):
             continue
         if name.schema in SCHEMAS and f"{name.sql}.parquet" not in kept:
             what = "table" if name.sql in _OWN else "view"

@@ -6,6 +6,7 @@ here: what the tables mean (the ``.sql`` files) and which run is current (``etl/
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,16 +17,18 @@ from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 from sqlalchemy.dialects import registry
 
 from etl.domain.errors import WarehouseHeldError
 from etl.engine.duckdb.damage import trouble
 from etl.engine.duckdb.functions import keyed_functions
 from etl.engine.duckdb.limits import packs_text, slices
+from etl.engine.duckdb.parts import Parts
 from etl.engine.duckdb.places import places_query
 from etl.engine.macros import macros
-from etl.engine.port import Parameters, Warehouse, unfinished
-from etl.engine.statements import TableName
+from etl.engine.port import Parameters, Warehouse, file_id, unfinished
+from etl.engine.statements import UNSEEN, TableName
 from etl.process.privacy import RecordKey, owner_only, shut
 from etl.settings import Engine
 from etl.settings.sizes import bytes_of
@@ -57,6 +60,7 @@ class DuckDBWarehouse(Warehouse):
         self.connection = connection
         self.files = files
         self._knows_how_to_keep_text = False
+        self._parts: Parts | None = None
 
     def close(self) -> None:
         """Writes what is in the engine's log to the file, and lets go of it."""
@@ -85,6 +89,32 @@ class DuckDBWarehouse(Warehouse):
         finally:
             self.execute(next(macro.create for macro in macros() if macro.name == "in_slice"))
         return self.count(table)
+
+    def show_part(self, table: TableName, query: str) -> None:
+        """Makes ``build_part`` see only some rows of a table."""
+        self._tables_in_part().show(table, query)
+
+    def show_whole(self, tables: Iterable[TableName] | None = None) -> None:
+        """Makes ``build_part`` see all rows of some tables again, or of every table."""
+        if self._parts:
+            self._parts.show_whole(tables)
+
+    def build_part(self, table: TableName, query: str, reads: Iterable[TableName]) -> int:
+        """Builds some rows of a table, and sees of it from then on only these."""
+        parts = self._tables_in_part()
+        parts.make(table, query, {*reads, *map(TableName.parse, UNSEEN)})
+        return self.number(f"select count(*) from {parts.name_of(table)}")  # noqa: S608
+
+    def replace_rows(self, table: TableName, condition: str) -> None:
+        """Replaces the rows of a table that meet a condition, by those that were built last."""
+        built = self._tables_in_part().name_of(table)
+        self.execute(f"delete from {table.sql} where {condition}")  # noqa: S608 - our own words
+        self.execute(f"insert into {table.sql} by name from {built}")
+
+    def _tables_in_part(self) -> Parts:
+        if self._parts is None:
+            self._parts = Parts(self.connection)
+        return self._parts
 
     def _memory(self) -> int:
         return bytes_of(str(self.value("select current_setting('memory_limit')"))) or 0
@@ -235,11 +265,16 @@ class DuckDBWarehouse(Warehouse):
         """Makes a table's Parquet readable under the table's name."""
         numbered = not self.file(table).is_dir()  # a row's number in a part says nothing
         rows = "* exclude (file_row_number), file_row_number::uinteger as row_number"
-        view = (
-            f"create or replace view {table.sql} as "  # noqa: S608 - our own folder
-            f"select {rows if numbered else '*'} from read_parquet({self._quoted_pattern(table)}, "
+        read = (
+            f"select {rows if numbered else '*'} from read_parquet({self._quoted_pattern(table)}, "  # noqa: S608
             f"hive_partitioning = false, file_row_number = {numbered})"
         )
+        if numbered and self._amendments(table) is not None:
+            read = (
+                f"select * from ({read}) as recorded anti join {_gone(table)} as gone "  # noqa: S608
+                f"on recorded.row_number = gone.row_number union all by name from {_new(table)}"
+            )
+        view = f"create or replace view {table.sql} as {read}"
         try:
             self.connection.execute(view)
         except duckdb.CatalogException:
@@ -248,6 +283,58 @@ class DuckDBWarehouse(Warehouse):
             self.connection.execute(view)
         if table.schema == "raw":
             self._knows_how_to_keep_text = False
+
+    def amend(self, table: TableName, *, gone: str, new: str, note: str) -> None:
+        """Changes rows of a table that is a single Parquet file; the file stays as it is.
+
+        What is other than in the file stands in two tables of the database, whose comment says of
+        which file they are.
+        """
+        if self._amendments(table) is None:
+            self.forget_amendments(table)
+            self.execute(
+                f"create table {_gone(table)} (row_number uinteger); "
+                f"create table {_new(table)} as from {table.sql} limit 0"
+            )
+        after = ", ".join(
+            f"(select coalesce(max(row_number), 0) + 1 from {of})"  # noqa: S608 - our own names
+            for of in (_gone(table), _new(table))
+        )
+        first = f"greatest({pq.read_metadata(self.file(table)).num_rows}, {after})"
+        self.execute(f"create or replace temp table gone_rows as {gone}")
+        self.execute(f"insert into {_gone(table)} select * from gone_rows")  # noqa: S608
+        self.execute(f"delete from {_new(table)} where row_number in (from gone_rows)")  # noqa: S608
+        self.execute(
+            f"insert into {_new(table)} by name select *, "  # noqa: S608
+            f"({first} - 1 + row_number() over ())::uinteger as row_number from ({new})"
+        )
+        noted = json.dumps({"file": file_id(self.file(table)), "note": note}).replace("'", "''")
+        self.execute(f"comment on table {_new(table)} is '{noted}'; drop table gone_rows")
+        self.show(table)
+
+    def amendments(self, table: TableName) -> tuple[int, str]:
+        """Returns how many rows ``amend`` has taken out of a table's file, and the last note."""
+        noted = self._amendments(table)
+        if noted is None:
+            return 0, ""
+        return self.number(f"select count(*) from {_gone(table)}"), noted  # noqa: S608
+
+    def _amendments(self, table: TableName) -> str | None:
+        """Returns the last note on a table's file; None where there is none, or of another file."""
+        name = TableName.parse(_new(table))
+        if not self.exists(name):
+            return None
+        comment = self.value(
+            "select comment from duckdb_tables() where schema_name = $schema "
+            "and table_name = $table and database_name in (current_database(), 'stored')",
+            {"schema": name.schema, "table": name.table},
+        )
+        noted = json.loads(str(comment)) if comment else {}
+        return noted["note"] if noted.get("file") == file_id(self.file(table)) else None
+
+    def forget_amendments(self, table: TableName) -> None:
+        """Makes a table what its file is."""
+        self.execute(f"drop table if exists {_gone(table)}; drop table if exists {_new(table)}")
 
     def _quoted_pattern(self, table: TableName) -> str:
         return "'" + self._pattern(table).replace("'", "''") + "'"
@@ -270,9 +357,9 @@ class DuckDBWarehouse(Warehouse):
             name = TableName(schema, table)
             if not self.kept(name):
                 self.connection.execute(f"drop view if exists {name.sql}")
-            else:  # (a view of an earlier version does not number the rows)
+            else:  # (of a single file, rows may have been amended, or the file was replaced since)
                 view = shown.get(f"{schema}.{table}", "")
-                if self._quoted_pattern(name) not in view or "file_row_number" not in view:
+                if self._quoted_pattern(name) not in view or not self.file(name).is_dir():
                     self.show(name)
 
     def keep_rows(self, table: TableName, condition: str) -> None:
@@ -297,6 +384,22 @@ class DuckDBWarehouse(Warehouse):
             with suppress(duckdb.CatalogException):
                 self.connection.execute(f"drop {kind} if exists {table.sql}")
         shutil.rmtree(self.file(table), ignore_errors=True)
+
+
+def amended(table: TableName) -> tuple[TableName, TableName]:
+    """Where a table differs from its file: numbers of rows that it has not, and its own rows."""
+    return (
+        TableName(table.schema, f"{table.table}_gone"),
+        TableName(table.schema, f"{table.table}_new"),
+    )
+
+
+def _gone(table: TableName) -> str:
+    return amended(table)[0].sql
+
+
+def _new(table: TableName) -> str:
+    return amended(table)[1].sql
 
 
 def _quoted(file: Path) -> str:

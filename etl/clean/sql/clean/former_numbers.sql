@@ -1,7 +1,8 @@
 -- Earlier numbers of citizens: CMND and cancelled personal numbers, one row each.
--- CMND are not unique nationally, so one number may stand for several citizens; how many list it
--- is counted, because a number that a crowd lists tells nobody apart.
--- Kind: group.
+-- CMND are not unique nationally, so one number may stand for several citizens. Those that a crowd
+-- lists are in clean.fillers.
+-- Delta: reading.
+-- Kind: record.
 with typed as (
     select
         personal_id,
@@ -21,6 +22,5 @@ understood as (
 
 select
     personal_id,
-    former_number,
-    count(*) over (partition by former_number) as holders
+    former_number
 from understood

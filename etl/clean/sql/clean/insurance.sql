@@ -4,6 +4,7 @@
 -- What a status, a sex, a flag or a province means is in clean.vocabularies.
 -- A record needs a number, or a name with a birth date or an address; the others are in
 -- clean.rejects.
+-- Delta: reading.
 -- Kind: record.
 with single_rows as (
     select insurance.* exclude (run_id, read_at)

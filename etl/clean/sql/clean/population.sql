@@ -1,6 +1,7 @@
 -- Citizens, understood: one row per personal number.
 -- Rows without a 12-digit number, or whose number stands for different citizens, are in
 -- clean.rejects.
+-- Delta: reading.
 -- Kind: group.
 with single_rows as not materialized (
     select population.* exclude (run_id, read_at)

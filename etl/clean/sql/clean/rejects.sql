@@ -1,6 +1,7 @@
 -- Every source row that could not be used, with the reason: what raw has and clean has not.
 -- Kept apart by content, so that a row that comes again tomorrow is the same reject. The content
 -- is named by a keyed hash: more stands in it than leaves, and a plain one can be tried out.
+-- Delta: reading.
 -- Kind: group.
 with insurance_unused as (
     select insurance.* exclude (run_id, read_at)

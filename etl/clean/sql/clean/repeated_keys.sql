@@ -1,6 +1,7 @@
 -- Keys that several source rows share.
 -- One version: the same row again, of which the first copy is kept. Several versions: which row is
 -- right cannot be told, so none of them is used.
+-- Delta: reading.
 -- Kind: group.
 with insurance_repeats as (
     select

@@ -1,4 +1,5 @@
 -- The citizens a steward chooses from, as they leave, with what it takes to choose.
+-- Delta: findings.
 -- Kind: record.
 with as_recorded as (
     select distinct

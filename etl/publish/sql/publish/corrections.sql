@@ -1,5 +1,6 @@
 -- Proposed corrections, as they leave: for a person to accept, never written to a source.
 -- A record is named by its published key, as everywhere in the target.
+-- Delta: findings.
 -- Kind: record.
 with leaving as (
     select

@@ -1,6 +1,7 @@
 -- One row per record and mismatch code, as it leaves: what disagrees, whose work it is, and the
 -- correction that answers it.
 -- Slices: core.mismatches.
+-- Delta: findings.
 -- Kind: record.
 with of_insurance_numbers as (
     select

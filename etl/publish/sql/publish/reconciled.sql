@@ -1,4 +1,5 @@
 -- One row per insurance record, as it leaves: the verdict, with the hash that tells a changed row.
+-- Delta: findings.
 -- Kind: record.
 with leaving as (
     select

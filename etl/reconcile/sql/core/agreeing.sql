@@ -1,6 +1,7 @@
 -- The records whose one number, name, birth date and sex are a citizen's, all of them: most records
 -- of a register. Those among them whose citizen nobody else claims are settled by that
 -- (core.settled); the others go the way of all records.
+-- Delta: linking.
 -- Kind: record.
 select
     insurance.record,

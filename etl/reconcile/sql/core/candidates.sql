@@ -1,4 +1,5 @@
 -- What a steward chooses from: the citizens that came near, best first, for records in REVIEW.
+-- Delta: linked.
 -- Kind: record.
 with doubtful as (
     select

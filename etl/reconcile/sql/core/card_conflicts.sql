@@ -4,6 +4,7 @@
 -- citizen's personal number, are that citizen's. Of a citizen with several records the number that
 -- is kept goes on the card, too. Two records are of different people only where both are linked;
 -- where that does not tell, a person looks at card and file: the value is null then.
+-- Delta: findings.
 -- Kind: group.
 with conflicts as (
     select

@@ -4,6 +4,7 @@
 -- make two claims, and each is judged by itself. On its own, a repaired claim counts only with full agreement of name, birth and
 -- sex. A former number that more citizens list than block_limit is a filler: it leads to nobody, and
 -- whoever carries it is in doubt.
+-- Delta: linking.
 -- Kind: record.
 with unsettled as (
     select
@@ -45,12 +46,6 @@ typed as (
         true as is_candidate
     from unsettled
     where id_candidates <> ''
-),
-
-fillers as (
-    select distinct former_number as number
-    from clean.former_numbers
-    where holders > (select block_limit from ops.parameters)
 )
 
 select
@@ -61,5 +56,5 @@ select
     bool_and(typed.is_candidate) as is_candidate,
     any_value(fillers.number) is not null as is_filler
 from typed
-left join fillers on typed.number = fillers.number
+left join clean.fillers as fillers on typed.number = fillers.number
 group by typed.record_id, typed.field, typed.number

@@ -4,6 +4,7 @@
 -- Every mismatch that asks for a correction has its answer here: a value, in the insurance register's
 -- own words, or the reason why a person must look.
 -- Slices: core.disagreements.
+-- Delta: findings.
 -- Kind: record.
 with asking as (
     select

@@ -2,6 +2,7 @@
 -- them. A number may be wrong in two columns of a record, and is said of each.
 -- The codes' owners, severities and labels stand in etl/domain/codes.py. Where a number belongs to
 -- somebody else, that person's data is not shown.
+-- Delta: findings.
 -- Kind: record.
 with pairs as (
     select

@@ -11,6 +11,7 @@
 --   7 changed last
 --   8 the first record id, so that two runs give one answer
 -- Where the record that is kept has no number of its own, the next best record's is kept.
+-- Delta: findings.
 -- Kind: group.
 with several as (
     select

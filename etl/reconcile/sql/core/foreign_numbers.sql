@@ -2,6 +2,7 @@
 -- They belong to another citizen, or to nobody. That citizen is never named: the record's own
 -- citizen's number is what it should carry. Of a record that is linked to nobody nothing is
 -- proposed, because nothing is known.
+-- Delta: findings.
 -- Kind: record.
 with carried as (
     select distinct

@@ -1,5 +1,6 @@
 -- What disagrees, one row per record and code: what is counted, and what leaves.
 -- Where a number is wrong in two columns of a record, field is the first and both values are shown.
+-- Delta: findings.
 -- Kind: record.
 with repeated as (
     select

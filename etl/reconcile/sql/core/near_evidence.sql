@@ -3,6 +3,8 @@
 -- person: a relative, if the address is the same. Where there are no relatives, it may be the
 -- same person with a name past recognition.
 -- Slices: core.near_pairs.
+-- Delta: nearness.
+-- Whole: clean.population, clean.former_numbers, core.near_records.
 -- Kind: record.
 with likely as (
     select *
@@ -23,7 +25,7 @@ former as (
         list(former_numbers.former_number order by former_numbers.former_number) as numbers
     from clean.former_numbers as former_numbers
     semi join likely on former_numbers.personal_id = likely.personal_id
-    where former_numbers.holders <= (select block_limit from ops.parameters)
+    anti join clean.fillers as fillers on former_numbers.former_number = fillers.number
     group by former_numbers.personal_id
 ),
 

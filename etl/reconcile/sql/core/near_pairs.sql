@@ -3,6 +3,8 @@
 -- an address may say more than both.
 -- (Materialized: all of it takes a quarter less time when names are compared after the join.)
 -- Slices: core.near_citizens.
+-- Delta: nearness.
+-- Whole: clean.population, core.near_records.
 -- Kind: record.
 with dated as materialized (
     select

@@ -1,5 +1,7 @@
 -- Where name or birth is not quite the owner's: may the number be the wrong field, and not the name?
 -- One row per doubtful record and citizen; number_pairs draws the conclusion.
+-- Delta: linking.
+-- Whole: clean.population.
 -- Kind: group.
 with doubtful as materialized (
     select distinct

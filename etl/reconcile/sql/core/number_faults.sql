@@ -1,6 +1,7 @@
 -- What is wrong with the identity numbers of a record, each judged by itself: one row per record,
 -- code, field and number. A record may carry a right number in one column and a wrong one in another.
 -- Whose a number is: the linked citizen's, now or formerly; or somebody else's; or nobody's.
+-- Delta: findings.
 -- Kind: group.
 with claimed as (
     select

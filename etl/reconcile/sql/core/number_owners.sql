@@ -1,6 +1,7 @@
 -- Whose the numbers are: each record beside the citizens that its numbers lead to, compared.
 -- What follows from it, number_pairs says.
 -- A filler leads to nobody.
+-- Delta: linking.
 -- Kind: record.
 with numbers_of_nobody as materialized (
     select

@@ -9,6 +9,7 @@
 -- * A person said that the record is not this citizen's: the number is the wrong field.
 -- * A number that had to be repaired is weaker: if anything else is imperfect, it is one piece of
 --   evidence among others, for the probabilistic step to weigh.
+-- Delta: linking.
 -- Kind: record.
 with reasoned as (
     select

@@ -1,4 +1,5 @@
 -- Claimed numbers that are no citizen's, now or formerly: one row per record and number.
+-- Delta: linking.
 -- Kind: record.
 with known_numbers as (
     select personal_id as number

@@ -2,6 +2,7 @@
 -- Records that could not be used stand here too, as REJECTED, so that each record of the
 -- register has exactly one row.
 -- Slices: clean.insurance.
+-- Delta: findings.
 -- Kind: record.
 with coded as (
     select

@@ -1,4 +1,5 @@
 -- The records that no number settled: what is left for the steps that go by name and birth.
+-- Delta: linking.
 -- Kind: record.
 with stopped as (
     select record_id from core.step_steward

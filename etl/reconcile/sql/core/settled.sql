@@ -2,9 +2,10 @@
 -- waterfall would link them at the step personal_id, whatever else is in the registers, and nothing
 -- that it finds of other records rests on them. So it is spared them.
 -- * No other record claims the citizen, by the number in use or by a former one: where one does, who
---   is alone with the citizen is a question (core.number_doubts).
+--   is alone with the citizen is a question (core.number_doubts). (A filler claims nobody.)
 -- * The number is no citizen's former number: it would lead to that citizen, too.
 -- * Nobody has decided on the record: a decision comes first.
+-- Delta: linking.
 -- Kind: group.
 with claimed_by_others as (
     select
@@ -23,6 +24,7 @@ wanted_by_others as (
     select former.personal_id
     from clean.former_numbers as former
     semi join claimed_by_others on former.former_number = claimed_by_others.number
+    anti join clean.fillers as fillers on former.former_number = fillers.number
     union all
     select former_number
     from clean.former_numbers

@@ -6,6 +6,7 @@
 -- goes on to the probabilistic step, which weighs place, address and numbers too.
 -- Citizens are counted before they are compared: a name and birth date that more of them share than
 -- block_limit settles nobody, and such a record has one row without a citizen that says so.
+-- Delta: linking.
 -- Kind: group.
 with namesakes as (
     select

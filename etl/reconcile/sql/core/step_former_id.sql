@@ -1,5 +1,6 @@
 -- Step 3, former_id: as step 2, through an earlier CMND or a cancelled number. Several citizens
 -- may have carried one CMND; name, birth and sex say which.
+-- Delta: linking.
 -- Kind: record.
 select pairs.* exclude (match_step, number)
 from core.number_pairs as pairs

@@ -1,5 +1,6 @@
 -- Step 2, personal_id: the 12-digit number is a citizen's, and name, birth and sex do not
 -- contradict it together. Here are the records that are not settled (core.settled).
+-- Delta: linking.
 -- Kind: record.
 select pairs.* exclude (match_step, number)
 from core.number_pairs as pairs

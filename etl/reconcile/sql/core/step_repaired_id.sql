@@ -1,6 +1,7 @@
 -- Step 4, repaired_id: by a number that was understood only after a repair (lost zeros, a letter
 -- for a digit, one wrong or two swapped digits), and only with full agreement of name, birth and
 -- sex.
+-- Delta: linking.
 -- Kind: record.
 select pairs.* exclude (match_step, number)
 from core.number_pairs as pairs

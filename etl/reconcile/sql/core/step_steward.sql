@@ -5,6 +5,7 @@
 --   date and sex agree, the citizen lives and no number is somebody else's, the change confirms the
 --   decision: the office has corrected the record.)
 -- * The citizen is no longer registered: the record goes on as if nobody had decided.
+-- Delta: linking.
 -- Kind: record.
 with refused as (
     select

@@ -1,0 +1,229 @@
+"""Which rows a delta builds anew: what has changed, and whatever rests on it.
+
+A delta takes the rows that have changed in the registers, follows what ties records and citizens
+together, and builds each large table anew for those rows only. It goes in stages (``Stage``): what
+is tied to what depends on what was found before. More rows than needed cost time; fewer would be an
+error: ``tests/integration/test_scope.py`` compares every table with one that was built whole, and
+``test_delta.py`` with that of a full run.
+
+Belongs here: the order in which a scope is found. Does not belong here: what ties rows together
+(``ties.py``), how an engine shows a table in part (``etl/engine``), and building (``runner.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from weakref import WeakKeyDictionary
+
+from etl.domain.contract import REGISTERS
+from etl.engine.builds import out_of_step
+from etl.engine.port import Warehouse
+from etl.engine.statements import Kind, Stage, Statement, TableName
+from etl.extract import Extraction
+from etl.extract.delta import changed_keys
+from etl.pipeline.graph import pipeline
+from etl.pipeline.ties import (
+    BEFORE,
+    BY_COLUMN,
+    GONE,
+    NEEDED,
+    SAVED,
+    SETS,
+    SETS_AFTER,
+    SHOWN,
+    TIES,
+)
+
+_MOST = 0.2
+_ALWAYS = 10_000
+"""Where more rows than this, and a larger share of a register than that, would be built anew, all
+of it is: that costs less."""
+
+
+class _TooMuchError(Exception):
+    """More is tied to what has changed than is worth a scope."""
+
+
+class Scope:
+    """The rows that one delta builds anew."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        """Begins before anything is read, while the tables are as the last run left them.
+
+        Only where that run has built every table can its rows be gone on with.
+        """
+        self._warehouse = warehouse
+        self._stages: list[Stage] = []
+        self._kept: set[str] = set()
+        self._in_parts_for: Stage | None = None
+        self._in_parts: set[TableName] = set()
+        tables = [table.name for table in pipeline().values()]
+        self._is_usable = all(map(warehouse.exists, tables)) and not out_of_step(warehouse, tables)
+        self._extractions: dict[str, Extraction] = {}
+
+    def note(self, extraction: Extraction) -> None:
+        """Notes what was read of a register."""
+        self._extractions[extraction.register] = extraction
+
+    def give_up(self) -> None:
+        """Makes every table be built whole from here on."""
+        self._is_usable = False
+
+    def covers(self, statement: Statement, build: Callable[[TableName], int]) -> bool:
+        """Says whether few rows of a statement's table need be built; finds out which.
+
+        Args:
+            statement: The statement.
+            build: Builds a table that must be there before.
+        """
+        if statement.delta is None or not self._may_be_used():
+            return False
+        try:
+            for stage in Stage:
+                if stage not in self._stages:
+                    self._enter(stage, build)
+                    self._stages.append(stage)
+                if stage is statement.delta:
+                    return True
+        except _TooMuchError:
+            self.give_up()
+        return False
+
+    def build(self, statement: Statement) -> str:
+        """Builds the rows of a statement's table that are in the scope.
+
+        Returns:
+            The condition of the rows that they replace.
+        """
+        warehouse, name, stage = self._warehouse, statement.name, statement.delta
+        assert stage is not None  # noqa: S101 - covers() said so
+        if stage is not self._in_parts_for:
+            warehouse.show_whole()
+            self._in_parts_for, self._in_parts = stage, set()
+        warehouse.show_whole(statement.read_whole)
+        self._in_parts -= statement.read_whole
+        for table in statement.depends_on - statement.read_whole - self._in_parts:
+            if condition := self._shown(stage, table):
+                warehouse.show_part(table, f"select * from {table.sql} where {condition}")  # noqa: S608
+                self._in_parts.add(table)
+        gone = self._gone(stage, name)
+        if name.sql in SAVED:
+            self._set(SAVED[name.sql], f"select * from {name.sql} where {gone}")  # noqa: S608
+        warehouse.build_part(name, statement.query, statement.depends_on)
+        self._in_parts.add(name)
+        return gone
+
+    def keep(self, name: TableName) -> None:
+        """Keeps what a table is, before it is built whole, where the two must be compared."""
+        if name.sql in BEFORE and name.sql not in self._kept and self._may_be_used():
+            self._kept.add(name.sql)
+            self._set(BEFORE[name.sql], f"select * from {name.sql}")  # noqa: S608
+
+    def _may_be_used(self) -> bool:
+        return self._is_usable and all(
+            (read := self._extractions.get(register)) and read.changes is not None
+            for register in REGISTERS
+        )
+
+    # --- the rows of each stage -------------------------------------------------------------------
+
+    def _enter(self, stage: Stage, build: Callable[[TableName], int]) -> None:
+        """Finds the rows of a stage; what it goes by is built before."""
+        if stage is Stage.READING:
+            self._begin()
+        for name, table in pipeline().items():
+            if name.sql in NEEDED.get(stage, ()):
+                self.keep(name)
+            is_needed = (
+                name.sql in NEEDED.get(stage, ())
+                or (table.kind is Kind.DICTIONARY)
+                or (table.statement is not None and table.statement.delta in self._stages)
+            )
+            if is_needed:
+                build(name)
+        if not self._is_usable:  # a dictionary understands a string otherwise than before
+            raise _TooMuchError
+        for table_of_rows, query in SETS[stage].items():
+            self._set(table_of_rows, query)
+        if stage in TIES:
+            self._follow(TIES[stage])
+        for table_of_rows, query in SETS_AFTER.get(stage, {}).items():
+            self._set(table_of_rows, query)
+
+    def _begin(self) -> None:
+        for name, kept in SAVED.items():
+            self._set(kept, f"select * from {name} limit 0")  # noqa: S608 - our own names
+        for register, keys in (("insurance", "record_keys"), ("population", "citizen_keys")):
+            found = changed_keys(register)
+            was_changed = self._extractions[register].changes
+            nothing = "select '' as row_key where false"
+            self._set(keys, f"select row_key from {found}" if was_changed else nothing)  # noqa: S608
+
+    def _follow(self, ties: dict[str, str]) -> None:
+        """Adds to the scope what is tied to what is in it, until nothing comes that is new.
+
+        Args:
+            ties: For each set, what the last round has found that is tied to it.
+        """
+        for of in ties:
+            self._set(f"scope_{of}", f"select * from found_{of}")  # noqa: S608 - our own names
+        registers = {"records": "clean.insurance", "citizens": "clean.population"}
+        most = {
+            of: max(_ALWAYS, int(_MOST * self._warehouse.count(TableName.parse(registers[of]))))
+            for of in ties
+            if of in registers
+        }
+        while any(self._count(f"found_{of}") for of in ties):
+            for of, query in ties.items():
+                self._set("found", query)
+                self._set(
+                    f"found_{of}",
+                    f"select * from found except select * from scope_{of}",  # noqa: S608
+                )
+                self._warehouse.execute(f"insert into scope_{of} from found_{of}")
+            if any(self._count(f"scope_{of}") > limit for of, limit in most.items()):
+                raise _TooMuchError
+
+    def _count(self, rows: str) -> int:
+        return self._warehouse.number(f"select count(*) from {rows}")  # noqa: S608 - our own names
+
+    def _set(self, table: str, query: str) -> None:
+        self._warehouse.execute(f"create or replace temp table {table} as {query}")
+
+    # --- how a table's rows are told --------------------------------------------------------------
+
+    def _shown(self, stage: Stage, table: TableName) -> str:
+        """Returns which rows of an input count; empty where all do."""
+        columns = {name for name, _ in self._warehouse.columns(table)}
+        if found := SHOWN.get((stage, table.sql)):
+            return found
+        if stage is Stage.READING or table.schema in {"ref", "ops"}:
+            return ""
+        return _by_column(columns)
+
+    def _gone(self, stage: Stage, table: TableName) -> str:
+        """Returns which rows of a table are replaced."""
+        if found := GONE.get(table.sql) or GONE.get(stage):
+            return found
+        if table.schema == "publish":
+            return "record_id in (select published_key(record_id) from scope_records)"
+        return _by_column({name for name, _ in self._warehouse.columns(table)})
+
+
+def _by_column(columns: Collection[str]) -> str:
+    return next((rows for column, rows in BY_COLUMN.items() if column in columns), "")
+
+
+_SCOPES: WeakKeyDictionary[Warehouse, Scope] = WeakKeyDictionary()
+
+
+def scope_of(warehouse: Warehouse) -> Scope | None:
+    """Returns the scope of the delta that a warehouse is open for, if one was begun."""
+    return _SCOPES.get(warehouse)
+
+
+def begin_scope(warehouse: Warehouse) -> Scope:
+    """Begins the scope of a delta, before anything is read; or returns the one that was begun."""
+    if warehouse not in _SCOPES:
+        _SCOPES[warehouse] = Scope(warehouse)
+    return _SCOPES[warehouse]
