@@ -8,7 +8,7 @@ normaliser begins them anew.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
@@ -134,7 +134,7 @@ DICTIONARIES: tuple[Dictionary, ...] = (
 
 _FORMER = """
     select trim(unnest(split_numbers(former_id_numbers))) as raw
-    from raw.population
+    from {rows}
     where former_id_numbers is not null
 """
 
@@ -173,8 +173,13 @@ def refusal(table: str, column: str, raw: str | None) -> str:
     return str(dictionary.understand(pa.array([raw])).column("reject")[0].as_py() or "")
 
 
-def extend(warehouse: Warehouse, table: str) -> int:
+def extend(warehouse: Warehouse, table: str, *, only_amended: bool = False) -> int:
     """Understands the strings that a dictionary does not know yet.
+
+    Args:
+        warehouse: With the registers.
+        table: The dictionary.
+        only_amended: It knows the strings of every row that is in a register's file.
 
     Returns:
         How many strings were new.
@@ -191,9 +196,13 @@ def extend(warehouse: Warehouse, table: str) -> int:
     if not any(forgot) and is_in_step(warehouse, name) and _is_whole(warehouse, name):
         return 0
     was_noted = is_noted(warehouse, name) and not any(forgot)
+    only_amended = only_amended and was_noted and _is_whole(warehouse, name)
+    rows = {
+        read.table: warehouse.amended_rows(read) if only_amended else read.sql for read in inputs
+    }
     if not was_noted:
         forget_build(warehouse, name)
-    new = sum(_extend_one(warehouse, name, dictionary) for dictionary in understood)
+    new = sum(_extend_one(warehouse, name, dictionary, rows) for dictionary in understood)
     if new or not was_noted:
         forget_build(warehouse, name)
         note_build(warehouse, name, inputs, warehouse.count(name))
@@ -251,13 +260,15 @@ def _discard_what_time_changed(warehouse: Warehouse, name: TableName) -> bool:
     return bool(changed.num_rows)
 
 
-def _extend_one(warehouse: Warehouse, name: TableName, dictionary: Dictionary) -> int:
+def _extend_one(
+    warehouse: Warehouse, name: TableName, dictionary: Dictionary, rows: Mapping[str, str]
+) -> int:
     """Adds one field's new strings, a batch at a time, each core with one of its own."""
     if not warehouse.kept(name):
         warehouse.add_part(name, _marked(dictionary, pa.array([], pa.string())))
         warehouse.show(name)
     warehouse.execute(
-        f"create or replace temp table unknown_strings as {_unknown(name, dictionary)}"
+        f"create or replace temp table unknown_strings as {_unknown(name, dictionary, rows)}"
     )
     try:
         total = warehouse.number("select count(*) from unknown_strings")
@@ -290,13 +301,13 @@ def _keep(warehouse: Warehouse, name: TableName, dictionary: Dictionary, raw: pa
     warehouse.add_part(name, _marked(dictionary, raw))
 
 
-def _unknown(name: TableName, dictionary: Dictionary) -> str:
+def _unknown(name: TableName, dictionary: Dictionary, rows: Mapping[str, str]) -> str:
     parts: list[str] = [
-        f"select {column} as raw from raw.{register} where {column} is not null"  # noqa: S608
+        f"select {column} as raw from {rows[register]} where {column} is not null"  # noqa: S608
         for register, column in dictionary.sources
     ]
     if dictionary.field == "id":
-        parts.append(_FORMER)
+        parts.append(_FORMER.format(rows=rows["population"]))
     known = f"select raw from {name.sql}"  # noqa: S608
     if dictionary.field:
         known += f" where field = '{dictionary.field}'"

@@ -232,6 +232,10 @@ class Warehouse(ABC):
         """Returns how many rows ``amend`` has taken out of a table's file, and the last note."""
 
     @abstractmethod
+    def amended_rows(self, table: TableName) -> str:
+        """Returns SQL for the rows of a table that are not in its file."""
+
+    @abstractmethod
     def forget_amendments(self, table: TableName) -> None:
         """Makes a table what its file is, which was replaced; those of another file never count."""
 

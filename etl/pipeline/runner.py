@@ -130,7 +130,8 @@ def _build_if_other(warehouse: Warehouse, statement: Statement) -> None:
 def _extend(warehouse: Warehouse, table: Table, scope: Scope | None) -> int:
     """Extends a dictionary. Where it understands a string anew, every row may have that string."""
     before = noted_rows(warehouse, table.name)
-    new = _build(warehouse, table)
+    only_amended = bool(scope and scope.may_be_used)
+    new = dictionaries.extend(warehouse, table.name.table, only_amended=only_amended)
     if scope and (before is None or before + new != warehouse.count(table.name)):
         scope.give_up()
     return new

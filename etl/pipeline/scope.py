@@ -12,6 +12,7 @@ Belongs here: the order in which a scope is found. Does not belong here: what ti
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from weakref import WeakKeyDictionary
 
@@ -76,7 +77,7 @@ class Scope:
             statement: The statement.
             build: Builds a table that must be there before.
         """
-        if statement.delta is None or not self._may_be_used():
+        if statement.delta is None or not self.may_be_used:
             return False
         try:
             for stage in Stage:
@@ -104,7 +105,8 @@ class Scope:
         self._in_parts -= statement.read_whole
         for table in statement.depends_on - statement.read_whole - self._in_parts:
             if condition := self._shown(stage, table):
-                warehouse.show_part(table, f"select * from {table.sql} where {condition}")  # noqa: S608
+                columns = self._columns(stage, table)
+                warehouse.show_part(table, f"select {columns} from {table.sql} where {condition}")  # noqa: S608
                 self._in_parts.add(table)
         gone = self._gone(stage, name)
         if name.sql in SAVED:
@@ -115,11 +117,13 @@ class Scope:
 
     def keep(self, name: TableName) -> None:
         """Keeps what a table is, before it is built whole, where the two must be compared."""
-        if name.sql in BEFORE and name.sql not in self._kept and self._may_be_used():
+        if name.sql in BEFORE and name.sql not in self._kept and self.may_be_used:
             self._kept.add(name.sql)
             self._set(BEFORE[name.sql], f"select * from {name.sql}")  # noqa: S608
 
-    def _may_be_used(self) -> bool:
+    @property
+    def may_be_used(self) -> bool:
+        """Says whether all that differs from the last run is what was read as a change."""
         return self._is_usable and all(
             (read := self._extractions.get(register)) and read.changes is not None
             for register in REGISTERS
@@ -200,6 +204,18 @@ class Scope:
         if stage is Stage.READING or table.schema in {"ref", "ops"}:
             return ""
         return _by_column(columns)
+
+    def _columns(self, stage: Stage, table: TableName) -> str:
+        """Returns the columns of an input that a stage's statements name: registers are wide."""
+        if stage is Stage.READING or table.schema not in {"raw", "clean"}:
+            return "*"
+        named = {
+            word
+            for made in pipeline().values()
+            if made.statement and made.statement.delta is stage and table in made.inputs
+            for word in re.findall(r"\w+", made.statement.text)
+        }
+        return ", ".join(name for name, _ in self._warehouse.columns(table) if name in named)
 
     def _gone(self, stage: Stage, table: TableName) -> str:
         """Returns which rows of a table are replaced."""

@@ -198,6 +198,11 @@ SETS: dict[Stage, dict[str, str]] = {
         """,
     },
     Stage.NEARNESS: {
+        "gone_pairs": """
+            select record_id, personal_id
+            from near_before
+            anti join core.near_citizens using (record_id, personal_id)
+        """,
         "fresh_pairs": """
             select record_id, personal_id
             from core.near_citizens
@@ -387,12 +392,10 @@ GONE: dict[str, str] = {
             and coalesce(record_id, chr(0)) in (select row_key from citizen_keys)
         )
     """,
-    Stage.NEARNESS: f"""
+    Stage.NEARNESS: """
         record_id in (select record_id from scope_records)
         or personal_id in (select personal_id from changed_citizens)
-        or {_FRESH}
-        or (record_id, personal_id)
-        not in (select (record_id, personal_id) from core.near_citizens)
+        or (record_id, personal_id) in (select (record_id, personal_id) from gone_pairs)
     """,
 }
 """The rows that are replaced, where a table's columns do not tell."""

@@ -319,6 +319,12 @@ class DuckDBWarehouse(Warehouse):
             return 0, ""
         return self.number(f"select count(*) from {_gone(table)}"), noted  # noqa: S608
 
+    def amended_rows(self, table: TableName) -> str:
+        """Returns SQL for the rows of a table that are not in its file."""
+        if self._amendments(table) is None:
+            return f"(from {table.sql} limit 0)"
+        return _new(table)
+
     def _amendments(self, table: TableName) -> str | None:
         """Returns the last note on a table's file; None where there is none, or of another file."""
         name = TableName.parse(_new(table))
