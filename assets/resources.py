@@ -41,6 +41,7 @@ class Doisoat:
         self._file = config_file
         self._settings: Settings | None = None
         self._named = ""
+        self._runs: dict[str, Run] = {}
 
     @property
     def settings(self) -> Settings:
@@ -74,8 +75,14 @@ class Doisoat:
             self._keep_what_was_found(context, error)
             raise self._failure(error) from None
 
+    def _run_of(self, context: Context) -> Run:
+        """Returns the run that a step is of, looked up once: the plan of a run is long to read."""
+        if context.run.run_id not in self._runs:
+            self._runs = {context.run.run_id: self._looked_up(context)}
+        return self._runs[context.run.run_id]
+
     @staticmethod
-    def _run_of(context: Context) -> Run:
+    def _looked_up(context: Context) -> Run:
         run = context.run
         part = bool(run.asset_selection or run.asset_check_selection or _steps_chosen(context))
         return Run(

@@ -424,7 +424,12 @@ FORMER_NUMBERS = Suite(
 FILLERS = Suite(
     TableName("clean", "fillers"),
     (
-        is_unique("number", "Each filler stands once.", blocking=True),
+        never(
+            "each_filler_stands_once",
+            "count(*) over (partition by number) > 1",
+            "A filler that stands twice would double the claims of those who carry it.",
+            blocking=True,
+        ),
         never(
             "filler_is_listed_by_a_crowd",
             "holders <= (select block_limit from ops.parameters)",

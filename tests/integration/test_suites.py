@@ -44,6 +44,9 @@ FAULTS = {
     "clean.population.personal_number_is_12_digits": "set personal_id = '12345'",
     "clean.population.deaths_follow_births": "set date_of_death = birth_date - 1",
     "clean.former_numbers.former_number_is_9_or_12_digits": "set former_number = '1'",
+    "clean.fillers.each_filler_stands_once":
+        "insert into {table} (number, holders) values ('1', 500), ('1', 500)",
+    "clean.fillers.filler_is_listed_by_a_crowd": "set number = '1', holders = 1",
     "clean.rejects.keys_are_not_in_conflict": "set reason = 'record_id_conflict'",
     "clean.insurance.has_fresh_changes": _STALE,
     "clean.population.has_fresh_changes": _STALE,
