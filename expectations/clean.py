@@ -433,7 +433,7 @@ FILLERS = Suite(
         never(
             "filler_is_listed_by_a_crowd",
             "holders <= (select block_limit from ops.parameters)",
-            "A number that few citizens list is somebody's: to set it aside would lose their links.",
+            "A number that few citizens list is somebody's: set aside, their links would be lost.",
             blocking=True,
             owner=Owner.POPULATION,
         ),
