@@ -251,6 +251,8 @@ class DuckDBWarehouse(Warehouse):
             }
         )
         self.load(TableName(places.schema, f"{places.table}_tables"), named)
+        # Where rows were replaced, writing the file moves those behind them: they must stand first.
+        self.execute("checkpoint")
         rows = places_query(keys, numbers)
         return self.build(places, f"select * from ({rows}) order by place")  # noqa: S608
 
