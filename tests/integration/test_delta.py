@@ -390,6 +390,88 @@ def test_many_lives(timed: bool, request: pytest.FixtureRequest) -> None:
     _live(source, timed=timed, lives=100, steps=30)
 
 
+# --- what rests on somebody else ------------------------------------------------------------------
+
+Rows = list[dict[str, object]]
+
+
+def _second_record(insurance: Rows, population: Rows) -> None:
+    """A record is found by a former number to be a citizen's, who has another record."""
+    population[6]["former_id_numbers"] = "011234567"
+    insurance.append(record(7, record_id="N7", id_number="011234567", insurance_number=None))
+
+
+def _second_record_leaves(insurance: Rows, population: Rows) -> None:
+    insurance[-1]["full_name"] = "Đặng Quốc Bảo"
+
+
+def _card_of_another(insurance: Rows, population: Rows) -> None:
+    """A card carries the insurance number of somebody else's record."""
+    insurance[4]["insurance_number"] = insurance[4]["id_number"]
+    insurance[4]["health_card_number"] = insurance[5]["insurance_number"]
+
+
+def _other_is_linked_no_longer(insurance: Rows, population: Rows) -> None:
+    insurance[5] |= {"id_number": None, "full_name": "Đặng Quốc Bảo", "date_of_birth": "1931"}
+
+
+def _one_insurance_number(insurance: Rows, population: Rows) -> None:
+    insurance[8]["insurance_number"] = insurance[9]["insurance_number"]
+
+
+def _its_other_bearer_gets_another(insurance: Rows, population: Rows) -> None:
+    insurance[9]["insurance_number"] = "7900009999"
+
+
+def _found_by_place(insurance: Rows, population: Rows) -> None:
+    """A record without a number and with a slip in its name is near one citizen."""
+    person = {"address": "12 Hàng Bài, Hoàn Kiếm", "full_name": "Đặng Quốc Bảo"}
+    population[10] |= person
+    insurance[10] |= person | {"id_number": None, "full_name": "Đặng Quốc Bả"}
+
+
+def _citizen_moves(insurance: Rows, population: Rows) -> None:
+    population[10]["address"] = "1 Lê Lợi, Huế"
+
+
+def _citizen_of_one_name(insurance: Rows, population: Rows) -> None:
+    """A number of nobody is one digit from that of a citizen of this name and birth date."""
+    number = str(insurance[12]["id_number"])
+    insurance[12]["id_number"] = number[:10] + number[11] + number[10]
+
+
+def _citizen_is_gone(insurance: Rows, population: Rows) -> None:
+    population.pop(12)
+
+
+@pytest.mark.parametrize(
+    ("before", "then", "code"),
+    [
+        (_second_record, _second_record_leaves, "DUPLICATE_INSURANCE"),
+        (_card_of_another, _other_is_linked_no_longer, "CARD_CONFLICT"),
+        (_one_insurance_number, _its_other_bearer_gets_another, "INSURANCE_NUMBER_SHARED"),
+        (_found_by_place, _citizen_moves, None),
+        (_citizen_of_one_name, _citizen_is_gone, "ID_REPAIRED"),
+    ],
+)
+def test_what_rests_on_somebody_else_changes_with_them(
+    databases: Database,
+    before: Callable[[Rows, Rows], None],
+    then: Callable[[Rows, Rows], None],
+    code: str | None,
+) -> None:
+    world = World(databases, timed=False)
+    before(world.insurance, world.population)
+    world.delta()
+    found = {row["code"] for row in world.pair.published("select code from {mismatches}")}
+    assert code is None or code in found
+
+    then(world.insurance, world.population)
+
+    world.assert_delta_is_full()
+    world.close()
+
+
 # --- one claim at a time --------------------------------------------------------------------------
 
 
