@@ -25,12 +25,14 @@ class ReadingDialect(Dialect):
 
     supports_statement_cache = False
     lent: ClassVar[duckdb.DuckDBPyConnection | None] = None
+    opened: ClassVar[list[duckdb.DuckDBPyConnection]] = []
 
     def connect(self, *_: Any, **__: Any) -> Any:
         """Opens another cursor on the lent connection."""
         if self.lent is None:
             raise RuntimeError("no warehouse connection is lent: use lending()")
-        return ConnectionWrapper(self.lent.cursor())
+        self.opened.append(cursor := self.lent.cursor())
+        return ConnectionWrapper(cursor)
 
     def do_begin(self, dbapi_connection: Any) -> None:
         """Begins nothing."""
@@ -69,9 +71,15 @@ class ReadingDialect(Dialect):
 
 @contextmanager
 def lending(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Lends the warehouse's connection to the dialect for a while."""
+    """Lends the warehouse's connection to the dialect for a while.
+
+    Whoever was lent it may leave a result half read, and with it a transaction, which would keep
+    the file from being written: all of that ends here.
+    """
     ReadingDialect.lent = connection
     try:
         yield
     finally:
         ReadingDialect.lent = None
+        while ReadingDialect.opened:
+            ReadingDialect.opened.pop().close()
