@@ -382,14 +382,14 @@ GONE: dict[str, str] = {
             select personal_id from clean.population where {_OF_CITIZENS_READ}
         )
     """,
-    "clean.rejects": """
+    "clean.rejects": f"""
         (
             register = 'insurance'
-            and coalesce(record_id, chr(0)) in (select row_key from record_keys)
+            and {key_of("insurance")} in (select row_key from record_keys)
         )
         or (
             register = 'population'
-            and coalesce(record_id, chr(0)) in (select row_key from citizen_keys)
+            and {key_of("insurance")} in (select row_key from citizen_keys)
         )
     """,
     Stage.NEARNESS: """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +19,7 @@ from etl.pipeline.graph import pipeline
 from etl.simulate import SimulationSpec, write_parquet
 from tests.support import memory_folder
 
-CITIZENS = int(os.environ.get("DOISOAT_TEST_CITIZENS", "6000"))
+CITIZENS = 6_000
 
 # What happens to a share of the rows, told by a hash of the key: 'own' are the columns of the row,
 # 'other' those of another row of the register.

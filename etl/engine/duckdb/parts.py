@@ -16,18 +16,17 @@ import duckdb
 from etl.engine.statements import TableName
 
 _NAME = "in_part"
-_SCHEMAS = ("raw", "ref", "clean", "core", "publish", "ops")
 
 
 class Parts:
     """The tables of a warehouse, some of them in part."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, schemas: Iterable[str]) -> None:
         """Shows every table whole."""
         self._connection = connection
         (self._whole,) = connection.execute("select current_database()").fetchone() or ("",)
         connection.execute(f"attach ':memory:' as {_NAME}")
-        for schema in _SCHEMAS:
+        for schema in schemas:
             connection.execute(f"create schema {_NAME}.{schema}")
         self._partial: set[TableName] = set()
         self._shown: set[TableName] = set()

@@ -113,7 +113,7 @@ class DuckDBWarehouse(Warehouse):
 
     def _tables_in_part(self) -> Parts:
         if self._parts is None:
-            self._parts = Parts(self.connection)
+            self._parts = Parts(self.connection, SCHEMAS)
         return self._parts
 
     def _memory(self) -> int:
