@@ -88,6 +88,16 @@ class Writer(ABC):
             where: Which, as a condition of SQLAlchemy; all where it is None.
         """
 
+    @abstractmethod
+    def increase(self, table: Table, column: str, where: Any) -> int:
+        """Adds one to a column of some rows, and returns of how many.
+
+        Args:
+            table: The table.
+            column: Its column of whole numbers.
+            where: Which rows, as a condition of SQLAlchemy.
+        """
+
     def delete_run(self, table: Table, run_id: str) -> None:
         """Removes what an earlier try of the same run left in a history table."""
         self.delete_where(table, table.c.run_id == run_id)
@@ -158,12 +168,20 @@ class RowWriter(Writer):
         self.connection.execute(_deleting(table, where))
 
     @override
+    def increase(self, table: Table, column: str, where: Any) -> int:
+        return int(self.connection.execute(_increasing(table, column, where)).rowcount)
+
+    @override
     def count(self, table: Table) -> int:
         return int(self.connection.execute(select(func.count()).select_from(table)).scalar_one())
 
 
 def _deleting(table: Table, where: Any) -> Any:
     return delete(table) if where is None else delete(table).where(where)
+
+
+def _increasing(table: Table, column: str, where: Any) -> Any:
+    return update(table).where(where).values({column: table.c[column] + 1})
 
 
 def _selected(table: Table, columns: list[str], where: Any) -> Any:
@@ -252,6 +270,12 @@ class ArrowWriter(Writer):
     def delete_where(self, table: Table, where: Any = None) -> None:
         with self.connection.cursor() as cursor:
             cursor.execute(_sql(_deleting(table, where)))
+
+    @override
+    def increase(self, table: Table, column: str, where: Any) -> int:
+        with self.connection.cursor() as cursor:
+            cursor.execute(_sql(_increasing(table, column, where)))
+            return int(cursor.rowcount)
 
     @override
     def count(self, table: Table) -> int:

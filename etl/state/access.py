@@ -18,13 +18,16 @@ USER_VARIABLE = "DOISOAT_USER"
 """The environment variable that says who asks, where the system's user is shared by several."""
 
 
-def log_access(settings: Settings, record_keys: Iterable[str], command: str) -> None:
+def log_access(
+    settings: Settings, record_keys: Iterable[str], command: str, *, by: str | None = None
+) -> None:
     """Writes that records' values are about to be shown; call it before they are.
 
     Args:
         settings: Whose state.
         record_keys: The records, by their keyed pseudonyms; each look has a line of its own.
         command: What is about to show them.
+        by: Who asks; by default whoever runs the command.
 
     Raises:
         ConnectionFailedError: The state's database cannot be reached; then nothing may be shown.
@@ -33,7 +36,7 @@ def log_access(settings: Settings, record_keys: Iterable[str], command: str) -> 
         {
             "access_id": uuid4().hex,
             "accessed_at": now(),
-            "accessed_by": who_asks(),
+            "accessed_by": by or who_asks(),
             "record_key": key,
             "command": command,
         }

@@ -23,7 +23,7 @@ from etl.state.tables import metadata_for
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0002"
+HEAD = "0003"
 """The version of the state that this version of doisoat reads and writes."""
 
 _VERSIONS = "schema_version"

@@ -83,13 +83,15 @@ class State:
         return {str(row["table_name"]): int(str(row["revision"])) for row in rows}
 
     def bump(self, table: str) -> int:
-        """Notes that a table was written, and returns its revision."""
-        known = self.revisions().get(table, 0)
-        if known:
-            keys = pa.table({"table_name": [table]})
-            self.writer.delete(self.tables["revisions"], keys.to_reader())
-        self._insert("revisions", [{"table_name": table, "revision": known + 1}])
-        return known + 1
+        """Notes that a table was written, and returns its revision.
+
+        Two transactions that write at once wait for each other here, so neither revision is lost.
+        """
+        revisions = self.tables["revisions"]
+        known = revisions.c.table_name == table
+        if not self.writer.increase(revisions, "revision", known):
+            self._insert("revisions", [{"table_name": table, "revision": 1}])
+        return self.revisions()[table]
 
     def add(self, table: str, rows: Sequence[Mapping[str, object]]) -> None:
         """Adds rows to a table."""

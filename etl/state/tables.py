@@ -4,8 +4,9 @@ Belongs here: their columns and keys, and how a change of each is found. Does no
 they are made and changed over the versions (``migrations``), and reading or writing them
 (``store.py``, ``copying.py``).
 
-What is personal: ``decisions`` and ``link_history`` name records and citizens; ``access_log`` and
-``quality_failures`` name records by their keyed pseudonym.
+What is personal: ``decisions`` and ``link_history`` name records and citizens, ``worklist_items``,
+``case_notes`` and ``case_holds`` name records; ``access_log`` and ``quality_failures`` name records
+by their keyed pseudonym.
 """
 
 from __future__ import annotations
@@ -221,6 +222,50 @@ def state_metadata(schema: str | None, prefix: str = "") -> MetaData:
         Column("rows_counted", BigInteger, nullable=False),
         Column("counted_at", MOMENT, nullable=False),
         comment="The counts over whole registers that runs decided by: a row for each change",
+    )
+    table(
+        "worklists",
+        key("worklist_id"),
+        Column("run_id", CODE, nullable=False),
+        Column("made_at", MOMENT, nullable=False),
+        Column("made_by", String(128), nullable=False),
+        Column("shape", CODE, nullable=False, comment="matched, not_matched, corrections"),
+        Column("province_code", CODE, comment="null: of records whose province is unknown"),
+        Column("office", TEXT, comment="grassroots office, commune or employer it is for"),
+        Column("item_count", BigInteger, nullable=False),
+        comment="Each worklist that was written for an office",
+    )
+    table(
+        "worklist_items",
+        key("worklist_id"),
+        key("record_id", KEY),
+        key("code"),
+        Column("route", CODE, nullable=False, comment="insurance, police, citizen"),
+        Column("sent_at", MOMENT, nullable=False),
+        Column("due_at", MOMENT, nullable=False),
+        Column("seen", String(80), comment="Fingerprints of the facts that were sent"),
+        Column("answer", CODE, comment="What was answered; null: nothing yet"),
+        Column("answered_at", MOMENT),
+        Column("answered_by", String(128)),
+        Column("note", TEXT, comment="What was written beside the answer"),
+        comment="Each row of each worklist, and what was answered",
+    )
+    table(
+        "case_notes",
+        key("note_id"),
+        Column("record_id", KEY, nullable=False),
+        Column("written_at", MOMENT, nullable=False),
+        Column("written_by", String(128), nullable=False),
+        Column("note", TEXT, nullable=False),
+        Column("asked", String(128), comment="The colleague who is asked"),
+        comment="What stewards wrote of a case, and whom they asked",
+    )
+    table(
+        "case_holds",
+        key("record_id", KEY),
+        Column("held_by", String(128), nullable=False),
+        Column("held_until", MOMENT, nullable=False),
+        comment="Who has a case open: a soft lock, until a moment",
     )
     in_every_letter(metadata)
     return metadata

@@ -61,7 +61,13 @@ class Answer:
 
 
 def decide(
-    settings: Settings, record_id: str, verdict: Verdict, *, other: str | None, reason: str
+    settings: Settings,
+    record_id: str,
+    verdict: Verdict,
+    *,
+    other: str | None,
+    reason: str,
+    by: str | None = None,
 ) -> Answer:
     """Writes a decision on a record into the state; the next run applies it.
 
@@ -72,6 +78,7 @@ def decide(
         other: The citizen's personal number of ``link`` and ``not_link``, the id of the record to
             keep of ``keep_record``; else None.
         reason: Why, for whoever asks later.
+        by: Who decides; by default whoever runs the command.
 
     Raises:
         ConfigError: There is no such record or citizen, no reason, or nothing to undo.
@@ -86,16 +93,17 @@ def decide(
         citizen, kept = _whom(warehouse, record_id, verdict, other)
         seen = None if kept or verdict is Verdict.UNDO else _seen(warehouse, record_id, citizen)
         said = _said(warehouse, record_id) if seen else _NOTHING_SAID
-    log_access(settings, [record_key], COMMAND)  # what was decided before is about to be shown
+    by = by or who_asks()
+    log_access(
+        settings, [record_key], COMMAND, by=by
+    )  # what was decided before is about to be shown
     before = tuple(standing_decisions(settings, record_id))
     if verdict is Verdict.UNDO and not before:
         raise ConfigError(
             "Nothing is decided on this record that could be undone.",
             remedy="'doisoat explain' tells what was decided on a record.",
         )
-    made = Decision(
-        uuid4().hex, verdict, record_id, citizen, kept, who_asks(), now(), reason.strip(), seen
-    )
+    made = Decision(uuid4().hex, verdict, record_id, citizen, kept, by, now(), reason.strip(), seen)
     same = [one for one in before if _matter(one) == _matter(made)][:1]
     if same and _what(made) == _what(same[0]) and made.seen == same[0].seen:
         return Answer(same[0], is_new=False, before=before)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import shutil
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Barrier
+from uuid import uuid4
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -542,6 +545,33 @@ def test_a_revision_grows_with_each_write(ran: Registers):
     with open_state(ran.settings) as state:
         after = state.revisions()
     assert after == before | {"decisions": before.get("decisions", 0) + 1}
+
+
+def test_writers_of_one_moment_lose_no_revision(registers: Make, postgresql: Server):
+    """A command reads again what others have written by the revision: none may be lost."""
+    pair = registers()
+    pair.target_url = postgresql.database()
+    pair.sync()
+    begun = Barrier(4)
+
+    def write(number: int) -> None:
+        begun.wait()
+        for _ in range(5):
+            with open_state(pair.settings) as state:
+                state.add("models", [_model(f"{number}-{uuid4().hex}")])
+
+    with open_state(pair.settings) as state:
+        state.add("models", [_model("first")])
+        before = state.revisions()["models"]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    with open_state(pair.settings) as state:
+        assert state.revisions()["models"] == before + 20
+        assert state.read("models", ["version"]).read_all().num_rows == 21
+
+
+def _model(version: str) -> dict[str, object]:
+    return {"version": version[:32], "trained_at": datetime(2026, 1, 1), "model": "{}"}
 
 
 def test_no_publish_without_its_history(ran: Registers):
