@@ -22,24 +22,16 @@ from dataclasses import dataclass, field
 from html import escape
 from urllib.parse import parse_qsl, quote, urlencode
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from etl.process.web import EVERY_ANSWER, SAFE, from_here, known_host, with_headers
 
 PROXY_HEADER = "X-Doisoat-Proxy"
 """The header with which a trusted proxy names its secret."""
 
-_SAFE = frozenset({"GET", "HEAD"})
 _API = "graphql"
-
-_EVERY_ANSWER = {
-    # The address of a page may hold the token, until it is in the cookie.
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -86,18 +78,6 @@ class Gate:
         """
         return f"{url.rstrip('/')}/?{urlencode({'token': self.token})}"
 
-    def knows(self, host: str, port: int) -> bool:
-        """Says whether a Host header is ours.
-
-        Args:
-            host: The header.
-            port: The port that the server listens on.
-        """
-        loopback = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
-        if port == 80:
-            loopback |= {"127.0.0.1", "localhost"}
-        return host.lower() in loopback | {name.lower() for name in self.hosts}
-
     def lets_in(self, headers: Headers) -> bool:
         """Says whether a request carries the token, or comes from the trusted proxy."""
         said = headers.get(PROXY_HEADER, "")
@@ -134,9 +114,9 @@ class Guarded:
             return
         answer = self._answer(scope)
         if answer is None:
-            await self._app(scope, receive, _with_headers(send))
+            await self._app(scope, receive, with_headers(send, EVERY_ANSWER))
         elif scope["type"] == "http":
-            await answer(scope, receive, _with_headers(send))
+            await answer(scope, receive, with_headers(send, EVERY_ANSWER))
         else:
             await send({"type": "websocket.close", "code": 1008, "reason": "refused"})
 
@@ -145,14 +125,14 @@ class Guarded:
         headers = Headers(scope=scope)
         method = str(scope.get("method", "GET"))
         host = headers.get("Host", "")
-        if headers.getlist("Host") != [host] or not self._gate.knows(host, self._port):
+        if headers.getlist("Host") != [host] or not known_host(host, self._port, self._gate.hosts):
             return _refusal(
                 421,
                 "Not served under this name",
                 "This server answers to the address that <code>doisoat ui</code> prints. Names of "
                 "a proxy are listed in <code>[ui] hosts</code> of the configuration.",
             )
-        if not _from_here(headers, host, method):
+        if not from_here(headers, host, method):
             return _refusal(
                 403, "Refused", "Another site's page sent this request; only doisoat's own may."
             )
@@ -160,7 +140,7 @@ class Guarded:
         path = str(scope["path"])
         if path.strip("/") == _API and "query" in query:
             return _refusal(405, "By POST only", "The API takes its queries by POST.")
-        if method in _SAFE and scope["type"] == "http" and "token" in query:
+        if method in SAFE and scope["type"] == "http" and "token" in query:
             return self._welcome(path, query)
         if self._gate.lets_in(headers):
             return None
@@ -187,23 +167,6 @@ class Guarded:
         )
 
 
-def _from_here(headers: Headers, host: str, method: str) -> bool:
-    """Says whether no foreign page sent a request.
-
-    A browser says with Origin whose page sends what could change something, and with
-    Sec-Fetch-Site (all of them since 2023) where anything comes from. Another port of this machine
-    is another site to the first and the same to the second.
-    """
-    own = {f"http://{host}".lower(), f"https://{host}".lower()}  # a proxy speaks TLS for us
-    if not {origin.lower() for origin in headers.getlist("Origin")} <= own:
-        return False
-    if set(headers.getlist("Sec-Fetch-Site")) <= {"none", "same-origin"}:
-        return True
-    # A link in a mail, or from the UI to the Data Docs, opens a page: that is no more than a look.
-    opened = headers.get("Sec-Fetch-Mode") == "navigate"
-    return opened and headers.get("Sec-Fetch-Dest") == "document" and method in _SAFE
-
-
 def _same(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode(), other.encode())
 
@@ -215,14 +178,3 @@ def _refusal(status: int, title: str, text: str) -> Response:
         "Cache-Control": "no-store",
     }
     return HTMLResponse(page, status_code=status, headers=headers)
-
-
-def _with_headers(send: Send) -> Send:
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in _EVERY_ANSWER.items():
-                headers.setdefault(name, value)
-        await send(message)
-
-    return sending

@@ -42,11 +42,11 @@ from etl.domain.errors import ConfigError, DoisoatError
 from etl.process.home import locked, notice
 from etl.process.machine import try_home
 from etl.process.stopping import ends_by_itself
+from etl.process.web import LOOPBACK, listening
 from etl.report import display
 from etl.report.charts import charts_file
 from etl.settings import Settings
 
-_LOOPBACK = "127.0.0.1"
 _WAITING = 128  # requests that may wait to be taken
 _POLL_MILLISECONDS = 2_000  # how often the UI asks what is new, as Dagster's own command has it
 _START_SECONDS = 180.0  # a cold Python on a busy machine compiles a great deal
@@ -73,7 +73,7 @@ def serve(settings: Settings, port: int) -> int:
     gate = Gate(port, frozenset(settings.ui.hosts), settings.ui.proxy_secret.get_secret_value())
     with ExitStack() as open_things:
         enter = open_things.enter_context
-        own = enter(_listening(port))
+        own = enter(listening(port))
         enter(locked(settings.home / UI_LOCK, _open_already))
         instance = enter(instance_for(settings))
         bury_dead_runs(instance, settings)
@@ -97,7 +97,7 @@ def serve(settings: Settings, port: int) -> int:
         servers.insert(0, _server(ui, gate, own))
         for server in servers:
             server.listening.listen(_WAITING)  # whoever is quicker than the server waits for it
-        display.show_ui(settings, gate.address(f"http://{_LOOPBACK}:{port}"))
+        display.show_ui(settings, gate.address(f"http://{LOOPBACK}:{port}"))
         with ends_by_itself(lambda: _end(servers)):
             return _run(servers, {"daemon": daemon, "code server": code})
 
@@ -109,27 +109,13 @@ def _open_already(_words: str) -> ConfigError:
     )
 
 
-@contextmanager
-def _listening(port: int) -> Iterator[socket.socket]:
-    with socket.socket() as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((_LOOPBACK, port))
-        except OSError as error:
-            raise ConfigError(
-                f"Port {port} of this machine cannot be had: {error.strerror or 'taken'}.",
-                remedy="Perhaps the UI is open already; else give another --port.",
-            ) from None
-        yield listening
-
-
 def _pages_socket(settings: Settings, open_things: ExitStack) -> list[socket.socket]:
     """Listens where the checks' links lead, if that is this machine; a taken port stops nothing."""
     port = settings.quality.local_pages_port
     if port is None:
         return []
     try:
-        return [open_things.enter_context(_listening(port))]
+        return [open_things.enter_context(listening(port))]
     except ConfigError:
         display.errors.print(
             f"[yellow]The pages behind the checks do not open:[/] port {port} cannot be had. "

@@ -292,8 +292,14 @@ def _sqlite_engine(url: URL, read_only: bool) -> Engine:
     return engine
 
 
-def engine_for(database: Database, *, read_only: bool) -> Engine:
+def engine_for(database: Database, *, read_only: bool, kept: int = 0) -> Engine:
     """Makes an engine for a source or the target.
+
+    Args:
+        database: Where.
+        read_only: Whether it is only read.
+        kept: How many connections are kept for what is asked later, by a program that serves;
+            0: each is closed when its work is done.
 
     Raises:
         ConfigError: The product is not supported or its driver is not installed.
@@ -317,8 +323,8 @@ def engine_for(database: Database, *, read_only: bool) -> Engine:
         engine = create_engine(
             secure,
             connect_args={**_timeout(backend), **arguments, **(_always(backend) if usual else {})},
-            poolclass=sqlalchemy.NullPool,
             hide_parameters=True,
+            **_pool(kept),
         )
     except (ModuleNotFoundError, NoSuchModuleError):
         named = secure.get_driver_name()
@@ -332,6 +338,13 @@ def engine_for(database: Database, *, read_only: bool) -> Engine:
         ) from None
     event.listen(engine, "do_connect", _connect_patiently)
     return engine
+
+
+def _pool(kept: int) -> dict[str, Any]:
+    if not kept:
+        return {"poolclass": sqlalchemy.NullPool}
+    # A connection that the server or a firewall has ended meanwhile is made anew.
+    return {"pool_size": kept, "max_overflow": kept, "pool_pre_ping": True, "pool_recycle": 600}
 
 
 POSTGRESQL_SNAPSHOT = (

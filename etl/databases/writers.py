@@ -89,6 +89,16 @@ class Writer(ABC):
         """
 
     @abstractmethod
+    def first(self, table: Table, order: Any, most: int) -> list[dict[str, Any]]:
+        """Returns the first rows in some order.
+
+        Args:
+            table: The table.
+            order: By what, as SQLAlchemy says it.
+            most: How many.
+        """
+
+    @abstractmethod
     def increase(self, table: Table, column: str, where: Any) -> int:
         """Adds one to a column of some rows, and returns of how many.
 
@@ -124,8 +134,10 @@ class RowWriter(Writer):
 
         def batches() -> Iterator[pa.RecordBatch]:
             statement = _selected(table, columns, where)
-            streaming = self.connection.execution_options(yield_per=_ROWS_PER_BATCH)
-            for rows in streaming.execute(statement).partitions():
+            # Of this statement alone: set on the connection, it would count for those that follow.
+            options = {"yield_per": _ROWS_PER_BATCH}
+            found = self.connection.execute(statement, execution_options=options)
+            for rows in found.partitions():
                 arrays = [
                     _array(column, field.type)
                     for column, field in zip(zip(*rows, strict=True), schema, strict=True)
@@ -166,6 +178,11 @@ class RowWriter(Writer):
     @override
     def delete_where(self, table: Table, where: Any = None) -> None:
         self.connection.execute(_deleting(table, where))
+
+    @override
+    def first(self, table: Table, order: Any, most: int) -> list[dict[str, Any]]:
+        found = self.connection.execute(select(table).order_by(order).limit(most))
+        return [dict(row) for row in found.mappings()]
 
     @override
     def increase(self, table: Table, column: str, where: Any) -> int:
@@ -270,6 +287,13 @@ class ArrowWriter(Writer):
     def delete_where(self, table: Table, where: Any = None) -> None:
         with self.connection.cursor() as cursor:
             cursor.execute(_sql(_deleting(table, where)))
+
+    @override
+    def first(self, table: Table, order: Any, most: int) -> list[dict[str, Any]]:
+        with self.connection.cursor() as cursor:
+            cursor.execute(_sql(select(table).order_by(order).limit(most)))
+            found: list[dict[str, Any]] = cursor.fetch_arrow_table().to_pylist()
+            return found
 
     @override
     def increase(self, table: Table, column: str, where: Any) -> int:

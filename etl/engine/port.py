@@ -94,6 +94,16 @@ class Warehouse(ABC):
     # --- tables -------------------------------------------------------------------------------
 
     @abstractmethod
+    def leave(self, file: Path, tables: Mapping[TableName, str]) -> None:
+        """Writes the results of queries into a new file of a warehouse.
+
+        Args:
+            file: The file; it is there when all of it is written, or not at all.
+            tables: The tables that it gets, in this order, and the query of each. A query may read
+                those before it under ``leaving.<schema>.<table>``.
+        """
+
+    @abstractmethod
     def build(self, table: TableName, query: str, *, rows_at_work: int = 0) -> int:
         """Replaces a table by the result of a query.
 

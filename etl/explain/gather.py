@@ -10,7 +10,7 @@ the fields agree: no name, no number, no date.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -20,12 +20,12 @@ from etl.domain.contract import INSURANCE
 from etl.domain.errors import ConfigError
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
-from etl.pipeline.places import CITIZENS, LOOKED_UP, focus_on_citizens, focus_on_record
+from etl.pipeline.places import LOOKED_UP, focus_on_citizens, focus_on_record
 from etl.pipeline.snapshots import has, reading
 from etl.reconcile.model import is_trained
 from etl.settings import Settings
 from etl.state.access import log_access
-from etl.state.decisions import standing_decisions
+from etl.state.decisions import Decision, standing_decisions
 
 Row = dict[str, Any]
 Outcome = Literal["linked", "review", "decided", "went_on", "not_reached"]
@@ -134,7 +134,7 @@ _READ = frozenset(
             TableName.parse,
             ("raw.insurance", "raw.population", "clean.vocabularies", "ref.provinces",
              "ref.match_model", "ops.parameters", "ops.decisions", "core.decided",
-             "core.held_back"),
+             "core.held_back", "core.register_size"),
         ),
     }
 )  # fmt: skip
@@ -158,10 +158,10 @@ def read_story(
     with reading(settings, has(*_TOLD), _READ) as warehouse:
         try:
             focus_on_record(warehouse, record_id=record_id, record_key=record_key)
-            verdict = _find(warehouse, record_id, record_key)
+            verdict = find_verdict(warehouse, record_id, record_key)
             log_access(settings, [verdict["record_key"]], command)
-            decisions = _decisions(warehouse, settings, verdict["record_id"])
-            return replace(_gather(warehouse, verdict), decisions=decisions)
+            made = standing_decisions(settings, verdict["record_id"])
+            return story_of(warehouse, settings, verdict, made)
         except warehouse.MISSING:
             raise ConfigError(
                 "The warehouse was made by another version of doisoat, or its run broke off.",
@@ -169,8 +169,27 @@ def read_story(
             ) from None
 
 
-def _find(warehouse: Warehouse, record_id: str | None, record_key: str | None) -> Row:
-    """Finds the verdict on a record. What was typed is not repeated: it may be anything."""
+def story_of(
+    warehouse: Warehouse, settings: Settings, verdict: Row, made: Sequence[Decision]
+) -> Story:
+    """Gathers the story of a record whose verdict was found.
+
+    Args:
+        warehouse: A snapshot, or a desk that has the record.
+        settings: In which time zone moments are told.
+        verdict: What ``find_verdict`` returned.
+        made: What people decided on it.
+    """
+    decisions = _decisions(warehouse, settings, verdict["record_id"], made)
+    return replace(_gather(warehouse, verdict), decisions=decisions)
+
+
+def find_verdict(warehouse: Warehouse, record_id: str | None, record_key: str | None = None) -> Row:
+    """Finds the verdict on a record, by its id or its pseudonym.
+
+    Raises:
+        ConfigError: No record is called that. What was typed is not repeated: it may be anything.
+    """
     where, value = ("record_id = $it", record_id)
     if record_id is None:
         where, value = ("record_key(record_id) = $it", record_key)
@@ -191,7 +210,7 @@ def _find(warehouse: Warehouse, record_id: str | None, record_key: str | None) -
 
 def _gather(warehouse: Warehouse, verdict: Row) -> Story:
     record_id = verdict["record_id"]
-    citizens = warehouse.count(CITIZENS)
+    citizens = warehouse.number("select citizens from core.register_size")
     focus_on_record(warehouse, record_id=record_id)
     near = _rows(
         warehouse, "select personal_id from core.candidates where record_id = $id", record_id
@@ -256,9 +275,10 @@ def _gather(warehouse: Warehouse, verdict: Row) -> Story:
     )
 
 
-def _decisions(warehouse: Warehouse, settings: Settings, record_id: str) -> tuple[Row, ...]:
+def _decisions(
+    warehouse: Warehouse, settings: Settings, record_id: str, made: Sequence[Decision]
+) -> tuple[Row, ...]:
     """What was decided, and what the run made of it; one that it did not know is new."""
-    made = standing_decisions(settings, record_id)
     if not made:
         return ()
     known = _rows(

@@ -53,7 +53,13 @@ def card_province_known(code: str) -> bool:
 
 
 @cache
+def province_names() -> dict[str, str]:
+    """The names of the 34 provinces of 2025, by their two-digit codes."""
+    rows = read_rows("province_codes.csv", "etl.domain")
+    return {row["code_2025"]: row["province_2025"] for row in rows}
+
+
+@cache
 def province_codes() -> tuple[str, ...]:
     """The two-digit codes of the 34 provinces of 2025, in order."""
-    rows = read_rows("province_codes.csv", "etl.domain")
-    return tuple(sorted({row["code_2025"] for row in rows}))
+    return tuple(sorted(province_names()))

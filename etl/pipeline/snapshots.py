@@ -202,6 +202,35 @@ def reading(
 
 
 @contextmanager
+def holding(settings: Settings, chosen: Callable[[str], bool]) -> Iterator[Path]:
+    """Keeps the newest snapshot of a run from being pruned, and gives its folder.
+
+    Args:
+        settings: Whose.
+        chosen: Says of a run, by its id, whether it may be that.
+
+    Raises:
+        NothingYetError: There is none.
+    """
+    for folder in _after_making_the_newest(settings):
+        if chosen(folder.name):
+            with _read_with_others(folder) as there:
+                if there:
+                    yield folder
+                    return
+    raise NothingYetError
+
+
+@contextmanager
+def opened(
+    settings: Settings, folder: Path, only: Collection[TableName] = ()
+) -> Iterator[Warehouse]:
+    """Opens a snapshot that is held, for reading all of it, or some tables."""
+    with _opened(settings, folder, only) as warehouse:
+        yield warehouse
+
+
+@contextmanager
 def reading_two(settings: Settings, earlier: str, later: str) -> Iterator[Warehouse | None]:
     """Opens the results of two runs for reading, where both are kept yet; else None.
 

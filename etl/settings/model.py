@@ -410,6 +410,14 @@ class Quality(_Strict):
         return (url.port or 80) if ours and url.path in ("", "/") else None
 
 
+def _long_enough(secret: SecretStr) -> SecretStr:
+    if 0 < len(secret.get_secret_value()) < _SHORTEST_SECRET:
+        raise ValueError(
+            f"must have {_SHORTEST_SECRET} characters at least; make one with: openssl rand -hex 32"
+        )
+    return secret
+
+
 class Ui(_Strict):
     """Who may open the Dagster UI and the Data Docs beside whoever has the address with its token.
 
@@ -422,18 +430,31 @@ class Ui(_Strict):
     hosts: tuple[str, ...] = ()
     proxy_secret: SecretStr = SecretStr("")
 
-    @field_validator("proxy_secret")
-    @classmethod
-    def _secret_is_long(cls, secret: SecretStr) -> SecretStr:
-        if 0 < len(secret.get_secret_value()) < _SHORTEST_SECRET:
-            raise ValueError(
-                f"must have {_SHORTEST_SECRET} characters at least; make one with: "
-                "openssl rand -hex 32"
-            )
-        return secret
+    _secret_is_long = field_validator("proxy_secret")(_long_enough)
 
 
 _SHORTEST_SECRET = 32
+
+
+class Console(_Strict):
+    """The stewards' workbench: under which names it is served, and who asks who somebody is.
+
+    Attributes:
+        hosts: Names under which a proxy serves it, as browsers send them.
+        proxy_secret: What a proxy that has asked who somebody is says in ``X-Doisoat-Proxy``; the
+            name of the user stands in ``X-Doisoat-User`` then. Without it people log in.
+        users: The file of the users; by default ``console_users.json`` in the home.
+        idle_minutes: After so many minutes without a request somebody must log in again.
+        session_hours: After so many hours in any case.
+    """
+
+    hosts: tuple[str, ...] = ()
+    proxy_secret: SecretStr = SecretStr("")
+    users: Path | None = None
+    idle_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
+    session_hours: Annotated[int, Field(ge=1, le=24)] = 10
+
+    _secret_is_long = field_validator("proxy_secret")(_long_enough)
 
 
 _LEAST = f"{LEAST_MEMORY // 1000**2}MB"
@@ -542,6 +563,7 @@ class Settings(_Strict):
     alerts: Alerts = Alerts()
     quality: Quality = Quality()
     ui: Ui = Ui()
+    console: Console = Console()
     file: Path = Field(default=Path(DEFAULT_CONFIG), exclude=True)
 
     @model_validator(mode="after")
@@ -587,6 +609,11 @@ class Settings(_Strict):
     def dagster_home(self) -> Path:
         """Where Dagster keeps runs and events."""
         return self.home / "dagster"
+
+    @property
+    def console_users(self) -> Path:
+        """The file of those who may use the workbench."""
+        return self.console.users or self.home / "console_users.json"
 
     @property
     def data_docs(self) -> Path:
@@ -671,6 +698,9 @@ def _anchor(data: dict[str, Any], base: Path) -> dict[str, Any]:
     quality = data.get("quality")
     if isinstance(quality, dict) and isinstance(quality.get("thresholds"), str):
         quality["thresholds"] = base / quality["thresholds"]
+    console = data.get("console")
+    if isinstance(console, dict) and isinstance(console.get("users"), str):
+        console["users"] = base / console["users"]
     for section in ("insurance", "population", "target", "state"):
         part = data.get(section)
         if isinstance(part, dict) and isinstance(part.get("url"), str):

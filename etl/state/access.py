@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from uuid import uuid4
 
 from etl.settings import Settings
-from etl.state.store import now, open_state
+from etl.state.store import State, now, open_state
 
 USER_VARIABLE = "DOISOAT_USER"
 """The environment variable that says who asks, where the system's user is shared by several."""
@@ -32,6 +32,16 @@ def log_access(
     Raises:
         ConnectionFailedError: The state's database cannot be reached; then nothing may be shown.
     """
+    keys = list(record_keys)
+    if keys:
+        with open_state(settings) as state:
+            log_within(state, keys, command, by=by)
+
+
+def log_within(
+    state: State, record_keys: Iterable[str], command: str, *, by: str | None = None
+) -> None:
+    """``log_access``, in a state that is open; what it says counts when that is committed."""
     rows = [
         {
             "access_id": uuid4().hex,
@@ -43,8 +53,7 @@ def log_access(
         for key in record_keys
     ]
     if rows:
-        with open_state(settings) as state:
-            state.add("access_log", rows)
+        state.add("access_log", rows)
 
 
 def who_asks() -> str:

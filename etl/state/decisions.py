@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from etl.settings import Settings
-from etl.state.store import open_state
+from etl.state.store import State, open_state
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,30 @@ def standing_decisions(settings: Settings, record_id: str) -> list[Decision]:
         ConnectionFailedError: The state cannot be reached.
     """
     with open_state(settings) as state:
-        table = state.tables["decisions"]
-        columns = [one.name for one in table.columns if not one.name.startswith("machine_")]
-        rows = state.writer.read(table, columns, table.c.record_id == record_id).read_all()
+        return standing_within(state, record_id)
+
+
+def standing_within(state: State, record_id: str) -> list[Decision]:
+    """``standing_decisions``, of a state that is open."""
+    table = state.tables["decisions"]
+    return _standing(state, table.c.record_id == record_id)
+
+
+def decided_since(state: State, moment: datetime) -> list[Decision]:
+    """Returns what was decided at a moment or later, on any record, and not taken back.
+
+    Args:
+        state: An open transaction.
+        moment: In UTC.
+    """
+    table = state.tables["decisions"]
+    return _standing(state, table.c.decided_at >= moment)
+
+
+def _standing(state: State, where: Any) -> list[Decision]:
+    table = state.tables["decisions"]
+    columns = [one.name for one in table.columns if not one.name.startswith("machine_")]
+    rows = state.writer.read(table, columns, where).read_all()
     found = sorted(rows.to_pylist(), key=lambda row: row["decided_at"], reverse=True)
     undone = {row["undoes"] for row in found}
     return [

@@ -13,9 +13,12 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pyarrow as pa
-from sqlalchemy import Table
+from sqlalchemy import MetaData, Table
+from sqlalchemy.exc import IntegrityError
 
-from etl.databases.writers import Writer, transaction
+from etl.databases.connect import engine_for
+from etl.databases.refusals import plain_errors
+from etl.databases.writers import RowWriter, Writer, transaction
 from etl.domain.errors import QualityGateError
 from etl.settings import Settings
 from etl.state.schema import bring_forward
@@ -98,9 +101,24 @@ class State:
         self._insert(table, rows)
         self.bump(table)
 
+    def put(self, table: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """Adds rows to a table of which no run has a working copy."""
+        self._insert(table, rows)
+
     def read(self, table: str, columns: list[str]) -> pa.RecordBatchReader:
         """Streams columns of a table."""
         return self.writer.read(self.tables[table], columns)
+
+    def last(self, table: str, moment: str, most: int) -> list[dict[str, object]]:
+        """Returns the last rows of a table, the last first.
+
+        Args:
+            table: The table.
+            moment: Its column that says when.
+            most: How many.
+        """
+        found = self.tables[table]
+        return self.writer.first(found, found.c[moment].desc(), most)
 
     def _all(self, table: str, columns: list[str]) -> list[dict[str, object]]:
         found: list[dict[str, object]] = self.read(table, columns).read_all().to_pylist()
@@ -125,12 +143,64 @@ def open_state(settings: Settings) -> Iterator[State]:
         yield state_within(writer, settings)
 
 
+class Clash(Exception):  # noqa: N818 - whoever meets it looks again
+    """Two transactions have written a row of the same key; nothing of this one was kept."""
+
+
+_KEPT = 4
+"""Connections that a server keeps open."""
+
+
+class StateSessions:
+    """A state that a server keeps open: connections that are made once serve many transactions."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Makes the state's tables, or brings them forward.
+
+        Args:
+            settings: Whose state.
+
+        Raises:
+            ConnectionFailedError: The database cannot be reached or refuses.
+            ConfigError: A newer version of doisoat wrote the state.
+        """
+        bring_forward(settings)
+        self._settings = settings
+        self._engine = engine_for(settings.state_database, read_only=False, kept=_KEPT)
+        metadata, prefix = metadata_for(settings)
+        self._tables = _by_name(metadata, prefix)
+
+    @contextmanager
+    def open(self, what: str) -> Iterator[State]:
+        """Opens one transaction.
+
+        Args:
+            what: What is done, for messages.
+
+        Raises:
+            Clash: Another transaction has written a row of the same key in this moment.
+            ConnectionFailedError: The database cannot be reached or refuses.
+        """
+        with plain_errors(self._settings.state_database, what):
+            try:
+                with self._engine.begin() as connection:
+                    yield State(RowWriter(connection), self._tables)
+            except IntegrityError:
+                raise Clash from None
+
+    def close(self) -> None:
+        """Lets go of the connections."""
+        self._engine.dispose()
+
+
 def state_within(writer: Writer, settings: Settings) -> State:
     """Returns the state in a transaction that is open on its database."""
     metadata, prefix = metadata_for(settings)
-    return State(
-        writer, {table.name.removeprefix(prefix): table for table in metadata.tables.values()}
-    )
+    return State(writer, _by_name(metadata, prefix))
+
+
+def _by_name(metadata: MetaData, prefix: str) -> dict[str, Table]:
+    return {table.name.removeprefix(prefix): table for table in metadata.tables.values()}
 
 
 def now() -> datetime:

@@ -17,8 +17,8 @@ from etl.engine.statements import TableName
 from etl.pipeline.snapshots import has, reading
 from etl.settings import Settings
 from etl.state.access import log_access, who_asks
-from etl.state.decisions import Decision, standing_decisions
-from etl.state.store import now, open_state
+from etl.state.decisions import Decision, standing_within
+from etl.state.store import State, now, open_state
 
 Row = dict[str, Any]
 
@@ -84,38 +84,99 @@ def decide(
         ConfigError: There is no such record or citizen, no reason, or nothing to undo.
         ConnectionFailedError: The state cannot be reached; nothing was decided.
     """
-    if not reason.strip():
-        raise ConfigError(
-            "A decision needs a reason.", remedy="Say --reason 'what was seen, which paper'."
-        )
+    _refuse_no_reason(reason)
     with reading(settings, has(*_READ)) as warehouse:
-        record_key = _key_of(warehouse, record_id)
-        citizen, kept = _whom(warehouse, record_id, verdict, other)
-        seen = None if kept or verdict is Verdict.UNDO else _seen(warehouse, record_id, citizen)
-        said = _said(warehouse, record_id) if seen else _NOTHING_SAID
+        looked = look(warehouse, record_id, verdict, other)
     by = by or who_asks()
-    log_access(
-        settings, [record_key], COMMAND, by=by
-    )  # what was decided before is about to be shown
-    before = tuple(standing_decisions(settings, record_id))
-    if verdict is Verdict.UNDO and not before:
+    # What was decided before is about to be shown.
+    log_access(settings, [looked.record_key], COMMAND, by=by)
+    with open_state(settings) as state:
+        return write(state, looked, reason=reason, by=by)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a decision is about, as the last result has it.
+
+    Attributes:
+        record_id: The record.
+        record_key: Its pseudonym.
+        verdict: What is decided.
+        citizen: The citizen of ``link`` and ``not_link``.
+        kept: The record to keep.
+        seen: Fingerprints of what is shown of record and citizen.
+        said: What the waterfall had said.
+    """
+
+    record_id: str
+    record_key: str
+    verdict: Verdict
+    citizen: str | None
+    kept: str | None
+    seen: str | None
+    said: Row
+
+
+def look(warehouse: Warehouse, record_id: str, verdict: Verdict, other: str | None) -> Looked:
+    """Looks up what a decision is about.
+
+    Args:
+        warehouse: The last result, or its desk.
+        record_id: The record, by its id in the insurance register.
+        verdict: What is decided.
+        other: As for ``decide``.
+
+    Raises:
+        ConfigError: There is no such record or citizen.
+    """
+    record_key = _key_of(warehouse, record_id)
+    citizen, kept = _whom(warehouse, record_id, verdict, other)
+    seen = None if kept or verdict is Verdict.UNDO else _seen(warehouse, record_id, citizen)
+    said = _said(warehouse, record_id) if seen else _NOTHING_SAID
+    return Looked(record_id, record_key, verdict, citizen, kept, seen, said)
+
+
+def write(state: State, looked: Looked, *, reason: str, by: str) -> Answer:
+    """Writes a decision into a state that is open.
+
+    Args:
+        state: An open transaction.
+        looked: What it is about.
+        reason: Why.
+        by: Who decides.
+
+    Raises:
+        ConfigError: There is no reason, or nothing to undo.
+    """
+    _refuse_no_reason(reason)
+    before = tuple(standing_within(state, looked.record_id))
+    if looked.verdict is Verdict.UNDO and not before:
         raise ConfigError(
             "Nothing is decided on this record that could be undone.",
             remedy="'doisoat explain' tells what was decided on a record.",
         )
-    made = Decision(uuid4().hex, verdict, record_id, citizen, kept, by, now(), reason.strip(), seen)
+    made = Decision(
+        uuid4().hex, looked.verdict, looked.record_id, looked.citizen, looked.kept, by, now(),
+        reason.strip(), looked.seen,
+    )  # fmt: skip
     same = [one for one in before if _matter(one) == _matter(made)][:1]
     if same and _what(made) == _what(same[0]) and made.seen == same[0].seen:
         return Answer(same[0], is_new=False, before=before)
     # What was said again, of other facts, is taken back with it.
     undone = [one for one in before if _what(one) == _what(before[0])]
-    undone = undone if verdict is Verdict.UNDO else []
-    row = {**asdict(made), **said, "undoes": None}
+    undone = undone if looked.verdict is Verdict.UNDO else []
+    row = {**asdict(made), **looked.said, "undoes": None}
     rows = [{**row, "decision_id": uuid4().hex, "undoes": one.decision_id} for one in undone]
-    with open_state(settings) as state:
-        state.add("decisions", rows or [row])
+    state.add("decisions", rows or [row])
     left = tuple(one for one in before if one not in undone)
     return Answer(made, is_new=True, before=before, undone=undone[0] if undone else None, left=left)
+
+
+def _refuse_no_reason(reason: str) -> None:
+    if not reason.strip():
+        raise ConfigError(
+            "A decision needs a reason.", remedy="Say --reason 'what was seen, which paper'."
+        )
 
 
 def _matter(decision: Decision) -> bool:

@@ -29,6 +29,7 @@ from etl.engine.duckdb.places import places_query
 from etl.engine.macros import macros
 from etl.engine.port import Parameters, Warehouse, file_id, unfinished
 from etl.engine.statements import UNSEEN, TableName
+from etl.process.files import whole_file
 from etl.process.privacy import RecordKey, owner_only, shut
 from etl.settings import Engine
 from etl.settings.sizes import bytes_of
@@ -238,6 +239,20 @@ class DuckDBWarehouse(Warehouse):
     def show_beside(self, name: str, path: Path) -> None:
         """Shows the tables of another warehouse's file under ``<name>.<schema>.<table>``."""
         self.execute(f"attach '{_quoted(path)}' as {name} (read_only)")
+
+    def leave(self, file: Path, tables: Mapping[TableName, str]) -> None:
+        """Writes the results of queries into a new file of a warehouse."""
+        with whole_file(file) as draft, owner_only():
+            draft.unlink(missing_ok=True)  # the engine makes its files itself
+            self.execute(f"attach '{_quoted(draft)}' as leaving")
+            try:
+                for schema in SCHEMAS:
+                    self.execute(f"create schema leaving.{schema}")
+                for table, query in tables.items():
+                    self.execute(f"create table leaving.{table.sql} as\n{query}")
+                self.execute("checkpoint leaving")
+            finally:
+                self.execute("detach leaving")
 
     def make_places(self, places: TableName, keys: Mapping[TableName, str]) -> int:
         """Makes a table by which a reader finds rows, and one that says what its numbers mean."""

@@ -1,0 +1,233 @@
+"""Who may use the workbench: names, roles, provinces, passwords.
+
+Belongs here: the file of the users, and whether a password is right. Does not belong here: sessions
+and what a request must show (``guard.py``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from etl.domain.errors import ConfigError
+from etl.normalise.places import province_codes
+from etl.process.files import refused, write_whole
+from etl.stewards.desk.asking import Scope
+
+SHORTEST_PASSWORD = 12
+"""Characters; a sentence is better than a riddle."""
+
+
+class Role(StrEnum):
+    """What somebody may do.
+
+    A steward sees and decides the cases of some provinces, a national steward all; a viewer sees
+    counts only; an administrator sees who looked at what and who may, and no case.
+    """
+
+    STEWARD = "steward"
+    NATIONAL = "national"
+    VIEWER = "viewer"
+    ADMINISTRATOR = "administrator"
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody who may use the workbench.
+
+    Attributes:
+        name: As in the access log and beside decisions.
+        role: What may be done.
+        provinces: Codes of 2025, of a steward; of a viewer, none means all.
+    """
+
+    name: str
+    role: Role
+    provinces: frozenset[str] = frozenset()
+
+    @property
+    def decides(self) -> bool:
+        """Whether cases may be seen and decided."""
+        return self.role in (Role.STEWARD, Role.NATIONAL)
+
+    @property
+    def administers(self) -> bool:
+        """Whether the access log and the users may be seen."""
+        return self.role is Role.ADMINISTRATOR
+
+    @property
+    def scope(self) -> Scope:
+        """Whose records, or counts, may be seen."""
+        everywhere = self.role is Role.NATIONAL or (self.role is Role.VIEWER and not self.provinces)
+        return Scope(None if everywhere else self.provinces)
+
+
+class _Stored(BaseModel):
+    """A user as the file has one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    role: Role
+    provinces: tuple[str, ...] = ()
+    password: str = ""
+
+    @model_validator(mode="after")
+    def _provinces_fit(self) -> _Stored:
+        unknown = set(self.provinces) - set(province_codes())
+        if unknown:
+            raise ValueError(f"{', '.join(sorted(unknown))}: no code of a province of 2025")
+        if self.role is Role.STEWARD and not self.provinces:
+            raise ValueError("a steward needs a province; who decides everywhere is 'national'")
+        if self.provinces and self.role not in (Role.STEWARD, Role.VIEWER):
+            raise ValueError(f"a role '{self.role}' has no provinces")
+        return self
+
+
+_HASHER = PasswordHasher()
+
+
+class Users:
+    """The users of a file, which is read again whenever it was written."""
+
+    def __init__(self, file: Path) -> None:
+        """Names the file.
+
+        Args:
+            file: JSON, by name: role, provinces, the password's Argon2 hash.
+        """
+        self._file = file
+        self._read_at: int | None = None
+        self._stored: Mapping[str, _Stored] = {}
+
+    def get(self, name: str) -> User | None:
+        """Returns a user; None where there is none of that name."""
+        stored = self._all().get(name)
+        return User(name, stored.role, frozenset(stored.provinces)) if stored else None
+
+    def names(self) -> list[str]:
+        """Returns the names of all users."""
+        return sorted(self._all())
+
+    def all(self) -> list[User]:
+        """Returns all users, by name."""
+        return [user for name in self.names() if (user := self.get(name))]
+
+    def check(self, name: str, password: str) -> User | None:
+        """Returns the user whose name and password these are.
+
+        A name that nobody has takes as long as a wrong password.
+        """
+        stored = self._all().get(name)
+        known = stored.password if stored and stored.password else _of_nobody()
+        try:
+            _HASHER.verify(known, password)
+        except (Argon2Error, InvalidHashError):
+            return None
+        return self.get(name) if stored and stored.password else None
+
+    def put(self, name: str, role: Role, provinces: tuple[str, ...], password: str | None) -> None:
+        """Adds a user, or changes one.
+
+        Args:
+            name: The name.
+            role: The role.
+            provinces: Codes of 2025.
+            password: None: the one there is stays; a user without one comes by the proxy only.
+
+        Raises:
+            ConfigError: Something of it cannot be.
+        """
+        if not name.strip() or name != name.strip() or len(name) > 64 or not name.isprintable():
+            raise ConfigError(
+                "A user's name has 1 to 64 letters, without blanks around it.",
+                remedy="Give another name.",
+            )
+        if password is not None and len(password) < SHORTEST_PASSWORD:
+            raise ConfigError(
+                f"A password has at least {SHORTEST_PASSWORD} characters.",
+                remedy="Take a longer one: a few words of one's own are easy to keep.",
+            )
+        before = self._all().get(name)
+        kept = before.password if before else ""
+        hashed = _HASHER.hash(password) if password is not None else kept
+        try:
+            stored = _Stored(role=role, provinces=provinces, password=hashed)
+        except ValidationError as error:
+            raise ConfigError(
+                f"User: {_said(error)}.", remedy="doisoat console user add --help tells the roles."
+            ) from None
+        self._write({**self._all(), name: stored})
+
+    def remove(self, name: str) -> None:
+        """Removes a user.
+
+        Raises:
+            ConfigError: There is none of that name.
+        """
+        if name not in self._all():
+            raise ConfigError(
+                "There is no user of that name.", remedy="doisoat console user list names them."
+            )
+        self._write({one: stored for one, stored in self._all().items() if one != name})
+
+    def _write(self, users: Mapping[str, _Stored]) -> None:
+        plain = {name: users[name].model_dump(mode="json") for name in sorted(users)}
+        write_whole(self._file, json.dumps(plain, ensure_ascii=False, indent=1) + "\n")
+        self._read_at = None
+
+    def _all(self) -> Mapping[str, _Stored]:
+        try:
+            written_at = self._file.stat().st_mtime_ns
+            if written_at != self._read_at:
+                self._stored = _parsed(self._file.read_text("utf-8"), self._file)
+                self._read_at = written_at
+        except FileNotFoundError:
+            self._stored, self._read_at = {}, None
+        except OSError as error:
+            raise refused(self._file, error, "file of users could not be read") from None
+        return self._stored
+
+
+def _parsed(text: str, file: Path) -> dict[str, _Stored]:
+    try:
+        return {str(name): _Stored.model_validate(row) for name, row in _object(text).items()}
+    except ValidationError as error:
+        raise ConfigError(
+            f"The file of users: {_said(error)}.",
+            where=str(file),
+            remedy="Put it right, or write the user anew: doisoat console user add",
+        ) from None
+    except ValueError:
+        raise ConfigError(
+            "The file of users is no JSON object.",
+            where=str(file),
+            remedy="Put it right, or move it away and add the users anew: doisoat console user add",
+        ) from None
+
+
+def _object(text: str) -> dict[str, Any]:
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError
+    return found
+
+
+def _said(error: ValidationError) -> str:
+    (first, *_) = error.errors(include_input=False, include_url=False)
+    place = ".".join(map(str, first["loc"]))
+    said = str(first["msg"]).removeprefix("Value error, ")
+    return f"{place}: {said}" if place else said
+
+
+@cache
+def _of_nobody() -> str:
+    return _HASHER.hash("nobody")

@@ -1,0 +1,327 @@
+"""What the pages know and do: one user's view, the story of a case, a decision, a note.
+
+Belongs here: putting the parts together for one request, and writing who looked at what before
+anything is shown. Does not belong here: HTTP (``pages.py``), and the parts themselves.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from console.desks import Desks
+from console.users import User, Users
+from etl.domain.errors import ConfigError
+from etl.explain.gather import Story, find_verdict, story_of
+from etl.explain.tell import Telling, tell
+from etl.settings import Settings
+from etl.state.access import log_within
+from etl.state.cases import Hold, Note, asked_of, held_by_others, hold, let_go, notes_on, write_note
+from etl.state.decisions import Decision, decided_since, standing_within
+from etl.state.store import Clash, State, StateSessions, now
+from etl.stewards.decide import Answer, Verdict, look, write
+from etl.stewards.desk.asking import Filter, View, not_here
+
+Row = dict[str, Any]
+
+COMMAND = "console"
+"""What the access log calls a look at a case; a decision is called as by the command line."""
+
+SEARCHED = "console search"
+
+WEEK = timedelta(days=7)
+
+_REMEMBERED = 2.0
+"""Seconds for which what was decided since the run is not asked again."""
+
+_ANSWERS = {
+    "link": Verdict.LINK,
+    "not_link": Verdict.NOT_LINK,
+    "not_a_person": Verdict.NOT_A_PERSON,
+    "keep": Verdict.KEEP_RECORD,
+    "undo": Verdict.UNDO,
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """All that the page of a case shows.
+
+    Attributes:
+        key: The record's pseudonym, by which the page is called.
+        story: What the run knew.
+        telling: The same in words.
+        waits: As what the record waits: rows of the desk.
+        others: Other records of the citizen or number.
+        decisions: What counts of what people decided, the last first.
+        notes: What stewards wrote.
+        links: The record's links over time, without whose they were.
+        held: Who else has the case open.
+    """
+
+    key: str
+    story: Story
+    telling: Telling
+    waits: Sequence[Row]
+    others: Sequence[Row]
+    decisions: Sequence[Decision]
+    notes: Sequence[Note]
+    links: Sequence[Row]
+    held: Hold | None
+
+    @property
+    def seen(self) -> str:
+        """What a decision says that it was made upon: the run, and the decision before it."""
+        last = self.decisions[0].decision_id if self.decisions else ""
+        return f"{self.story.run_id}/{last}"
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether a decision waits for the next run."""
+        return any(row["state"] == "new" for row in self.story.decisions)
+
+
+@dataclass
+class _Decided:
+    at: float = 0.0
+    since: datetime | None = None
+    all: Sequence[Decision] = ()
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Workbench:
+    """The parts, opened once for all requests."""
+
+    def __init__(self, settings: Settings, desks: Desks, sessions: StateSessions) -> None:
+        """Takes what is open.
+
+        Args:
+            settings: Whose.
+            desks: Lends the newest desk.
+            sessions: Transactions on the state.
+        """
+        self.settings = settings
+        self.users = Users(settings.console_users)
+        self._desks = desks
+        self._sessions = sessions
+        self._decided = _Decided()
+
+    # --- lists ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def view(self, user: User) -> Iterator[View]:
+        """Lends what somebody may see of the newest desk."""
+        with self._desks.lend() as desk:
+            yield View(desk, user.scope, self.settings)
+
+    def run(self) -> Row:
+        """The run whose result is shown: its id, how and when it began."""
+        with self._desks.lend() as desk:
+            return {"run_id": desk.run_id, "mode": desk.mode, "started_at": desk.started_at}
+
+    def home(self, user: User) -> Row:
+        """What is open, by queue and by office; the statuses; who decided what this week."""
+        decided = self._decided_records()
+        with self.view(user) as view:
+            week = self._this_week(user, view)
+            return {
+                "counts": view.counts(decided),
+                "offices": view.by_office(decided, now()),
+                "statuses": view.statuses(),
+                "week": week,
+            }
+
+    def _this_week(self, user: User, view: View) -> list[Row]:
+        """Counts what was decided, by person and verdict, on records that the user may see."""
+        with self._sessions.open("Reading the decisions") as state:
+            made = decided_since(state, now() - WEEK)
+        if user.scope.provinces is not None:
+            mine = view.provinces_of({one.record_id for one in made})
+            made = [one for one in made if user.scope.has(mine.get(one.record_id))]
+        counted: dict[tuple[str, str], int] = {}
+        for one in made:
+            counted[one.decided_by, one.verdict] = counted.get((one.decided_by, one.verdict), 0) + 1
+        return [
+            {"who": who, "verdict": verdict, "decisions": number}
+            for (who, verdict), number in sorted(counted.items())
+        ]
+
+    def queue(self, user: User, wanted: Filter, after: int) -> Row:
+        """One page of a queue, and what it can be filtered by."""
+        decided = self._decided_records()
+        with self.view(user) as view:
+            rows = view.cases(wanted, now(), after=after, decided=decided)
+            reasons = [row for row in view.counts(decided) if row["queue"] == wanted.queue]
+            found = {
+                "rows": rows, "counts": view.counts(decided), "reasons": reasons,
+                "provinces": view.provinces(), "steps": view.steps(wanted.queue),
+            }  # fmt: skip
+        with self._sessions.open("Reading who works on what") as state:
+            held = held_by_others(state, [row["record_id"] for row in rows], user.name)
+        return found | {"held": held}
+
+    def next_case(self, user: User, wanted: Filter, after: int) -> Row | None:
+        """The next case of a queue that nobody else has open; None where there is none."""
+        decided = self._decided_records()
+        with self.view(user) as view:
+            rows = view.cases(wanted, now(), after=after, decided=decided)
+        with self._sessions.open("Reading who works on what") as state:
+            held = held_by_others(state, [row["record_id"] for row in rows], user.name)
+        free = [row for row in rows if row["record_id"] not in held]
+        return free[0] if free else None
+
+    def search(self, user: User, asked: str, born: str) -> list[Row]:
+        """Finds records; each that is shown is written into the access log before."""
+        with self.view(user) as view:
+            found = view.search(asked, born)
+            waiting = view.seen_of([row["record_id"] for row in found])
+        with self._sessions.open("Writing the access log") as state:
+            log_within(state, [row["record_key"] for row in found], SEARCHED, by=user.name)
+        return [row | {"waits": row["record_id"] in waiting} for row in found]
+
+    def asked(self, user: User) -> list[tuple[str, Note]]:
+        """What colleagues ask of somebody, with the key of each case that may be seen."""
+        with self._sessions.open("Reading the notes") as state:
+            notes = asked_of(state, user.name)
+        with self.view(user) as view:
+            keys = view.keys_of({note.record_id for note in notes})
+        return [(keys[note.record_id], note) for note in notes if note.record_id in keys]
+
+    def accesses(self, most: int = 200) -> list[Row]:
+        """The last lines of the access log."""
+        with self._sessions.open("Reading the access log") as state:
+            return state.last("access_log", "accessed_at", most)
+
+    def _decided_records(self) -> set[str]:
+        """The records that were decided since the run began: they wait for the next run."""
+        with self._desks.lend() as desk:
+            since = desk.started_at
+        known = self._decided
+        with known.lock:
+            if known.since != since or time.monotonic() - known.at > _REMEMBERED:
+                with self._sessions.open("Reading the decisions") as state:
+                    known.all = decided_since(state, since)
+                known.since, known.at = since, time.monotonic()
+            return {one.record_id for one in known.all}
+
+    # --- one case -------------------------------------------------------------------------------
+
+    def case(self, user: User, key: str) -> Case:
+        """Opens a case: notes the look, and that the user has it open.
+
+        Raises:
+            ConfigError: There is no such record, or the user may not see it.
+        """
+        with self.view(user) as view:
+            record_id = view.record_of(key)
+            with self._sessions.open("Writing the access log") as state:
+                log_within(state, [key], COMMAND, by=user.name)
+            held = self._hold(record_id, user)
+            with self._sessions.open("Reading a case") as state:
+                decisions = standing_within(state, record_id)
+                notes = notes_on(state, record_id)
+                links = _links(state, record_id)
+            with view.warehouse_of(record_id) as warehouse:
+                verdict = find_verdict(warehouse, record_id)
+                story = story_of(warehouse, self.settings, verdict, decisions)
+            return Case(
+                key, story, tell(story), view.cases_of(record_id), view.others(record_id),
+                decisions, notes, links, held,
+            )  # fmt: skip
+
+    def _hold(self, record_id: str, user: User) -> Hold | None:
+        for _ in range(2):
+            try:
+                with self._sessions.open("Noting who works on what") as state:
+                    return hold(state, record_id, user.name)
+            except Clash:  # somebody opened it in this very moment: look who
+                continue
+        return None
+
+    def decide(
+        self, user: User, key: str, answers: Sequence[tuple[str, str]], reason: str, seen: str
+    ) -> Answer:
+        """Writes what somebody decided.
+
+        Args:
+            user: Who.
+            key: The record's pseudonym.
+            answers: What is said, and of whom: several where none of some citizens is meant.
+            reason: Why.
+            seen: ``Case.seen`` of the page that was decided upon.
+
+        Raises:
+            Meanwhile: Somebody has decided, or a newer result is there; nothing was written.
+            ConfigError: It cannot be decided; nothing was written.
+        """
+        with self.view(user) as view:
+            record_id = view.record_of(key)
+            looked = []
+            for said, other in answers:
+                verdict = _ANSWERS.get(said)
+                if verdict is None:
+                    raise ConfigError("No such answer.", remedy="Open the page again.")
+                citizen = "".join(other.split()) if verdict is Verdict.LINK else None
+                with view.warehouse_of(record_id, citizen) as warehouse:
+                    looked.append(look(warehouse, record_id, verdict, other or None))
+            run_id = view.run_id
+        seen_run, _, seen_decision = seen.partition("/")
+        if seen_run != run_id:
+            raise Meanwhile("changed_meanwhile")
+        with self._sessions.open("Writing a decision") as state:
+            before = standing_within(state, record_id)
+            if (before[0].decision_id if before else "") != seen_decision:
+                raise Meanwhile("decided_meanwhile")
+            log_within(state, [key], "decide", by=user.name)
+            written = [write(state, one, reason=reason, by=user.name) for one in looked]
+            let_go(state, record_id, user.name)
+        self._decided.at = 0.0
+        return written[-1]
+
+    def note(self, user: User, key: str, note: str, asked: str) -> None:
+        """Writes a note on a case, or a question to a colleague.
+
+        Raises:
+            ConfigError: It is empty, or there is no such colleague who may see the case.
+        """
+        with self.view(user) as view:
+            record_id = view.record_of(key)
+            province = view.provinces_of({record_id}).get(record_id)
+        colleague = self.users.get(asked) if asked else None
+        if asked and not (colleague and colleague.decides and colleague.scope.has(province)):
+            raise UnknownColleague
+        with self._sessions.open("Writing a note") as state:
+            write_note(state, record_id, user.name, note, asked or None)
+
+    def skip(self, user: User, key: str) -> None:
+        """Lets go of a case without deciding."""
+        with self.view(user) as view:
+            record_id = view.record_of(key)
+        with self._sessions.open("Noting who works on what") as state:
+            let_go(state, record_id, user.name)
+
+
+class Meanwhile(Exception):  # noqa: N818 - it is no error: somebody else was quicker
+    """A case is other than on the page that was decided upon; ``args[0]`` names what to say."""
+
+
+class UnknownColleague(Exception):  # noqa: N818
+    """There is no colleague of a name who may see a case."""
+
+
+def _links(state: State, record_id: str) -> list[Row]:
+    """A record's links over time; whose they were is not told."""
+    table = state.tables["link_history"]
+    names = ["match_step", "opened_at", "closed_at", "why_closed"]
+    rows: list[Mapping[str, Any]] = (
+        state.writer.read(table, names, table.c.record_id == record_id).read_all().to_pylist()
+    )
+    return [dict(row) for row in sorted(rows, key=lambda row: row["opened_at"])]
+
+
+__all__ = ["Case", "Meanwhile", "UnknownColleague", "Workbench", "not_here"]

@@ -1,0 +1,36 @@
+-- By what a record is found: its pseudonym, its own numbers, the number of its citizen, name and birth date. The
+-- values themselves are not kept, only their hashes, sorted: a search reads a few rows.
+with named as (
+    select
+        record_id,
+        unnest([
+            'number:' || insurance_number,
+            'number:' || insurance_personal_id,
+            'number:' || id_number,
+            'number:' || card_insurance_number,
+            'person:' || name_key || ':' || coalesce(birth_date::varchar, birth_year::varchar)
+        ]) as what
+    from clean.insurance
+    union
+    select
+        record_id,
+        'number:' || personal_id as what
+    from core.links
+    union
+    select
+        record_id,
+        'number:' || personal_id as what
+    from core.candidates
+    union
+    select
+        record_id,
+        'key:' || record_key(record_id) as what
+    from core.reconciled
+)
+
+select
+    hash(what) as place,
+    record_id
+from named
+where what is not null
+order by place
