@@ -151,7 +151,8 @@ def compared(story: Story, person: Person) -> list[dict[str, Any]]:
 
 
 def _born(row: Mapping[str, Any]) -> str | None:
-    return born(dict(row)).vi if row.get("birth_year") is not None else None
+    """A birth date as far as it is known, without the words for how far that is."""
+    return born(dict(row)).vi.partition(" (")[0] if row.get("birth_year") is not None else None
 
 
 def _said(gender: object) -> object:

@@ -358,23 +358,28 @@ class View:
     def others(self, record_id: str) -> list[Row]:
         """Other records of the citizen, or under the same number.
 
-        Of those that may not be seen, nothing is told but the province whose office keeps them.
+        Of those that may not be seen, nothing is told but the province whose office keeps them. One
+        that is linked to the same citizen is the same person's: its id is told, because the two
+        offices must agree which of the records is kept; its page is not opened.
         """
         found = self._rows(
-            "select shared, other_id, record_key(other_id) as other_key, personal_id, how_many, "
-            "status, match_step, province_code, office from publish.others "
-            "where record_id = $record",
+            "select others.shared, others.other_id, others.how_many, others.status, "
+            "others.province_code, others.office, record_key(others.other_id) as other_key, "
+            "coalesce(others.personal_id = links.personal_id, false) as is_same_person "
+            "from publish.others as others "
+            "left join core.links as links on others.record_id = links.record_id "
+            "where others.record_id = $record",
             {"record": record_id},
         )
-        return [
-            row
-            if self._scope.has(row["province_code"])
-            else {
-                "shared": row["shared"], "how_many": row["how_many"],
-                "province_code": row["province_code"],
-            }
-            for row in found
-        ]  # fmt: skip
+        return [self._as_far_as_seen(row) for row in found]
+
+    def _as_far_as_seen(self, row: Row) -> Row:
+        if self._scope.has(row["province_code"]):
+            return row
+        hidden = {"other_key": None, "status": None}
+        if not row["is_same_person"]:
+            hidden |= {"other_id": None, "office": None}
+        return row | hidden
 
     def search(self, asked: str, born: str) -> list[Row]:
         """Finds records by record id, any number, or a name together with a birth date.
