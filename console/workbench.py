@@ -117,7 +117,7 @@ class Workbench:
     def view(self, user: User) -> Iterator[View]:
         """Lends what somebody may see of the newest desk."""
         with self._desks.lend() as desk:
-            yield View(desk, user.scope, self.settings)
+            yield View(desk, user.scope)
 
     def run(self) -> Row:
         """The run whose result is shown: its id, how and when it began."""

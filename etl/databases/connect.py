@@ -264,7 +264,7 @@ def _sqlite_journal(file: Path) -> str:
     )
 
 
-def _sqlite_engine(url: URL, read_only: bool) -> Engine:
+def _sqlite_engine(url: URL, read_only: bool, *, waits: bool) -> Engine:
     file = Path(url.database or "").resolve()
     if read_only and not file.is_file():
         raise ConnectionFailedError(
@@ -288,7 +288,9 @@ def _sqlite_engine(url: URL, read_only: bool) -> Engine:
         return connection
 
     engine = create_engine("sqlite://", creator=connect, poolclass=sqlalchemy.NullPool)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    # Of two that read before they write, the second would be refused: it waits from the start.
+    begin = "BEGIN IMMEDIATE" if waits else "BEGIN"
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
 
 
@@ -314,7 +316,7 @@ def engine_for(database: Database, *, read_only: bool, kept: int = 0) -> Engine:
             remedy=f"Use one of: {', '.join(SUPPORTED)}.",
         )
     if backend == "sqlite":
-        return _sqlite_engine(url, read_only)
+        return _sqlite_engine(url, read_only, waits=bool(kept))
     secure, arguments = secured(url)
     if backend == "postgresql" and secure.get_driver_name() == "psycopg":
         postgresql_address(database)  # what one driver accepts, all must

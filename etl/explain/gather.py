@@ -219,8 +219,8 @@ def _gather(warehouse: Warehouse, verdict: Row) -> Story:
         warehouse,
         [row["personal_id"] for row in (verdict, *near) if row["personal_id"] is not None],
     )
-    recorded = _recorded(warehouse, record_id)
     understood = _rows(warehouse, "select * from clean.insurance where record_id = $id", record_id)
+    recorded = _recorded(warehouse, record_id, understood[0]["record"] if understood else None)
     people = (
         (
             *_linked(warehouse, verdict, understood[0]),
@@ -307,12 +307,20 @@ def _rows(warehouse: Warehouse, query: str, record_id: str) -> tuple[Row, ...]:
     return tuple(warehouse.rows(query, {"id": record_id}))
 
 
-def _recorded(warehouse: Warehouse, record_id: str) -> tuple[Row, ...]:
+def _recorded(warehouse: Warehouse, record_id: str, row_number: int | None) -> tuple[Row, ...]:
+    """The rows of the source with a record id; those of a record that is understood are alike.
+
+    A row is found by its number in a moment; by its key, a column of the whole register is read.
+    """
     names = ", ".join(column.name for column in INSURANCE)
-    return _rows(
-        warehouse,
-        f"select distinct {names} from raw.insurance where record_id = $id order by all",  # noqa: S608
-        record_id,
+    numbered = "" if row_number is None else "row_number = $row::uinteger and "
+    values: dict[str, object] = {"id": record_id}
+    return tuple(
+        warehouse.rows(
+            f"select distinct {names} from raw.insurance where {numbered}record_id = $id "  # noqa: S608
+            "order by all",
+            values if row_number is None else values | {"row": row_number},
+        )
     )
 
 
@@ -380,19 +388,19 @@ def _candidates(warehouse: Warehouse, record_id: str, understood: Row) -> tuple[
 def _citizen(warehouse: Warehouse, personal_id: str) -> Row:
     """A citizen as understood, with the status that the register has."""
     (citizen,) = warehouse.rows(
-        "select personal_id, recorded_personal_id, recorded_name as full_name, birth_date, "
+        "select citizen, personal_id, recorded_name as full_name, birth_date, "
         "birth_year, birth_month, birth_precision, gender, province_code, province_unread, "
         "address, status, date_of_death from clean.population where personal_id = $id",
         {"id": personal_id},
     )
-    recorded = warehouse.rows(  # (a constant finds the row group; a join reads the register)
+    recorded = warehouse.rows(  # (a constant finds the row; a join reads the register)
         "select recorded.status as recorded_status, "
         "words.value is null and trim(recorded.status) <> '' as status_unread "
         "from raw.population as recorded "
         "left join clean.vocabularies as words on words.register = 'population' "
         "and words.column_name = 'status' and recorded.status = words.raw "
-        "where recorded.personal_id = $id limit 1",
-        {"id": citizen["recorded_personal_id"]},
+        "where recorded.row_number = $row::uinteger",
+        {"row": citizen.pop("citizen")},
     )
     return {**citizen, **recorded[0]}
 

@@ -20,9 +20,8 @@ from typing import Any
 from etl.domain.errors import ConfigError
 from etl.engine.opening import open_snapshot
 from etl.engine.port import Warehouse
-from etl.engine.statements import TableName
 from etl.normalise import parse_birth, parse_name, parse_number
-from etl.pipeline.places import LOOKED_UP, focus_on_record
+from etl.pipeline.places import focus_on_record
 from etl.pipeline.snapshots import opened
 from etl.process.privacy import load_record_key
 from etl.settings import Engine, Settings
@@ -106,15 +105,16 @@ class Desk:
             NothingYetError: No run has published anything, or nothing of it is kept.
             ConnectionFailedError: The state or the target cannot be reached.
         """
-        self._settings = settings
         self._readers: SimpleQueue[Warehouse] = SimpleQueue()
+        self._whole: SimpleQueue[Warehouse] = SimpleQueue()
         with ExitStack() as opening:
             self.file: Path = opening.enter_context(desk_file(settings))
             key = load_record_key(settings.home)
             for _ in range(_READERS):
-                self._readers.put(
-                    opening.enter_context(open_snapshot(self.file, key=key, limits=_OF_A_READER))
-                )
+                reader = open_snapshot(self.file, key=key, limits=_OF_A_READER)
+                self._readers.put(opening.enter_context(reader))
+                whole = opened(settings, self.file.parent, TOLD_OF)
+                self._whole.put(opening.enter_context(whole))
             self._open = opening.pop_all()
         with self.reader() as warehouse:
             (run,) = warehouse.rows("select run_id, started_at, mode from ops.parameters")
@@ -131,10 +131,21 @@ class Desk:
         finally:
             self._readers.put(warehouse)
 
+    @contextmanager
+    def whole(self, record_id: str) -> Iterator[Warehouse]:
+        """Lends a reader of the snapshot that the desk was made of, which shows one record."""
+        warehouse = self._whole.get()
+        try:
+            focus_on_record(warehouse, record_id=record_id)
+            yield warehouse
+        finally:
+            self._whole.put(warehouse)
+
     def close(self) -> None:
         """Waits for the readers, and lets go of the file."""
         for _ in range(_READERS):
             self._readers.get()
+            self._whole.get()
         self._open.close()
 
 
@@ -208,17 +219,15 @@ select
 class View:
     """What somebody may see of a desk."""
 
-    def __init__(self, desk: Desk, scope: Scope, settings: Settings) -> None:
+    def __init__(self, desk: Desk, scope: Scope) -> None:
         """Looks at a desk.
 
         Args:
             desk: The desk.
             scope: Whose records may be seen.
-            settings: Where the whole snapshot is, of which records that do not wait are told.
         """
         self._desk = desk
         self._scope = scope
-        self._settings = settings
 
     @property
     def run_id(self) -> str:
@@ -327,17 +336,10 @@ class View:
         return waiting + [row for one in missing for row in self._verdict_of_the_rest(one)]
 
     def _verdict_of_the_rest(self, record_id: str) -> list[Row]:
-        with self._snapshot(LOOKED_UP) as warehouse:
-            focus_on_record(warehouse, record_id=record_id)
+        with self._desk.whole(record_id) as warehouse:
             return warehouse.rows(
                 f"{_VERDICT} from core.reconciled where record_id = $record", {"record": record_id}
             )
-
-    @contextmanager
-    def _snapshot(self, only: Collection[TableName]) -> Iterator[Warehouse]:
-        """Opens the snapshot that the desk was made of."""
-        with opened(self._settings, self._desk.file.parent, only) as warehouse:
-            yield warehouse
 
     @contextmanager
     def warehouse_of(self, record_id: str, citizen: str | None = None) -> Iterator[Warehouse]:
@@ -351,8 +353,7 @@ class View:
             if _waits_at(warehouse, record_id) and _knows(warehouse, citizen):
                 yield warehouse
                 return
-        with self._snapshot(TOLD_OF) as warehouse:
-            focus_on_record(warehouse, record_id=record_id)
+        with self._desk.whole(record_id) as warehouse:
             yield warehouse
 
     def others(self, record_id: str) -> list[Row]:
