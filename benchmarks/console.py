@@ -44,7 +44,7 @@ from etl.pipeline import runner
 from etl.pipeline.snapshots import reading
 from etl.process.web import listening
 from etl.publish.tables import ensure_tables
-from etl.settings import Settings
+from etl.settings import Engine, Settings
 from etl.simulate import SimulationSpec, write_parquet
 from etl.state.copying import save_now
 from etl.state.store import StateSessions
@@ -53,14 +53,14 @@ from etl.state.tables import metadata_for
 PASSWORD = "of a benchmark"  # noqa: S105 - of nobody
 
 
-def prepare(home: Path, citizens: int) -> None:
+def prepare(home: Path, citizens: int, engine: Engine) -> None:
     """Reconciles registers of that size, if the home does not hold them."""
     if (home / "warehouse.duckdb").exists():
         return
-    settings = settings_of(home)
+    settings = settings_of(home, engine)
     with tempfile.TemporaryDirectory(dir=home) as folder:
         write_parquet(SimulationSpec(citizens=citizens, seed=17), Path(folder))
-        with fresh_warehouse(home) as warehouse:
+        with fresh_warehouse(home, engine) as warehouse:
             land(warehouse, {n: Path(folder) / f"{n}.parquet" for n in ("insurance", "population")})
             runner.build_all(warehouse)
             save_now(warehouse, settings)
@@ -119,11 +119,13 @@ def main() -> None:
     parser.add_argument("--citizens", type=int, default=300_000)
     parser.add_argument("--home", type=Path)
     parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--memory", default="", help="of reconciling, such as 8GB")
     chosen = parser.parse_args()
     home = chosen.home or Path(tempfile.mkdtemp(prefix="doisoat-console-"))
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    prepare(home, chosen.citizens)
-    settings = settings_of(home)
+    engine = Engine(memory=chosen.memory)
+    prepare(home, chosen.citizens, engine)
+    settings = settings_of(home, engine)
     with reading(settings) as warehouse:
         size = warehouse.count(TableName("core", "reconciled"))
         linked = [

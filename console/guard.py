@@ -56,7 +56,7 @@ class Session:
         began: When, in seconds of a clock that is never set.
         seen: When the last request came.
         language: ``vi`` or ``en``.
-        said: What the next page tells once.
+        said: What the next page tells once: a word of ``SAID``, and the case that it is about.
     """
 
     user_name: str
@@ -64,7 +64,7 @@ class Session:
     began: float = field(default_factory=time.monotonic)
     seen: float = field(default_factory=time.monotonic)
     language: str = "vi"
-    said: list[str] = field(default_factory=list)
+    said: list[tuple[str, str]] = field(default_factory=list)
 
 
 class Sessions:

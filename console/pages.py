@@ -71,6 +71,7 @@ class Pages:
                 Route("/search", self._shown(decides, self.search_page), methods=["GET"]),
                 Route("/search", self._posted(decides, self.search), methods=["POST"]),
                 Route("/asked", self._shown(decides, self.asked)),
+                Route("/decided", self._shown(decides, self.decided)),
                 Route("/access", self._shown(administers, self.access)),
                 Route("/users", self._shown(administers, self.users)),
                 Mount(
@@ -204,6 +205,10 @@ class Pages:
         """What colleagues ask of the user."""
         return self._page(request, "asked.html", {"notes": self._workbench.asked(user)})
 
+    def decided(self, request: Request, user: User) -> Response:
+        """What the user has decided this week: to look at it again, or to take it back."""
+        return self._page(request, "decided.html", {"rows": self._workbench.decided(user)})
+
     def access(self, request: Request, _user: User) -> Response:
         """The last lines of the access log."""
         return self._page(request, "access.html", {"rows": self._workbench.accesses()})
@@ -251,9 +256,9 @@ class Pages:
             return self._case(request, user, again | {"problem": error}, 422)
         session = _session(request)
         if undoes:
-            session.said.append("undone")
+            session.said.append(("undone", ""))
             return RedirectResponse(f"/case/{key}?{_query_of(request)}", status_code=303)
-        session.said.append("decided_applies" if answer.is_new else "same_already")
+        session.said.append(("decided_applies" if answer.is_new else "same_already", key))
         return self._next_after(request, form)
 
     def note(self, request: Request, user: User, form: Mapping[str, str]) -> Response:

@@ -15,6 +15,8 @@ SAID = {
     "queues": Words("Hồ sơ chờ xử lý", "What waits"),
     "search": Words("Tra cứu", "Search"),
     "asked": Words("Câu hỏi cho tôi", "Asked of me"),
+    "my_decisions": Words("Tôi đã quyết định", "Decided by me"),
+    "open_again": Words("Mở lại hồ sơ", "Open the case again"),
     "access": Words("Nhật ký truy cập", "Access log"),
     "users": Words("Người dùng", "Users"),
     "log_in": Words("Đăng nhập", "Log in"),

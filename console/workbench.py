@@ -192,6 +192,15 @@ class Workbench:
             keys = view.keys_of({note.record_id for note in notes})
         return [(keys[note.record_id], note) for note in notes if note.record_id in keys]
 
+    def decided(self, user: User, most: int = 25) -> list[tuple[str, Decision]]:
+        """What somebody decided in the last seven days, the last first, with the case's key."""
+        with self._sessions.open("Reading the decisions") as state:
+            made = decided_since(state, now() - WEEK)
+        mine = [one for one in made if one.decided_by == user.name][:most]
+        with self.view(user) as view:
+            keys = view.keys_of({one.record_id for one in mine})
+        return [(keys[one.record_id], one) for one in mine if one.record_id in keys]
+
     def accesses(self, most: int = 200) -> list[Row]:
         """The last lines of the access log."""
         with self._sessions.open("Reading the access log") as state:

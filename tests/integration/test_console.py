@@ -258,6 +258,16 @@ def test_a_decision_is_taken_back(served: Served) -> None:
     assert "doubt79" in lan.get("/queue/review")
 
 
+def test_what_one_has_decided_is_listed_to_be_looked_at_again(served: Served) -> None:
+    lan = served.log_in("lan")
+    page = served.decide(lan, "doubt79", "not_a_person")
+    assert f'<a href="/case/{served.key("doubt79")}">Mở lại hồ sơ</a>' in page
+    listed = lan.get("/decided")
+    assert served.key("doubt79") in listed
+    assert "đã xem căn cước" in listed
+    assert served.key("doubt79") not in served.log_in("huong").get("/decided")
+
+
 def test_a_decision_needs_an_answer_and_a_reason_and_keeps_what_was_typed(served: Served) -> None:
     lan = served.log_in("lan")
     assert "Hãy chọn một" in served.decide(lan, "doubt79", "", 422)
