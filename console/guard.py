@@ -21,6 +21,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from console.users import User, Users
+from etl.process.home import notice
+from etl.process.privacy import stack_trace
 from etl.process.web import EVERY_ANSWER, SAFE, from_here, known_host, with_headers
 from etl.settings import Console
 
@@ -184,7 +186,10 @@ class Guard:
             "user": user, "session": session if user else None, "secret": secret, "guard": self,
             "proxied": proxied,
         }  # fmt: skip
-        await self._app(scope, receive, send)
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:  # it was answered; a server would print it with its words
+            notice(f"The workbench failed at a page.\n{stack_trace(error)}")
 
     def cookie(self, headers: Headers) -> str:
         """The cookie's name: behind a proxy with TLS, one that only this host can have set."""

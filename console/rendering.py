@@ -235,7 +235,9 @@ def chart(person: Person, language: str) -> Markup:
 def _times(weight: float) -> str:
     """How many times more, or less, probable a weight in bits makes it."""
     many = 2 ** min(abs(weight), 60)
-    digits = f"{many:.1f}".replace(".", ",") if many < 10 else f"{_rounded(many):,}".replace(",", ".")
+    digits = (
+        f"{many:.1f}".replace(".", ",") if many < 10 else f"{_rounded(many):,}".replace(",", ".")
+    )
     return f"{'×' if weight >= 0 else '÷'} {digits}"
 
 

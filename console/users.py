@@ -197,6 +197,17 @@ class Users:
         return self._stored
 
 
+def try_users(file: Path) -> str:
+    """Reads the file of the users, and says how many there are.
+
+    Raises:
+        ConfigError: It cannot be read, or something of it cannot be.
+    """
+    users = Users(file).all()
+    deciding = sum(user.decides for user in users)
+    return f"{len(users)} may use it, {deciding} of them decide"
+
+
 def _parsed(text: str, file: Path) -> dict[str, _Stored]:
     try:
         return {str(name): _Stored.model_validate(row) for name, row in _object(text).items()}

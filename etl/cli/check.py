@@ -27,6 +27,10 @@ def check(context: typer.Context, as_json: JsonOption = False) -> None:
         from assets.checks import try_thresholds
 
         findings.append(tried("thresholds", lambda: try_thresholds(file)))
+    if settings.console_users.exists():
+        from console.users import try_users
+
+        findings.append(tried("workbench", lambda: try_users(settings.console_users)))
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:

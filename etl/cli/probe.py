@@ -27,7 +27,7 @@ class Finding:
 
     Attributes:
         name: ``insurance``, ``population``, ``target``, ``state``, ``home``, ``engine``,
-            ``schedule``, ``thresholds`` or ``terminal``.
+            ``schedule``, ``thresholds``, ``workbench`` or ``terminal``.
         detail: What is well.
         error: What is not, for a person; None where all is well.
         exit_code: 0, or that of the error.

@@ -507,6 +507,37 @@ def test_a_proxy_that_knows_the_secret_says_who_somebody_is(synced: Make) -> Non
         assert requests.get(path, headers=headers | unknown, timeout=60).status_code == 403
 
 
+def test_a_fault_of_ours_is_told_without_what_it_quotes(
+    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    quoted = str(RECORDS[10]["full_name"])
+
+    def fail(*_: object) -> None:
+        raise ValueError(f"could not convert {quoted}")
+
+    lan = served.log_in("lan")
+    monkeypatch.setattr(served.workbench, "home", fail)
+    page = lan.get("/", 500)
+    told = caplog.text + "".join(capfd.readouterr()) + page
+    assert "Chưa làm được" in page
+    assert quoted not in told
+    assert "ValueError" in told
+
+
+def test_a_state_that_is_away_is_told_in_words(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from etl.domain.errors import ServerAwayError
+
+    def away(*_: object) -> None:
+        raise ServerAwayError("Reading the state: the server cannot be reached.")
+
+    lan = served.log_in("lan")
+    monkeypatch.setattr(served.workbench, "home", away)
+    assert "the server cannot be reached" in lan.get("/", 503)
+
+
 def test_a_request_without_end_is_refused(served: Served) -> None:
     lan = served.log_in("lan")
     form = lan.hidden(served.case(lan, "doubt79")) | {"answer": "none", "reason": "x" * 100_000}
@@ -567,10 +598,16 @@ def test_users_are_added_listed_and_removed(
     assert "Nobody may use the workbench yet" in told.errors
 
 
-def test_a_file_of_users_that_is_damaged_lets_nobody_in(synced: Make) -> None:
-    users = Users(synced(list(RECORDS)).settings.console_users)
+def test_a_file_of_users_that_is_damaged_lets_nobody_in_and_check_says_so(
+    synced: Make, doisoat_here: Callable[..., Command]
+) -> None:
+    pair = synced(list(RECORDS))
+    users = Users(pair.settings.console_users)
     users.put("lan", Role.STEWARD, ("79",), PASSWORD)
     for damage in ("{", "[]", '{"lan": {"role": "king"}}', '{"lan": {"role": "steward"}}'):
         users._file.write_text(damage, "utf-8")
         with pytest.raises(ConfigError):
             Users(users._file).check("lan", PASSWORD)
+        checked = doisoat_here("--config", pair.file, "check")
+        assert checked.exit_code == 2
+        assert "workbench: The file of users" in checked.errors + checked.output
