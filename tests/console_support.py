@@ -42,12 +42,11 @@ RECORDS = (
     ),
     record(3, record_id="twin79", insurance_number="7900000099", province_code="79"),
     record(15, record_id="evil79", full_name=f"Trần {EVIL}", province_code="79", office=EVIL),
+    record(18, record_id="late79", province_code="79"),  # whose citizen a test lets die
     # In Ha Noi, and somewhere that nobody knows.
     record(14, record_id="doubt01", full_name="Lê Văn Khác", address="12 Phố Kín, Hà Nội"),
     record(16, record_id="nowhere", full_name="Lê Văn Lạ", province_code=None),
 )
-OF_79 = {"doubt79", "half79", "twin79", "evil79"}
-
 CITIZEN_OF = {
     "doubt79": str(citizen(12)["personal_id"]),
     "doubt01": str(citizen(14)["personal_id"]),

@@ -244,6 +244,32 @@ def test_a_citizen_whom_nobody_proposed_may_be_named(served: Served) -> None:
     assert "knows no citizen of that number" in html.unescape(page)
 
 
+def test_what_a_person_has_answered_waits_for_the_source_and_not_for_a_person(
+    served: Served,
+) -> None:
+    """The mismatch stays until the register is corrected; the queue does not show it each day."""
+    for row in served.pair.population:
+        if row["personal_id"] == citizen(18)["personal_id"]:
+            row.update(status="deceased", date_of_death="2026-11-01")
+    served.pair.write().sync("delta")
+    assert served.desks.look()
+    lan, mai = served.log_in("lan"), served.log_in("mai")
+    assert "late79" in lan.get("/queue/deceased")
+    assert "twin79" in lan.get("/queue/shared")
+    assert "R000003" in mai.get("/queue/shared")
+    served.decide(lan, "late79", f"link:{citizen(18)['personal_id']}")
+    served.decide(lan, "twin79", "keep:twin79")
+    served.pair.sync("delta")
+    assert served.desks.look()
+    assert "late79" not in lan.get("/queue/deceased")
+    assert "twin79" not in lan.get("/queue/shared")
+    assert "R000003" not in mai.get("/queue/shared")  # nor the record that is not kept
+    (row,) = served.pair.published(
+        "select mismatch_codes from {reconciled} where record_id = 'late79'"
+    )
+    assert "DECEASED_ACTIVE" in str(row["mismatch_codes"])
+
+
 def test_which_record_is_kept(served: Served) -> None:
     served.decide(served.log_in("lan"), "twin79", "keep:twin79")
     (made,) = from_state(served.pair.settings, "select verdict, kept_record_id from {decisions}")

@@ -3,6 +3,8 @@
 --   contradicted  the same, of a record that a person decided and whose data have changed since
 --   shared        several records of one citizen, or one number on several people
 --   deceased      the citizen has died, and the record is active
+-- What a person has answered, and still stands, waits for the source to be corrected and not for a
+-- person: whose the record is, or which of a citizen's records is kept.
 with of_first_candidates as (
     select
         record_id,
@@ -22,13 +24,29 @@ outdated as (
     where state <> 'stands'
 ),
 
-open_mismatches as (
+answered as (
     select
         record_id,
-        code
-    from core.mismatches
+        unnest(['ID_SHARED', 'INSURANCE_NUMBER_SHARED', 'DECEASED_ACTIVE']) as code
+    from core.decided
+    where verdict = 'link' and state = 'stands'
+    union
+    select
+        record_id,
+        'DUPLICATE_INSURANCE' as code
+    from core.duplicates
+    where reason = 'keep_decided'
+),
+
+open_mismatches as (
+    select
+        mismatches.record_id,
+        mismatches.code
+    from core.mismatches as mismatches
+    anti join answered
+        on mismatches.record_id = answered.record_id and mismatches.code = answered.code
     where
-        code in (
+        mismatches.code in (
             'AMBIGUOUS', 'DUPLICATE_INSURANCE', 'ID_SHARED', 'INSURANCE_NUMBER_SHARED',
             'DECEASED_ACTIVE'
         )

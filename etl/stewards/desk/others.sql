@@ -1,38 +1,6 @@
 -- Other records that a person must see beside a record that waits: of the same citizen, or under the
 -- same number. At most 20 of each: a number of a crowd says nothing more.
-with of_citizens as (
-    select
-        personal_id,
-        list(record_id order by record_id)[:21] as records,
-        count(*) as how_many
-    from core.links
-    group by personal_id
-    having count(*) > 0
-),
-
-of_numbers as (
-    select
-        insurance_number,
-        list(record_id order by record_id)[:21] as records,
-        count(*) as how_many
-    from clean.insurance
-    where insurance_number is not null
-    group by insurance_number
-    having count(*) > 1
-),
-
-of_ids as (
-    select
-        id_number,
-        list(record_id order by record_id)[:21] as records,
-        count(*) as how_many
-    from clean.insurance
-    where id_number is not null
-    group by id_number
-    having count(*) > 1
-),
-
-waiting as (
+with waiting as (
     select distinct record_id
     from leaving.publish.cases
 ),
@@ -51,6 +19,45 @@ whose as (
     inner join core.candidates as candidates on waiting.record_id = candidates.record_id
 ),
 
+numbered as (
+    select
+        insurance.record_id,
+        insurance.insurance_number,
+        insurance.id_number
+    from clean.insurance as insurance
+    semi join waiting on insurance.record_id = waiting.record_id
+),
+
+of_citizens as (
+    select
+        links.personal_id,
+        list(links.record_id order by links.record_id)[:21] as records,
+        count(*) as how_many
+    from core.links as links
+    semi join whose on links.personal_id = whose.personal_id
+    group by links.personal_id
+),
+
+of_insurance_numbers as (
+    select
+        insurance.insurance_number,
+        list(insurance.record_id order by insurance.record_id)[:21] as records,
+        count(*) as how_many
+    from clean.insurance as insurance
+    semi join numbered on insurance.insurance_number = numbered.insurance_number
+    group by insurance.insurance_number
+),
+
+of_id_numbers as (
+    select
+        insurance.id_number,
+        list(insurance.record_id order by insurance.record_id)[:21] as records,
+        count(*) as how_many
+    from clean.insurance as insurance
+    semi join numbered on insurance.id_number = numbered.id_number
+    group by insurance.id_number
+),
+
 beside as (
     select
         whose.record_id,
@@ -62,24 +69,23 @@ beside as (
     inner join of_citizens on whose.personal_id = of_citizens.personal_id
     union all
     select
-        insurance.record_id,
+        numbered.record_id,
         'insurance_number' as shared,
         null as personal_id,
-        unnest(of_numbers.records) as other_id,
-        of_numbers.how_many
-    from waiting
-    inner join clean.insurance as insurance on waiting.record_id = insurance.record_id
-    inner join of_numbers on insurance.insurance_number = of_numbers.insurance_number
+        unnest(of_insurance_numbers.records) as other_id,
+        of_insurance_numbers.how_many
+    from numbered
+    inner join of_insurance_numbers
+        on numbered.insurance_number = of_insurance_numbers.insurance_number
     union all
     select
-        insurance.record_id,
+        numbered.record_id,
         'id_number' as shared,
         null as personal_id,
-        unnest(of_ids.records) as other_id,
-        of_ids.how_many
-    from waiting
-    inner join clean.insurance as insurance on waiting.record_id = insurance.record_id
-    inner join of_ids on insurance.id_number = of_ids.id_number
+        unnest(of_id_numbers.records) as other_id,
+        of_id_numbers.how_many
+    from numbered
+    inner join of_id_numbers on numbered.id_number = of_id_numbers.id_number
 )
 
 select
