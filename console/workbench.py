@@ -24,7 +24,7 @@ from etl.state.access import log_within
 from etl.state.cases import Hold, Note, asked_of, held_by_others, hold, let_go, notes_on, write_note
 from etl.state.decisions import Decision, decided_since, standing_within
 from etl.state.store import Clash, State, StateSessions, now
-from etl.stewards.decide import Answer, Verdict, look, write
+from etl.stewards.decide import Answer, Looked, Verdict, look, write
 from etl.stewards.desk.asking import Filter, View, not_here
 
 Row = dict[str, Any]
@@ -284,7 +284,10 @@ class Workbench:
             raise Meanwhile("changed_meanwhile")
         with self._sessions.open("Writing a decision") as state:
             before = standing_within(state, record_id)
-            if (before[0].decision_id if before else "") != seen_decision:
+            last = before[0] if before else None
+            if (last.decision_id if last else "") != seen_decision and not _is_said(
+                last, looked[-1], user
+            ):
                 raise Meanwhile("decided_meanwhile")
             log_within(state, [key], "decide", by=user.name)
             written = [write(state, one, reason=reason, by=user.name) for one in looked]
@@ -321,6 +324,14 @@ class Meanwhile(Exception):  # noqa: N818 - it is no error: somebody else was qu
 
 class UnknownColleague(Exception):  # noqa: N818
     """There is no colleague of a name who may see a case."""
+
+
+def _is_said(last: Decision | None, looked: Looked, user: User) -> bool:
+    """Says whether somebody has just said this very thing: a page that was sent twice."""
+    return last is not None and (
+        (last.decided_by, last.verdict, last.personal_id, last.kept_record_id)
+        == (user.name, looked.verdict, looked.citizen, looked.kept)
+    )
 
 
 def _links(state: State, record_id: str) -> list[Row]:

@@ -45,6 +45,17 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// A second click while the first is on its way sends nothing.
+document.addEventListener("submit", (event) => {
+  if (event.target.dataset.sent) event.preventDefault();
+  event.target.dataset.sent = "yes";
+});
+
+// A page that the browser kept and shows again may be sent again.
+window.addEventListener("pageshow", () => {
+  for (const form of document.forms) delete form.dataset.sent;
+});
+
 document.addEventListener("DOMContentLoaded", () => {
   const told = document.querySelector("[data-focus]");
   if (told) told.focus();

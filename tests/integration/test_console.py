@@ -316,6 +316,14 @@ def test_the_second_to_decide_sees_the_first(served: Served) -> None:
     assert len(from_state(served.pair.settings, "select * from {decisions}")) == 1
 
 
+def test_a_page_that_is_sent_twice_decides_once(served: Served) -> None:
+    lan = served.log_in("lan")
+    form = lan.hidden(served.case(lan, "doubt79")) | {"answer": "not_a_person", "reason": "x"}
+    for _ in range(2):
+        lan.post(f"/case/{served.key('doubt79')}/decide", form)
+    assert len(from_state(served.pair.settings, "select * from {decisions}")) == 1
+
+
 def test_a_page_of_an_older_result_decides_nothing(served: Served) -> None:
     lan = served.log_in("lan")
     page = served.case(lan, "doubt79")
