@@ -505,6 +505,19 @@ REASON_LABELS: tuple[Label, ...] = (
 )
 """Why a citizen who was found is linked, or not simply linked; parts of a sentence."""
 
+FIELD_LABELS: tuple[Label, ...] = (
+    Label("full_name", "Họ và tên", "Full name"),
+    Label("date_of_birth", "Ngày sinh", "Birth date"),
+    Label("gender", "Giới tính", "Sex"),
+    Label("id_number", "Số định danh/CCCD/CMND", "Identity number"),
+    Label("insurance_number", "Mã số BHXH", "Insurance number"),
+    Label("health_card_number", "Số thẻ BHYT", "Health card number"),
+    Label("province_code", "Tỉnh, thành phố", "Province"),
+    Label("record_id", "Hồ sơ", "Record"),
+    Label("status", "Tình trạng", "Status"),
+)
+"""What a mismatch or a correction speaks of."""
+
 ROUTE_LABELS: tuple[Label, ...] = (
     Label("insurance", "Cơ quan BHXH", "The insurance office"),
     Label(
@@ -556,6 +569,7 @@ LABELS: dict[str, tuple[Label, ...]] = {
     "reject": REJECT_LABELS,
     "remedy": (*CORRECTION_LABELS, NO_REMEDY),
     "reason": REASON_LABELS,
+    "field": FIELD_LABELS,
     "route": ROUTE_LABELS,
     "worklist_status": WORKLIST_STATUS_LABELS,
     "answer": ANSWER_LABELS,

@@ -19,6 +19,7 @@ from etl.settings.model import (
     State,
     Target,
     Ui,
+    Worklists,
     load_settings,
     refuse_raw,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "State",
     "Target",
     "Ui",
+    "Worklists",
     "load_settings",
     "refuse_raw",
 ]

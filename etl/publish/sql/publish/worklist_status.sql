@@ -43,7 +43,7 @@ last_sent as (
     qualify
         row_number() over (
             partition by sent.record_id, sent.code
-            order by sent.answer is null, sent.answered_at desc, sent.shape, sent.worklist_id
+            order by sent.answer is null asc, sent.answered_at desc, sent.shape asc, sent.worklist_id asc
         ) = 1
 ),
 
@@ -64,8 +64,8 @@ standing as (
             else 'sent'
         end as status
     from last_sent
-    inner join core.reconciled as reconciled on last_sent.record_id = reconciled.record_id
-    left join core.mismatches as mismatches
+    inner join publish.reconciled as reconciled on last_sent.record_id = reconciled.record_id
+    left join publish.mismatches as mismatches
         on last_sent.record_id = mismatches.record_id and last_sent.code = mismatches.code
     left join ref.mismatch_codes as codes on last_sent.code = codes.code
     cross join ops.parameters as parameters
@@ -73,7 +73,7 @@ standing as (
 
 leaving as (
     select
-        published_key(record_id) as record_id,
+        record_id,
         code,
         worklist_id,
         shape,
