@@ -14,7 +14,19 @@ from typing import Annotated, Any
 
 import typer
 
-from etl.cli import bench, check, explain, quality, report, simulate, state, steward, sync, ui
+from etl.cli import (
+    bench,
+    check,
+    explain,
+    quality,
+    report,
+    simulate,
+    state,
+    steward,
+    sync,
+    ui,
+    worklists,
+)
 from etl.cli.common import Common
 from etl.domain.errors import DoisoatError
 from etl.process.machine import (
@@ -57,6 +69,7 @@ COMMANDS = (
 for _command in COMMANDS:
     app.command()(_command)
 app.add_typer(report.runs, name="runs")
+app.add_typer(worklists.app, name="worklists")
 app.add_typer(state.app, name="state")
 app.add_typer(bench.app, name="bench")
 

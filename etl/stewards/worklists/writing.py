@@ -195,9 +195,9 @@ class Workbook(File):
             for at, kind, is_number in shown:
                 value = row[at]
                 if value is None or value == "":
-                    continue
-                if is_number:
-                    target.write_number(place, at, int(value), kind)
+                    target.write_blank(place, at, None, kind)
+                elif is_number:
+                    target.write_number(place, at, value, kind)
                 else:
                     target.write_string(place, at, str(harmless(value))[:_LONGEST_CELL], kind)
             for at in blank:
@@ -289,14 +289,18 @@ class Workbook(File):
             elif column.input == CITIZEN_NUMBER:
                 page.data_validation(1, at, last, at, self._twelve())
         names = [column.name for column in form.columns]
-        page.freeze_panes(1, names.index("full_name") + 1 if "full_name" in names[:5] else 0)
+        held = names.index("full_name") + 1 if "full_name" in names[:5] else 1
+        page.freeze_panes(1, held)
         page.autofilter(0, 0, last, len(names) - 1)
         page.ignore_errors({"number_stored_as_text": f"A1:XFD{last + 1}"})
         page.protect("", _MAY)
         page.set_landscape()
         page.set_paper(_A4)
-        page.fit_to_pages(1, 0)
+        # On paper as wide as can be read, with the names again on each page.
+        wide = sum(column.width for column in form.columns)
+        page.fit_to_pages(max(round(wide / _CHARACTERS_OF_A_PAGE), 1), 0)
         page.repeat_rows(0)
+        page.repeat_columns(0, max(held - 1, 0))
         page.set_footer("&L&A&R&P/&N")
         self._sheets[sheet.worklist_id] = page
         self._next[sheet.worklist_id] = 1
@@ -322,6 +326,7 @@ class Workbook(File):
 
 _OPTIONS = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
 _A4 = 9
+_CHARACTERS_OF_A_PAGE = 190
 _MAY = {
     "autofilter": True,
     "format_columns": True,
@@ -367,7 +372,7 @@ class _Lines:
         self.at = 0
 
     def add(self, *cells: tuple[str, Any], height: float | None = None) -> None:
-        lines = -(-len(cells[-1][0]) // 105) if len(cells) > 1 else 1
+        lines = -(-len(cells[-1][0]) // 112) if len(cells) > 1 else 1
         self._page.set_row(self.at, height or 15 * max(lines, 1))
         for column, (text, kind) in enumerate(cells):
             self._page.write_string(self.at, column, str(harmless(text)), kind)
