@@ -355,7 +355,8 @@ def _write(warehouse: Warehouse, state: State) -> dict[str, int]:
     warehouse.execute(
         "create or replace temp table taken_answers as "
         "select worklist_id, sent_record as record_id, code, answer, "
-        "$at::timestamp as answered_at, $by as answered_by, nullif(note, '') as note from judged where reason = ''",
+        "$at::timestamp as answered_at, $by as answered_by, "
+        "nullif(note, '') as note from judged where reason = ''",
         given,
     )
     warehouse.execute(

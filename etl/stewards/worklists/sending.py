@@ -219,7 +219,7 @@ def _gather(warehouse: Warehouse, settings: Settings, request: Request, made_at:
     _read_ages(warehouse, settings, request.provinces)
     with (
         warehouse.lending("labels", _labels(request.language)),
-        warehouse.lending("clock", _clock(settings, made_at, request.language)),
+        warehouse.lending("clock", _clock(settings, made_at, request)),
     ):
         warehouse.execute(
             query("rows"),
@@ -263,7 +263,9 @@ def _labels(language: Language) -> pa.Table:
     )
 
 
-def _clock(settings: Settings, made_at: datetime, language: Language) -> pa.Table:
+def _clock(settings: Settings, made_at: datetime, request: Request) -> pa.Table:
+    # A program reads days as ISO 8601 has them.
+    language = request.language if request.format is Format.XLSX else "en"
     due = {
         str(route): made_at + timedelta(days=getattr(settings.worklists.due_days, route))
         for route in Route

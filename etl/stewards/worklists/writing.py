@@ -195,8 +195,8 @@ class Workbook(File):
             for at, kind, is_number in shown:
                 value = row[at]
                 if value is None or value == "":
-                    target.write_blank(place, at, None, kind)
-                elif is_number:
+                    continue
+                if is_number:
                     target.write_number(place, at, value, kind)
                 else:
                     target.write_string(place, at, str(harmless(value))[:_LONGEST_CELL], kind)
@@ -279,6 +279,7 @@ class Workbook(File):
         form, formats = sheet.form, self._formats
         page = self._book.add_worksheet(form.sheet.in_(self._language))
         page.set_row(0, 48)
+        page.hide_gridlines(0)  # they are printed, too
         last = max(sheet.rows, 1)
         for at, column in enumerate(form.columns):
             page.set_column(at, at, column.width)
@@ -346,10 +347,14 @@ class _Formats:
         line = {"border": 1, "border_color": "#C8CDD3"}
         blue = {**plain, **line, "bold": True, "bg_color": "#1F4E79", "font_color": "#FFFFFF"}
         wrapped = {"text_wrap": True}
-        self.text = book.add_format({**plain, **line})
-        self.number = book.add_format({**font, **line, "valign": "top"})
-        self.key = book.add_format({**plain, **line, "font_color": "#8A9099", "align": "fill"})
-        self.input = book.add_format({**plain, **line, "bg_color": "#FFF8DB", "locked": False})
+        # (Wrapped, or a long text would run over the cells that are to be filled in.)
+        # Empty cells are not written, so lines are those of the sheet.
+        self.text = book.add_format({**plain, **wrapped})
+        self.number = book.add_format({**font, "valign": "top", "align": "center"})
+        self.key = book.add_format({**plain, "font_color": "#8A9099", "align": "fill"})
+        self.input = book.add_format(
+            {**plain, **line, "bg_color": "#FFF8DB", "locked": False, **wrapped}
+        )
         self.heading = book.add_format({**blue, **wrapped, "valign": "vcenter"})
         self.asked = book.add_format(
             {**blue, **wrapped, "valign": "vcenter", "bg_color": "#FFD966", "font_color": "#000000"}
