@@ -80,11 +80,11 @@ leaving as (
         province_code,
         printable(office) as office,
         route,
-        sent_at,
-        due_at,
+        date_trunc('second', sent_at) as sent_at,
+        date_trunc('second', due_at) as due_at,
         times_sent,
         answer,
-        answered_at,
+        date_trunc('second', answered_at) as answered_at,
         status
     from standing
 )
