@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import pyarrow as pa
 import pytest
 import xlsxwriter
 import yaml
@@ -23,7 +24,7 @@ from python_calamine import CalamineWorkbook
 
 from etl.domain.codes import ANSWER_LABELS
 from etl.domain.showing import cell
-from etl.stewards.worklists.writing import harmless
+from etl.stewards.worklists.writing import harmless, harmless_column
 from tests.support import Command, Registers, Server, citizen, from_state, record, run_sql
 
 Doisoat = Callable[..., Command]
@@ -254,14 +255,19 @@ def test_only_the_cells_to_fill_in_are_open_and_the_answer_is_chosen_from_a_list
         any(part.get("locked") == "0" for part in one.iter(f"{_MAIN}protection")) for one in styles
     ]
 
+    opened = {
+        headings[at - 1]
+        for column in sheet.iter(f"{_MAIN}col")
+        if is_open[int(column.get("style", 0))]
+        for at in range(int(column.get("min", 0)), int(column.get("max", 0)) + 1)
+    }
     cells = {
         re.sub(r"\d", "", str(found.get("r"))): found
         for found in sheet.iter(f"{_MAIN}c")
         if str(found.get("r")).endswith("2")
     }
     letters = {heading: _letters(at) for at, heading in enumerate(headings)}
-    opened = {name for name, at in letters.items()
-              if at in cells and is_open[int(cells[at].get("s", 0))]}  # fmt: skip
+    assert not any(is_open[int(found.get("s", 0))] for found in cells.values())
     assert opened == {"Trả lời", "Số định danh đúng", "Ghi chú"}
     assert sheet.find(f"{_MAIN}sheetProtection") is not None
     assert sheet.find(f"{_MAIN}autoFilter") is not None
@@ -316,6 +322,13 @@ def test_no_cell_is_a_formula(sent: Callable[..., list[Path]], kind: str) -> Non
 
     assert f"'{HOSTILE}" in values
     assert [value for value in values if value[:1] in "=+-@\t\r" and value] == []
+
+
+@given(st.lists(st.text() | st.from_regex(r"[;\"= +@\t\r\n-]{0,3}\w*", fullmatch=True)))
+def test_a_column_is_made_harmless_as_its_cells_are(texts: list[str]) -> None:
+    assert harmless_column(pa.array(texts, pa.string())) == [cell(text) for text in texts]
+    for text in texts:
+        assert harmless_column(pa.array([text])) == [cell(text)]
 
 
 @given(st.text() | st.from_regex(r"[;\"= +@\t\r\n-]{0,3}\w*", fullmatch=True))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import xlsxwriter
 from typing_extensions import override
 
@@ -92,8 +93,34 @@ def harmless(value: object) -> object:
     return cell(value)
 
 
+def harmless_column(column: pa.Array) -> list[Any]:
+    """Returns the values of a column, those of text as harmless cells.
+
+    Most columns have no text that could do harm, which is asked of all their rows at once.
+    """
+    values: list[Any] = column.to_pylist()
+    if not pa.types.is_string(column.type):
+        return values
+    suspect = pc.match_substring_regex(column, _SUSPECT)
+    if (
+        not pc.any(suspect).as_py()
+        and (pc.max(pc.utf8_length(column)).as_py() or 0) < _LONGEST_CELL
+    ):
+        return values
+    return [value if value is None else str(harmless(value))[:_LONGEST_CELL] for value in values]
+
+
+_SUSPECT = r"^[^\p{L}\p{N}]|;|[^\p{L}\p{M}\p{N}\p{P}\p{Sm}\p{Sc}\p{Sk} ]"
+"""Text that is looked at one by one: it does not begin with a letter or digit, or it has a semicolon
+or a sign that may be invisible."""
+
+
 class File(ABC):
     """A file that rows are written to, sheet by sheet, in the order of the sheets."""
+
+    def values(self, column: pa.Array) -> list[Any]:
+        """Returns the values of a column as this kind of file has them: as harmless cells."""
+        return harmless_column(column)
 
     @abstractmethod
     def write(self, sheet: Sheet, rows: Rows) -> None:
@@ -187,17 +214,14 @@ class Workbook(File):
 
     @override
     def write(self, sheet: Sheet, rows: Rows) -> None:
-        target, columns = self._sheets[sheet.worklist_id], sheet.form.columns
-        formats = [
-            self._formats.input if column.input else
-            self._formats.number if column.source in NUMBERS else
-            self._formats.key if column.source == KEY else self._formats.text
-            for column in columns
-        ]  # fmt: skip
-        blank = [at for at, column in enumerate(columns) if column.input]
+        target = self._sheets[sheet.worklist_id]
         shown = [
-            (at, formats[at], column.source in NUMBERS)
-            for at, column in enumerate(columns)
+            (
+                at,
+                self._formats.key if column.source == KEY else self._formats.text,
+                column.source in NUMBERS,
+            )
+            for at, column in enumerate(sheet.form.columns)
             if column.source
         ]
         place = self._next[sheet.worklist_id]
@@ -207,11 +231,9 @@ class Workbook(File):
                 if value is None or value == "":
                     continue
                 if is_number:
-                    target.write_number(place, at, value, kind)
+                    target.write_number(place, at, value, self._formats.number)
                 else:
-                    target.write_string(place, at, str(harmless(value))[:_LONGEST_CELL], kind)
-            for at in blank:
-                target.write_blank(place, at, None, self._formats.input)
+                    target.write_string(place, at, value, kind)
             place += 1
         self._next[sheet.worklist_id] = place
 
@@ -292,7 +314,16 @@ class Workbook(File):
         page.hide_gridlines(0)  # they are printed, too
         last = max(sheet.rows, 1)
         for at, column in enumerate(form.columns):
-            page.set_column(at, at, column.width)
+            # (Open cells are those of the whole column: nothing is written for each row.)
+            page.set_column(at, at, column.width, formats.input if column.input else None)
+            if column.input:
+                page.conditional_format(
+                    1,
+                    at,
+                    last,
+                    at,
+                    {"type": "formula", "criteria": "=TRUE", "format": formats.fill},
+                )
             kind = formats.asked if column.input else formats.heading
             page.write_string(0, at, column.in_(self._language), kind)
             if column.input == ANSWER:
@@ -362,9 +393,8 @@ class _Formats:
         self.text = book.add_format({**plain, **wrapped})
         self.number = book.add_format({**font, "valign": "top", "align": "center"})
         self.key = book.add_format({**plain, "font_color": "#8A9099", "align": "fill"})
-        self.input = book.add_format(
-            {**plain, **line, "bg_color": "#FFF8DB", "locked": False, **wrapped}
-        )
+        self.input = book.add_format({**plain, **wrapped, "locked": False})
+        self.fill = book.add_format({**line, "bg_color": "#FFF8DB"})
         self.heading = book.add_format({**blue, **wrapped, "valign": "vcenter"})
         self.asked = book.add_format(
             {**blue, **wrapped, "valign": "vcenter", "bg_color": "#FFD966", "font_color": "#000000"}
@@ -439,7 +469,7 @@ class Csv(File):
 
     @override
     def write(self, sheet: Sheet, rows: Rows) -> None:
-        self._writer.writerows([harmless(value) for value in row] for row in rows)
+        self._writer.writerows(rows)
 
     @override
     def close(self) -> None:
@@ -448,6 +478,11 @@ class Csv(File):
 
 class JsonLines(File):
     """A JSON object a line, in UTF-8; values are as they are recorded."""
+
+    @override
+    def values(self, column: pa.Array) -> list[Any]:
+        values: list[Any] = column.to_pylist()
+        return values
 
     def __init__(self, file: Path, sheet: Sheet) -> None:
         self._out = file.open("w", encoding="utf-8")
@@ -501,16 +536,11 @@ def write_file(
         for sheet, table in zip(sheets, tables, strict=True):
             for batch in table.to_batches():
                 empty = [None] * batch.num_rows
-                file.write(
-                    sheet,
-                    zip(
-                        *(
-                            batch.column(column.source).to_pylist() if column.source else empty
-                            for column in sheet.form.columns
-                        ),
-                        strict=True,
-                    ),
-                )
+                columns = [
+                    file.values(batch.column(column.source)) if column.source else empty
+                    for column in sheet.form.columns
+                ]
+                file.write(sheet, zip(*columns, strict=True))
     finally:
         file.close()
     return sum(sheet.rows for sheet in sheets)
