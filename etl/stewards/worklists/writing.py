@@ -111,8 +111,8 @@ def harmless_column(column: pa.Array) -> list[Any]:
 
 
 _SUSPECT = r"^[^\p{L}\p{N}]|;|[^\p{L}\p{M}\p{N}\p{P}\p{Sm}\p{Sc}\p{Sk} ]"
-"""Text that is looked at one by one: it does not begin with a letter or digit, or it has a semicolon
-or a sign that may be invisible."""
+"""Text that is looked at one by one: it begins with no letter or digit, has a semicolon, or a sign
+that may be invisible."""
 
 
 class File(ABC):
@@ -224,8 +224,16 @@ class Workbook(File):
             for at, column in enumerate(sheet.form.columns)
             if column.source
         ]
+        wrapped = [
+            (at, column.width / _CHARACTER)
+            for at, column in enumerate(sheet.form.columns)
+            if column.source not in (None, KEY, *NUMBERS)
+        ]
         place = self._next[sheet.worklist_id]
         for row in rows:
+            lines = max(len(row[at] or "") / width for at, width in wrapped) if wrapped else 0
+            if lines > 1:  # not every program finds the height by itself
+                target.set_row(place, _LINE * min(int(lines) + 1, _MOST_LINES))
             for at, kind, is_number in shown:
                 value = row[at]
                 if value is None or value == "":
@@ -369,6 +377,9 @@ class Workbook(File):
 _OPTIONS = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
 _A4 = 9
 _CHARACTERS_OF_A_PAGE = 190
+_CHARACTER = 1.1  # of Arial 10, in the characters that widths are counted in
+_LINE = 13.5
+_MOST_LINES = 12
 _MAY = {
     "autofilter": True,
     "format_columns": True,
