@@ -19,7 +19,6 @@ from etl.settings.model import (
     State,
     Target,
     Ui,
-    Worklists,
     load_settings,
     refuse_raw,
 )
@@ -39,7 +38,6 @@ __all__ = [
     "State",
     "Target",
     "Ui",
-    "Worklists",
     "load_settings",
     "refuse_raw",
 ]
