@@ -331,8 +331,11 @@ _WORKLIST = re.compile(r"[A-Z0-9]{1,32}")
 def _judge(warehouse: Warehouse, rows: Sequence[_Row]) -> None:
     """Makes ``judged`` and ``made``: what each row means, and the decisions that come of it."""
     allowed = [f"{shape}/{answer}" for shape, some in ANSWERS.items() for answer in sorted(some)]
-    with warehouse.lending("given", _told(rows)):
-        warehouse.execute(query("answers"), {"allowed": allowed})
+    with (
+        warehouse.lending("given", _told(rows)),
+        warehouse.lending("allowed", pa.table({"answer": allowed})),
+    ):
+        warehouse.execute(query("answers"))
     warehouse.execute(query("decisions"))
     warehouse.execute(
         "update judged set reason = 'contradiction' "

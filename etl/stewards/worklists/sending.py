@@ -188,14 +188,21 @@ def _gather(warehouse: Warehouse, settings: Settings, request: Request, made_at:
     """Makes ``worklist_rows``: every row of every file, with its worklist and its part."""
     warehouse.execute(query("macros"))
     warehouse.execute(
-        query("asked"),
+        "create or replace temp table wish as select $provinces::varchar[] as provinces, "
+        "$shapes::varchar[] as shapes, $routes::varchar[] as routes, "
+        "$all_matched as all_matched, $grouping as grouping, $made_at::timestamp as made_at, "
+        "$limit as rows_per_file",
         {
             "provinces": list(request.provinces),
             "shapes": [str(shape) for shape in request.shapes],
             "routes": [str(route) for route in request.routes],
             "all_matched": request.all_matched,
+            "grouping": str(request.grouping),
+            "made_at": made_at,
+            "limit": request.limit,
         },
     )
+    warehouse.execute(query("asked"))
     warehouse.execute(
         "create or replace temp table wanted as select distinct record_id from worklist_asked"
     )
@@ -206,10 +213,7 @@ def _gather(warehouse: Warehouse, settings: Settings, request: Request, made_at:
         warehouse.lending("labels", _labels(request.language)),
         warehouse.lending("clock", _clock(settings, made_at, request)),
     ):
-        warehouse.execute(
-            query("rows"),
-            {"made_at": made_at, "grouping": str(request.grouping), "limit": request.limit},
-        )
+        warehouse.execute(query("rows"))
 
 
 def _read_sendings(warehouse: Warehouse, settings: Settings) -> None:

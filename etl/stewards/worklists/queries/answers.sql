@@ -1,6 +1,6 @@
 -- What each row that came back means, and why it cannot be taken in, where it cannot: the first of the
 -- reasons counts. given (row_number, key, answer, trouble, number, note, shown_record) is what the files
--- say; items and lists are what was sent of the worklists that they name.
+-- say; items and lists are what was sent of the worklists that they name; allowed has 'shape/answer'.
 create or replace temp table judged as
 with known as (
     select
@@ -42,7 +42,7 @@ told as (
         facts.candidates,
         facts.seen as seen_now,
         known.seen as seen_then,
-        known.answer is not distinct from given.answer
+        coalesce(known.answer = given.answer, false)
         and coalesce(known.note, '') = coalesce(given.note, '')
         and (given.answer <> 'other_citizen' or decided.record_id is not null)
             as is_known,
@@ -80,16 +80,17 @@ select
             then 'other_row'
         when trouble <> '' then trouble
         when is_known then 'known'
-        when not list_contains($allowed, shape || '/' || answer) then 'answer_of_another_list'
+        when shape || '/' || answer not in (select allowed.answer from allowed)
+            then 'answer_of_another_list'
         when answer = 'cannot_be_settled' and coalesce(note, '') = '' then 'note_missing'
         when answer in ('cannot_be_settled', 'corrected_at_source') then ''
         when record_id is null then 'record_gone'
-        when seen_then is distinct from seen_now then 'facts_changed'
+        when coalesce(seen_then <> seen_now, true) then 'facts_changed'
         when answer = 'other_citizen' and number = '' then 'number_missing'
         when answer = 'other_citizen' and other is null then 'number_unknown'
         when starts_with(answer, 'link_') and chosen is null then 'no_such_candidate'
         when answer = 'no_candidate' and len(candidates) = 0 then 'no_such_candidate'
-        when number <> '' and number is distinct from chosen then 'number_beside_answer'
+        when number <> '' and coalesce(number <> chosen, true) then 'number_beside_answer'
         when answer = 'keep_this_record' and code <> 'DUPLICATE_INSURANCE' then 'no_duplicate'
         else ''
     end as reason

@@ -1,4 +1,5 @@
--- What offices are asked: one row per shape, record and code, with who corrects it.
+-- What offices are asked: one row per shape, record and code, with who corrects it. wish is one row:
+-- provinces, shapes and routes (lists; an empty one means all), all_matched.
 -- A record that a person has said to be no citizen's is settled; so is a match without mismatches that
 -- a person has confirmed.
 create or replace temp table worklist_asked as
@@ -26,11 +27,12 @@ chosen as (
             reconciled.record_id = decided.record_id
             and decided.verdict = 'not_a_person'
             and decided.state = 'stands'
+    cross join wish
     where
         reconciled.status <> 'REJECTED'
         and (
-            len($provinces) = 0
-            or list_contains($provinces, coalesce(reconciled.province_code, 'unknown'))
+            len(wish.provinces) = 0
+            or list_contains(wish.provinces, coalesce(reconciled.province_code, 'unknown'))
         )
 ),
 
@@ -73,9 +75,10 @@ asked as (
         gravest.* exclude (record_id, code)
     from chosen
     left join gravest on chosen.record_id = gravest.record_id
+    cross join wish
     where
         chosen.personal_id is not null
-        and (gravest.code is not null or ($all_matched and chosen.match_step <> 'steward'))
+        and (gravest.code is not null or (wish.all_matched and chosen.match_step <> 'steward'))
     union all by name
     select
         'not_matched' as shape,
@@ -94,8 +97,9 @@ asked as (
     where chosen.personal_id is not null
 )
 
-select *
+select asked.*
 from asked
+cross join wish
 where
-    list_contains($shapes, shape)
-    and (len($routes) = 0 or list_contains($routes, route))
+    list_contains(wish.shapes, asked.shape)
+    and (len(wish.routes) = 0 or list_contains(wish.routes, asked.route))

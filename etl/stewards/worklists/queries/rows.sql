@@ -1,7 +1,7 @@
 -- The rows of the worklists, as they are written, with the office that each is for.
--- What is read beside the snapshot: labels (kind, code, words) in the language of the list, clock (route,
--- due_at, due_on), sendings (record_id, code, times_sent) and ages (record_id, code, since_at), both by
--- published key.
+-- What is read beside the snapshot: wish (one row: grouping, made_at, rows_per_file), labels (kind, code,
+-- words) in the language of the list, clock (route, due_at, due_on), sendings (record_id, code,
+-- times_sent) and ages (record_id, code, since_at), both by published key.
 create or replace temp table worklist_rows as
 with provinces as (
     select
@@ -142,18 +142,20 @@ written as (
         beside.* exclude (record_id),
         asked.route,
         routes.words as corrected_by,
-        greatest(date_diff('day', ages.since_at, $made_at::timestamp), 0) as age_days,
+        greatest(date_diff('day', ages.since_at, wish.made_at), 0) as age_days,
         clock.due_at,
         clock.due_on,
         coalesce(sendings.times_sent, 0) as times_sent,
         facts.seen,
-        case $grouping
+        case wish.grouping
             when 'office' then coalesce(insurance.office, insurance.commune)
             -- The police of a commune are those of where the citizen lives.
-            when 'commune' then if(
-                asked.route = 'police',
-                coalesce(citizens.citizen_commune, insurance.commune), insurance.commune
-            )
+            when 'commune'
+                then
+                    coalesce(
+                        if(asked.route = 'police', citizens.citizen_commune, null),
+                        insurance.commune
+                    )
             when 'employer' then insurance.employer_code
         end as addressee
     from worklist_asked as asked
@@ -162,6 +164,7 @@ written as (
     inner join core.reconciled as reconciled on asked.record_id = reconciled.record_id
     inner join worklist_facts as facts on asked.record_id = facts.record_id
     inner join clock on asked.route = clock.route
+    cross join wish
     left join citizens on facts.personal_id = citizens.personal_id
     left join beside on asked.record_id = beside.record_id
     left join problems on asked.record_id = problems.record_id
@@ -185,7 +188,8 @@ lists as (
         province_code,
         addressee,
         'W' || upper(left(replace(uuid()::varchar, '-', ''), 15)) as worklist_id
-    from (select distinct shape, province_code, addressee from written)
+    from written
+    group by shape, province_code, addressee
 )
 
 select
@@ -203,8 +207,9 @@ select
                 written.shape_order, written.commune, written.employer_code, written.full_name,
                 written.record_id, written.code
         ) - 1
-    ) // $limit + 1 as part
+    ) // wish.rows_per_file + 1 as part
 from written
+cross join wish
 inner join lists
     on
         written.shape = lists.shape
