@@ -4,7 +4,13 @@ Belongs here: the last look at counts before they are published. Does not belong
 itself, whose rows are counted inside the publishing transaction.
 """
 
-from etl.domain.codes import CORRECTION_LABELS, MISMATCH_CODES, Owner
+from etl.domain.codes import (
+    CORRECTION_LABELS,
+    MISMATCH_CODES,
+    ROUTE_LABELS,
+    WORKLIST_STATUS_LABELS,
+    Owner,
+)
 from etl.engine.statements import TableName
 from expectations.rules import (
     Rule,
@@ -96,6 +102,41 @@ CORRECTIONS = Suite(
             "reason",
             tuple(label.code for label in CORRECTION_LABELS),
             "Each reason has its label in etl/domain/codes.py.",
+            blocking=True,
+        ),
+    ),
+    key="record_key(record_id)",
+)
+
+WORKLIST_STATUS = Suite(
+    TableName("publish", "worklist_status"),
+    (
+        _hash_is_complete(),
+        _every_record_is_reconciled("worklist_status"),
+        never(
+            "one_row_per_record_and_code",
+            "count(*) over (partition by record_id, code) > 1",
+            "The target's key: the last sending speaks for all.",
+            blocking=True,
+        ),
+        is_one_of(
+            "route",
+            tuple(label.code for label in ROUTE_LABELS),
+            "Each row of a worklist is somebody's work.",
+            blocking=True,
+        ),
+        is_one_of(
+            "status",
+            tuple(label.code for label in WORKLIST_STATUS_LABELS),
+            "Each status has its label in etl/domain/codes.py.",
+            blocking=True,
+        ),
+        never(
+            "what_is_corrected_is_no_mismatch",
+            "status = 'corrected' and (record_id, code) in "
+            "(select (record_id, code) from publish.mismatches)",
+            "Said to be corrected, and found again in this very run: a fault of "
+            "publish.worklist_status, report it.",
             blocking=True,
         ),
     ),
@@ -236,6 +277,7 @@ SUITES = (
     MISMATCHES,
     CANDIDATES,
     CORRECTIONS,
+    WORKLIST_STATUS,
     REJECTS,
     CODES,
     EMPLOYER_SIGNALS,

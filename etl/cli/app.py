@@ -26,6 +26,7 @@ from etl.cli import (
     steward,
     sync,
     ui,
+    worklists,
 )
 from etl.cli.common import Common
 from etl.domain.errors import DoisoatError
@@ -70,6 +71,7 @@ for _command in COMMANDS:
     app.command()(_command)
 app.add_typer(report.runs, name="runs")
 app.add_typer(console.app, name="console")
+app.add_typer(worklists.app, name="worklists")
 app.add_typer(state.app, name="state")
 app.add_typer(bench.app, name="bench")
 

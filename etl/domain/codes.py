@@ -505,6 +505,61 @@ REASON_LABELS: tuple[Label, ...] = (
 )
 """Why a citizen who was found is linked, or not simply linked; parts of a sentence."""
 
+FIELD_LABELS: tuple[Label, ...] = (
+    Label("full_name", "Họ và tên", "Full name"),
+    Label("date_of_birth", "Ngày sinh", "Birth date"),
+    Label("gender", "Giới tính", "Sex"),
+    Label("id_number", "Số định danh/CCCD/CMND", "Identity number"),
+    Label("insurance_number", "Mã số BHXH", "Insurance number"),
+    Label("health_card_number", "Số thẻ BHYT", "Health card number"),
+    Label("province_code", "Tỉnh, thành phố", "Province"),
+    Label("record_id", "Hồ sơ", "Record"),
+    Label("status", "Tình trạng", "Status"),
+)
+"""What a mismatch or a correction speaks of."""
+
+ROUTE_LABELS: tuple[Label, ...] = (
+    Label("insurance", "Cơ quan BHXH", "The insurance office"),
+    Label(
+        "police",
+        "Công an cấp xã nơi cư trú (Nghị định 70/2024, Điều 6)",
+        "The police of the commune of residence (Decree 70/2024 Art. 6)",
+    ),
+    Label("citizen", "Người tham gia xuất trình giấy tờ", "The participant, who brings papers"),
+)
+"""Who can correct a row of a worklist."""
+
+WORKLIST_STATUS_LABELS: tuple[Label, ...] = (
+    Label("sent", "Đã gửi, còn trong hạn", "Sent, not due yet"),
+    Label("answered", "Đã trả lời", "Answered"),
+    Label("corrected", "Đã sửa tại nguồn, không còn lệch", "Corrected at the source"),
+    Label("open", "Quá hạn, chưa trả lời", "Past due and not answered"),
+)
+"""What became of a row of a worklist."""
+
+ANSWER_LABELS: tuple[Label, ...] = (
+    Label("confirmed", "Đúng là người này", "It is this citizen"),
+    Label("link_1", "Là ứng viên 1", "It is candidate 1"),
+    Label("link_2", "Là ứng viên 2", "It is candidate 2"),
+    Label("link_3", "Là ứng viên 3", "It is candidate 3"),
+    Label(
+        "other_citizen",
+        "Là công dân khác (ghi số định danh)",
+        "It is another citizen (write the personal number)",
+    ),
+    Label("not_this_citizen", "Không phải người này", "It is not this citizen"),
+    Label("no_candidate", "Không phải ứng viên nào", "It is none of the candidates"),
+    Label("not_a_person", "Hồ sơ không phải của công dân nào", "The record is no citizen's"),
+    Label("keep_this_record", "Giữ hồ sơ này", "Keep this record"),
+    Label("corrected_at_source", "Đã sửa tại nguồn", "Corrected in the register"),
+    Label(
+        "cannot_be_settled",
+        "Chưa giải quyết được (ghi lý do)",
+        "Cannot be settled (write why)",
+    ),
+)
+"""What an office may answer on a row of a worklist."""
+
 NO_REMEDY = Label("none", "Để biết, không cần sửa", "For information: nothing to correct")
 
 LABELS: dict[str, tuple[Label, ...]] = {
@@ -514,6 +569,10 @@ LABELS: dict[str, tuple[Label, ...]] = {
     "reject": REJECT_LABELS,
     "remedy": (*CORRECTION_LABELS, NO_REMEDY),
     "reason": REASON_LABELS,
+    "field": FIELD_LABELS,
+    "route": ROUTE_LABELS,
+    "worklist_status": WORKLIST_STATUS_LABELS,
+    "answer": ANSWER_LABELS,
 }
 """Every labelled code of the system, by kind."""
 

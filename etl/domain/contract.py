@@ -211,6 +211,26 @@ def target_metadata(schema: str | None) -> MetaData:
     )
     _row_table(
         metadata,
+        "worklist_status",
+        [
+            Column("record_id", KEY, primary_key=True),
+            Column("code", CODE, primary_key=True, comment="a mismatch code, or VERIFIED"),
+            Column("worklist_id", CODE, nullable=False, comment="the last that asked for it"),
+            Column("shape", CODE, nullable=False, comment="matched, not_matched, corrections"),
+            Column("province_code", CODE, comment="this and the office: whom it was sent to"),
+            Column("office", TEXT, comment="grassroots office, commune, employer or province"),
+            Column("route", CODE, nullable=False, comment="insurance, police, citizen"),
+            Column("sent_at", DateTime, nullable=False, comment="UTC; the last time"),
+            Column("due_at", DateTime, nullable=False, comment="UTC"),
+            Column("times_sent", BigInteger, nullable=False),
+            Column("answer", CODE, comment="what was answered; null: nothing yet"),
+            Column("answered_at", DateTime, comment="UTC"),
+            Column("status", CODE, nullable=False, comment="sent, answered, corrected, open"),
+        ],
+        comment="What became of each row of the worklists that offices were sent",
+    )
+    _row_table(
+        metadata,
         "rejects",
         [
             Column("register", CODE, primary_key=True),
@@ -358,7 +378,15 @@ def _row_table(metadata: MetaData, name: str, columns: list[Column[object]], com
     return Table(name, metadata, *columns, row_hash, comment=comment)
 
 
-DIFFERENCE_TABLES = ("reconciled", "mismatches", "candidates", "corrections", "rejects", "codes")
+DIFFERENCE_TABLES = (
+    "reconciled",
+    "mismatches",
+    "candidates",
+    "corrections",
+    "worklist_status",
+    "rejects",
+    "codes",
+)
 """Published by difference: rows that are new, changed or gone."""
 
 HISTORY_TABLES = (

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Table, or_
@@ -141,7 +143,11 @@ def _plain(table: Table, name: str, side: str) -> str:
     kind = table.c[name].type.python_type
     if kind is str:
         return f"nullif({side}{name}::varchar, '')"
-    return f"{side}{name}::{'boolean' if kind is bool else 'bigint'}"
+    return f"{side}{name}::{_EXACT.get(kind, 'bigint')}"
+
+
+_EXACT: Mapping[type, str] = MappingProxyType({bool: "boolean", datetime: "timestamp"})
+"""What products give back as it was given. Of moments MySQL keeps the second, so none has more."""
 
 
 def _floats(table: Table, data: list[str]) -> list[str]:

@@ -541,6 +541,35 @@ class State(_Strict):
         return self
 
 
+class DueDays(_Strict):
+    """How many days each addressee of a worklist has.
+
+    Attributes:
+        insurance: The insurance office.
+        police: The police of the commune of residence.
+        citizen: The participant.
+    """
+
+    insurance: Annotated[int, Field(ge=1, le=3650)] = 20
+    police: Annotated[int, Field(ge=1, le=3650)] = 20
+    citizen: Annotated[int, Field(ge=1, le=3650)] = 20
+
+
+class Worklists(_Strict):
+    """What offices are sent to settle and to correct.
+
+    Attributes:
+        templates: A folder of templates of its own; a file takes the place of the one of that name
+            that ships (``etl/stewards/worklists/templates``).
+        contact: Whom an office asks, as the cover sheet says it.
+        due_days: How many days each addressee has; employers had twenty in the campaign of 2022.
+    """
+
+    templates: Path | None = None
+    contact: str = ""
+    due_days: DueDays = DueDays()
+
+
 class Settings(_Strict):
     """Everything a person may set.
 
@@ -564,6 +593,7 @@ class Settings(_Strict):
     quality: Quality = Quality()
     ui: Ui = Ui()
     console: Console = Console()
+    worklists: Worklists = Worklists()
     file: Path = Field(default=Path(DEFAULT_CONFIG), exclude=True)
 
     @model_validator(mode="after")
@@ -701,6 +731,9 @@ def _anchor(data: dict[str, Any], base: Path) -> dict[str, Any]:
     console = data.get("console")
     if isinstance(console, dict) and isinstance(console.get("users"), str):
         console["users"] = base / console["users"]
+    worklists = data.get("worklists")
+    if isinstance(worklists, dict) and isinstance(worklists.get("templates"), str):
+        worklists["templates"] = base / worklists["templates"]
     for section in ("insurance", "population", "target", "state"):
         part = data.get(section)
         if isinstance(part, dict) and isinstance(part.get("url"), str):

@@ -146,6 +146,35 @@ update ops.decisions
 set decision_id = replace(uuid()::varchar, '-', '')
 where decision_id is null;
 
+-- Each worklist that was written for an office, and each row of it with what was answered. Commands write
+-- them to the state's database (etl/stewards/worklists); runs read them (publish.worklist_status).
+create table if not exists ops.worklists (
+    worklist_id varchar not null,
+    run_id varchar not null,
+    made_at timestamp not null,
+    made_by varchar not null,
+    shape varchar not null,
+    province_code varchar,
+    office varchar,
+    item_count bigint not null,
+    saved boolean default false
+);
+
+create table if not exists ops.worklist_items (
+    worklist_id varchar not null,
+    record_id varchar not null,
+    code varchar not null,
+    route varchar not null,
+    sent_at timestamp not null,
+    due_at timestamp not null,
+    seen varchar,
+    answer varchar,
+    answered_at timestamp,
+    answered_by varchar,
+    note varchar,
+    saved boolean default false
+);
+
 -- A link lives while record, citizen and step are the same. A record is named by its published key.
 create table if not exists ops.link_history (
     record_id varchar not null,

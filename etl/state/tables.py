@@ -48,6 +48,8 @@ SCOPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "access_log": ("access_id",),
         "target_comparisons": ("run_id",),
         "statistics": ("table_name", "run_id"),
+        "worklists": ("worklist_id",),
+        "worklist_items": ("worklist_id", "record_id", "code"),
     }
 )
 """The tables, and the columns by which what has changed takes the place of what was there: the

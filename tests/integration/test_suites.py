@@ -122,8 +122,13 @@ FAULTS = {
     },
     **{
         f"publish.{table}.every_record_is_reconciled": "set record_id = 'nobody'"
-        for table in ("mismatches", "candidates", "corrections")
+        for table in ("mismatches", "candidates", "corrections", "worklist_status")
     },
+    "publish.worklist_status.one_row_per_record_and_code":
+        "insert into {table} (record_id, code) values ('R', 'C'), ('R', 'C')",
+    "publish.worklist_status.what_is_corrected_is_no_mismatch":
+        "insert into {table} by name select record_id, code, 'corrected' as status "
+        "from publish.mismatches limit 1",
     "publish.reconciled.every_linked_number_is_a_citizens": "set personal_id = '000000000000'",
     "publish.candidates.every_candidate_is_a_citizen": "set personal_id = '000000000000'",
     "publish.mismatch_counts.rates_are_as_usual":

