@@ -75,6 +75,9 @@ SAID = {
     "linked_from": Words("ghép từ", "linked from"),
     "linked_to": Words("đến", "to"),
     "still": Words("nay", "now"),
+    "sent_to": Words("đã gửi danh sách", "sent with a worklist"),
+    "due": Words("hạn trả lời", "due"),
+    "answered": Words("trả lời", "answered"),
     "others": Words(
         "Hồ sơ khác cùng công dân hoặc cùng số", "Other records of the citizen or number"
     ),

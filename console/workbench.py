@@ -61,6 +61,7 @@ class Case:
         decisions: What counts of what people decided, the last first.
         notes: What stewards wrote.
         links: The record's links over time, without whose they were.
+        sent: The rows of worklists that offices were sent of the record, the last first.
         held: Who else has the case open.
     """
 
@@ -72,6 +73,7 @@ class Case:
     decisions: Sequence[Decision]
     notes: Sequence[Note]
     links: Sequence[Row]
+    sent: Sequence[Row]
     held: Hold | None
 
     @property
@@ -234,13 +236,13 @@ class Workbench:
             with self._sessions.open("Reading a case") as state:
                 decisions = standing_within(state, record_id)
                 notes = notes_on(state, record_id)
-                links = _links(state, record_id)
+                links, sent = _links(state, record_id), _sent(state, record_id)
             with view.warehouse_of(record_id) as warehouse:
                 verdict = find_verdict(warehouse, record_id)
                 story = story_of(warehouse, self.settings, verdict, decisions)
             return Case(
                 key, story, tell(story), view.cases_of(record_id), view.others(record_id),
-                decisions, notes, links, held,
+                decisions, notes, links, sent, held,
             )  # fmt: skip
 
     def _hold(self, record_id: str, user: User) -> Hold | None:
@@ -342,6 +344,16 @@ def _links(state: State, record_id: str) -> list[Row]:
         state.writer.read(table, names, table.c.record_id == record_id).read_all().to_pylist()
     )
     return [dict(row) for row in sorted(rows, key=lambda row: row["opened_at"])]
+
+
+def _sent(state: State, record_id: str) -> list[Row]:
+    """What offices were asked of a record by worklists, and what they answered, the last first."""
+    table = state.tables["worklist_items"]
+    names = ["code", "route", "sent_at", "due_at", "answer", "answered_at", "answered_by"]
+    rows: list[Mapping[str, Any]] = (
+        state.writer.read(table, names, table.c.record_id == record_id).read_all().to_pylist()
+    )
+    return [dict(row) for row in sorted(rows, key=lambda row: row["sent_at"], reverse=True)]
 
 
 __all__ = ["Case", "Meanwhile", "UnknownColleague", "Workbench", "not_here"]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import requests
@@ -394,6 +395,18 @@ def test_a_colleague_is_asked_and_finds_the_question(served: Served) -> None:
         told = lan.post(f"/case/{key}/note", note | {"asked": nobody}, 422).text
         assert "Không có đồng nghiệp nào" in told
     assert len(from_state(served.pair.settings, "select * from {case_notes}")) == 1
+
+
+def test_a_case_tells_what_its_office_was_sent_and_answered(
+    served: Served, doisoat_here: Callable[..., Command], tmp_path: Path
+) -> None:
+    done = doisoat_here(
+        "--config", served.pair.file, "worklists", "export", "--to", tmp_path, "--province", "79"
+    )
+    assert done.exit_code == 0, done.errors
+    page = served.case(served.log_in("lan"), "doubt79")
+    assert "đã gửi danh sách" in page
+    assert "hạn trả lời" in page
 
 
 def test_a_queue_is_worked_to_its_end_one_case_leading_to_the_next(served: Served) -> None:
