@@ -28,14 +28,22 @@ from console.users import User
 from console.words import SAID
 from console.workbench import Meanwhile, UnknownColleague, Workbench
 from etl.domain.errors import ConfigError, DoisoatError, NothingYetError
+from etl.normalise import parse_birth
 from etl.stewards.desk.asking import AGES, CHANCES, QUEUES, Filter
 
 _T = TypeVar("_T")
 
 _FILTERS = ("province", "why", "step", "age", "chance")
 
-LARGEST_FIELD = 4_000
+LARGEST_FIELD = 10_000
 """Characters of one field of a form."""
+
+LONGEST_REASON = 1_000
+"""Characters of a reason."""
+
+FAR_NAMES = ("different", "surname_shared", "missing")
+FAR_BIRTHS = ("different", "missing")
+"""Levels at which a name, or a birth date, says nothing for one person."""
 
 
 class Pages:
@@ -128,29 +136,39 @@ class Pages:
     def _to_log_in(self, request: Request) -> Response:
         if request.state.proxied is not None:  # the proxy has asked already
             raise HTTPException(403)
-        return RedirectResponse("/login", status_code=303)
+        place = request.url.path.removesuffix("/decide").removesuffix("/note").removesuffix("/skip")
+        ended = {"ended": "yes"} if request.method == "POST" else {}
+        query = urlencode({"next": place, **ended}) if place != "/" else ""
+        return RedirectResponse(f"/login?{query}", status_code=303)
 
     def log_in_page(self, request: Request) -> Response:
         """Asks for name and password."""
+        place = _own_path(request.query_params.get("next", "/"))
         if request.state.user is not None:
-            return RedirectResponse("/", status_code=303)
-        return self._render.page(request, "login.html", {"wrong": None})
+            return RedirectResponse(place, status_code=303)
+        wrong = "session_ended" if request.query_params.get("ended") else None
+        return self._render.page(request, "login.html", {"wrong": wrong, "next": place})
 
     async def log_in(self, request: Request) -> Response:
         """Begins a session."""
         form = _fields(await request.form(max_fields=10, max_files=0))
         name, address = form.get("name", "").strip(), request.client.host if request.client else ""
         who = (f"name {name}", f"address {address}")
+        place = _own_path(form.get("next", "/"))
         if self._sessions.must_wait(*who):
-            answer = self._render.page(request, "login.html", {"wrong": "too_many_tries"}, 429)
+            answer = self._render.page(
+                request, "login.html", {"wrong": "too_many_tries", "next": place}, 429
+            )
             answer.headers["Retry-After"] = "600"
             return answer
         user = await run_in_threadpool(self._workbench.users.check, name, form.get("password", ""))
         if user is None:
             self._sessions.failed(*who)
-            return self._render.page(request, "login.html", {"wrong": "wrong_password"}, 401)
+            return self._render.page(
+                request, "login.html", {"wrong": "wrong_password", "next": place}, 401
+            )
         secret = self._sessions.begin(user, form.get("language", "vi"))
-        return _with_cookie(RedirectResponse("/", status_code=303), request, secret)
+        return _with_cookie(RedirectResponse(place, status_code=303), request, secret)
 
     def log_out(self, request: Request, _user: User, _form: Mapping[str, str]) -> Response:
         """Ends the session."""
@@ -167,6 +185,8 @@ class Pages:
 
     def home(self, request: Request, user: User) -> Response:
         """What is open, what was decided this week, the run's headline."""
+        if user.administers:  # who sees no records sees no counts
+            return RedirectResponse("/access", status_code=303)
         return self._page(request, "home.html", self._workbench.home(user))
 
     def queue(self, request: Request, user: User) -> Response:
@@ -193,13 +213,17 @@ class Pages:
 
     def search_page(self, request: Request, _user: User) -> Response:
         """Asks what is searched."""
-        return self._page(request, "search.html", {"found": None, "asked": "", "born": ""})
+        return self._page(
+            request, "search.html", {"found": None, "asked": "", "born": "", "unread": False}
+        )
 
     def search(self, request: Request, user: User, form: Mapping[str, str]) -> Response:
         """Shows what is found. What was searched is no part of an address: logs keep those."""
         asked, born = form.get("asked", ""), form.get("born", "")
         found = self._workbench.search(user, asked, born) if asked.strip() else []
-        return self._page(request, "search.html", {"found": found, "asked": asked, "born": born})
+        unread = bool(born.strip()) and parse_birth(born).year is None
+        told = {"found": found, "asked": asked, "born": born, "unread": unread}
+        return self._page(request, "search.html", told)
 
     def asked(self, request: Request, user: User) -> Response:
         """What colleagues ask of the user."""
@@ -211,7 +235,12 @@ class Pages:
 
     def access(self, request: Request, _user: User) -> Response:
         """The last lines of the access log."""
-        return self._page(request, "access.html", {"rows": self._workbench.accesses()})
+        by, key = (request.query_params.get(name, "")[:128] for name in ("by", "key"))
+        told = {
+            "rows": self._workbench.accesses(by, key), "by": by, "key": key,
+            "names": self._workbench.users.names(),
+        }  # fmt: skip
+        return self._page(request, "access.html", told)
 
     def users(self, request: Request, _user: User) -> Response:
         """Who may use the workbench."""
@@ -233,7 +262,9 @@ class Pages:
             request, "case.html",
             {
                 "case": case, "wanted": wanted, "query": _query(wanted),
-                "place": waits[0]["place"] if waits else 0, "form": {}, "error": None, **said,
+                "place": waits[0]["place"] if waits else 0, "form": {}, "error": None,
+                "colleagues": self._workbench.colleagues(user, case), "compared": None,
+                "meanwhile": False, **said,
             },
             status,
         )  # fmt: skip
@@ -241,25 +272,69 @@ class Pages:
     def decide(self, request: Request, user: User, form: Mapping[str, str]) -> Response:
         """Writes a decision, and leads to the next case."""
         key = request.path_params["key"]
-        again = {"form": form}
-        if not form.get("answer"):
-            return self._case(request, user, again | {"error": SAID["choose_one"]}, 422)
+        if wrong := self._wrong(request, user, form):
+            return wrong
         undoes = form["answer"] == "undo"
-        if not undoes and not form.get("reason", "").strip():
-            return self._case(request, user, again | {"error": SAID["reason_needed"]}, 422)
-        reason = form.get("reason", "").strip() or "taken back in the workbench"
+        answers, seen = _answers(form), form.get("seen", "")
         try:
-            answer = self._workbench.decide(user, key, _answers(form), reason, form.get("seen", ""))
+            answer = self._workbench.decide(user, key, answers, form["reason"], seen)
         except Meanwhile as other:
-            return self._case(request, user, again | {"error": SAID[other.args[0]]}, 409)
-        except ConfigError as error:
-            return self._case(request, user, again | {"problem": error}, 422)
+            said = {"error": SAID[other.args[0]], "meanwhile": other.args[0] == "decided_meanwhile"}
+            kept = {"reason": form["reason"]}  # the answer is chosen anew, of what is there now
+            return self._case(request, user, {"form": kept} | said, 409)
+        except ConfigError:
+            said = {"form": form, "error": SAID["cannot_be_decided"]}
+            return self._case(request, user, said, 422)
         session = _session(request)
         if undoes:
             session.said.append(("undone", ""))
             return RedirectResponse(f"/case/{key}?{_query_of(request)}", status_code=303)
         session.said.append(("decided_applies" if answer.is_new else "same_already", key))
         return self._next_after(request, form)
+
+    def _wrong(self, request: Request, user: User, form: Mapping[str, str]) -> Response | None:
+        """Says what is missing of a decision, before it is asked whether it can be made."""
+        answer, reason = form.get("answer", ""), form.get("reason", "").strip()
+        error = None
+        if not answer:
+            error = "choose_one"
+        elif not reason:
+            error = "reason_needed"
+        elif len(reason) > LONGEST_REASON:
+            error = "reason_too_long"
+        if error:
+            return self._case(request, user, {"form": form, "error": SAID[error]}, 422)
+        return self._of_nobody_proposed(request, user, form) if answer == "other" else None
+
+    def _of_nobody_proposed(
+        self, request: Request, user: User, form: Mapping[str, str]
+    ) -> Response | None:
+        """Lets somebody look twice before a record is given to a citizen whom nobody proposed.
+
+        How the two agree is told, and never who the citizen is; and where neither name nor birth
+        date come near, only who decides for the whole nation may do it: else any citizen could be
+        looked at by way of any record.
+        """
+        number = "".join(form.get("citizen", "").split())
+        if not (len(number) == 12 and number.isdecimal()):
+            told = {"form": form, "error": SAID["number_needed"]}
+            return self._case(request, user, told, 422)
+        tries = f"citizens of {user.name}"
+        if self._sessions.must_wait(tries):
+            told = {"form": form, "error": SAID["too_many_numbers"]}
+            return self._case(request, user, told, 429)
+        if form.get("confirmed") == number:
+            return None
+        found = self._workbench.compare(user, request.path_params["key"], number)
+        self._sessions.failed(tries)
+        if found is None:
+            return self._case(request, user, {"form": form, "error": SAID["unknown_citizen"]}, 422)
+        apart = found["name"] in FAR_NAMES and found["birth"] in FAR_BIRTHS
+        if apart and user.scope.provinces is not None:
+            told = {"form": form, "error": SAID["too_different"], "compared": found}
+            return self._case(request, user, told, 422)
+        told = {"form": {**form, "confirmed": number}, "compared": found}
+        return self._case(request, user, told, 200)
 
     def note(self, request: Request, user: User, form: Mapping[str, str]) -> Response:
         """Writes a note."""
@@ -270,8 +345,9 @@ class Pages:
         except UnknownColleague:
             said = {"form": form, "error": SAID["unknown_colleague"]}
             return self._case(request, user, said, 422)
-        except ConfigError as error:
-            return self._case(request, user, {"form": form, "problem": error}, 422)
+        except ConfigError:
+            return self._case(request, user, {"form": form, "error": SAID["note_needed"]}, 422)
+        _session(request).said.append(("note_written", ""))
         return RedirectResponse(f"/case/{key}?{_query_of(request)}#notes", status_code=303)
 
     def skip(self, request: Request, user: User, form: Mapping[str, str]) -> Response:
@@ -319,7 +395,9 @@ class Pages:
     ) -> Response:
         session = _session(request)
         said, session.said = session.said, []
-        shared = {"run": self._run(), "said": said, "queues": QUEUES}
+        user: User = request.state.user
+        asked = self._workbench.how_many_asked(user) if user.decides else 0
+        shared = {"run": self._run(), "said": said, "queues": QUEUES, "asked_of_me": asked}
         return self._render.page(request, template, {**shared, **told}, status)
 
     def _run(self) -> Mapping[str, Any] | None:

@@ -5,7 +5,7 @@ Belongs here: what templates may call. Does not belong here: what they show (``w
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
@@ -20,7 +20,7 @@ from console import words
 from console.guard import TOKEN_FIELD
 from etl.domain import codes
 from etl.domain.showing import in_html
-from etl.domain.words import COMPARED, DECISIONS, FIELDS, LEVELS, Words
+from etl.domain.words import COMPARED, DECISIONS, FIELDS, GENDERS, LEVELS, Words, times
 from etl.explain.gather import COMPARISONS, Person, Story
 from etl.explain.tell import born, text
 from etl.explain.text import MARKS
@@ -53,6 +53,7 @@ class Renderer:
         environment.filters |= {
             "t": _in_language,
             "shown": _shown,
+            "whole": _whole,
             "moment": lambda moment: settings.schedule.local(moment).strftime("%d/%m/%Y %H:%M"),
             "day": lambda moment: settings.schedule.local(moment).strftime("%d/%m/%Y"),
             "number": _number,
@@ -68,7 +69,10 @@ class Renderer:
             "decisions": DECISIONS,
             "label": lambda code: labels.get(code) or Words(code, code),
             "province": province_names().get,
-            "compared": compared,
+            "side_by_side": compared,
+            "levels": LEVELS,
+            "words_of": COMPARED,
+            "commands": words.COMMANDS,
             "chart": chart,
             "mark_of": MARKS,
             "token_field": TOKEN_FIELD,
@@ -96,7 +100,7 @@ class Renderer:
             "token": session.token if session else "",
             "proxied": getattr(state, "proxied", None) is not None,
             "path": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
-            "run": None, "said": (), "problem": None,
+            "run": None, "said": (), "problem": None, "asked_of_me": 0,
         }  # fmt: skip
         page = self._environment.get_template(template).render({**shared, **told})
         return HTMLResponse(page, status_code=status)
@@ -111,9 +115,20 @@ def _in_language(context: Context, said: Words) -> str:
     return str(getattr(said, context["language"]))
 
 
+_DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+
+
 def _shown(value: object) -> Markup:
-    """A recorded value: text, whatever it holds."""
-    return Markup(in_html(text(value), _LONGEST))  # noqa: S704 - escaped by in_html
+    """A recorded value: text, whatever it holds; a day as it is written here."""
+    written = text(value)
+    if day := _DAY.fullmatch(written):
+        written = "/".join(reversed(day.groups()))
+    return Markup(in_html(written, _LONGEST))  # noqa: S704 - escaped by in_html
+
+
+def _whole(value: object) -> Markup:
+    """What a colleague wrote, all of it."""
+    return Markup(in_html(str(value)))  # noqa: S704 - escaped by in_html
 
 
 def _number(value: int) -> str:
@@ -131,7 +146,7 @@ def _percent(probability: float | None) -> str:
 # --- record and citizen, side by side -----------------------------------------------------------
 
 
-def compared(story: Story, person: Person) -> list[dict[str, Any]]:
+def compared(story: Story, person: Person, language: str) -> list[dict[str, Any]]:
     """Returns the facts of a record beside those of a citizen, and where they differ.
 
     Returns:
@@ -142,7 +157,8 @@ def compared(story: Story, person: Person) -> list[dict[str, Any]]:
     sides: list[tuple[str, object, object, bool]] = [
         ("full_name", recorded.get("full_name"), citizen["full_name"], True),
         ("date_of_birth", _born(record), _born(citizen), True),
-        ("gender", _said(record.get("gender")), _said(citizen["gender"]), False),
+        ("gender", _sex(record, language), _sex(citizen, language), False),
+        ("insurance_number", recorded.get("insurance_number"), None, False),
         ("id_number", recorded.get("id_number"), citizen["personal_id"], True),
         ("province_code", record.get("province"), citizen["province"], False),
         ("address", recorded.get("address"), citizen["address"], True),
@@ -155,15 +171,18 @@ def _born(row: Mapping[str, Any]) -> str | None:
     return born(dict(row)).vi.partition(" (")[0] if row.get("birth_year") is not None else None
 
 
-def _said(gender: object) -> object:
-    return {"M": "Nam", "F": "Nữ"}.get(str(gender), gender)
+def _sex(row: Mapping[str, Any], language: str) -> str | None:
+    known = GENDERS.get(str(row.get("gender")))
+    return str(getattr(known, language)) if known else None
 
 
 def _side_by_side(field: str, ours: object, theirs: object, by_letter: bool) -> dict[str, Any]:
     one, other = text(ours), text(theirs)
     both = ours not in (None, "") and theirs not in (None, "")
     differ = both and one.casefold() != other.casefold()
-    if differ and by_letter:
+    if differ and field == "date_of_birth":
+        left, right = _dates(one, other), _dates(other, one)
+    elif differ and by_letter:
         pieces = marked(one[:_LONGEST], other[:_LONGEST])
         left, right = map(_marked, pieces)
     elif differ:
@@ -171,6 +190,16 @@ def _side_by_side(field: str, ours: object, theirs: object, by_letter: bool) -> 
     else:
         left, right = _shown(ours), _shown(theirs)
     return {"field": FIELDS[field], "ours": left, "theirs": right, "differ": differ}
+
+
+def _dates(one: str, other: str) -> Markup:
+    """Marks day, month and year that differ, each as a whole: 05/09 beside 09/05."""
+    ours, theirs = one.split("/")[::-1], other.split("/")[::-1]
+    parts = [
+        _marked([Piece(part, at < len(theirs) and part == theirs[at])])
+        for at, part in enumerate(ours)
+    ]
+    return Markup("/").join(reversed(parts))
 
 
 def _marked(pieces: list[Piece]) -> Markup:
@@ -207,7 +236,7 @@ def chart(person: Person, language: str) -> Markup:
         top, length = at * _ROW, max(abs(weight) / most * half, 1)
         left = middle if weight >= 0 else middle - length
         said = getattr(COMPARED[name], language)
-        times = _times(weight)
+        many = f"{'×' if weight >= 0 else '÷'} {getattr(times(weight), language)}"
         end, anchor = (left + length + 6, "start") if weight >= 0 else (left - 6, "end")
         level = getattr(LEVELS[name, person.levels[name]], language)
         rows.append(
@@ -219,7 +248,7 @@ def chart(person: Person, language: str) -> Markup:
             ).format(
                 said=said, level=level, label=_LABELS - 10, y=top + 17, top=top + 4,
                 side="for" if weight >= 0 else "against", left=left, length=length, end=end,
-                anchor=anchor, times=times,
+                anchor=anchor, times=many,
             )
         )  # fmt: skip
     height = len(weights) * _ROW + 4
@@ -230,17 +259,3 @@ def chart(person: Person, language: str) -> Markup:
         width=_WIDTH, height=height, label=getattr(words.SAID["chart"], language), middle=middle,
         rows=Markup("").join(rows),
     )  # fmt: skip
-
-
-def _times(weight: float) -> str:
-    """How many times more, or less, probable a weight in bits makes it."""
-    many = 2 ** min(abs(weight), 60)
-    digits = (
-        f"{many:.1f}".replace(".", ",") if many < 10 else f"{_rounded(many):,}".replace(",", ".")
-    )
-    return f"{'×' if weight >= 0 else '÷'} {digits}"
-
-
-def _rounded(many: float) -> int:
-    scale: int = 10 ** max(int(math.log10(many)) - 1, 0)
-    return round(many / scale) * scale

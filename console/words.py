@@ -109,6 +109,59 @@ SAID = {
         "Hãy ghi căn cứ: giấy tờ nào đã xem, ai xác nhận.",
         "Say the reason: which paper was seen, who confirmed it.",
     ),
+    "reason_too_long": Words(
+        "Căn cứ dài quá 1.000 chữ; hãy viết ngắn lại.",
+        "The reason has more than 1,000 characters; write less.",
+    ),
+    "number_needed": Words(
+        "Hãy ghi đủ 12 chữ số của số định danh.", "Write all 12 digits of the personal number."
+    ),
+    "unknown_citizen": Words(
+        "Không có công dân nào mang số định danh này.", "No citizen has this personal number."
+    ),
+    "too_many_numbers": Words(
+        "Đã thử quá nhiều số định danh. Hãy thử lại sau mười phút.",
+        "Too many personal numbers were tried. Try again in ten minutes.",
+    ),
+    "too_different": Words(
+        "Cả họ tên và ngày sinh đều khác: hãy nhờ cán bộ đối soát toàn quốc quyết định.",
+        "Neither name nor birth date come near: ask a national steward to decide.",
+    ),
+    "look_twice": Words(
+        "Công dân này không có trong danh sách ứng viên. So với hồ sơ:",
+        "This citizen is none of the candidates. Beside the record:",
+    ),
+    "confirm_other": Words(
+        "Nếu đúng, bấm ghi quyết định lần nữa.", "If it is right, save once more."
+    ),
+    "cannot_be_decided": Words(
+        "Không quyết định được như vậy về hồ sơ này; hãy mở lại trang.",
+        "That cannot be decided on this record; open the page again.",
+    ),
+    "note_needed": Words(
+        "Ghi chú cần có từ 1 đến 2.000 chữ.", "A note has between 1 and 2,000 characters."
+    ),
+    "note_written": Words("Đã ghi.", "Written."),
+    "session_ended": Words(
+        "Phiên làm việc đã hết; điều vừa gửi CHƯA được ghi. Đăng nhập để quay lại hồ sơ.",
+        "The session had ended; what you sent was NOT saved. Log in to go back to the case.",
+    ),
+    "undo_reason": Words("Vì sao hoàn tác", "Why it is taken back"),
+    "was_undone": Words("đã hoàn tác", "taken back"),
+    "elsewhere_in_list": Words("và các cơ quan khác", "and other offices"),
+    "partner_decided": Words(
+        "Về hồ sơ khác của cùng người, vừa có quyết định:",
+        "On another record of the same person, it was decided:",
+    ),
+    "dead_yes": Words(
+        "Đúng là công dân đã ghép, đã mất: hồ sơ cần dừng",
+        "It is the citizen it is linked to, who has died: the record must end",
+    ),
+    "date_unread": Words(
+        "Không đọc được ngày sinh: hãy ghi ngày/tháng/năm, hoặc chỉ năm.",
+        "The birth date could not be read: write day/month/year, or the year.",
+    ),
+    "to_decision": Words("Đến phần quyết định", "To the decision"),
     "choose_one": Words("Hãy chọn một trong các phương án.", "Choose one of the answers."),
     "save": Words("Ghi quyết định, mở hồ sơ sau", "Save, and open the next"),
     "skip": Words("Bỏ qua", "Skip"),
@@ -144,7 +197,7 @@ SAID = {
     ),
     "nothing_asked": Words("Không có câu hỏi nào.", "Nothing is asked of you."),
     "search_for": Words(
-        "Khóa hồ sơ, mã số BHXH, số định danh, hoặc họ tên",
+        "Mã hồ sơ, mã số BHXH, số định danh, hoặc họ tên",
         "Record id, insurance number, personal number, or name",
     ),
     "born": Words("Ngày sinh hoặc năm sinh (khi tra theo tên)", "Birth date or year (with a name)"),
@@ -205,3 +258,14 @@ ROLES = {
     "viewer": Words("xem số liệu", "viewer of counts"),
     "administrator": Words("quản trị", "administrator"),
 }
+
+COMMANDS = {
+    "console": Words("mở hồ sơ", "opened a case"),
+    "console search": Words("tra cứu", "found by a search"),
+    "console refused": Words("bị từ chối (tỉnh khác)", "refused (another province)"),
+    "console compare": Words("so với công dân khác", "compared with another citizen"),
+    "decide": Words("quyết định", "decided"),
+    "undo": Words("hoàn tác", "took back"),
+    "explain": Words("xem bằng lệnh", "explained by command"),
+}
+"""What the access log calls what was done."""

@@ -17,15 +17,23 @@ from typing import Any
 from console.desks import Desks
 from console.users import User, Users
 from etl.domain.errors import ConfigError
+from etl.domain.words import Words
 from etl.explain.gather import Story, find_verdict, story_of
 from etl.explain.tell import Telling, tell
 from etl.settings import Settings
 from etl.state.access import log_within
 from etl.state.cases import Hold, Note, asked_of, held_by_others, hold, let_go, notes_on, write_note
-from etl.state.decisions import Decision, decided_since, standing_within
+from etl.state.decisions import (
+    Decision,
+    Undone,
+    decided_by,
+    decided_since,
+    history_within,
+    standing_within,
+)
 from etl.state.store import Clash, State, StateSessions, now
 from etl.stewards.decide import Answer, Looked, Verdict, look, write
-from etl.stewards.desk.asking import Filter, View, not_here
+from etl.stewards.desk.asking import EVERYWHERE, Filter, View, not_here
 
 Row = dict[str, Any]
 
@@ -33,8 +41,16 @@ COMMAND = "console"
 """What the access log calls a look at a case; a decision is called as by the command line."""
 
 SEARCHED = "console search"
+REFUSED = "console refused"
+"""Somebody asked for a record of another province."""
+
+COMPARED = "console compare"
+"""A record was held against a citizen whom nobody proposed."""
 
 WEEK = timedelta(days=7)
+
+_KEY = 16
+"""Letters of a record's pseudonym."""
 
 _REMEMBERED = 2.0
 """Seconds for which what was decided since the run is not asked again."""
@@ -59,6 +75,8 @@ class Case:
         waits: As what the record waits: rows of the desk.
         others: Other records of the citizen or number.
         decisions: What counts of what people decided, the last first.
+        history: All that people decided, and how it was taken back.
+        beside: What was decided since the run on the other records of the same person.
         notes: What stewards wrote.
         links: The record's links over time, without whose they were.
         sent: The rows of worklists that offices were sent of the record, the last first.
@@ -71,6 +89,8 @@ class Case:
     waits: Sequence[Row]
     others: Sequence[Row]
     decisions: Sequence[Decision]
+    history: Sequence[tuple[Decision, Undone | None]]
+    beside: Sequence[Decision]
     notes: Sequence[Note]
     links: Sequence[Row]
     sent: Sequence[Row]
@@ -81,6 +101,11 @@ class Case:
         """What a decision says that it was made upon: the run, and the decision before it."""
         last = self.decisions[0].decision_id if self.decisions else ""
         return f"{self.story.run_id}/{last}"
+
+    def counts(self, decision: Decision) -> Words:
+        """Says whether a decision counts, and why not."""
+        at = self.decisions.index(decision)
+        return self.telling.decisions[at].counts
 
     @property
     def is_decided(self) -> bool:
@@ -131,9 +156,12 @@ class Workbench:
         decided = self._decided_records()
         with self.view(user) as view:
             week = self._this_week(user, view)
+            counts, offices = view.counts(decided), view.by_office(decided, now())
+            waiting, listed = (sum(row["cases"] for row in some) for some in (counts, offices))
             return {
-                "counts": view.counts(decided),
-                "offices": view.by_office(decided, now()),
+                "counts": counts,
+                "offices": offices,
+                "elsewhere": waiting - listed,
                 "statuses": view.statuses(),
                 "week": week,
             }
@@ -187,29 +215,45 @@ class Workbench:
         return [row | {"waits": row["record_id"] in waiting} for row in found]
 
     def asked(self, user: User) -> list[tuple[str, Note]]:
-        """What colleagues ask of somebody, with the key of each case that may be seen."""
+        """What colleagues ask of somebody and is open yet, with the key of each case."""
         with self._sessions.open("Reading the notes") as state:
             notes = asked_of(state, user.name)
         with self.view(user) as view:
             keys = view.keys_of({note.record_id for note in notes})
         return [(keys[note.record_id], note) for note in notes if note.record_id in keys]
 
-    def decided(self, user: User, most: int = 25) -> list[tuple[str, Decision]]:
+    def how_many_asked(self, user: User) -> int:
+        """How many questions wait for somebody."""
+        with self._sessions.open("Reading the notes") as state:
+            return len(asked_of(state, user.name))
+
+    def decided(self, user: User, most: int = 25) -> list[tuple[str, Decision, Undone | None]]:
         """What somebody decided in the last seven days, the last first, with the case's key."""
         with self._sessions.open("Reading the decisions") as state:
-            made = decided_since(state, now() - WEEK)
-        mine = [one for one in made if one.decided_by == user.name][:most]
+            mine = decided_by(state, user.name, now() - WEEK)[:most]
         with self.view(user) as view:
-            keys = view.keys_of({one.record_id for one in mine})
-        return [(keys[one.record_id], one) for one in mine if one.record_id in keys]
+            keys = view.keys_of({one.record_id for one, _ in mine})
+        return [(keys[one.record_id], one, undone) for one, undone in mine if one.record_id in keys]
 
-    def accesses(self, most: int = 200) -> list[Row]:
-        """The last lines of the access log."""
+    def accesses(self, by: str = "", key: str = "", most: int = 200) -> list[Row]:
+        """The last lines of the access log, of one person or one record where they are named."""
         with self._sessions.open("Reading the access log") as state:
-            return state.last("access_log", "accessed_at", most)
+            log = state.tables["access_log"].c
+            wanted = [log.accessed_by == by] * bool(by) + [log.record_key == key] * bool(key)
+            return state.last("access_log", "accessed_at", most, wanted)
 
     def _decided_records(self) -> set[str]:
-        """The records that were decided since the run began: they wait for the next run."""
+        """The records that were decided since the run began: they wait for the next run.
+
+        Which of a citizen's records is kept is said of all of them.
+        """
+        made = self._since_the_run()
+        kept = {one.record_id for one in made if one.verdict == Verdict.KEEP_RECORD}
+        with self._desks.lend() as desk:
+            same = View(desk, EVERYWHERE).of_the_same_person(kept) if kept else set()
+        return {one.record_id for one in made} | same
+
+    def _since_the_run(self) -> Sequence[Decision]:
         with self._desks.lend() as desk:
             since = desk.started_at
         known = self._decided
@@ -218,7 +262,7 @@ class Workbench:
                 with self._sessions.open("Reading the decisions") as state:
                     known.all = decided_since(state, since)
                 known.since, known.at = since, time.monotonic()
-            return {one.record_id for one in known.all}
+            return known.all
 
     # --- one case -------------------------------------------------------------------------------
 
@@ -229,21 +273,56 @@ class Workbench:
             ConfigError: There is no such record, or the user may not see it.
         """
         with self.view(user) as view:
-            record_id = view.record_of(key)
+            record_id = self._record(view, user, key)
             with self._sessions.open("Writing the access log") as state:
                 log_within(state, [key], COMMAND, by=user.name)
             held = self._hold(record_id, user)
             with self._sessions.open("Reading a case") as state:
-                decisions = standing_within(state, record_id)
+                history = history_within(state, record_id)
+                decisions = [one for one, undone in history if undone is None]
                 notes = notes_on(state, record_id)
                 links, sent = _links(state, record_id), _sent(state, record_id)
             with view.warehouse_of(record_id) as warehouse:
                 verdict = find_verdict(warehouse, record_id)
                 story = story_of(warehouse, self.settings, verdict, decisions)
+            others = view.others(record_id)
+            same = {one["other_id"] for one in others if one["is_same_person"]}
             return Case(
-                key, story, tell(story), view.cases_of(record_id), view.others(record_id),
-                decisions, notes, links, sent, held,
+                key, story, tell(story), view.cases_of(record_id), others, decisions, history,
+                [one for one in self._since_the_run() if one.record_id in same],
+                notes, links, sent, held,
             )  # fmt: skip
+
+    def _record(self, view: View, user: User, key: str) -> str:
+        """Returns the record of a key; a look at what may not be seen is logged, too."""
+        try:
+            return view.record_of(key)
+        except ConfigError:
+            if len(key) == _KEY and set(key) <= set("0123456789abcdef"):
+                with self._sessions.open("Writing the access log") as state:
+                    log_within(state, [key], REFUSED, by=user.name)
+            raise
+
+    def colleagues(self, user: User, case: Case) -> list[str]:
+        """Who else may see a case, and so be asked."""
+        province = case.story.understood["province_code"] if case.story.understood else None
+        return [
+            one.name
+            for one in self.users.all()
+            if one.decides and one.scope.has(province) and one.name != user.name
+        ]
+
+    def compare(self, user: User, key: str, citizen: str) -> Row | None:
+        """Says how a record and a citizen whom nobody proposed agree; it is logged before.
+
+        Raises:
+            ConfigError: There is no such record, or the user may not see it.
+        """
+        with self.view(user) as view:
+            record_id = self._record(view, user, key)
+            with self._sessions.open("Writing the access log") as state:
+                log_within(state, [key], COMPARED, by=user.name)
+            return view.agreement(record_id, citizen)
 
     def _hold(self, record_id: str, user: User) -> Hold | None:
         for _ in range(2):
@@ -271,13 +350,14 @@ class Workbench:
             ConfigError: It cannot be decided; nothing was written.
         """
         with self.view(user) as view:
-            record_id = view.record_of(key)
+            record_id = self._record(view, user, key)
             looked = []
             for said, other in answers:
                 verdict = _ANSWERS.get(said)
                 if verdict is None:
                     raise ConfigError("No such answer.", remedy="Open the page again.")
-                citizen = "".join(other.split()) if verdict is Verdict.LINK else None
+                of_citizen = verdict in (Verdict.LINK, Verdict.NOT_LINK)
+                citizen = "".join(other.split()) if of_citizen else None
                 with view.warehouse_of(record_id, citizen) as warehouse:
                     looked.append(look(warehouse, record_id, verdict, other or None))
             run_id = view.run_id
@@ -291,7 +371,8 @@ class Workbench:
                 last, looked[-1], user
             ):
                 raise Meanwhile("decided_meanwhile")
-            log_within(state, [key], "decide", by=user.name)
+            undoes = looked[-1].verdict is Verdict.UNDO
+            log_within(state, [key], "undo" if undoes else "decide", by=user.name)
             written = [write(state, one, reason=reason, by=user.name) for one in looked]
             let_go(state, record_id, user.name)
         self._decided.at = 0.0
@@ -304,7 +385,7 @@ class Workbench:
             ConfigError: It is empty, or there is no such colleague who may see the case.
         """
         with self.view(user) as view:
-            record_id = view.record_of(key)
+            record_id = self._record(view, user, key)
             province = view.provinces_of({record_id}).get(record_id)
         colleague = self.users.get(asked) if asked else None
         if asked and not (colleague and colleague.decides and colleague.scope.has(province)):
@@ -315,7 +396,7 @@ class Workbench:
     def skip(self, user: User, key: str) -> None:
         """Lets go of a case without deciding."""
         with self.view(user) as view:
-            record_id = view.record_of(key)
+            record_id = self._record(view, user, key)
         with self._sessions.open("Noting who works on what") as state:
             let_go(state, record_id, user.name)
 

@@ -89,13 +89,16 @@ class Writer(ABC):
         """
 
     @abstractmethod
-    def first(self, table: Table, order: Any, most: int) -> list[dict[str, Any]]:
+    def first(
+        self, table: Table, order: Any, most: int, wanted: Sequence[Any] = ()
+    ) -> list[dict[str, Any]]:
         """Returns the first rows in some order.
 
         Args:
             table: The table.
             order: By what, as SQLAlchemy says it.
             most: How many.
+            wanted: What they must meet, as conditions of SQLAlchemy.
         """
 
     @abstractmethod
@@ -180,8 +183,10 @@ class RowWriter(Writer):
         self.connection.execute(_deleting(table, where))
 
     @override
-    def first(self, table: Table, order: Any, most: int) -> list[dict[str, Any]]:
-        found = self.connection.execute(select(table).order_by(order).limit(most))
+    def first(
+        self, table: Table, order: Any, most: int, wanted: Sequence[Any] = ()
+    ) -> list[dict[str, Any]]:
+        found = self.connection.execute(_first(table, order, most, wanted))
         return [dict(row) for row in found.mappings()]
 
     @override
@@ -195,6 +200,10 @@ class RowWriter(Writer):
 
 def _deleting(table: Table, where: Any) -> Any:
     return delete(table) if where is None else delete(table).where(where)
+
+
+def _first(table: Table, order: Any, most: int, wanted: Sequence[Any]) -> Any:
+    return select(table).where(*wanted).order_by(order).limit(most)
 
 
 def _increasing(table: Table, column: str, where: Any) -> Any:
@@ -289,9 +298,11 @@ class ArrowWriter(Writer):
             cursor.execute(_sql(_deleting(table, where)))
 
     @override
-    def first(self, table: Table, order: Any, most: int) -> list[dict[str, Any]]:
+    def first(
+        self, table: Table, order: Any, most: int, wanted: Sequence[Any] = ()
+    ) -> list[dict[str, Any]]:
         with self.connection.cursor() as cursor:
-            cursor.execute(_sql(select(table).order_by(order).limit(most)))
+            cursor.execute(_sql(_first(table, order, most, wanted)))
             found: list[dict[str, Any]] = cursor.fetch_arrow_table().to_pylist()
             return found
 

@@ -21,7 +21,7 @@ class Words(NamedTuple):
 
 
 FIELDS = {
-    "record_id": Words("Khóa hồ sơ", "Record id"),
+    "record_id": Words("Mã hồ sơ", "Record id"),
     "insurance_number": Words("Mã số BHXH", "Insurance number"),
     "full_name": Words("Họ tên", "Name"),
     "date_of_birth": Words("Ngày sinh", "Birth date"),

@@ -113,9 +113,27 @@ def notes_on(state: State, record_id: str) -> list[Note]:
 
 
 def asked_of(state: State, user: str) -> list[Note]:
-    """Returns what colleagues ask of somebody, the last first."""
+    """Returns what colleagues ask of somebody and is not answered yet, the last first.
+
+    It is answered by a note of theirs on the same case, or by anybody's decision on it.
+    """
     table = state.tables["case_notes"]
-    return _notes(state, table.c.asked == user)
+    asked = _notes(state, table.c.asked == user)
+    if not asked:
+        return []
+    records = list({note.record_id for note in asked})
+    own = (table.c.written_by == user) & table.c.record_id.in_(records)
+    answers = [(note.record_id, note.written_at) for note in _notes(state, own)]
+    decisions = state.tables["decisions"]
+    made = state.writer.read(
+        decisions, ["record_id", "decided_at"], decisions.c.record_id.in_(records)
+    ).read_all()
+    answers += [(row["record_id"], row["decided_at"]) for row in made.to_pylist()]
+    return [
+        note
+        for note in asked
+        if not any(record == note.record_id and at > note.written_at for record, at in answers)
+    ]
 
 
 def _notes(state: State, where: Any) -> list[Note]:

@@ -59,6 +59,21 @@ def standing_within(state: State, record_id: str) -> list[Decision]:
     return _standing(state, table.c.record_id == record_id)
 
 
+@dataclass(frozen=True)
+class Undone:
+    """How a decision was taken back: by whom, when (UTC) and why."""
+
+    by: str
+    at: datetime
+    reason: str
+
+
+def history_within(state: State, record_id: str) -> list[tuple[Decision, Undone | None]]:
+    """Returns all that was ever decided on a record, the last first, and how it was taken back."""
+    table = state.tables["decisions"]
+    return _all(state, table.c.record_id == record_id)
+
+
 def decided_since(state: State, moment: datetime) -> list[Decision]:
     """Returns what was decided at a moment or later, on any record, and not taken back.
 
@@ -70,18 +85,39 @@ def decided_since(state: State, moment: datetime) -> list[Decision]:
     return _standing(state, table.c.decided_at >= moment)
 
 
+def decided_by(state: State, user: str, moment: datetime) -> list[tuple[Decision, Undone | None]]:
+    """Returns what somebody decided at a moment or later, the last first; what was undone, too.
+
+    Args:
+        state: An open transaction.
+        user: Who.
+        moment: In UTC.
+    """
+    table = state.tables["decisions"]
+    made = _all(state, table.c.decided_at >= moment)
+    return [(one, undone) for one, undone in made if one.decided_by == user]
+
+
 def _standing(state: State, where: Any) -> list[Decision]:
+    return [one for one, undone in _all(state, where) if undone is None]
+
+
+def _all(state: State, where: Any) -> list[tuple[Decision, Undone | None]]:
     table = state.tables["decisions"]
     columns = [one.name for one in table.columns if not one.name.startswith("machine_")]
     rows = state.writer.read(table, columns, where).read_all()
     found = sorted(rows.to_pylist(), key=lambda row: row["decided_at"], reverse=True)
-    undone = {row["undoes"] for row in found}
-    return [
-        Decision(
-            **{name: row[name] for name in Decision.__dataclass_fields__ if name != "verdict"},
-            # Early versions had two verdicts, told apart by the citizen.
-            verdict=row["verdict"] or ("link" if row["personal_id"] else "not_a_person"),
-        )
+    undone = {
+        row["undoes"]: Undone(row["decided_by"], row["decided_at"], row["reason"])
         for row in found
-        if row["undoes"] is None and row["decision_id"] not in undone
-    ]
+        if row["undoes"] is not None
+    }
+    return [(_decision(row), undone.get(row["decision_id"])) for row in found if not row["undoes"]]
+
+
+def _decision(row: dict[str, Any]) -> Decision:
+    return Decision(
+        **{name: row[name] for name in Decision.__dataclass_fields__ if name != "verdict"},
+        # Early versions had two verdicts, told apart by the citizen.
+        verdict=row["verdict"] or ("link" if row["personal_id"] else "not_a_person"),
+    )

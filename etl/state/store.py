@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import pyarrow as pa
@@ -109,16 +110,19 @@ class State:
         """Streams columns of a table."""
         return self.writer.read(self.tables[table], columns)
 
-    def last(self, table: str, moment: str, most: int) -> list[dict[str, object]]:
+    def last(
+        self, table: str, moment: str, most: int, wanted: Sequence[Any] = ()
+    ) -> list[dict[str, object]]:
         """Returns the last rows of a table, the last first.
 
         Args:
             table: The table.
             moment: Its column that says when.
             most: How many.
+            wanted: What they must meet, as conditions of SQLAlchemy.
         """
         found = self.tables[table]
-        return self.writer.first(found, found.c[moment].desc(), most)
+        return self.writer.first(found, found.c[moment].desc(), most, wanted)
 
     def _all(self, table: str, columns: list[str]) -> list[dict[str, object]]:
         found: list[dict[str, object]] = self.read(table, columns).read_all().to_pylist()

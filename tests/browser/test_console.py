@@ -47,7 +47,7 @@ def visit(browser: Browser, served: Served) -> Iterator[Callable[..., Page]]:
         page.fill("#name", name)
         page.fill("#password", PASSWORD)
         page.keyboard.press("Enter")
-        page.wait_for_url(served.url + "/")
+        page.wait_for_url(lambda url: not url.endswith("/login"))
         return page
 
     yield log_in

@@ -21,7 +21,7 @@ from etl.domain.errors import ConfigError
 from etl.engine.opening import open_snapshot
 from etl.engine.port import Warehouse
 from etl.normalise import parse_birth, parse_name, parse_number
-from etl.pipeline.places import focus_on_record
+from etl.pipeline.places import focus_on_citizens, focus_on_record
 from etl.pipeline.snapshots import opened
 from etl.process.privacy import load_record_key
 from etl.settings import Engine, Settings
@@ -62,6 +62,9 @@ class Scope:
     def has(self, province: str | None) -> bool:
         """Says whether a record of a province may be seen."""
         return self.provinces is None or province in self.provinces
+
+
+EVERYWHERE = Scope(None)
 
 
 @dataclass(frozen=True)
@@ -132,11 +135,15 @@ class Desk:
             self._readers.put(warehouse)
 
     @contextmanager
-    def whole(self, record_id: str) -> Iterator[Warehouse]:
-        """Lends a reader of the snapshot that the desk was made of, which shows one record."""
+    def whole(self, record_id: str, citizen: str | None = None) -> Iterator[Warehouse]:
+        """Lends a reader of the snapshot that the desk was made of, which shows one record.
+
+        Of the citizens it shows the one that is named; else those whom somebody asked for last.
+        """
         warehouse = self._whole.get()
         try:
             focus_on_record(warehouse, record_id=record_id)
+            focus_on_citizens(warehouse, [citizen] if citizen else [])
             yield warehouse
         finally:
             self._whole.put(warehouse)
@@ -213,6 +220,34 @@ select
     match_step,
     province_code,
     coalesce(office, commune) as office
+"""
+
+
+_OTHERS = """
+select
+    others.*,
+    record_key(others.other_id) as other_key,
+    coalesce(others.personal_id = links.personal_id, false) as is_same_person
+from publish.others as others
+left join core.links as links on others.record_id = links.record_id
+where others.record_id = $record
+order by is_same_person desc, others.other_id, others.shared
+"""
+
+_AGREEMENT = """
+select
+    name_agreement(
+        record.recorded_name, record.full_name, record.name_key,
+        citizen.recorded_name, citizen.full_name, citizen.name_key
+    ) as name,
+    birth_agreement(
+        record.birth_date, record.birth_year, record.birth_month,
+        citizen.birth_date, citizen.birth_year, citizen.birth_month
+    ) as birth,
+    gender_agreement(record.gender, citizen.gender) as gender
+from clean.insurance as record
+cross join clean.population as citizen
+where record.record_id = $record and citizen.personal_id = $citizen
 """
 
 
@@ -347,13 +382,13 @@ class View:
 
         Args:
             record_id: A record that may be seen: what ``record_of`` returned.
-            citizen: A citizen who must be known there, too.
+            citizen: A citizen who is asked for, too.
         """
         with self._desk.reader() as warehouse:
             if _waits_at(warehouse, record_id) and _knows(warehouse, citizen):
                 yield warehouse
                 return
-        with self._desk.whole(record_id) as warehouse:
+        with self._desk.whole(record_id, citizen) as warehouse:
             yield warehouse
 
     def others(self, record_id: str) -> list[Row]:
@@ -363,24 +398,34 @@ class View:
         that is linked to the same citizen is the same person's: its id is told, because the two
         offices must agree which of the records is kept; its page is not opened.
         """
-        found = self._rows(
-            "select others.shared, others.other_id, others.how_many, others.status, "
-            "others.province_code, others.office, record_key(others.other_id) as other_key, "
-            "coalesce(others.personal_id = links.personal_id, false) as is_same_person "
-            "from publish.others as others "
-            "left join core.links as links on others.record_id = links.record_id "
-            "where others.record_id = $record",
-            {"record": record_id},
-        )
-        return [self._as_far_as_seen(row) for row in found]
+        found = self._rows(_OTHERS, {"record": record_id})
+        told: dict[str, Row] = {}
+        for row in found:
+            seen = told.setdefault(row["other_id"], self._as_far_as_seen(row) | {"shared": []})
+            seen["shared"].append(row["shared"])
+        return list(told.values())
 
     def _as_far_as_seen(self, row: Row) -> Row:
         if self._scope.has(row["province_code"]):
             return row
-        hidden = {"other_key": None, "status": None}
-        if not row["is_same_person"]:
-            hidden |= {"other_id": None, "office": None}
-        return row | hidden
+        told = {"province_code", "how_many", "is_same_person"}
+        if row["is_same_person"]:
+            told |= {"other_id", "office"}
+        return {name: row[name] if name in told else None for name in row}
+
+    def agreement(self, record_id: str, citizen: str) -> Row | None:
+        """Says how a record and any citizen agree, and nothing of the citizen.
+
+        Args:
+            record_id: A record that may be seen.
+            citizen: A personal number.
+
+        Returns:
+            Levels of name, birth date and sex; None where there is no such citizen.
+        """
+        with self.warehouse_of(record_id, citizen) as warehouse:
+            found = warehouse.rows(_AGREEMENT, {"record": record_id, "citizen": citizen})
+        return found[0] if found else None
 
     def search(self, asked: str, born: str) -> list[Row]:
         """Finds records by record id, any number, or a name together with a birth date.
@@ -399,9 +444,21 @@ class View:
             "where place in (select hash(unnest($wanted::varchar[])))",
             {"wanted": wanted},
         )
-        ids = list(dict.fromkeys([asked.strip(), *(str(row["record_id"]) for row in found)]))
+        typed = [asked.strip(), asked.strip().upper()]
+        ids = list(dict.fromkeys([*typed, *(str(row["record_id"]) for row in found)]))
         rows = self._verdicts(ids[:MOST_FOUND])
         return [row for row in rows if self._scope.has(row["province_code"])]
+
+    def of_the_same_person(self, records: Collection[str]) -> set[str]:
+        """Returns the other records of the citizens whom some records are linked to."""
+        found = self._rows(
+            "select distinct others.other_id from publish.others as others "
+            "inner join core.links as links on others.record_id = links.record_id "
+            "and others.personal_id = links.personal_id "
+            "where others.record_id in (select unnest($records::varchar[]))",
+            {"records": list(records)},
+        )
+        return {str(row["other_id"]) for row in found}
 
     def provinces_of(self, records: Collection[str]) -> dict[str, str | None]:
         """The province of each of some records that may be seen."""

@@ -8,7 +8,8 @@ with named as (
             'number:' || insurance_personal_id,
             'number:' || id_number,
             'number:' || card_insurance_number,
-            'person:' || name_key || ':' || coalesce(birth_date::varchar, birth_year::varchar)
+            'person:' || name_key || ':' || birth_date::varchar,
+            'person:' || name_key || ':' || birth_year::varchar
         ]) as what
     from clean.insurance
     union

@@ -91,10 +91,17 @@ beside as (
 select
     beside.*,
     reconciled.status,
-    reconciled.match_step,
     reconciled.province_code,
-    coalesce(reconciled.office, reconciled.commune) as office
+    coalesce(reconciled.office, reconciled.commune) as office,
+    reconciled.insurance_number,
+    reconciled.compulsory_si,
+    reconciled.voluntary_si,
+    reconciled.unemployment_insurance,
+    reconciled.health_insurance,
+    others.status as activity,
+    others.updated_at
 from beside
 inner join core.reconciled as reconciled on beside.other_id = reconciled.record_id
+left join clean.insurance as others on beside.other_id = others.record_id
 where beside.record_id <> beside.other_id
 order by beside.record_id, beside.shared, beside.other_id
