@@ -247,7 +247,7 @@ class Registers:
     def target_state(self) -> dict[str, list[dict[str, Any]]]:
         """Everything in the target, to be compared."""
         tables = ("reconciled", "mismatches", "candidates", "corrections", "rejects", "codes",
-                  "mismatch_counts", "sync_runs", "waterfall")  # fmt: skip
+                  "mismatch_counts", "sync_runs", "waterfall", "worklist_status")  # fmt: skip
         return {
             name: sorted(self.published(f"select * from {{{name}}}"), key=str) for name in tables
         }

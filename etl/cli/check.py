@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 
 import typer
@@ -27,7 +28,9 @@ def check(context: typer.Context, as_json: JsonOption = False) -> None:
         from assets.checks import try_thresholds
 
         findings.append(tried("thresholds", lambda: try_thresholds(file)))
-    if settings.console_users.exists():
+    if os.access(
+        settings.console_users, os.F_OK
+    ):  # (the home says for itself what is wrong with it)
         from console.users import try_users
 
         findings.append(tried("workbench", lambda: try_users(settings.console_users)))

@@ -14,6 +14,8 @@ from etl.domain.words import UNTRAINED
 from etl.publish.differences import publish_difference
 from etl.publish.drift import SLICES, Part
 from etl.simulate import SimulationSpec, write_database
+from etl.stewards.worklists.sending import Grouping, Request, send
+from etl.stewards.worklists.writing import Format
 from tests.support import (
     Command,
     Registers,
@@ -74,6 +76,12 @@ def _tables(pair: Registers) -> dict[str, str]:
 
 
 def test_rows_that_nobody_touched_are_never_written_again(rich: Registers) -> None:
+    rich.sync()
+    send(
+        rich.settings,
+        Request(rich.folder / "sent", Grouping.PROVINCE, format=Format.JSONL),
+        lambda _done, _total: None,
+    )
     first = rich.sync()
     floats = rich.published("select count(distinct match_probability) as d from {reconciled}")
     assert floats[0]["d"] >= 3

@@ -181,6 +181,8 @@ PERSONAL_STATE = {
     "decisions": "what a steward decided of which record and citizen",
     "link_history": "which record was linked with which citizen, and when",
     "worklist_items": "which record an office was asked about, and what it wrote of it",
+    "case_notes": "what stewards wrote of which record",
+    "case_holds": "who has which record open",
 }
 """The tables of the state, in the target's database, that may; the others name records by key."""
 

@@ -104,7 +104,7 @@ def test_the_ledger_must_be_of_these_tables(pair: Registers):
     pair.sync()
     settings = pair.settings
     with warehouse_for(settings, Run("later")) as warehouse:
-        for name in ("publish.reconciled",):
+        for name in ("publish.reconciled", "publish.worklist_status"):
             runner.build(warehouse, TableName.parse(name))
         with pytest.raises(QualityGateError, match="ledger"):
             publish(warehouse, settings, ())
