@@ -10,7 +10,7 @@ import pytest
 
 from etl.engine.port import Warehouse
 from etl.engine.statements import statements
-from etl.explain.gather import _find, _gather
+from etl.explain.gather import _gather, find_verdict
 from etl.explain.tell import tell
 from etl.pipeline.lock import release_lock
 from etl.pipeline.run import Run, warehouse_for
@@ -120,7 +120,7 @@ def test_a_number_that_a_crowd_lists_leads_to_nobody(crowded: Crowded, settings:
 
 def _told(crowded: Crowded, record_id: str, step: str) -> str:
     warehouse = crowded.warehouse  # of a run that is still at work: no snapshot has it
-    story = _gather(warehouse, _find(warehouse, record_id, None))
+    story = _gather(warehouse, find_verdict(warehouse, record_id, None))
     return " ".join(
         words.en for found in tell(story).steps if found.step == step for words in found.found
     )
