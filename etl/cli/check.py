@@ -28,9 +28,8 @@ def check(context: typer.Context, as_json: JsonOption = False) -> None:
         from assets.checks import try_thresholds
 
         findings.append(tried("thresholds", lambda: try_thresholds(file)))
-    if os.access(
-        settings.console_users, os.F_OK
-    ):  # (the home says for itself what is wrong with it)
+    # (A home that cannot be read says so for itself.)
+    if os.access(settings.console_users, os.F_OK):
         from console.users import try_users
 
         findings.append(tried("workbench", lambda: try_users(settings.console_users)))

@@ -140,13 +140,28 @@ def owner_only() -> Iterator[None]:
     """Whatever this process writes meanwhile, its own user alone may read.
 
     Engines make files when they need them (a log, what does not fit in memory), so that none of
-    them can be made safe one by one.
+    them can be made safe one by one. A process has one umask for all of its threads: the first of
+    several that ask sets it, and the last to end puts back what was there.
     """
-    before = os.umask(0o077)
+    with _Umask.lock:
+        if not _Umask.asked:
+            _Umask.before = os.umask(0o077)
+        _Umask.asked += 1
     try:
         yield
     finally:
-        os.umask(before)
+        with _Umask.lock:
+            _Umask.asked -= 1
+            if not _Umask.asked:
+                os.umask(_Umask.before)
+
+
+class _Umask:
+    """How many ask for private files at this moment, and the umask before the first of them."""
+
+    lock = threading.Lock()
+    asked = 0
+    before = 0
 
 
 _umask_of_the_user: int | None = None

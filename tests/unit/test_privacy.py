@@ -303,3 +303,18 @@ def test_processes_that_make_the_secret_at_once_have_one(tmp_path: Path) -> None
 
     assert [errors for _, errors in told] == ["", "", ""]
     assert len({output for output, _ in told}) == 1
+
+
+def test_threads_that_ask_for_private_files_at_once_leave_the_umask_as_it_was() -> None:
+    """The one that asked first ends first: the other's files stay private, and nothing remains."""
+    before = os.umask(0o022)
+    try:
+        one, other = owner_only(), owner_only()
+        one.__enter__()
+        other.__enter__()
+        one.__exit__(None, None, None)
+        assert os.umask(0o077) == 0o077
+        other.__exit__(None, None, None)
+        assert os.umask(0o022) == 0o022
+    finally:
+        os.umask(before)
