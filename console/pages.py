@@ -26,9 +26,10 @@ from console.guard import TOKEN_FIELD, Guard, Session, Sessions, token_is_right
 from console.rendering import Renderer
 from console.users import User
 from console.words import SAID
-from console.workbench import Meanwhile, UnknownColleague, Workbench
+from console.workbench import Meanwhile, UnknownColleague, Workbench, may_be_given
 from etl.domain.errors import ConfigError, DoisoatError, NothingYetError
 from etl.normalise import parse_birth
+from etl.process.web import LOOPBACK
 from etl.stewards.desk.asking import AGES, CHANCES, QUEUES, Filter
 
 _T = TypeVar("_T")
@@ -40,10 +41,6 @@ LARGEST_FIELD = 10_000
 
 LONGEST_REASON = 1_000
 """Characters of a reason."""
-
-FAR_NAMES = ("different", "surname_shared", "missing")
-FAR_BIRTHS = ("different", "missing")
-"""Levels at which a name, or a birth date, says nothing for one person."""
 
 
 class Pages:
@@ -153,7 +150,8 @@ class Pages:
         """Begins a session."""
         form = _fields(await request.form(max_fields=10, max_files=0))
         name, address = form.get("name", "").strip(), request.client.host if request.client else ""
-        who = (f"name {name}", f"address {address}")
+        # (Behind a proxy, and on this machine, everybody comes from one address.)
+        who = [f"name {name}", *([f"address {address}"] if address != LOOPBACK else [])]
         place = _own_path(form.get("next", "/"))
         if self._sessions.must_wait(*who):
             answer = self._render.page(
@@ -311,9 +309,7 @@ class Pages:
     ) -> Response | None:
         """Lets somebody look twice before a record is given to a citizen whom nobody proposed.
 
-        How the two agree is told, and never who the citizen is; and where neither name nor birth
-        date come near, only who decides for the whole nation may do it: else any citizen could be
-        looked at by way of any record.
+        How the two agree is told, and never who the citizen is.
         """
         number = "".join(form.get("citizen", "").split())
         if not (len(number) == 12 and number.isdecimal()):
@@ -329,8 +325,7 @@ class Pages:
         self._sessions.failed(tries)
         if found is None:
             return self._case(request, user, {"form": form, "error": SAID["unknown_citizen"]}, 422)
-        apart = found["name"] in FAR_NAMES and found["birth"] in FAR_BIRTHS
-        if apart and user.scope.provinces is not None:
+        if not may_be_given(user, found):
             told = {"form": form, "error": SAID["too_different"], "compared": found}
             return self._case(request, user, told, 422)
         told = {"form": {**form, "confirmed": number}, "compared": found}

@@ -52,7 +52,6 @@ SAID = {
     "cases": Words("hồ sơ", "cases"),
     "of_run": Words("Kết quả của lần chạy", "The result of run"),
     "began": Words("bắt đầu", "begun"),
-    "new_run": Words("Đã có kết quả mới; đang chuẩn bị.", "A newer result is being made ready."),
     "waiting_by_office": Words(
         "Đang chờ, theo cơ quan và thời gian", "What waits, by office and age"
     ),
@@ -185,7 +184,6 @@ SAID = {
         "Two who decide at once get in each other's way: ask, or skip it.",
     ),
     "decide_all_the_same": Words("Vẫn quyết định", "Decide all the same"),
-    "decided": Words("Đã quyết định", "Decided"),
     "notes": Words("Ghi chú, hỏi đồng nghiệp", "Notes, questions to a colleague"),
     "note": Words("Ghi chú", "Note"),
     "ask": Words("Hỏi đồng nghiệp (tên người dùng)", "Ask a colleague (user name)"),

@@ -33,7 +33,7 @@ from etl.state.decisions import (
 )
 from etl.state.store import Clash, State, StateSessions, now
 from etl.stewards.decide import Answer, Looked, Verdict, look, write
-from etl.stewards.desk.asking import EVERYWHERE, Filter, View, not_here
+from etl.stewards.desk.asking import EVERYWHERE, Filter, View
 
 Row = dict[str, Any]
 
@@ -171,8 +171,8 @@ class Workbench:
         with self._sessions.open("Reading the decisions") as state:
             made = decided_since(state, now() - WEEK)
         if user.scope.provinces is not None:
-            mine = view.provinces_of({one.record_id for one in made})
-            made = [one for one in made if user.scope.has(mine.get(one.record_id))]
+            mine = view.at_hand({one.record_id for one in made})
+            made = [one for one in made if one.record_id in mine]
         counted: dict[tuple[str, str], int] = {}
         for one in made:
             counted[one.decided_by, one.verdict] = counted.get((one.decided_by, one.verdict), 0) + 1
@@ -358,6 +358,8 @@ class Workbench:
                     raise ConfigError("No such answer.", remedy="Open the page again.")
                 of_citizen = verdict in (Verdict.LINK, Verdict.NOT_LINK)
                 citizen = "".join(other.split()) if of_citizen else None
+                if citizen is not None:
+                    self._refuse_strangers(view, user, record_id, verdict, citizen)
                 with view.warehouse_of(record_id, citizen) as warehouse:
                     looked.append(look(warehouse, record_id, verdict, other or None))
             run_id = view.run_id
@@ -377,6 +379,23 @@ class Workbench:
             let_go(state, record_id, user.name)
         self._decided.at = 0.0
         return written[-1]
+
+    def _refuse_strangers(
+        self, view: View, user: User, record_id: str, verdict: Verdict, citizen: str
+    ) -> None:
+        """Refuses to speak of a citizen who is none of the record's, whatever a page had sent.
+
+        Raises:
+            ConfigError: It is refused for a citizen that nobody proposed, but for a link that
+                ``may_be_given`` allows; whether there is such a citizen is not told.
+        """
+        if citizen in view.proposed(record_id):
+            return
+        agreement = view.agreement(record_id, citizen) if verdict is Verdict.LINK else None
+        if agreement is None or not may_be_given(user, agreement):
+            raise ConfigError(
+                "That citizen is none of the record's.", remedy="Open the page again."
+            )
 
     def note(self, user: User, key: str, note: str, asked: str) -> None:
         """Writes a note on a case, or a question to a colleague.
@@ -399,6 +418,21 @@ class Workbench:
             record_id = self._record(view, user, key)
         with self._sessions.open("Noting who works on what") as state:
             let_go(state, record_id, user.name)
+
+
+FAR_NAMES = ("different", "surname_shared", "missing")
+FAR_BIRTHS = ("different", "missing")
+"""Levels at which a name, or a birth date, says nothing for one person."""
+
+
+def may_be_given(user: User, agreement: Row) -> bool:
+    """Says whether somebody may give a record to a citizen whom nobody proposed.
+
+    Where neither name nor birth date come near, only who decides for the whole nation may: else any
+    citizen could be looked at by way of any record.
+    """
+    apart = agreement["name"] in FAR_NAMES and agreement["birth"] in FAR_BIRTHS
+    return user.scope.provinces is None or not apart
 
 
 class Meanwhile(Exception):  # noqa: N818 - it is no error: somebody else was quicker
@@ -435,6 +469,3 @@ def _sent(state: State, record_id: str) -> list[Row]:
         state.writer.read(table, names, table.c.record_id == record_id).read_all().to_pylist()
     )
     return [dict(row) for row in sorted(rows, key=lambda row: row["sent_at"], reverse=True)]
-
-
-__all__ = ["Case", "Meanwhile", "UnknownColleague", "Workbench", "not_here"]

@@ -6,9 +6,10 @@ import html
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 import requests
@@ -18,8 +19,8 @@ from console.pages import Pages
 from console.users import Role, User, Users
 from etl.domain.errors import ConfigError
 from etl.settings import Console
-from etl.state.cases import HELD_FOR, hold
-from etl.state.store import StateSessions, now
+from etl.state.cases import HELD_FOR
+from etl.state.store import now
 from tests.console_support import (
     CITIZEN_OF,
     EVIL,
@@ -266,6 +267,26 @@ def test_a_citizen_with_nothing_of_the_record_is_for_who_decides_everywhere(
     assert from_state(served.pair.settings, "select * from {decisions}") == []
 
 
+@pytest.mark.parametrize(
+    ("answer", "number"),
+    [
+        ("other", citizen(20)["personal_id"]),
+        (f"link:{citizen(20)['personal_id']}", ""),
+        (f"not_link:{citizen(20)['personal_id']}", ""),
+        ("not_link:999999999999", ""),
+        ("link:999999999999", ""),
+    ],
+)
+def test_a_form_that_somebody_made_up_says_nothing_of_a_stranger(
+    served: Served, answer: str, number: str
+) -> None:
+    """Neither who that is, nor whether there is such a citizen: the answer is always the same."""
+    lan = served.log_in("lan")
+    page = served.decide(lan, "doubt79", answer, 422, citizen=number, confirmed=number)
+    assert "Không quyết định được như vậy" in page
+    assert from_state(served.pair.settings, "select * from {decisions}") == []
+
+
 def test_numbers_are_not_tried_out(served: Served) -> None:
     mai = served.log_in("mai")
     for wrong, told in (("", "12 chữ số"), ("123", "12 chữ số"), ("٠" * 12, "Không có công dân")):
@@ -449,14 +470,17 @@ def test_a_case_that_was_left_open_is_free_after_a_while(served: Served) -> None
     assert timedelta(minutes=1) < HELD_FOR < timedelta(hours=1)
 
 
-def test_two_who_open_a_case_in_one_moment_do_not_both_have_it(served: Served) -> None:
-    with closing(StateSessions(served.pair.settings)) as sessions:
-        with sessions.open("x") as state:
-            assert hold(state, "doubt79", "lan") is None
-        with sessions.open("x") as state:
-            held = hold(state, "doubt79", "huong")
-    assert held is not None
-    assert held.held_by == "lan"
+def test_of_several_who_open_a_case_in_one_moment_one_has_it(served: Served) -> None:
+    users = [User(f"u{number}", Role.NATIONAL) for number in range(6)]
+    begun = Barrier(len(users))
+
+    def open_case(user: User) -> bool:
+        begun.wait()
+        return served.workbench.case(user, key).held is None
+
+    key = served.key("doubt79")
+    with ThreadPoolExecutor(len(users)) as pool:
+        assert sum(pool.map(open_case, users)) == 1
 
 
 def test_a_colleague_is_asked_and_finds_the_question(served: Served) -> None:

@@ -460,6 +460,29 @@ class View:
         )
         return {str(row["other_id"]) for row in found}
 
+    def proposed(self, record_id: str) -> set[str]:
+        """The citizens whom a record that may be seen is linked to, or may be."""
+        with self.warehouse_of(record_id) as warehouse:
+            found = warehouse.rows(
+                "select personal_id from core.links where record_id = $record "
+                "union select personal_id from core.candidates where record_id = $record",
+                {"record": record_id},
+            )
+        return {str(row["personal_id"]) for row in found}
+
+    def at_hand(self, records: Collection[str]) -> set[str]:
+        """Those of some records that may be seen and that the desk has: what waits or was decided.
+
+        Others are not looked for: a file of answers may have decided a hundred thousand at once.
+        """
+        where, values = self._of_scope()
+        found = self._rows(
+            f"select record_id from core.reconciled where {where} "  # noqa: S608
+            "and record_id in (select unnest($records::varchar[]))",
+            values | {"records": list(records)},
+        )
+        return {str(row["record_id"]) for row in found}
+
     def provinces_of(self, records: Collection[str]) -> dict[str, str | None]:
         """The province of each of some records that may be seen."""
         return {

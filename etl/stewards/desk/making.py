@@ -25,7 +25,7 @@ from etl.pipeline.snapshots import holding, opened
 from etl.settings import Settings
 from etl.state.store import open_state
 
-VERSION = 2
+VERSION = 3
 """Of what is in the file: one of another version is made anew."""
 
 CASES = TableName("publish", "cases")
@@ -51,6 +51,16 @@ TOLD_OF = frozenset({*LOOKED_UP, *map(TableName.parse, (*_OF_RECORDS, *_WHOLE, "
 """All that a record's story is told of, and a decision is held against."""
 
 _WAITING = "(select record_id from leaving.publish.cases)"
+
+_VERDICTS = """
+select reconciled.*
+from core.reconciled as reconciled
+where
+    reconciled.record_id in (select record_id from leaving.publish.cases)
+    or reconciled.record_id in (select record_id from ops.decisions)
+order by reconciled.record_id
+"""
+"""Of what was decided, too: the overview counts decisions by whose records they are on."""
 
 _CITIZENS = """
 select population.*
@@ -96,6 +106,7 @@ def tables_of_a_desk() -> dict[TableName, str]:
         made[TableName.parse(name)] = (
             f"select * from {name} where record_id in {_WAITING} order by record_id"  # noqa: S608
         )
+    made[TableName("core", "reconciled")] = _VERDICTS
     made[TableName("clean", "population")] = _CITIZENS
     made[TableName("raw", "population")] = _CITIZENS_AS_RECORDED
     made[STATUSES] = _STATUSES

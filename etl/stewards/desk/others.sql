@@ -19,13 +19,26 @@ whose as (
     inner join core.candidates as candidates on waiting.record_id = candidates.record_id
 ),
 
-numbered as (
+numbers as (
     select
-        insurance.record_id,
-        insurance.insurance_number,
-        insurance.id_number
-    from clean.insurance as insurance
-    semi join waiting on insurance.record_id = waiting.record_id
+        record_id,
+        'insurance_number' as shared,
+        insurance_number as number
+    from clean.insurance
+    where insurance_number is not null
+    union all
+    select
+        record_id,
+        'id_number' as shared,
+        id_number as number
+    from clean.insurance
+    where id_number is not null
+),
+
+numbered as (
+    select numbers.*
+    from numbers
+    semi join waiting on numbers.record_id = waiting.record_id
 ),
 
 of_citizens as (
@@ -38,24 +51,15 @@ of_citizens as (
     group by links.personal_id
 ),
 
-of_insurance_numbers as (
+of_numbers as (
     select
-        insurance.insurance_number,
-        list(insurance.record_id order by insurance.record_id)[:21] as records,
+        numbers.shared,
+        numbers.number,
+        list(numbers.record_id order by numbers.record_id)[:21] as records,
         count(*) as how_many
-    from clean.insurance as insurance
-    semi join numbered on insurance.insurance_number = numbered.insurance_number
-    group by insurance.insurance_number
-),
-
-of_id_numbers as (
-    select
-        insurance.id_number,
-        list(insurance.record_id order by insurance.record_id)[:21] as records,
-        count(*) as how_many
-    from clean.insurance as insurance
-    semi join numbered on insurance.id_number = numbered.id_number
-    group by insurance.id_number
+    from numbers
+    semi join numbered on numbers.shared = numbered.shared and numbers.number = numbered.number
+    group by numbers.shared, numbers.number
 ),
 
 beside as (
@@ -70,22 +74,13 @@ beside as (
     union all
     select
         numbered.record_id,
-        'insurance_number' as shared,
+        numbered.shared,
         null as personal_id,
-        unnest(of_insurance_numbers.records) as other_id,
-        of_insurance_numbers.how_many
+        unnest(of_numbers.records) as other_id,
+        of_numbers.how_many
     from numbered
-    inner join of_insurance_numbers
-        on numbered.insurance_number = of_insurance_numbers.insurance_number
-    union all
-    select
-        numbered.record_id,
-        'id_number' as shared,
-        null as personal_id,
-        unnest(of_id_numbers.records) as other_id,
-        of_id_numbers.how_many
-    from numbered
-    inner join of_id_numbers on numbered.id_number = of_id_numbers.id_number
+    inner join of_numbers
+        on numbered.shared = of_numbers.shared and numbered.number = of_numbers.number
 )
 
 select
