@@ -349,6 +349,8 @@ class Workbench:
             Meanwhile: Somebody has decided, or a newer result is there; nothing was written.
             ConfigError: It cannot be decided; nothing was written.
         """
+        if not answers:
+            raise ConfigError("Nothing was answered.", remedy="Open the page again.")
         with self.view(user) as view:
             record_id = self._record(view, user, key)
             looked = []

@@ -274,6 +274,7 @@ def test_a_citizen_with_nothing_of_the_record_is_for_who_decides_everywhere(
         (f"link:{citizen(20)['personal_id']}", ""),
         (f"not_link:{citizen(20)['personal_id']}", ""),
         ("not_link:999999999999", ""),
+        ("anything", ""),
         ("link:999999999999", ""),
     ],
 )
@@ -366,6 +367,11 @@ def test_what_a_person_has_answered_waits_for_the_source_and_not_for_a_person(
         "select mismatch_codes from {reconciled} where record_id = 'late79'"
     )
     assert "DECEASED_ACTIVE" in str(row["mismatch_codes"])
+
+
+def test_none_of_nobody_is_no_decision(served: Served) -> None:
+    served.decide(served.log_in("lan"), "doubt79", "none", 422, shown="")
+    assert from_state(served.pair.settings, "select * from {decisions}") == []
 
 
 def test_which_record_is_kept(served: Served) -> None:

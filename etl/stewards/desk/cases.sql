@@ -45,11 +45,7 @@ open_mismatches as (
     from core.mismatches as mismatches
     anti join answered
         on mismatches.record_id = answered.record_id and mismatches.code = answered.code
-    where
-        mismatches.code in (
-            'AMBIGUOUS', 'DUPLICATE_INSURANCE', 'ID_SHARED', 'INSURANCE_NUMBER_SHARED',
-            'DECEASED_ACTIVE'
-        )
+    semi join waiting_codes on mismatches.code = waiting_codes.code
 )
 
 select

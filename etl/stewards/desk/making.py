@@ -28,6 +28,11 @@ from etl.state.store import open_state
 VERSION = 3
 """Of what is in the file: one of another version is made anew."""
 
+WAITING = (
+    "AMBIGUOUS", "DUPLICATE_INSURANCE", "ID_SHARED", "INSURANCE_NUMBER_SHARED", "DECEASED_ACTIVE",
+)  # fmt: skip
+"""The mismatches that a person decides on; ``cases.sql`` says in which queue each is."""
+
 CASES = TableName("publish", "cases")
 FOUND = TableName("publish", "found")
 OTHERS = TableName("publish", "others")
@@ -147,7 +152,11 @@ def _published_runs(settings: Settings) -> set[str]:
 
 
 def _make(settings: Settings, warehouse: Warehouse, file: Path) -> None:
-    with warehouse.lending("open_since", _open_since(settings)):
+    codes = pa.table({"code": list(WAITING)})
+    with (
+        warehouse.lending("open_since", _open_since(settings)),
+        warehouse.lending("waiting_codes", codes),
+    ):
         warehouse.leave(file, tables_of_a_desk())
 
 
@@ -155,9 +164,6 @@ def _open_since(settings: Settings) -> pa.Table:
     """Since when each mismatch that waits for a person has been open, as the target remembers."""
     table = metadata_for(settings.target).tables
     (mismatches,) = (one for name, one in table.items() if name.rpartition(".")[2] == "mismatches")
-    waiting = mismatches.c.code.in_(
-        ("AMBIGUOUS", "DUPLICATE_INSURANCE", "ID_SHARED", "INSURANCE_NUMBER_SHARED",
-         "DECEASED_ACTIVE")
-    )  # fmt: skip
+    waiting = mismatches.c.code.in_(WAITING)
     with transaction(settings.target, "Reading the target", publishes=False) as reader:
         return reader.read(mismatches, ["record_id", "code", "since_at"], waiting).read_all()
