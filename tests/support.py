@@ -286,8 +286,10 @@ def configure(file: Path, **sections: object) -> Path:
         if isinstance(section, Mapping):
             lines.append(f"\n[{name}]")
             lines += [f"{key} = {_toml(value)}" for key, value in section.items()]
-    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return file
+    # Whole or not at all: a thread or a process of a run may read it at this very moment.
+    new = file.with_name(f"{file.name}.{uuid.uuid4().hex}")
+    new.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return new.replace(file)
 
 
 def _toml(value: object) -> str:
