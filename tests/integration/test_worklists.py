@@ -221,6 +221,29 @@ def test_files_are_their_owners_only_and_none_is_written_over(
     assert {file.name for file in files[0].parent.iterdir()} == {file.name for file in files}
 
 
+def test_files_written_by_several_processes_are_those_that_one_writes(
+    pair: Registers, sent: Callable[..., list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rows(files: list[Path]) -> list[dict[str, list[dict[str, str]]]]:
+        return [
+            {
+                name: [{k: v for k, v in row.items() if k not in apart} for row in of_sheet]
+                for name, of_sheet in sheets(file).items()
+            }
+            for file in files
+        ]
+
+    apart = {"Khóa dòng (không sửa)", "Số lần đã gửi trước"}  # each list has its own
+    alone = sent("--to", str(pair.folder / "alone"))
+    monkeypatch.setattr("etl.stewards.worklists.sending._ALONE_BELOW", 0)
+    pair.options = {"engine": {"threads": 2}}
+    together = sent("--to", str(pair.folder / "together"))
+
+    assert [file.name for file in together] == [file.name for file in alone]
+    assert rows(together) == rows(alone)
+    assert {stat.S_IMODE(file.stat().st_mode) for file in together} == {0o600}
+
+
 def test_who_is_about_to_be_shown_stands_in_the_access_log(
     pair: Registers, sent: Callable[..., list[Path]]
 ) -> None:

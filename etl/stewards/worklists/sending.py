@@ -6,6 +6,7 @@ Belongs here: who is sent what, and that it was sent. Does not belong here: the 
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -33,17 +34,20 @@ from etl.normalise.syllables import unaccent
 from etl.pipeline.snapshots import has, reading
 from etl.process.files import folder_for, refused
 from etl.process.privacy import owner_only
+from etl.process.workers import in_processes
 from etl.settings import Settings
 from etl.state.access import who_asks
 from etl.state.copying import refresh
 from etl.state.store import State, now, open_state
 from etl.stewards.worklists.forms import Form, Language, Shape, form_of, load_forms
-from etl.stewards.worklists.writing import Cover, Format, Sheet, routes, write_file
+from etl.stewards.worklists.writing import Cover, Draft, Format, Sheet, routes, write_file
 
 COMMAND = "worklists export"
 """What the access log calls it."""
 
 ROWS_PER_FILE = 20_000
+
+_ALONE_BELOW = 20_000  # rows: four seconds of writing, and a second to start a process
 
 READ = (
     *(TableName("raw", name) for name in ("insurance", "population")),
@@ -329,8 +333,8 @@ class _Files:
         """Writes every file."""
         total = sum(sheet.rows for plan in self.plans for sheet in plan.sheets)
         done, request = 0, self._request
-        for plan, tables in self._filled():
-            done += write_file(
+        drafts = (
+            Draft(
                 folder / plan.name,
                 request.format,
                 plan.sheets,
@@ -338,8 +342,18 @@ class _Files:
                 request.language,
                 tables,
             )
+            for plan, tables in self._filled()
+        )
+        for rows in in_processes(write_file, drafts, self._workers(total)):
+            done += rows
             if progress:
                 progress(done, total)
+
+    def _workers(self, rows: int) -> int:
+        if rows < _ALONE_BELOW or self._request.format is not Format.XLSX:
+            return 1
+        cores = self._settings.engine.threads or os.cpu_count() or 1
+        return min(cores, len(self.plans))
 
     def _filled(self) -> Iterator[tuple[_Plan, list[pa.Table]]]:
         """Yields the files with the rows of their sheets."""

@@ -517,34 +517,36 @@ def routes(language: Language) -> dict[str, str]:
 # --- whole files --------------------------------------------------------------------------------
 
 
-def write_file(
-    place: Path,
-    kind: Format,
-    sheets: Sequence[Sheet],
-    cover: Cover,
-    language: Language,
-    tables: Sequence[pa.Table],
-) -> int:
-    """Writes a file whole.
+@dataclass(frozen=True)
+class Draft:
+    """A file that is to be written.
 
-    Args:
-        place: The file.
+    Attributes:
+        place: Where.
         kind: What kind of file.
         sheets: Its lists; of CSV and JSON Lines one.
         cover: What its first sheet tells.
         language: Of headings and words.
         tables: The rows of each list: the columns that its form shows.
-
-    Returns:
-        How many rows it has.
     """
+
+    place: Path
+    kind: Format
+    sheets: Sequence[Sheet]
+    cover: Cover
+    language: Language
+    tables: Sequence[pa.Table]
+
+
+def write_file(draft: Draft) -> int:
+    """Writes a file whole; returns how many rows it has."""
     file: File
-    if kind is Format.XLSX:
-        file = Workbook(place, sheets, cover, language)
+    if draft.kind is Format.XLSX:
+        file = Workbook(draft.place, draft.sheets, draft.cover, draft.language)
     else:
-        file = (Csv if kind is Format.CSV else JsonLines)(place, sheets[0])
+        file = (Csv if draft.kind is Format.CSV else JsonLines)(draft.place, draft.sheets[0])
     try:
-        for sheet, table in zip(sheets, tables, strict=True):
+        for sheet, table in zip(draft.sheets, draft.tables, strict=True):
             for batch in table.to_batches():
                 empty = [None] * batch.num_rows
                 columns = [
@@ -554,4 +556,4 @@ def write_file(
                 file.write(sheet, zip(*columns, strict=True))
     finally:
         file.close()
-    return sum(sheet.rows for sheet in sheets)
+    return sum(sheet.rows for sheet in draft.sheets)
