@@ -286,7 +286,8 @@ class Warehouse(ABC):
         make_room(self.files, folder=True)
         make_room(self.file(table), folder=True)
         self.file(table).mkdir(parents=True, exist_ok=True)
-        part = self.file(table) / f"{uuid4().hex}.parquet"
+        # (An engine may take the first part for one like the others: an empty one comes last.)
+        part = self.file(table) / f"{'' if data.num_rows else 'x'}{uuid4().hex}.parquet"
         unfinished(data, part).replace(part)
 
     def set_damaged_parts_aside(self, table: TableName) -> bool:
