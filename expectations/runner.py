@@ -199,6 +199,10 @@ def _load_when_asked(*modules: str) -> None:
         spec.loader = LazyLoader(spec.loader)
         sys.modules[name] = module = module_from_spec(spec)
         spec.loader.exec_module(module)
+        # An import that does not find it in its package would look at it, and so load it.
+        package, _, short = name.rpartition(".")
+        if package:
+            setattr(sys.modules[package], short, module)
 
 
 def _validate(warehouse: Warehouse, suite: Suite) -> dict[str, Any]:

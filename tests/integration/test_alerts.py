@@ -111,6 +111,7 @@ def _one(messages: list[Message]) -> Message:
     return message
 
 
+@pytest.mark.wide
 def test_a_password_of_any_characters_beside_a_url_arrives_and_is_nowhere_shown(
     registers: Make, doisoat: Doisoat, hook: Hook
 ) -> None:

@@ -13,6 +13,8 @@ import pytest
 
 from tests.support import Command, Registers, citizen, memory_folder, record
 
+pytestmark = pytest.mark.wide
+
 ENCODING = "ascii"
 
 

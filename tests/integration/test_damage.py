@@ -299,6 +299,8 @@ def test_a_command_waits_for_a_reader_and_names_one_that_stays(
 
 GREEDY = """
 import duckdb, sys, time
+
+pytestmark = pytest.mark.wide
 for _ in range(20_000):
     try:
         held = duckdb.connect(sys.argv[1])
@@ -309,7 +311,6 @@ time.sleep(30)
 """
 
 
-@pytest.mark.wide
 def test_a_sync_that_published_says_so_whoever_takes_the_file_as_it_ends(
     lived: Registers, command_environment: dict[str, str]
 ) -> None:

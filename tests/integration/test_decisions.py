@@ -204,6 +204,7 @@ def test_a_link_does_not_hold_where_the_record_carries_a_namesakes_number_now(
     assert "the data have changed since a person decided" in told.output
 
 
+@pytest.mark.wide
 def test_a_link_to_a_citizen_who_has_died_since_goes_back_to_a_person(
     pair: Registers, decide: Callable[..., Command]
 ) -> None:
@@ -266,6 +267,7 @@ def test_what_was_decided_is_kept_with_what_the_machine_had_said_and_told_by_exp
 NOON = datetime(2026, 1, 2, 12)
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(
     ("said", "found"),
     [

@@ -379,6 +379,7 @@ def test_a_delta_equals_a_full_run(databases: Database) -> None:
     _live(databases, timed=False, lives=1, steps=12)
 
 
+@pytest.mark.wide
 def test_a_delta_by_time_of_change_equals_a_full_run(timed_databases: Database) -> None:
     _live(timed_databases, timed=True, lives=1, steps=12)
 
@@ -444,6 +445,7 @@ def _citizen_is_gone(insurance: Rows, population: Rows) -> None:
     population.pop(12)
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(
     ("before", "then", "code"),
     [
@@ -542,6 +544,7 @@ def test_a_change_without_a_new_time_is_found_by_the_number_of_rows(
     assert reading(timed).changes == Changes(inserted=1, updated=1)
 
 
+@pytest.mark.wide
 def test_a_time_in_the_future_hides_no_change(timed: Registers) -> None:
     timed.insurance[0]["updated_at"] = "2099-01-01"
     fill_timed(timed)
@@ -559,6 +562,7 @@ def test_a_row_without_a_time_is_always_read(timed: Registers) -> None:
     assert reading(timed).changes == Changes(updated=1)
 
 
+@pytest.mark.wide
 def test_a_change_that_was_committed_late_is_found(timed: Registers) -> None:
     timed.insurance[0]["updated_at"] = "2026-01-02 08:00:00"
     fill_timed(timed)

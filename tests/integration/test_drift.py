@@ -26,6 +26,8 @@ from tests.support import (
     writing,
 )
 
+pytestmark = pytest.mark.wide
+
 Make = Callable[..., Registers]
 
 ODD_TEXTS = (

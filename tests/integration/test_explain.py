@@ -117,6 +117,7 @@ def test_a_verified_record_is_linked_by_its_number_and_needs_no_other_step(
 CASES = ("right", "to_correct", "homonym", "others_number", "others_cmnd", "unusable", "twice")
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("lang", ["vi", "en"])
 @pytest.mark.parametrize("width", [80, 60, 30])
 def test_no_line_is_wider_than_the_terminal_and_what_is_copied_stays_whole(

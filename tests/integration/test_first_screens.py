@@ -10,6 +10,8 @@ import pytest
 from etl.settings import CONFIG_VARIABLE
 from tests.support import Command, Registers
 
+pytestmark = pytest.mark.wide
+
 Doisoat = Callable[..., Command]
 Make = Callable[..., Registers]
 

@@ -27,6 +27,8 @@ from tests.support import (
     record,
 )
 
+pytestmark = pytest.mark.wide
+
 Doisoat = Callable[..., Command]
 Make = Callable[..., Registers]
 

@@ -12,6 +12,8 @@ import pytest
 
 from tests.support import Command
 
+pytestmark = pytest.mark.wide
+
 Doisoat = Callable[..., Command]
 
 

@@ -75,6 +75,7 @@ def test_every_table_that_leaves_arrives_whole(ran: Registers) -> None:
         assert there == here, name
 
 
+@pytest.mark.wide
 def test_the_ages_of_mismatches_are_told_by_code_and_province(faulty: Registers) -> None:
     """Of each run; a mismatch that was found long ago is older."""
     first = faulty.sync().run_id
@@ -289,6 +290,7 @@ def test_a_row_that_a_constraint_refuses_is_a_publish_error(faulty: Registers) -
     assert "R000031" not in str(caught.value)
 
 
+@pytest.mark.wide
 def test_a_target_of_an_earlier_version_gains_the_columns_that_are_new(faulty: Registers) -> None:
     first = faulty.sync()
     prefix = "doisoat." if faulty.target_url.startswith("postgresql") else ""

@@ -11,6 +11,8 @@ from etl.domain.errors import ConfigError
 from etl.settings import load_settings
 from tests.support import Registers, from_state, from_warehouse, run_sql
 
+pytestmark = pytest.mark.wide
+
 Make = Callable[..., Registers]
 LONG_AGO = datetime.now(UTC).replace(tzinfo=None) - timedelta(days=100)
 

@@ -454,6 +454,7 @@ def test_a_target_that_cannot_be_asked_is_no_answer(
     assert _published_of(doisoat, pair) == [True]
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("product", ["postgresql", "sqlite", "mariadb"])
 def test_the_target_knows_which_runs_were_published(
     request: pytest.FixtureRequest, registers: Make, new_sqlite: Callable[[], str], product: str

@@ -19,6 +19,8 @@ from etl.publish.ledger import balance
 from etl.simulate import SimulationSpec, write_database
 from tests.support import Registers, memory_folder
 
+pytestmark = pytest.mark.wide
+
 CITIZENS = 5_000
 THREADS = (1, 2, 4)
 
@@ -83,7 +85,6 @@ def _hash(warehouse: Warehouse, name: TableName) -> str:
     )
 
 
-@pytest.mark.wide
 def test_every_table_is_the_same_whatever_the_number_of_threads(nights: list[Night]) -> None:
     first, *others = nights
     for night in others:

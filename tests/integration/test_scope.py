@@ -19,6 +19,8 @@ from etl.pipeline.graph import pipeline
 from etl.simulate import SimulationSpec, write_parquet
 from tests.support import memory_folder
 
+pytestmark = pytest.mark.wide
+
 CITIZENS = 6_000
 
 # What happens to a share of the rows, told by a hash of the key: 'own' are the columns of the row,

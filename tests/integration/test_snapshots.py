@@ -119,6 +119,7 @@ def test_a_snapshot_cannot_be_changed(ran: Registers) -> None:
 # --- which are kept -----------------------------------------------------------------------------
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("keep", [1, 2])
 def test_so_many_are_kept_as_were_asked_for(pair: Registers, keep: int) -> None:
     pair.options["engine"] = {"threads": 1, "keep_snapshots": keep}

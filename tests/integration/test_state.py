@@ -100,6 +100,7 @@ def copied(pair: Registers) -> dict[str, list[dict[str, object]]]:
 # --- the home is lost ---------------------------------------------------------------------------
 
 
+@pytest.mark.wide
 def test_a_lost_home_loses_nothing_that_was_known(pair: Registers):
     """Ages, notes, decisions, models, history and the volumes of earlier runs are there again."""
     pair.sync()
@@ -400,6 +401,7 @@ def test_the_statements_make_a_state_from_nothing(
 # --- in a file ----------------------------------------------------------------------------------
 
 
+@pytest.mark.wide
 def test_a_state_moves_to_another_database_in_a_file(
     registers: Make, postgresql: Server, doisoat_here: Callable[..., Command], folder: Path
 ):
