@@ -30,7 +30,7 @@ from console.workbench import Meanwhile, UnknownColleague, Workbench, may_be_giv
 from etl.domain.errors import ConfigError, DoisoatError, NothingYetError
 from etl.normalise import parse_birth
 from etl.process.web import LOOPBACK
-from etl.stewards.desk.asking import AGES, CHANCES, QUEUES, Filter
+from etl.stewards.desk.asking import AGES, CHANCES, MOST_FOUND, QUEUES, Filter
 
 _T = TypeVar("_T")
 
@@ -220,7 +220,8 @@ class Pages:
         asked, born = form.get("asked", ""), form.get("born", "")
         found = self._workbench.search(user, asked, born) if asked.strip() else []
         unread = bool(born.strip()) and parse_birth(born).year is None
-        told = {"found": found, "asked": asked, "born": born, "unread": unread}
+        cut = len(found) == MOST_FOUND
+        told = {"found": found, "asked": asked, "born": born, "unread": unread, "cut": cut}
         return self._page(request, "search.html", told)
 
     def asked(self, request: Request, user: User) -> Response:

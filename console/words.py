@@ -199,6 +199,10 @@ SAID = {
         "Record id, insurance number, personal number, or name",
     ),
     "born": Words("Ngày sinh hoặc năm sinh (khi tra theo tên)", "Birth date or year (with a name)"),
+    "found_cut": Words(
+        "Có thể còn hồ sơ khác. Hãy tìm hẹp hơn: theo mã hồ sơ, hoặc họ tên và ngày sinh.",
+        "There may be more. Search more closely: by record id, or by name and birth date.",
+    ),
     "nothing_found": Words(
         "Không tìm thấy trong các tỉnh của bạn. Tra theo tên cần cả ngày sinh hoặc năm sinh.",
         "Nothing found in your provinces. A name needs a birth date or year beside it.",

@@ -202,6 +202,25 @@ def test_a_record_that_waits_for_nobody_is_found_and_told(served: Served) -> Non
     assert str(citizen(7)["personal_id"]) in served.case(mai, "R000007")
 
 
+def test_of_a_number_that_many_share_an_office_finds_its_own(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("etl.stewards.desk.asking", "console.pages"):
+        monkeypatch.setattr(f"{module}.MOST_FOUND", 1)
+    shared = str(citizen(3)["personal_id"])  # of R000003 in 01, which comes first, and of twin79
+
+    def found(name: str) -> str:
+        browser = served.log_in(name)
+        token = browser.hidden(browser.get("/search"))["token"]
+        return browser.post("/search", {"token": token, "asked": shared}).text
+
+    mine, anybodys = found("lan"), found("mai")
+    assert served.key("twin79") in mine
+    assert served.key("R000003") not in mine
+    assert served.key("R000003") in anybodys
+    assert "Có thể còn hồ sơ khác" in anybodys
+
+
 def test_a_name_alone_finds_nobody(served: Served) -> None:
     mai = served.log_in("mai")
     token = mai.hidden(mai.get("/search"))["token"]

@@ -439,15 +439,17 @@ class View:
         """
         wanted = [f"number:{number}" for number in _numbers(asked)]
         wanted += [f"person:{person}" for person in _people(asked, born)]
+        where, values = self._of_scope()
         found = self._rows(
-            "select distinct record_id from publish.found "
-            "where place in (select hash(unnest($wanted::varchar[])))",
-            {"wanted": wanted},
+            f"select distinct record_id from publish.found where {where} "  # noqa: S608
+            "and place in (select hash(unnest($wanted::varchar[]))) "
+            "order by record_id limit $most",
+            values | {"wanted": wanted, "most": MOST_FOUND},
         )
         typed = [asked.strip(), asked.strip().upper()]
         ids = list(dict.fromkeys([*typed, *(str(row["record_id"]) for row in found)]))
-        rows = self._verdicts(ids[:MOST_FOUND])
-        return [row for row in rows if self._scope.has(row["province_code"])]
+        rows = [row for row in self._verdicts(ids) if self._scope.has(row["province_code"])]
+        return rows[:MOST_FOUND]
 
     def of_the_same_person(self, records: Collection[str]) -> set[str]:
         """Returns the other records of the citizens whom some records are linked to."""

@@ -1,5 +1,6 @@
 -- By what a record is found: its pseudonym, its own numbers, the number of its citizen, name and birth date. The
--- values themselves are not kept, only their hashes, sorted: a search reads a few rows.
+-- values themselves are not kept, only their hashes, sorted: a search reads a few rows. With whose
+-- province it is: of a number that thousands share, an office finds its own.
 with named as (
     select
         record_id,
@@ -30,8 +31,10 @@ with named as (
 )
 
 select
-    hash(what) as place,
-    record_id
+    hash(named.what) as place,
+    named.record_id,
+    verdicts.province_code
 from named
-where what is not null
+inner join core.reconciled as verdicts on named.record_id = verdicts.record_id
+where named.what is not null
 order by place

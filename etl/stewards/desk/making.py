@@ -25,7 +25,7 @@ from etl.pipeline.snapshots import holding, opened
 from etl.settings import Settings
 from etl.state.store import open_state
 
-VERSION = 3
+VERSION = 4
 """Of what is in the file: one of another version is made anew."""
 
 WAITING = (
