@@ -9,7 +9,7 @@ import re
 import stat
 import zipfile
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -24,6 +24,7 @@ from python_calamine import CalamineWorkbook
 
 from etl.domain.codes import ANSWER_LABELS
 from etl.domain.showing import cell
+from etl.state.store import now
 from etl.stewards.worklists.writing import harmless, harmless_column
 from tests.support import Command, Registers, Server, citizen, from_state, record, run_sql
 
@@ -690,7 +691,11 @@ def test_the_target_tells_what_was_sent_answered_corrected_and_is_open(
 
 @pytest.mark.parametrize("product", ["postgresql", "mariadb"])
 def test_other_products_keep_what_was_sent_and_answered(
-    request: pytest.FixtureRequest, registers: Make, doisoat_here: Doisoat, product: str
+    request: pytest.FixtureRequest,
+    registers: Make,
+    doisoat_here: Doisoat,
+    monkeypatch: pytest.MonkeyPatch,
+    product: str,
 ) -> None:
     server: Server = request.getfixturevalue(product)
     pair = registers([*(record(n) for n in range(1, 11)), record(2, record_id="second")],
@@ -709,6 +714,10 @@ def test_other_products_keep_what_was_sent_and_answered(
     assert "worklist_status" not in again.changes
     rows = pair.published("select * from {worklist_status} where answer is not null")
     assert [(row["record_id"], row["status"]) for row in rows] == [("second", "answered")]
+    monkeypatch.setattr("etl.stewards.worklists.listing.now", lambda: now() + timedelta(days=1000))
+    lists = json.loads(doisoat_here(*run, "list", "--json").output)
+    assert sum(one["answered"] for one in lists) > 0
+    assert all(one["past_due"] == one["item_count"] - one["answered"] for one in lists)
 
 
 def test_what_the_population_register_lacks_goes_to_the_police_of_where_the_citizen_lives(

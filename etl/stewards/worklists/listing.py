@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
+from sqlalchemy import case, func, select
 
 from etl.settings import Settings
-from etl.state.store import now, open_state
+from etl.state.store import State, now, open_state
 
 
 def sent_worklists(settings: Settings, province: str | None = None) -> list[dict[str, Any]]:
@@ -30,8 +29,7 @@ def sent_worklists(settings: Settings, province: str | None = None) -> list[dict
         here = None if province is None else table.c.province_code == province
         columns = [column.name for column in table.columns]
         lists = state.writer.read(table, columns, here).read_all().to_pylist()
-        items = state.read("worklist_items", ["worklist_id", "answered_at", "due_at"])
-        counts = _counted(items)
+        counts = {row["worklist_id"]: row for row in _counted(state)}
     found = [one | counts.get(one["worklist_id"], _NONE) for one in lists]
     return sorted(found, key=lambda one: (one["made_at"], one["worklist_id"]), reverse=True)
 
@@ -39,29 +37,20 @@ def sent_worklists(settings: Settings, province: str | None = None) -> list[dict
 _NONE = {"answered": 0, "past_due": 0}
 
 
-def _counted(items: pa.RecordBatchReader) -> dict[str, dict[str, int]]:
+def _counted(state: State) -> list[dict[str, Any]]:
     """Returns by worklist how many rows are answered, and how many past due and not."""
-    counts: dict[str, dict[str, int]] = {}
-    moment = pa.scalar(now(), pa.timestamp("us"))
-    for batch in items:
-        answered = pc.is_valid(batch.column("answered_at"))
-        late = pc.and_(
-            pc.invert(answered),
-            pc.less(pc.cast(batch.column("due_at"), pa.timestamp("us")), moment),
+    items = state.tables["worklist_items"]
+    is_late = items.c.answered_at.is_(None) & (items.c.due_at < now())
+    counted: Any = (
+        select(
+            items.c.worklist_id,
+            func.count(items.c.answered_at).label("answered"),
+            func.count(case((is_late, items.c.worklist_id))).label("past_due"),
         )
-        summed = (
-            pa.table(
-                {
-                    "worklist_id": batch.column("worklist_id"),
-                    "answered": pc.cast(answered, pa.int64()),
-                    "past_due": pc.cast(late, pa.int64()),
-                }
-            )
-            .group_by("worklist_id")
-            .aggregate([("answered", "sum"), ("past_due", "sum")])
-        )
-        for row in summed.to_pylist():
-            one = counts.setdefault(row["worklist_id"], dict(_NONE))
-            one["answered"] += row["answered_sum"]
-            one["past_due"] += row["past_due_sum"] or 0
-    return counts
+        .group_by(items.c.worklist_id)
+        .subquery()
+    )
+    found: list[dict[str, Any]] = (
+        state.writer.read(counted, ["worklist_id", *_NONE]).read_all().to_pylist()
+    )
+    return found
