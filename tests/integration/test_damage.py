@@ -30,6 +30,8 @@ from tests.support import (
     remember,
 )
 
+pytestmark = pytest.mark.wide
+
 # What a run in the night, a command and a hand have left in the memory.
 MEMORY = {
     "link_history": "select count(*) as n from {link_history}",
@@ -299,8 +301,6 @@ def test_a_command_waits_for_a_reader_and_names_one_that_stays(
 
 GREEDY = """
 import duckdb, sys, time
-
-pytestmark = pytest.mark.wide
 for _ in range(20_000):
     try:
         held = duckdb.connect(sys.argv[1])

@@ -1,4 +1,8 @@
-"""A run may be killed at any moment: readers see one whole result, and the next run mends all."""
+"""Whatever befalls a run, readers see one whole result, and the next run mends all.
+
+Runs are killed, databases and disk taken away under them, and files of the home damaged before
+they begin.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +14,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from etl.domain.errors import DoisoatError
 from etl.engine.statements import TableName
 from etl.pipeline.snapshots import has, reading
-from tests.support import Registers, citizen, from_state, memory_folder, record
+from tests.support import Registers, Server, citizen, from_state, memory_folder, record
 
 OF_THE_RUN = ("first_seen_run", "last_changed_run", "since_run", "since_at")
 OF_THE_STATISTICS = ("match_probability", "row_hash")
@@ -30,15 +35,28 @@ PUBLISHED = ("reconciled", "mismatches", "candidates", "corrections", "rejects")
 class Home:
     """Registers that change to and fro between two states, and runs of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, server: Server | None = None) -> None:
         self.folder = memory_folder("doisoat-kills-")
-        self.pair = Registers(
-            self.folder, [], [],
-            *(f"sqlite:///{self.folder}/{x}.db" for x in ("insurance", "population", "target")),
-        )  # fmt: skip
+        self.databases = server
+        self.disk = self.folder / "disk"
+        self.disk.mkdir()
+        size = ["-o", "size=400m"]
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", *size, "tmpfs", str(self.disk)],
+            capture_output=True,
+            check=False,
+        )
+        self.may_be_full = mounted.returncode == 0
+        names = ("insurance", "population", "target")
+        urls = [
+            server.database() if server else f"sqlite:///{self.folder}/{name}.db" for name in names
+        ]
+        self.pair = Registers(self.folder, [], [], *urls)
         self.pair.options["quality"] = {"pages_url": "http://127.0.0.1:9"}
+        self.pair.options["home"] = str(self.disk / "home")
         self.be(0)
         self.settings = self.pair.settings  # written once: a run reads it at any moment
+        self.told = ""
         self.errors = (self.folder / "errors").open("w", encoding="utf-8")
         self.server = subprocess.Popen(
             [sys.executable, "-m", "tests.runs_to_kill", str(self.settings.file)],
@@ -50,6 +68,8 @@ class Home:
         self.server.stdin.close()
         self.server.wait(timeout=60)
         self.errors.close()
+        if self.may_be_full:
+            subprocess.run(["umount", "-l", str(self.disk)], check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def be(self, state: int) -> None:
@@ -65,17 +85,27 @@ class Home:
             del pair.population[10]
         pair.write()
 
-    def run(self, mode: str, kill_after: float | None = None) -> int | None:
-        """Runs the main job; returns its exit status, or None where it was killed."""
+    def run(
+        self, mode: str, befalls: Callable[[int], None] | None = None, after: float = 0
+    ) -> int | None:
+        """Runs the main job.
+
+        Args:
+            mode: ``full`` or ``delta``.
+            befalls: What happens to it; is given its process.
+            after: When, in seconds from its start.
+
+        Returns:
+            Its exit status, or None where it was killed.
+        """
         assert self.server.stdin
         assert self.server.stdout
         self.server.stdin.write(f"{mode}\n")
         self.server.stdin.flush()
         child = int(self.server.stdout.readline())
-        if kill_after is not None:
-            time.sleep(kill_after)
-            with suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
+        if befalls:
+            time.sleep(after)
+            befalls(child)
         status = int(self.server.stdout.readline())
         return None if os.WIFSIGNALED(status) else os.waitstatus_to_exitcode(status)
 
@@ -147,7 +177,86 @@ def home() -> Iterator[Home]:
     made.close()
 
 
-def _campaign(home: Home, kills: int, seed: int) -> None:
+# --- what befalls a run -------------------------------------------------------------------------
+
+Mishap = Callable[[Home, random.Random, str, float], int | None]
+"""Runs the main job in a mode, and lets something befall it at a moment, in seconds."""
+
+
+def killed(home: Home, _chance: random.Random, mode: str, moment: float) -> int | None:
+    """The process is killed."""
+
+    def kill(child: int) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+
+    return home.run(mode, kill, moment)
+
+
+def cut_off(home: Home, _chance: random.Random, mode: str, moment: float) -> int | None:
+    """Every connection to the registers and to the target breaks."""
+    databases = home.databases
+    assert databases
+
+    def cut(_child: int) -> None:
+        databases.run(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where pid <> pg_backend_pid() and datname like 't\\_%'"
+        )
+
+    return home.run(mode, cut, moment)
+
+
+def filled_up(home: Home, _chance: random.Random, mode: str, moment: float) -> int | None:
+    """The disk of the home is full, until somebody makes room."""
+    if not home.may_be_full:
+        return killed(home, _chance, mode, moment)  # (nobody may mount a small disk here)
+    ballast = home.disk / "ballast"
+
+    def fill(_child: int) -> None:
+        with suppress(OSError), ballast.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(1_000_000))
+        with suppress(OSError), ballast.open("ab", buffering=0) as file:
+            while True:
+                file.write(bytes(1_000))
+
+    try:
+        return home.run(mode, fill, moment)
+    finally:
+        ballast.unlink(missing_ok=True)
+
+
+def damaged(home: Home, chance: random.Random, mode: str, _moment: float) -> int | None:
+    """A file of the home is lost, empty, cut, or full of something else, before the run begins."""
+    house = Path(str(home.pair.options["home"]))
+    files = [
+        *house.glob("warehouse.duckdb"),
+        *house.rglob("*.parquet"),
+        *(house / "dagster").rglob("*.db"),
+    ]
+    file = chance.choice(sorted(one for one in files if one.is_file()))
+    how = chance.choice(["lost", "empty", "cut", "other", "block"])
+    size = file.stat().st_size
+    if how == "lost":
+        file.unlink()
+    elif how == "block":
+        with file.open("r+b") as opened:
+            opened.seek(size // 2)
+            opened.write(os.urandom(min(4096, size // 4)))
+    elif how == "other":
+        file.write_bytes(os.urandom(size or 1000))
+    else:
+        os.truncate(file, 0 if how == "empty" else size // 2)
+    home.told = f"{file.name} {how}"
+    return home.run(mode)
+
+
+# --- the campaign -------------------------------------------------------------------------------
+
+
+def _campaign(home: Home, mishaps: list[Mishap], times: int, seed: int) -> None:
+    """Lets something befall runs so many times; a run that was over before does not count."""
     chance = random.Random(seed)  # noqa: S311 - moments of a test
     expected, results, remembered, took = [], [], [], 0.0
     for state in (0, 1):
@@ -159,27 +268,42 @@ def _campaign(home: Home, kills: int, seed: int) -> None:
         results.append(home.reconciled())
         remembered.append(home.links())
     with Reader(home, results) as reader:
-        state, killed = 1, 0
-        while killed < kills:
+        state, happened = 1, 0
+        while happened < times:
             before, state = state, 1 - state
             home.be(state)
+            mishap = mishaps[happened % len(mishaps)]
             mode = chance.choice(["full", "delta"])
-            killed += home.run(mode, kill_after=chance.uniform(0, took)) is None
+            ended = mishap(home, chance, mode, chance.uniform(0, took))
+            happened += ended != 0 or mishap is damaged
+            # (A connection that breaks is 3; a full disk 3 as well; what is damaged is set aside.)
+            assert ended in (None, 0, 2, 3), (mishap.__name__, home.told, home.last_words())
             assert home.published() in (expected[before], expected[state]), "a whole result"
-            assert home.run(chance.choice(["full", "delta"])) == 0, home.last_words()
+            again = home.run(chance.choice(["full", "delta"]))
+            assert again == 0, (mishap.__name__, home.told, home.last_words())
             assert home.published() == expected[state]
             assert home.reconciled() == results[state]
             assert home.links() == remembered[state]
-    assert reader.looks > kills
+    assert reader.looks > times
     assert not reader.wrong, "readers of the last result always see a whole one"
 
 
 @pytest.mark.wide
 def test_runs_that_are_killed(home: Home) -> None:
-    _campaign(home, kills=2, seed=1)
+    _campaign(home, [killed], times=2, seed=1)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(7200)
 def test_a_hundred_runs_that_are_killed(home: Home) -> None:
-    _campaign(home, kills=100, seed=2)
+    _campaign(home, [killed], times=100, seed=2)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+def test_a_hundred_runs_that_something_befalls(postgresql: Server) -> None:
+    home = Home(postgresql)
+    try:
+        _campaign(home, [cut_off, filled_up, damaged, killed], times=100, seed=3)
+    finally:
+        home.close()
