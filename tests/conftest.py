@@ -22,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.receivers import Hook, Mailbox
 from tests.support import Command, Registers, Row, Server, citizen, free_port, memory_folder, record
@@ -30,6 +31,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell's background job is born deaf to Ctrl+C. Dagster does with SIGTERM what is done with
     # SIGINT, so whatever a test starts after a run in this process would be deaf to both.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+settings.register_profile("doisoat", deadline=None)  # a busy machine is no fault
+settings.load_profile("doisoat")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -355,7 +355,6 @@ def _live(source: Database, *, timed: bool, lives: int, steps: int) -> None:
         settings=settings(
             max_examples=lives,
             stateful_step_count=steps,
-            deadline=None,
             # A life that fails is told as it was: to find a shorter one takes very many runs.
             phases=(Phase.explicit, Phase.reuse, Phase.generate),
             suppress_health_check=list(HealthCheck),

@@ -299,11 +299,19 @@ def test_a_hundred_runs_that_are_killed(home: Home) -> None:
     _campaign(home, [killed], times=100, seed=2)
 
 
+@pytest.fixture
+def served_home(postgresql: Server) -> Iterator[Home]:
+    made = Home(postgresql)
+    yield made
+    made.close()
+
+
+@pytest.mark.wide
+def test_runs_that_something_befalls(served_home: Home) -> None:
+    _campaign(served_home, [cut_off, filled_up, damaged], times=3, seed=3)
+
+
 @pytest.mark.long
 @pytest.mark.timeout(7200)
-def test_a_hundred_runs_that_something_befalls(postgresql: Server) -> None:
-    home = Home(postgresql)
-    try:
-        _campaign(home, [cut_off, filled_up, damaged, killed], times=100, seed=3)
-    finally:
-        home.close()
+def test_a_hundred_runs_that_something_befalls(served_home: Home) -> None:
+    _campaign(served_home, [cut_off, filled_up, damaged, killed], times=100, seed=4)

@@ -180,20 +180,20 @@ FOREIGN = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(near_names(), min_size=1, max_size=80))
 @example([("Lã Hoàng Yến Quyên", "Lã oHàng Yến Quynê")])  # two swaps, and an i for y in the key
 def test_names_after_a_few_slips_are_judged_alike(judge: Judge, pairs: list[Pair]):
     hold_names_together(judge, pairs)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(mixed, mixed), min_size=1, max_size=40))
 def test_any_two_strings_are_judged_alike_as_names(judge: Judge, pairs: list[Pair]):
     hold_names_together(judge, [*pairs, *((a, a.upper()) for a, _ in pairs)])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.tuples(

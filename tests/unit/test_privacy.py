@@ -54,7 +54,7 @@ def test_the_macro_is_the_same_function_for_secrets_of_any_length(length: int) -
     assert _in_sql(key, ids) == [key.of(record_id) for record_id in ids]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=20))
 def test_the_macro_is_the_same_function_for_any_text(record_ids: list[str]) -> None:
     key = RecordKey(SECRET)

@@ -54,7 +54,7 @@ def test_a_column_of_names_gives_what_each_name_gives():
     assert normalise_names(pa.array(corpus())).to_pylist() == rows_one_by_one(corpus())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.one_of(st.none(), st.sampled_from(DIRTY), st.text(max_size=20)), max_size=12))
 def test_any_column_of_strings_gives_what_each_string_gives(values):
     assert normalise_names(pa.array(values, pa.string())).to_pylist() == rows_one_by_one(values)
@@ -75,7 +75,7 @@ MIXED = st.lists(st.sampled_from(WORDS), min_size=1, max_size=5).flatmap(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(MIXED, min_size=1, max_size=20))
 def test_a_column_in_many_encodings_gives_what_each_name_gives(values):
     assert normalise_names(pa.array(values)).to_pylist() == rows_one_by_one(values)
@@ -143,7 +143,7 @@ def rows_of_births(values: list[str | None]) -> list[dict[str, object]]:
     return rows
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(dates, max_size=30))
 def test_a_column_of_births_gives_what_each_birth_gives(values):
     table = normalise_births(pa.array(values, pa.string()), TODAY)
@@ -194,7 +194,7 @@ written_numbers = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.one_of(written_numbers, st.none()), max_size=40), st.sampled_from(FIELDS))
 def test_a_column_of_written_numbers_gives_what_each_number_gives(values, field):
     parsed = [parse_number(raw, field=field) for raw in values]

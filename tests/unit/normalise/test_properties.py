@@ -54,7 +54,7 @@ mixed = st.text(
     ),
     max_size=40,
 )
-thorough = settings(max_examples=250, deadline=None)
+thorough = settings(max_examples=250)
 
 
 @thorough

@@ -163,7 +163,7 @@ def test_a_time_means_the_day_that_it_is_in_viet_nam_and_a_doubt_is_noted(raw, d
     assert {note for note in parsed.notes if note.startswith("time_zone")} == notes
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.dates(date(1900, 1, 3), date(2026, 1, 1)),
     st.sampled_from(["UTC", "Asia/Ho_Chi_Minh", "Asia/Bangkok", "America/New_York"]),
@@ -434,7 +434,7 @@ WRITTEN = st.builds(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(WRITTEN, min_size=1, max_size=40), st.sampled_from(FIELDS))
 def test_a_column_gives_what_each_number_gives(values, field):
     rows = normalise_numbers(pa.array(values), field).to_pylist()
@@ -448,7 +448,7 @@ def test_a_column_gives_what_each_number_gives(values, field):
         assert row["warnings"] == ";".join(parsed.warnings)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(WRITTEN, st.sampled_from(FIELDS))
 def test_a_number_that_was_read_is_read_the_same_again(raw, field):
     parsed = parse_number(raw, field=field)

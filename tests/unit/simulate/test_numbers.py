@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from etl.simulate import numbers
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(left=st.integers(1, 60), right=st.integers(1, 60), key=st.integers(0, 70_000))
 def test_scattering_is_one_to_one_for_every_key(left: int, right: int, key: int) -> None:
     size = left * right
