@@ -289,6 +289,7 @@ def _campaign(home: Home, mishaps: list[Mishap], times: int, seed: int) -> None:
 
 
 @pytest.mark.wide
+@pytest.mark.timeout(900)
 def test_runs_that_are_killed(home: Home) -> None:
     _campaign(home, [killed], times=2, seed=1)
 
@@ -307,6 +308,7 @@ def served_home(postgresql: Server) -> Iterator[Home]:
 
 
 @pytest.mark.wide
+@pytest.mark.timeout(900)
 def test_runs_that_something_befalls(served_home: Home) -> None:
     _campaign(served_home, [cut_off, filled_up, damaged], times=3, seed=3)
 
