@@ -194,15 +194,17 @@ def killed(home: Home, _chance: random.Random, mode: str, moment: float) -> int 
 
 
 def cut_off(home: Home, _chance: random.Random, mode: str, moment: float) -> int | None:
-    """Every connection to the registers and to the target breaks."""
+    """From a moment on, every connection to the registers and to the target breaks."""
     databases = home.databases
     assert databases
 
-    def cut(_child: int) -> None:
-        databases.run(
-            "select pg_terminate_backend(pid) from pg_stat_activity "
-            "where pid <> pg_backend_pid() and datname like 't\\_%'"
-        )
+    def cut(child: int) -> None:
+        while Path(f"/proc/{child}").exists():
+            databases.run(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where pid <> pg_backend_pid() and datname like 't\\_%'"
+            )
+            time.sleep(0.1)
 
     return home.run(mode, cut, moment)
 
