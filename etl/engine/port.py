@@ -39,10 +39,15 @@ class Warehouse(ABC):
         files: The folder of the tables that are kept as Parquet: a file each, or a folder of parts.
         FAILED: What the engine raises.
         MISSING: What it raises where a table or a column that a statement names is not there.
+        ENGINE: The name by which ``[engine] name`` chooses it.
+        NO_PARTS: Why it does not build tables in part, for whoever asked for a delta; empty where
+            it does.
     """
 
     FAILED: ClassVar[tuple[type[Exception], ...]] = ()
     MISSING: ClassVar[tuple[type[Exception], ...]] = ()
+    ENGINE: ClassVar[str] = ""
+    NO_PARTS: ClassVar[str] = ""
 
     files: Path
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -460,18 +461,68 @@ class Console(_Strict):
 _LEAST = f"{LEAST_MEMORY // 1000**2}MB"
 
 
+_LOCAL = re.compile(r"local(\[(\*|[1-9]\d*)(,\s*\d+)?\])?")
+
+
 class Engine(_Strict):
-    """Limits of the embedded engine.
+    """What runs the statements, and its limits.
 
     Attributes:
+        name: ``duckdb``, this machine; or ``spark``, which builds the large tables.
         memory: DuckDB's memory limit, as DuckDB writes it; beyond it, work goes to disk.
-        threads: Worker threads; 0 means all cores.
+        threads: Worker threads of DuckDB; 0 means all cores.
         keep_snapshots: How many runs' results are kept whole for readers.
+        master: Spark's cluster: ``local[*]``, ``spark://host:port``, ``k8s://…`` or ``yarn``.
+        remote: A server of Spark Connect, ``sc://host:port``, in place of a master.
+        lake: A folder that this machine and every worker of Spark see under the same path, for the
+            Parquet files of the tables; by default a folder of the home.
+        spark: Further settings of Spark, without the word ``spark`` before them.
     """
 
+    name: Literal["duckdb", "spark"] = "duckdb"
     memory: str = ""
     threads: Annotated[int, Field(ge=0, le=MOST_THREADS)] = 0
     keep_snapshots: Annotated[int, Field(ge=1, le=100)] = 2
+    master: str = "local[*]"
+    remote: str = ""
+    lake: str = ""
+    spark: dict[str, Any] = Field(default_factory=dict, repr=False)
+
+    @property
+    def spark_settings(self) -> dict[str, str]:
+        """The settings of Spark as Spark names them, those of inner tables, too."""
+        return dict(_flat("spark", self.spark))
+
+    @field_validator("master")
+    @classmethod
+    def _is_a_master(cls, master: str) -> str:
+        if _LOCAL.fullmatch(master) or master == "yarn":
+            return master
+        if master.startswith(("spark://", "k8s://")):
+            return master
+        raise ValueError(
+            "is no master that Spark knows; write local[*], spark://HOST:PORT, k8s://https://HOST "
+            "or yarn; a server of Spark Connect is named by remote"
+        )
+
+    @field_validator("remote")
+    @classmethod
+    def _is_a_remote(cls, remote: str) -> str:
+        if remote and not remote.startswith("sc://"):
+            raise ValueError("is no server of Spark Connect; write it as sc://HOST:PORT")
+        return remote
+
+    @field_validator("lake")
+    @classmethod
+    def _can_be_read_here(cls, lake: str) -> str:
+        path = lake.removeprefix("file://").removeprefix("file:")
+        if lake and (":" in path or not path.startswith("/")):
+            raise ValueError(
+                "is no folder of this machine; the checks and the publish read the tables from "
+                "here, so that s3a:// and hdfs:// must be mounted: write the path that this "
+                "machine and all workers have in common, such as /mnt/lake/doisoat"
+            )
+        return path
 
     @field_validator("memory")
     @classmethod
@@ -488,6 +539,14 @@ class Engine(_Strict):
         if size < LEAST_MEMORY:
             raise ValueError(f"is too little: no run gets by with less than {_LEAST}")
         return memory.strip()
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _flat(f"{name}.{key}", inner)
+    else:
+        yield name, str(value).lower() if isinstance(value, bool) else str(value)
 
 
 _LEAST_DAYS = 30

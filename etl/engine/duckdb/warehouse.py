@@ -56,6 +56,7 @@ class DuckDBWarehouse(Warehouse):
 
     FAILED = (duckdb.Error,)
     MISSING = (duckdb.CatalogException, duckdb.BinderException)
+    ENGINE = "duckdb"
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, files: Path) -> None:
         self.connection = connection
@@ -78,6 +79,8 @@ class DuckDBWarehouse(Warehouse):
         """
         if not self._knows_how_to_keep_text:
             self._choose_how_to_keep_text()
+        if self.kept(table):  # another engine built it last
+            self.discard(table)
         pieces = slices(rows_at_work, self._memory()) if rows_at_work else 1
         if pieces == 1:
             self.execute(f"create or replace table {table.sql} as\n{query}")

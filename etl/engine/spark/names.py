@@ -1,0 +1,14 @@
+"""What tables and functions are called on Spark.
+
+Belongs here: names. Does not belong here: showing the tables (``warehouse.py``).
+"""
+
+from etl.engine.statements import TableName
+
+PREFIX = "doisoat_"
+"""How the functions begin that DuckDB computes."""
+
+
+def view_of(table: TableName) -> str:
+    """Returns the name of the temporary view that shows a table: it needs no catalogue."""
+    return f"{table.schema}__{table.table}"
