@@ -1,13 +1,27 @@
-"""Which engine there is: the one place that names it.
+"""Which engines there are: the one place that names them.
 
 Belongs here: opening the warehouse of the engine that runs, and what its errors and limits mean.
 Does not belong here: any engine's own words (its folder).
 """
 
-from etl.engine.duckdb.damage import trouble, unreadable_file
-from etl.engine.duckdb.limits import memory_of, packs_text, try_engine, try_memory
+from __future__ import annotations
+
+from pathlib import Path
+
+from etl.domain.errors import DoisoatError
+from etl.engine.duckdb import damage as duckdb_damage
+from etl.engine.duckdb import limits as duckdb_limits
+from etl.engine.duckdb import warehouse as duckdb_warehouse
+from etl.engine.duckdb.damage import unreadable_file
+from etl.engine.duckdb.limits import memory_of, packs_text, try_memory
 from etl.engine.duckdb.snapshot import open_snapshot
-from etl.engine.duckdb.warehouse import connect, open_warehouse
+from etl.engine.duckdb.warehouse import open_warehouse
+from etl.engine.port import Warehouse
+from etl.engine.spark import damage as spark_damage
+from etl.engine.spark import session as spark_session
+from etl.engine.spark import warehouse as spark_warehouse
+from etl.process.privacy import RecordKey
+from etl.settings import Engine
 
 __all__ = [
     "connect",
@@ -20,3 +34,50 @@ __all__ = [
     "try_memory",
     "unreadable_file",
 ]
+
+
+def connect(
+    path: Path, *, key: RecordKey, limits: Engine | None = None, patience: float = 0
+) -> Warehouse:
+    """Opens the warehouse of the engine that the settings name, for writing.
+
+    Args:
+        path: The file of the warehouse.
+        key: Makes the record keys.
+        limits: The settings of the engine.
+        patience: Seconds to wait for another process that has the file open.
+
+    Raises:
+        DoisoatError: As the engine's own ``connect`` does.
+    """
+    if limits and limits.name == "spark":
+        return spark_warehouse.connect(path, key=key, limits=limits, patience=patience)
+    return duckdb_warehouse.connect(path, key=key, limits=limits, patience=patience)
+
+
+def trouble(error: BaseException, path: Path) -> DoisoatError | None:
+    """Tells what an error of an engine, or of a file, means for whoever runs doisoat.
+
+    Args:
+        error: What was raised.
+        path: The warehouse's file.
+
+    Returns:
+        The error to raise in its place; None where it is of no kind that is known here.
+    """
+    return spark_damage.trouble(error) or duckdb_damage.trouble(error, path)
+
+
+def try_engine(engine: Engine) -> str:
+    """Tries the engine before a run needs it.
+
+    Returns:
+        What is well, in words.
+
+    Raises:
+        DoisoatError: It does not run, or not with its limits.
+    """
+    found = duckdb_limits.try_engine(engine)
+    if engine.name != "spark":
+        return found
+    return f"{spark_session.try_spark(engine)}; beside it DuckDB {found}"

@@ -39,6 +39,7 @@ def basis_of(warehouse: Warehouse, settings: Settings) -> dict[str, str]:
             *(statement.text for statement in statements().values()),
             *(macro.create for macro in macros()),
         ),
+        "the engine": warehouse.ENGINE,
         "the version of the normaliser": str(NORMALISER_VERSION),
         "the secret of the record keys": str(warehouse.value("select record_key('installation')")),
         "the linkage model, the codes or the words": _fingerprint(*_reference(warehouse)),
@@ -61,6 +62,8 @@ def why_not_a_delta(warehouse: Warehouse, last: str | None, basis: dict[str, str
         last: The basis of that run, as its parameters have it; None where they have none.
         basis: Of this run.
     """
+    if warehouse.NO_PARTS:
+        return warehouse.NO_PARTS
     if not last:
         return "there is no earlier run of this version to go on from"
     known = json.loads(last)

@@ -22,6 +22,7 @@ from etl.engine.opening import connect, trouble, unreadable_file
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.pipeline.basis import basis_of, last_basis, why_not_a_delta
+from etl.pipeline.graph import pipeline
 from etl.pipeline.lock import Lock, lock_file
 from etl.pipeline.reference import load_configured_words, load_reference
 from etl.pipeline.snapshots import keep_snapshot, prune, run_of_file, snapshot_file
@@ -153,6 +154,8 @@ def _new_file(settings: Settings, run: Run) -> Warehouse:
     if last is not None and not run.whole:
         shutil.copyfile(last, path)
     warehouse = _opened_without_damage(settings)
+    if run.whole:
+        _forget_built(warehouse)
     if last is None or not run.whole:
         return warehouse
     make_ops(warehouse)
@@ -164,6 +167,17 @@ def _new_file(settings: Settings, run: Run) -> Warehouse:
         path.unlink()
         return _opened_without_damage(settings)
     return warehouse
+
+
+def _forget_built(warehouse: Warehouse) -> None:
+    """Deletes the tables that an engine keeps as Parquet and that this run builds anew.
+
+    A run that breaks off must not leave tables of the last one beside its own; the last run's are
+    kept in its snapshot.
+    """
+    for name, table in pipeline().items():
+        if table.statement and warehouse.kept(name):
+            warehouse.discard(name)
 
 
 def _forget_file(settings: Settings) -> None:

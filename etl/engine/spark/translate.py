@@ -13,12 +13,14 @@ from dataclasses import dataclass
 import sqlglot
 from sqlglot import exp
 
-from etl.engine.duckdb.scalars import Scalar, Typed, keyed
+from etl.engine.duckdb.scalars import Scalar
+from etl.engine.duckdb.typed import Typed, macros_for
 from etl.engine.spark.dialect import to_spark, type_of
-from etl.engine.spark.names import PREFIX
 from etl.engine.spark.islands import Island, expand, islands
+from etl.engine.spark.names import PREFIX
 from etl.engine.spark.standard import Schema, asked, standard
 from etl.engine.statements import DIALECT
+from etl.process.privacy import RecordKey
 
 Describe = Callable[[str], Sequence[Typed]]
 """Says of a query in DuckDB's dialect which columns it has."""
@@ -41,20 +43,20 @@ class Translated:
     columns: tuple[tuple[str, str], ...]
 
 
-def translate(query: str, schema: Schema, describe: Describe, secret: bytes) -> Translated:
+def translate(query: str, schema: Schema, describe: Describe, key: RecordKey) -> Translated:
     """Translates a statement.
 
     Args:
         query: The statement, in DuckDB's dialect.
         schema: The columns of the tables that it reads.
         describe: What DuckDB says of a query.
-        secret: Of the keyed functions.
+        key: Makes the record keys.
     """
     tree = sqlglot.parse_one(query, dialect=DIALECT)
     columns = tuple((one.name, type_of(one.tree)) for one in describe(query))
     tree = standard(_as_written(tree), schema, lambda text: [one.name for one in describe(text)])
     found = [one for select in tree.find_all(exp.Select) for one in islands(select)]
-    calls = _calls(found, describe, secret)
+    calls = _calls(found, describe, key)
     # (The innermost first, so that what an outer one is given holds the call already.)
     for island, (name, _, _) in reversed(list(zip(found, calls, strict=True))):
         given = list(island.leaves) or [exp.Literal.number(1)]  # (a function of nothing is none)
@@ -77,7 +79,7 @@ def _as_written(tree: exp.Expr) -> exp.Expr:
 
 
 def _calls(
-    found: list[Island], describe: Describe, secret: bytes
+    found: list[Island], describe: Describe, key: RecordKey
 ) -> list[tuple[str, Scalar, str]]:
     """Says of each island how it is called, in few questions to DuckDB."""
     typed: dict[int, list[Typed]] = {}
@@ -96,7 +98,7 @@ def _calls(
         start = 0
         for (place, _), end in zip(together, bounds, strict=True):
             typed[place], start = list(answers[start:end]), end
-    return [_call(island, typed[place], secret) for place, island in enumerate(found)]
+    return [_call(island, typed[place], key) for place, island in enumerate(found)]
 
 
 def _is_of_groups(island: Island) -> bool:
@@ -104,7 +106,7 @@ def _is_of_groups(island: Island) -> bool:
     return any(leaf.find(exp.AggFunc) for leaf in island.leaves)
 
 
-def _call(island: Island, typed: list[Typed], secret: bytes) -> tuple[str, Scalar, str]:
+def _call(island: Island, typed: list[Typed], key: RecordKey) -> tuple[str, Scalar, str]:
     result, *given = typed
     names = {leaf.sql(): f"c{at}" for at, leaf in enumerate(island.leaves)}
     body = island.root.copy()
@@ -121,7 +123,7 @@ def _call(island: Island, typed: list[Typed], secret: bytes) -> tuple[str, Scala
         text,
         tuple(one.type for one in given) or ("INTEGER",),
         result.carried,
-        secret if keyed(called) else b"",
+        macros_for(called, key),
     )
     words = "\0".join((text, *scalar.inputs, scalar.output))
     name = f"{PREFIX}{hashlib.sha256(words.encode()).hexdigest()[:16]}"

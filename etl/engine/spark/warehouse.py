@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from etl.domain.errors import ConfigError
-from etl.engine.duckdb.scalars import Scalar, columns_of
+from etl.engine.duckdb.scalars import Scalar
+from etl.engine.duckdb.typed import columns_of
 from etl.engine.duckdb.warehouse import DuckDBWarehouse
 from etl.engine.duckdb.warehouse import connect as connect_duckdb
 from etl.engine.spark.names import view_of
@@ -38,8 +39,8 @@ class SparkWarehouse(DuckDBWarehouse):
 
     ENGINE = "spark"
     NO_PARTS = (
-        "Spark builds whole tables: to find the few rows that a change may touch it would have to "
-        "read and shuffle the registers as often as a full run does"
+        "on Spark a table is a set of files that is written whole, and to find the rows that a "
+        "change may touch would shuffle the registers as often as to build all of them"
     )
 
     def __init__(self, driver: DuckDBWarehouse, key: RecordKey, engine: Engine) -> None:
@@ -73,7 +74,7 @@ class SparkWarehouse(DuckDBWarehouse):
         for read in reads:
             schema.setdefault(read.schema, {})[read.table] = dict(self.columns(read))
         translated = translate(
-            query, schema, lambda text: columns_of(self.connection, text), self._key.secret
+            query, schema, lambda text: columns_of(self.connection, text), self._key
         )
         for name, scalar, kind in translated.functions:
             self._register(name, scalar, kind)
