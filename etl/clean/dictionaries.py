@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Literal
 
@@ -267,6 +268,10 @@ def _extend_one(
     if not warehouse.kept(name):
         warehouse.add_part(name, _marked(dictionary, pa.array([], pa.string())))
         warehouse.show(name)
+    spread = warehouse.spread(name, _unknown(name, dictionary, rows), partial(_marked, dictionary))
+    if spread is not None:
+        warehouse.merge_parts(name)
+        return spread
     warehouse.execute(
         f"create or replace temp table unknown_strings as {_unknown(name, dictionary, rows)}"
     )

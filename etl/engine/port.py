@@ -9,7 +9,7 @@ Statements are written in DuckDB's dialect of SQL; an engine that speaks another
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -329,6 +329,23 @@ class Warehouse(ABC):
         for part in small:
             part.unlink()
         merged.replace(small[0])
+
+    def spread(
+        self, table: TableName, query: str, make: Callable[[pa.Array], pa.Table]
+    ) -> int | None:
+        """Adds to a table of parts what a function makes of strings, on other machines.
+
+        Args:
+            table: The table.
+            query: Distinct strings: one column.
+            make: Makes the rows of some strings; it is sent to where they are.
+
+        Returns:
+            How many strings there were; None where this machine does it as well: then nothing was
+            done.
+        """
+        del table, query, make
+        return None
 
     # --- other libraries ----------------------------------------------------------------------
 

@@ -36,6 +36,8 @@ JAVA = 17
 _PATIENCE = 5.0  # seconds
 _PORTS = {"spark": 7077, "sc": 15002, "https": 443, "http": 80}
 
+_JAVA = "spark.driver.extraJavaOptions"
+
 _AS_DUCKDB = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.timestampType": "TIMESTAMP_NTZ",
@@ -75,23 +77,23 @@ def session(engine: Engine, home: Path) -> SparkSession:
         ServerAwayError: Its cluster is not reached.
     """
     try_spark(engine)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # of pandas, through which nothing passes
-        from pyspark.sql import SparkSession
+    # (Of pandas, through which nothing passes.)
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+    from pyspark.sql import SparkSession
 
-        builder = SparkSession.builder
-        if engine.remote:
-            builder = builder.remote(engine.remote)
-        else:
-            builder = builder.master(engine.master)
-        for name, value in (settings := _settings(engine, home)).items():
-            builder = builder.config(name, value)
-        try:
-            if not engine.remote:
-                _launch(settings)
-            made: SparkSession = builder.getOrCreate()
-        except Exception as error:
-            raise _did_not_begin(engine, error) from None
+    builder = SparkSession.builder
+    if engine.remote:
+        builder = builder.remote(engine.remote)
+    else:
+        builder = builder.master(engine.master)
+    for name, value in (settings := _settings(engine, home)).items():
+        builder = builder.config(name, value)
+    try:
+        if not engine.remote:
+            _launch(settings)
+        made: SparkSession = builder.getOrCreate()
+    except Exception as error:
+        raise _did_not_begin(engine, error) from None
     for name, value in _AS_DUCKDB.items():
         made.conf.set(name, value)
     return made
@@ -117,7 +119,7 @@ def _settings(engine: Engine, home: Path) -> dict[str, str]:
         quiet = files("etl.engine.spark").joinpath("log4j2.properties")
         own = {
             "spark.app.name": "doisoat",
-            "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{quiet}",
+            _JAVA: f"-Dlog4j2.configurationFile=file:{quiet} {engine.spark_settings.get(_JAVA, '')}",
             "spark.local.dir": _room(home),
             "spark.pyspark.python": sys.executable,
         }
@@ -127,7 +129,8 @@ def _settings(engine: Engine, home: Path) -> dict[str, str]:
             "spark.driver.host": "127.0.0.1",
             "spark.sql.shuffle.partitions": str(4 * _cores(engine.master)),
         }
-    return _DEFAULTS | own | engine.spark_settings | _AS_DUCKDB
+    given = {name: value for name, value in engine.spark_settings.items() if name != _JAVA}
+    return _DEFAULTS | own | given | _AS_DUCKDB
 
 
 def _cores(master: str) -> int:

@@ -10,11 +10,12 @@ here: what a statement says in Spark's words (``translate.py``).
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from etl.domain.errors import ConfigError
 from etl.engine.duckdb.scalars import Scalar
@@ -23,6 +24,7 @@ from etl.engine.duckdb.warehouse import DuckDBWarehouse
 from etl.engine.duckdb.warehouse import connect as connect_duckdb
 from etl.engine.spark.names import view_of
 from etl.engine.spark.session import session
+from etl.engine.spark.spreading import WRITTEN, Spread
 from etl.engine.spark.translate import translate
 from etl.engine.statements import UNSEEN, TableName, statements, tables_read
 from etl.process.privacy import RecordKey
@@ -42,6 +44,9 @@ class SparkWarehouse(DuckDBWarehouse):
         "on Spark a table is a set of files that is written whole, and to find the rows that a "
         "change may touch would shuffle the registers as often as to build all of them"
     )
+
+    spread_from = 1_000_000
+    """The rows of both registers from which strings are understood on the workers."""
 
     def __init__(self, driver: DuckDBWarehouse, key: RecordKey, engine: Engine) -> None:
         super().__init__(driver.connection, driver.files)
@@ -136,6 +141,29 @@ class SparkWarehouse(DuckDBWarehouse):
         unfinished.rename(folder)
         self._shown.pop(table, None)
         self.show(table)
+
+    def spread(
+        self, table: TableName, query: str, make: Callable[[pa.Array], pa.Table]
+    ) -> int | None:
+        """Adds to a table of parts what a function makes of strings, on Spark's workers.
+
+        Of small registers the driver has done it before Spark has begun.
+        """
+        if sum(pq.read_metadata(file).num_rows for file in self._registers()) < self.spread_from:
+            return None
+        folder = self.file(table).with_suffix(".unfinished")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        answers = self.frame(query).mapInArrow(Spread(str(folder.resolve()), make), WRITTEN)
+        told = answers.toArrow().to_pydict()
+        for part in told["part"]:
+            (folder / part).rename(self.file(table) / part)
+        shutil.rmtree(folder)
+        self.show(table)
+        return sum(told["strings"])
+
+    def _registers(self) -> list[Path]:
+        return [file for file in self.files.glob("raw.*.parquet") if file.is_file()]
 
     # --- what Spark reads -----------------------------------------------------------------------
 
