@@ -122,6 +122,7 @@ def _settings(engine: Engine, home: Path) -> dict[str, str]:
             _JAVA: f"-Dlog4j2.configurationFile=file:{quiet} {engine.spark_settings.get(_JAVA, '')}",
             "spark.local.dir": _room(home),
             "spark.pyspark.python": sys.executable,
+            "spark.python.daemon.module": "etl.engine.spark.daemon",
         }
     if not engine.remote and engine.master.startswith("local"):
         own |= {
