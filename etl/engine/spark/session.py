@@ -99,6 +99,16 @@ def session(engine: Engine, home: Path) -> SparkSession:
     return made
 
 
+def end(made: SparkSession) -> None:
+    """Ends a session, and deletes what did not fit in memory: it is of persons."""
+    from pyspark.sql.utils import is_remote
+
+    room = None if is_remote() else made.conf.get("spark.local.dir", None)
+    made.stop()
+    if room:
+        shutil.rmtree(room, ignore_errors=True)
+
+
 def _launch(settings: dict[str, str]) -> None:
     """Starts Java with nothing of what it prints shown: a message of Spark may quote a value."""
     from pyspark import SparkConf, SparkContext

@@ -23,7 +23,7 @@ from etl.engine.duckdb.typed import columns_of
 from etl.engine.duckdb.warehouse import DuckDBWarehouse
 from etl.engine.duckdb.warehouse import connect as connect_duckdb
 from etl.engine.spark.names import view_of
-from etl.engine.spark.session import session
+from etl.engine.spark.session import end, session
 from etl.engine.spark.spreading import WRITTEN, Spread
 from etl.engine.spark.translate import translate
 from etl.engine.statements import UNSEEN, TableName, statements, tables_read
@@ -56,6 +56,13 @@ class SparkWarehouse(DuckDBWarehouse):
         self._registered: set[str] = set()
         self._computed: list[tuple[str, DataFrame]] = []
         self._shown: dict[TableName, tuple[object, ...]] = {}
+
+    def close(self) -> None:
+        """Ends Spark's session, and lets go of the driver's file."""
+        if self._session is not None:
+            end(self._session)
+            self._session = None
+        super().close()
 
     # --- building -----------------------------------------------------------------------------
 

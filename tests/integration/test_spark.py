@@ -1,0 +1,326 @@
+"""Spark builds every table as DuckDB does, row for row; and what is told where it cannot run.
+
+The registers of the first test have what is rare in them: crowds, texts that harm, repeated keys,
+people's decisions. Larger ones are ``wide`` and ``long``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from etl.cli.probe import probe
+from etl.domain.errors import ConfigError, ServerAwayError
+from etl.engine.port import Warehouse
+from etl.engine.spark.session import try_spark
+from etl.engine.statements import TableName, statements
+from etl.pipeline import runner
+from etl.pipeline.graph import pipeline
+from etl.pipeline.lock import release_lock
+from etl.pipeline.places import PLACES
+from etl.pipeline.run import Run, warehouse_for
+from etl.settings import Engine, Settings
+from etl.simulate import SimulationSpec, simulate_batches, write_database
+from tests.crowds import all_crowds
+from tests.support import Registers, citizen, memory_folder, record, remember
+
+NEEDED = "DOISOAT_TESTS_NEED_JAVA"
+"""Where this is set, as in ``.ci/run``, tests fail for want of Java and are not skipped."""
+
+DECIMALS = 9
+"""Floats are compared after so many: sums of floats depend on their order."""
+
+SPARK = {
+    "name": "spark",
+    "master": "local[2]",
+    "threads": 1,
+    # Little data: to compile well takes longer than to compute.
+    "spark": {
+        "driver": {"memory": "2g", "extraJavaOptions": "-XX:TieredStopAtLevel=1"},
+        "sql": {"shuffle": {"partitions": 2}},
+    },
+}
+
+BORN = "15/03/1980"
+NASTY = (
+    "Nguyễn\x00 Văn A",
+    "'; DROP TABLE reconciled; --",
+    "\"'`\\;--/*%s:x{}$1",
+    "𡨸喃 🙂 \U0010ffff",
+)
+
+
+@pytest.fixture(scope="module")
+def needs_java() -> None:
+    """Skips where Spark cannot run on this machine, unless it must."""
+    try:
+        try_spark(Engine(name="spark"))
+    except ConfigError as error:
+        if os.environ.get(NEEDED):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    made = memory_folder("doisoat-spark-")
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def one_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both homes have one secret of the record keys: keys are compared, too."""
+    monkeypatch.setenv("DOISOAT_KEY", "5a" * 32)
+
+
+def _pair(folder: Path, engine: dict[str, object], **rows: list[dict[str, object]]) -> Registers:
+    """Registers of a folder, read with an engine into a home of its own."""
+    name = str(engine.get("name", "duckdb"))
+    home = folder / name
+    home.mkdir(exist_ok=True)
+    urls = [f"sqlite:///{folder}/{register}.db" for register in ("insurance", "population")]
+    target = f"sqlite:///{home}/target.db"
+    more = {"engine": engine}
+    return Registers(
+        home, rows.get("insurance", []), rows.get("population", []), *urls, target, options=more
+    )
+
+
+def _built(settings: Settings, look: Callable[[Warehouse], object] = lambda _: None) -> object:
+    """Reads and builds all tables, and says what was seen of them."""
+    try:
+        with warehouse_for(settings, Run("compared", whole=True)) as warehouse:
+            runner.run(warehouse, settings)
+            return look(warehouse)
+    finally:
+        release_lock(settings)
+
+
+def _compared(folder: Path, prepare: Callable[[Settings], None] = lambda _: None) -> dict[str, int]:
+    """Builds all tables with both engines.
+
+    Returns:
+        Of each table that is not the same, how many rows only one of the engines has.
+    """
+    duckdb, spark = _pair(folder, {"threads": 1}), _pair(folder, SPARK)
+    prepare(duckdb.settings)
+    prepare(spark.settings)
+    _built(duckdb.settings)
+    found = _built(
+        spark.settings, lambda warehouse: _differing(warehouse, duckdb.settings.warehouse_path)
+    )
+    assert isinstance(found, dict)
+    return found
+
+
+def _differing(warehouse: Warehouse, path: Path) -> dict[str, int]:
+    warehouse.show_beside("other", path)
+    found = {}
+    for name in pipeline():
+        if name == PLACES:  # where a row stands is each engine's own
+            continue
+        columns = {
+            str(row["column_name"]): str(row["data_type"])
+            for row in warehouse.rows(
+                "select column_name, data_type from duckdb_columns() where database_name = 'other' "
+                "and schema_name = $schema and table_name = $table order by column_index",
+                {"schema": name.schema, "table": name.table},
+            )
+        }
+        assert {column for column, _ in warehouse.columns(name)} == columns.keys(), name.sql
+        listed = ", ".join(
+            f'round("{column}", {DECIMALS})' if kind == "DOUBLE" else f'"{column}"::{kind}'
+            for column, kind in columns.items()
+            if column not in ("run_id", "read_at")
+        )
+        one, other = (f"select {listed} from {of}{name.sql}" for of in ("", "other."))
+        rows = warehouse.number(
+            f"select count(*) from (({one} except all {other}) union all "
+            f"({other} except all {one}))"
+        )
+        if rows:
+            found[name.sql] = rows
+    return found
+
+
+def _rare(settings: Settings) -> None:
+    """People's decisions: one that agrees, one that does not, one of nobody, one of no record."""
+    for record_id, other in (("R000001", 1), ("R000002", 9), ("R000006", None), ("R000999", 7)):
+        remember(
+            settings,
+            "decisions",
+            decision_id=f"of {record_id}",
+            record_id=record_id,
+            personal_id=None if other is None else str(citizen(other)["personal_id"]),
+            decided_by="steward",
+            decided_at=datetime(2026, 3, 1, 8, 30),
+            reason="papers seen",
+        )
+
+
+def _rows() -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    insurance, population = all_crowds(8)
+    for batch in simulate_batches(SimulationSpec(citizens=100, seed=3)):
+        insurance += batch.insurance.to_pylist()
+        population += batch.population.to_pylist()
+    insurance += [record(number) for number in range(1, 12)]
+    population += [citizen(number) for number in range(1, 12)]
+    insurance += [record(3), record(4, full_name="Another Name"), record(20, record_id=" ")]
+    population += [citizen(4, full_name="Another Name"), citizen(5)]
+    insurance += [record(30, full_name=None, id_number=None, insurance_number=None)]
+    for at, text in enumerate(NASTY):
+        insurance.append(record(40 + at, full_name=text, address=text, employer_code=text))
+        insurance.append(record(50 + at, record_id=text, id_number=text, date_of_birth=text))
+        population.append(citizen(40 + at, full_name=text, address=text, date_of_birth=BORN))
+    return insurance, population
+
+
+def test_every_table_is_that_of_duckdb(needs_java: None, folder: Path) -> None:
+    insurance, population = _rows()
+    _pair(folder, {}, insurance=insurance, population=population).write()
+
+    assert _compared(folder, _rare) == {}
+
+
+@pytest.mark.wide
+@pytest.mark.timeout(1800)
+def test_every_table_of_crowds_is_that_of_duckdb(needs_java: None, folder: Path) -> None:
+    insurance, population = all_crowds(2_000)
+    _pair(folder, {}, insurance=insurance, population=population).write()
+
+    assert _compared(folder) == {}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("window", [None, 400], ids=["spread", "crowded"])
+def test_every_table_of_a_hundred_thousand_is_that_of_duckdb(
+    needs_java: None, folder: Path, window: int | None
+) -> None:
+    urls = (f"sqlite:///{folder}/{register}.db" for register in ("insurance", "population"))
+    spec = SimulationSpec(citizens=100_000, seed=5, birth_window_days=window)
+    write_database(spec, *urls, truth=folder)
+
+    assert _compared(folder) == {}
+
+
+@pytest.mark.wide
+@pytest.mark.timeout(1800)
+def test_strings_understood_on_the_workers_are_understood_alike(
+    needs_java: None, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from etl.engine.spark.warehouse import SparkWarehouse
+
+    monkeypatch.setattr(SparkWarehouse, "spread_from", 0)
+    insurance, population = _rows()
+    _pair(folder, {}, insurance=insurance, population=population).write()
+
+    assert _compared(folder) == {}
+
+
+@pytest.mark.wide
+@pytest.mark.timeout(1800)
+def test_a_run_killed_in_the_middle_ends_the_same_when_it_is_run_again(
+    needs_java: None, folder: Path
+) -> None:
+    insurance, population = _rows()
+    duckdb = _pair(folder, {"threads": 1}, insurance=insurance, population=population).write()
+    spark = _pair(folder, SPARK)
+    command = [sys.executable, "-m", "etl", "--config", str(spark.file), "sync"]
+    run = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    settled = spark.settings.warehouse_path.with_suffix(".files") / "core.settled.parquet"
+    while not settled.exists():
+        assert run.poll() is None, "it ended before it could be killed"
+        time.sleep(0.1)
+    with suppress(ProcessLookupError):
+        os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+
+    subprocess.run(command, check=False, capture_output=True)
+    duckdb.sync()
+
+    query = "select record_id, row_hash from {reconciled} order by record_id"
+    assert spark.published(query) == duckdb.published(query)
+    assert spark.published(query)
+
+
+def test_a_delta_on_spark_is_full_and_says_why(needs_java: None, folder: Path) -> None:
+    rows = {
+        "insurance": [record(number) for number in range(1, 4)],
+        "population": [citizen(number) for number in range(1, 4)],
+    }
+    pair = _pair(folder, SPARK, **rows).write()
+    settings = pair.settings
+    try:
+        with warehouse_for(settings, Run("first", mode="delta")) as warehouse:
+            told = warehouse.rows("select mode, not_a_delta from ops.parameters")
+    finally:
+        release_lock(settings)
+
+    assert told == [{"mode": "full", "not_a_delta": warehouse.NO_PARTS}]
+    assert "written whole" in warehouse.NO_PARTS
+
+
+def test_what_spark_built_is_not_taken_for_duckdbs(needs_java: None, folder: Path) -> None:
+    duckdb = _pair(folder, {"threads": 1})
+    settings = duckdb.settings
+    with warehouse_for(settings, Run("spark wrote", whole=True)) as warehouse:
+        left = warehouse.file(TableName("core", "links"))
+        left.mkdir(parents=True)
+        (left / "part.parquet").write_bytes(b"of another engine")
+    release_lock(settings)
+    with warehouse_for(settings, Run("duckdb begins", whole=True)) as warehouse:
+        assert not warehouse.exists(TableName("core", "links"))
+        assert not left.exists()
+    release_lock(settings)
+
+
+def test_want_of_java_is_told_in_a_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(folder))
+    with pytest.raises(ConfigError, match="Spark needs Java 17, and this machine has no Java"):
+        try_spark(Engine(name="spark"))
+
+
+@pytest.mark.parametrize(
+    "engine", [{"master": "spark://127.0.0.1:9"}, {"remote": "sc://127.0.0.1:9"}]
+)
+def test_a_cluster_that_does_not_answer_is_named(needs_java: None, engine: dict[str, str]) -> None:
+    with pytest.raises(ServerAwayError, match="does not answer") as told:
+        try_spark(Engine(name="spark", **engine))
+    assert told.value.where in engine.values()
+    assert told.value.exit_code == 3
+
+
+def test_check_tries_the_engine(needs_java: None, folder: Path) -> None:
+    away = SPARK | {"master": "spark://127.0.0.1:9"}
+    pair = _pair(folder, away, insurance=[record(1)], population=[citizen(1)]).write()
+    (engine,) = (found for found in probe(pair.settings) if found.name == "engine")
+
+    assert "Spark's cluster does not answer" in str(engine.error)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("master", "cluster"), ("remote", "http://x"), ("lake", "s3a://bucket/x"), ("lake", "x")],
+)
+def test_a_setting_that_cannot_be_is_refused(setting: str, value: str) -> None:
+    with pytest.raises(ValueError, match="write"):
+        Engine(**{"name": "spark", setting: value})
+
+
+def test_settings_of_spark_are_named_as_spark_names_them() -> None:
+    engine = Engine(name="spark", spark={"executor": {"memory": "8g"}, "sql.ansi": True})
+
+    assert engine.spark_settings == {"spark.executor.memory": "8g", "spark.sql.ansi": "true"}
