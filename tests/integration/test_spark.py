@@ -23,7 +23,7 @@ from etl.cli.probe import probe
 from etl.domain.errors import ConfigError, ServerAwayError
 from etl.engine.port import Warehouse
 from etl.engine.spark.session import try_spark
-from etl.engine.statements import TableName, statements
+from etl.engine.statements import TableName
 from etl.pipeline import runner
 from etl.pipeline.graph import pipeline
 from etl.pipeline.lock import release_lock

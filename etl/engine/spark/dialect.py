@@ -65,7 +65,8 @@ def _computed_once(tree: exp.Expr) -> list[tuple[str, str]]:
     if not isinstance(having, exp.With):
         return []
     mark = hashlib.sha256(tree.sql("spark").encode()).hexdigest()[:8]
-    found, before = [], []
+    found: list[tuple[str, str]] = []
+    before: list[exp.Expr] = []
     for common in list(having.expressions):
         name = common.alias
         readers = [one for one in tree.find_all(exp.Table) if not one.db and one.name == name]

@@ -15,11 +15,12 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import psutil
@@ -82,10 +83,7 @@ def session(engine: Engine, home: Path) -> SparkSession:
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder
-    if engine.remote:
-        builder = builder.remote(engine.remote)
-    else:
-        builder = builder.master(engine.master)
+    builder = builder.remote(engine.remote) if engine.remote else builder.master(engine.master)
     for name, value in (settings := _settings(engine, home)).items():
         builder = builder.config(name, value)
     try:
@@ -111,25 +109,26 @@ def end(made: SparkSession) -> None:
 
 def _launch(settings: dict[str, str]) -> None:
     """Starts Java with nothing of what it prints shown: a message of Spark may quote a value."""
-    from pyspark import SparkConf, SparkContext
-    from pyspark.java_gateway import launch_gateway
+    from pyspark import SparkConf, SparkContext, java_gateway
 
     for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     if SparkContext._gateway is not None:
         return
     conf = SparkConf(loadDefaults=False).setAll(list(settings.items()))
+    launch: Callable[..., Any] = java_gateway.launch_gateway
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    SparkContext._ensure_initialized(gateway=launch_gateway(conf, quiet))
+    SparkContext._ensure_initialized(gateway=launch(conf, quiet))
 
 
 def _settings(engine: Engine, home: Path) -> dict[str, str]:
     own: dict[str, str] = {}
+    given = engine.spark_settings
     if not engine.remote:
         quiet = files("etl.engine.spark").joinpath("log4j2.properties")
         own = {
             "spark.app.name": "doisoat",
-            _JAVA: f"-Dlog4j2.configurationFile=file:{quiet} {engine.spark_settings.get(_JAVA, '')}",
+            _JAVA: f"-Dlog4j2.configurationFile=file:{quiet} {given.get(_JAVA, '')}",
             "spark.local.dir": _room(home),
             "spark.pyspark.python": sys.executable,
             "spark.python.daemon.module": "etl.engine.spark.daemon",
@@ -140,7 +139,7 @@ def _settings(engine: Engine, home: Path) -> dict[str, str]:
             "spark.driver.host": "127.0.0.1",
             "spark.sql.shuffle.partitions": str(4 * _cores(engine.master)),
         }
-    given = {name: value for name, value in engine.spark_settings.items() if name != _JAVA}
+    given = {name: value for name, value in given.items() if name != _JAVA or name not in own}
     return _DEFAULTS | own | given | _AS_DUCKDB
 
 

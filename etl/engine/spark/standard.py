@@ -35,7 +35,7 @@ def standard(tree: exp.Expr, schema: Schema, columns: Columns) -> exp.Expr:
     tree = _align_unions(tree, columns)
     return qualify(
         tree,
-        schema=schema,  # type: ignore[arg-type] - a nested dictionary, as it asks for
+        schema=dict(schema),
         dialect=DIALECT,
         quote_identifiers=False,
         identify=False,
@@ -127,8 +127,8 @@ def _align_unions(tree: exp.Expr, columns: Columns) -> exp.Expr:
             sides.append(exp.select(*listed, dialect=DIALECT).from_(side.copy().subquery(name)))
         distinct = bool(union.args.get("distinct"))
         aligned = exp.union(sides[0], sides[1], distinct=distinct, dialect=DIALECT)
-        if own := union.args.get("with_"):
-            aligned.set("with_", own)
+        if having := union.args.get("with_"):
+            aligned.set("with_", having)
         if union is tree:
             return aligned
         union.replace(aligned)

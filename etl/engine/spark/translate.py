@@ -73,7 +73,7 @@ def _as_written(tree: exp.Expr) -> exp.Expr:
             ignoring.replace(ignoring.this)
     for logarithm in list(tree.find_all(exp.Log)):
         base, of = logarithm.this, logarithm.expression
-        if of is not None and base.is_int and int(base.name) == 2:  # noqa: PLR2004 - log2 it is
+        if of is not None and base.is_int and int(base.name) == 2:
             logarithm.replace(exp.Anonymous(this="log2", expressions=[of.copy()]))
     return tree
 

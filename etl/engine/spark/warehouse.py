@@ -12,7 +12,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -162,7 +162,7 @@ class SparkWarehouse(DuckDBWarehouse):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
         answers = self.frame(query).mapInArrow(Spread(str(folder.resolve()), make), WRITTEN)
-        told = answers.toArrow().to_pydict()
+        told: dict[str, list[Any]] = answers.toArrow().to_pydict()
         for part in told["part"]:
             (folder / part).rename(self.file(table) / part)
         shutil.rmtree(folder)
@@ -214,14 +214,15 @@ class SparkWarehouse(DuckDBWarehouse):
         )
 
 
-def arrow_function(scalar: Scalar, kind: str) -> object:
+def arrow_function(scalar: Scalar, kind: str) -> Any:
     """Makes a function of Spark that computes an expression of DuckDB, a batch at a time."""
-    from pyspark.sql.functions import arrow_udf
+    from pyspark.sql import functions
 
     def compute(*arrays: pa.Array) -> pa.Array:
         return scalar(*arrays)
 
-    return arrow_udf(compute, kind)
+    made: Callable[..., Any] = getattr(functions, "arrow_udf")  # noqa: B009 - its stubs lack it
+    return made(compute, kind)
 
 
 def _state(file: Path) -> tuple[object, ...]:
