@@ -128,6 +128,30 @@ class ConfigError(DoisoatError):
             "Leave `[engine]` out: the engine takes four fifths of the memory and all cores.",
         ),
         Told(
+            (
+                "[engine] name is spark, and PySpark is not installed",
+                "Spark needs Java 17, and this machine …",
+            ),
+            "Spark is chosen, and this machine has not what its driver needs.",
+            "`pip install 'doisoat[spark]'`; Debian: `apt-get install openjdk-17-jre-headless`.",
+        ),
+        Told(
+            (
+                "is no master that Spark knows",
+                "is no server of Spark Connect",
+                "is no folder of this machine; …",
+                "What Spark's workers have written is not to be seen on this machine",
+            ),
+            "`[engine]` names a cluster as Spark does not, or a place for the tables that this "
+            "machine and the workers do not have in common.",
+            "[scale.md](scale.md#deploying) says what each setting may be.",
+        ),
+        Told(
+            ("Spark ran out of the memory that it may take",),
+            "The driver or an executor has too little for what it was given.",
+            "Allow more in `[engine.spark]`, or fewer cores an executor.",
+        ),
+        Told(
             ("[schedule] … which is no time of a schedule",),
             "Dagster takes five fields: minute, hour, day, month, weekday.",
             'Write, say, `cron = "0 1 * * *"`.',
@@ -213,6 +237,16 @@ class ServerAwayError(ConnectionFailedError):
             ),
             "The server refused in a way of its own.",
             "Look in the database server's own log at that time.",
+        ),
+        Told(
+            (
+                "Spark's cluster does not answer",
+                "Spark did not begin",
+                "Spark's cluster has ended, or cannot be reached any more",
+            ),
+            "The cluster that `[engine]` names is away, or gives this application nothing.",
+            "Start it, or look at what it says of the application `doisoat`; then run again. The "
+            "target is as it was.",
         ),
         Told(
             ("Dagster's storage, which is not in the home, cannot be opened",),

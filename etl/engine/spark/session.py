@@ -53,6 +53,7 @@ _DEFAULTS = {
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.adaptive.skewJoin.enabled": "true",
     "spark.sql.adaptive.forceOptimizeSkewedJoin": "true",
+    "spark.sql.optimizer.canChangeCachedPlanOutputPartitioning": "true",
     # (Spark 4.3.0 finds its own plan of six unions invalid after this rule.)
     "spark.sql.optimizer.excludedRules": "org.apache.spark.sql.catalyst.optimizer."
     "RemoveRedundantAliases",

@@ -167,7 +167,7 @@ class SparkWarehouse(DuckDBWarehouse):
             (folder / part).rename(self.file(table) / part)
         shutil.rmtree(folder)
         self.show(table)
-        return sum(told["strings"])
+        return int(sum(told["strings"]))
 
     def _registers(self) -> list[Path]:
         return [file for file in self.files.glob("raw.*.parquet") if file.is_file()]
