@@ -130,7 +130,7 @@ class ConfigError(DoisoatError):
         Told(
             (
                 "[engine] name is spark, and PySpark is not installed",
-                "Spark needs Java 17, and this machine …",
+                "Spark needs Java …, and this machine …",
             ),
             "Spark is chosen, and this machine has not what its driver needs.",
             "`pip install 'doisoat[spark]'`; Debian: `apt-get install openjdk-17-jre-headless`.",

@@ -43,8 +43,8 @@ NORMALISE_MAY_IMPORT = {"domain", "normalise"}
 FRAMEWORKS = {"dagster", "great_expectations"}
 """What ``etl`` knows nothing of."""
 
-DUCKDB = "duckdb"
-"""The engine, of which only its own folder knows."""
+ENGINES = {"duckdb": "etl.engine.duckdb", "pyspark": "etl.engine.spark"}
+"""The engines, and the folder of each, which alone knows of it."""
 
 
 def _module(file: Path, root: Path) -> str:
@@ -145,14 +145,16 @@ def test_no_module_imports_itself_in_the_end() -> None:
     assert circle(ROOT) == []
 
 
-def test_only_the_engine_speaks_to_duckdb() -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_only_its_own_folder_speaks_to_an_engine(engine: str) -> None:
     speaks = {
         module
         for module, imported in graph(ROOT).items()
-        if DUCKDB in {name.partition(".")[0] for name in imported}
+        if engine in {name.partition(".")[0] for name in imported}
     }
 
-    assert {module for module in speaks if not module.startswith("etl.engine.duckdb")} == set()
+    assert speaks
+    assert {module for module in speaks if not module.startswith(ENGINES[engine])} == set()
 
 
 def test_every_package_is_looked_at() -> None:

@@ -88,8 +88,8 @@ def session(engine: Engine, home: Path) -> SparkSession:
     for name, value in (settings := _settings(engine, home)).items():
         builder = builder.config(name, value)
     try:
-        if not engine.remote:
-            _launch(settings)
+        if not engine.remote and SparkSession.getActiveSession() is None:
+            _launch(settings | {"spark.master": engine.master})
         made: SparkSession = builder.getOrCreate()
     except Exception as error:
         raise _did_not_begin(engine, error) from None
@@ -100,12 +100,14 @@ def session(engine: Engine, home: Path) -> SparkSession:
 
 def end(made: SparkSession) -> None:
     """Ends a session, and deletes what did not fit in memory: it is of persons."""
-    from pyspark.sql.utils import is_remote
-
-    room = None if is_remote() else made.conf.get("spark.local.dir", None)
+    room = Path(made.conf.get("spark.local.dir", None) or "/")
     made.stop()
-    if room:
+    if room.name.startswith(f"spark-{os.getpid()}-"):  # (a server's own is not ours)
         shutil.rmtree(room, ignore_errors=True)
+
+
+_JAVA_OF_THIS_PROCESS: list[Any] = []
+"""Java, once it was started: it stays until the process ends."""
 
 
 def _launch(settings: dict[str, str]) -> None:
@@ -114,12 +116,12 @@ def _launch(settings: dict[str, str]) -> None:
 
     for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    if SparkContext._gateway is not None:
-        return
-    conf = SparkConf(loadDefaults=False).setAll(list(settings.items()))
-    launch: Callable[..., Any] = java_gateway.launch_gateway
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    SparkContext._ensure_initialized(gateway=launch(conf, quiet))
+    conf = SparkConf().setAll(list(settings.items()))
+    if not _JAVA_OF_THIS_PROCESS:
+        launch: Callable[..., Any] = java_gateway.launch_gateway
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        _JAVA_OF_THIS_PROCESS.append(launch(conf, quiet))
+    SparkContext(conf=conf, gateway=_JAVA_OF_THIS_PROCESS[0])
 
 
 def _settings(engine: Engine, home: Path) -> dict[str, str]:
