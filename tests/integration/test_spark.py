@@ -17,6 +17,8 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from etl.cli.probe import probe
@@ -47,7 +49,10 @@ SPARK = {
     # Little data: to compile well takes longer than to compute.
     "spark": {
         "driver": {"memory": "2g", "extraJavaOptions": "-XX:TieredStopAtLevel=1"},
-        "sql": {"shuffle": {"partitions": 2}},
+        "sql": {
+            "shuffle": {"partitions": 2},
+            "codegen": {"wholeStage": False, "factoryMode": "NO_CODEGEN"},
+        },
     },
 }
 
@@ -279,7 +284,7 @@ def test_what_spark_built_is_not_taken_for_duckdbs(needs_java: None, folder: Pat
     with warehouse_for(settings, Run("spark wrote", whole=True)) as warehouse:
         left = warehouse.file(TableName("core", "links"))
         left.mkdir(parents=True)
-        (left / "part.parquet").write_bytes(b"of another engine")
+        pq.write_table(pa.table({"record": [1]}), left / "part.parquet")
     release_lock(settings)
     with warehouse_for(settings, Run("duckdb begins", whole=True)) as warehouse:
         assert not warehouse.exists(TableName("core", "links"))
