@@ -238,9 +238,9 @@ def test_strings_understood_on_the_workers_are_understood_alike(
 def test_a_run_killed_in_the_middle_ends_the_same_when_it_is_run_again(
     needs_java: None, folder: Path
 ) -> None:
-    insurance, population = _rows()
-    duckdb = _pair(folder, {"threads": 1}, insurance=insurance, population=population).write()
-    spark = _pair(folder, SPARK)
+    urls = (f"sqlite:///{folder}/{register}.db" for register in ("insurance", "population"))
+    write_database(SimulationSpec(citizens=2_000, seed=7), *urls, truth=folder)
+    duckdb, spark = _pair(folder, {"threads": 1}), _pair(folder, SPARK)
     command = [sys.executable, "-m", "etl", "--config", str(spark.file), "sync"]
     run = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
@@ -253,7 +253,8 @@ def test_a_run_killed_in_the_middle_ends_the_same_when_it_is_run_again(
         os.killpg(run.pid, signal.SIGKILL)
     run.wait()
 
-    subprocess.run(command, check=False, capture_output=True)
+    again = subprocess.run(command, check=False, capture_output=True)
+    assert again.returncode == 0
     duckdb.sync()
 
     query = "select record_id, row_hash from {reconciled} order by record_id"

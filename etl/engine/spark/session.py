@@ -125,25 +125,25 @@ def _launch(settings: dict[str, str]) -> None:
 
 
 def _settings(engine: Engine, home: Path) -> dict[str, str]:
-    own: dict[str, str] = {}
     given = engine.spark_settings
-    if not engine.remote:
-        quiet = files("etl.engine.spark").joinpath("log4j2.properties")
-        own = {
-            "spark.app.name": "doisoat",
-            _JAVA: f"-Dlog4j2.configurationFile=file:{quiet} {given.get(_JAVA, '')}",
-            "spark.local.dir": _room(home),
-            "spark.pyspark.python": sys.executable,
-            "spark.python.daemon.module": "etl.engine.spark.daemon",
-        }
-    if not engine.remote and engine.master.startswith("local"):
+    if engine.remote:  # the server has begun: only what concerns a session can be set yet
+        every = _DEFAULTS | given | _AS_DUCKDB
+        return {name: value for name, value in every.items() if name.startswith("spark.sql.")}
+    quiet = files("etl.engine.spark").joinpath("log4j2.properties")
+    java = f"-Dlog4j2.configurationFile=file:{quiet} {given.pop(_JAVA, '')}"
+    own = {
+        "spark.app.name": "doisoat",
+        "spark.local.dir": _room(home),
+        "spark.pyspark.python": sys.executable,
+        "spark.python.daemon.module": "etl.engine.spark.daemon",
+    }
+    if engine.master.startswith("local"):
         own |= {
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.driver.host": "127.0.0.1",
             "spark.sql.shuffle.partitions": str(4 * _cores(engine.master)),
         }
-    given = {name: value for name, value in given.items() if name != _JAVA or name not in own}
-    return _DEFAULTS | own | given | _AS_DUCKDB
+    return _DEFAULTS | own | given | _AS_DUCKDB | {_JAVA: java}
 
 
 def _cores(master: str) -> int:

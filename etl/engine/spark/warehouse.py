@@ -22,6 +22,7 @@ from etl.engine.duckdb.scalars import Scalar
 from etl.engine.duckdb.typed import columns_of
 from etl.engine.duckdb.warehouse import DuckDBWarehouse
 from etl.engine.duckdb.warehouse import connect as connect_duckdb
+from etl.engine.spark.dialect import type_of
 from etl.engine.spark.names import view_of
 from etl.engine.spark.session import end, session
 from etl.engine.spark.spreading import WRITTEN, Spread
@@ -193,7 +194,12 @@ class SparkWarehouse(DuckDBWarehouse):
         columns = columns_of(self.connection, f"from {table.sql}")
         carried = ", ".join(f'"{one.name}"::{one.carried} as "{one.name}"' for one in columns)
         data = self.arrow(f"select {carried} from {table.sql}")  # noqa: S608 - our own names
-        self.spark.createDataFrame(data).createOrReplaceTempView(view_of(table))
+        if data.num_rows:
+            frame = self.spark.createDataFrame(data)
+        else:  # (which Spark Connect takes with types only)
+            kinds = ", ".join(f"`{one.name}` {type_of(one.tree)}" for one in columns)
+            frame = self.spark.createDataFrame([], kinds)
+        frame.createOrReplaceTempView(view_of(table))
 
     # --- what is not there ----------------------------------------------------------------------
 
