@@ -216,7 +216,8 @@ def _as_if_missing(name: str) -> Iterator[None]:
     if name in sys.modules:
         yield
         return
-    sys.modules[name] = None  # type: ignore[assignment] - what Python takes for "not there"
+    # What Python takes for "not there".
+    sys.modules[name] = None  # type: ignore[assignment]
     try:
         yield
     finally:
