@@ -239,7 +239,7 @@ def test_a_run_killed_in_the_middle_ends_the_same_when_it_is_run_again(
     needs_java: None, folder: Path
 ) -> None:
     urls = (f"sqlite:///{folder}/{register}.db" for register in ("insurance", "population"))
-    write_database(SimulationSpec(citizens=2_000, seed=7), *urls, truth=folder)
+    write_database(SimulationSpec(citizens=300, seed=7), *urls, truth=folder)
     duckdb, spark = _pair(folder, {"threads": 1}), _pair(folder, SPARK)
     command = [sys.executable, "-m", "etl", "--config", str(spark.file), "sync"]
     run = subprocess.Popen(
