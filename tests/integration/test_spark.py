@@ -31,6 +31,7 @@ from etl.pipeline.graph import pipeline
 from etl.pipeline.lock import release_lock
 from etl.pipeline.places import PLACES
 from etl.pipeline.run import Run, warehouse_for
+from etl.pipeline.snapshots import keep_snapshot
 from etl.settings import Engine, Settings
 from etl.simulate import SimulationSpec, simulate_batches, write_database
 from tests.crowds import all_crowds
@@ -330,3 +331,18 @@ def test_settings_of_spark_are_named_as_spark_names_them() -> None:
     engine = Engine(name="spark", spark={"executor": {"memory": "8g"}, "sql.ansi": True})
 
     assert engine.spark_settings == {"spark.executor.memory": "8g", "spark.sql.ansi": "true"}
+
+
+def test_the_tables_of_a_run_on_spark_lie_in_the_lake(folder: Path) -> None:
+    lake = folder / "lake"
+    engine = {"name": "spark", "lake": str(lake)}
+    rows = {"insurance": [record(1)], "population": [citizen(1)]}
+    settings = _pair(folder, engine, **rows).write().settings
+    with warehouse_for(settings, Run("in the lake", whole=True)) as warehouse:
+        runner.read(warehouse, "insurance", settings)
+    release_lock(settings)
+
+    assert [file.name for file in lake.iterdir()] == ["raw.insurance.parquet"]
+    kept = keep_snapshot(settings)
+    assert kept is not None
+    assert [file.name for file in kept.rglob("*.parquet")] == ["raw.insurance.parquet"]
