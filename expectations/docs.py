@@ -20,20 +20,26 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from great_expectations.core import ExpectationValidationResult
-from great_expectations.render.components import RenderedDocumentContent, RenderedSectionContent
-from great_expectations.render.renderer.content_block.validation_results_table_content_block import (  # noqa: E501
-    ValidationResultsTableContentBlockRenderer,
-)
-from great_expectations.render.view.view import DefaultJinjaPageView
-
 from etl.domain.codes import Severity
 from etl.engine.port import Warehouse
 from etl.pipeline.run import last_published
 from etl.report import advice
 from etl.settings import Schedule
+from expectations.loading import load_great_expectations
 from expectations.rules import Rule, Suite, page_file
 from expectations.runner import RuleResult
+
+load_great_expectations()
+
+from great_expectations.core import ExpectationValidationResult  # noqa: E402
+from great_expectations.render.components import (  # noqa: E402
+    RenderedDocumentContent,
+    RenderedSectionContent,
+)
+from great_expectations.render.renderer.content_block.validation_results_table_content_block import (  # noqa: E402, E501
+    ValidationResultsTableContentBlockRenderer,
+)
+from great_expectations.render.view.view import DefaultJinjaPageView  # noqa: E402
 
 INDEX = "index.html"
 

@@ -7,14 +7,9 @@ failure leads to, and the pages of what was judged (``docs.py``).
 
 from __future__ import annotations
 
-import os
-import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.util import LazyLoader, find_spec, module_from_spec
 from typing import Any
 
 import pyarrow as pa
@@ -33,9 +28,8 @@ from expectations.failures import (
     standings_of,
     trends_of,
 )
+from expectations.loading import load_great_expectations
 from expectations.rules import Rule, Suite
-
-os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
 _NOT_EVALUATED = "could not be evaluated"
 
@@ -189,47 +183,11 @@ def _judged(
     return RuleResult(rule, passed, total, failed, observed, sample, evidence=evidence)
 
 
-def _load_when_asked(*modules: str) -> None:
-    """Loads modules when something in them is asked for, and not when they are imported.
-
-    A third of the time that Great Expectations takes to load is that of two libraries for
-    expectations that no rule here uses.
-    """
-    for name in modules:
-        if name in sys.modules or (spec := find_spec(name)) is None or spec.loader is None:
-            continue
-        spec.loader = LazyLoader(spec.loader)
-        sys.modules[name] = module = module_from_spec(spec)
-        spec.loader.exec_module(module)
-        # An import that does not find it in its package would look at it, and so load it.
-        package, _, short = name.rpartition(".")
-        if package:
-            setattr(sys.modules[package], short, module)
-
-
-@contextmanager
-def _as_if_missing(name: str) -> Iterator[None]:
-    """Hides a library that Great Expectations loads wherever it is installed, and that is large.
-
-    No rule here runs on it: those of a run on Spark ask its tables through DuckDB.
-    """
-    if name in sys.modules:
-        yield
-        return
-    # What Python takes for "not there".
-    sys.modules[name] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        del sys.modules[name]
-
-
 def _validate(warehouse: Warehouse, suite: Suite) -> dict[str, Any]:
     """Lets Great Expectations judge each rule: name -> its result without values."""
-    _load_when_asked("altair", "scipy.stats")
-    with _as_if_missing("pyspark"):
-        import great_expectations as gx
-        from great_expectations.data_context.types.base import ProgressBarsConfig
+    load_great_expectations()
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)

@@ -13,9 +13,7 @@ import sys
 import traceback
 from pathlib import Path
 
-import great_expectations  # noqa: F401 - loaded once, for all runs
-
-import expectations.docs  # noqa: F401
+import expectations.docs  # noqa: F401 - with Great Expectations, loaded once for all runs
 from assets.running import run_sync
 from etl.settings import load_settings
 
