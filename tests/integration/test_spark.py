@@ -192,6 +192,7 @@ def _rows() -> tuple[list[dict[str, object]], list[dict[str, object]]]:
     return insurance, population
 
 
+@pytest.mark.timeout(1200)
 def test_every_table_is_that_of_duckdb(needs_java: None, folder: Path) -> None:
     insurance, population = _rows()
     _pair(folder, {}, insurance=insurance, population=population).write()
