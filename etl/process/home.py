@@ -125,9 +125,14 @@ def take(file: Path, *, wait: bool = False, words: str = "") -> IO[str] | str:
             time.sleep(0.05)  # somebody looks whether it is taken, or is about to say who he is
             continue
         if _still(file, handle):
-            handle.truncate(0)
-            handle.write(words)
-            handle.flush()
+            try:
+                handle.truncate(0)
+                handle.write(words)
+                handle.flush()
+            except OSError:  # a full disk, say: whoever does not get the lock does not keep it
+                with suppress(OSError):
+                    handle.close()
+                raise
             return handle
         handle.close()  # it was replaced meanwhile
 

@@ -9,12 +9,14 @@ import shutil
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from etl.domain.errors import ConfigError
 from etl.process.files import folder_for, write_whole
+from etl.process.home import take
 from etl.report.triage import write_out
 from etl.settings import Schedule
 from etl.simulate import SimulationSpec, write_database, write_parquet
@@ -69,6 +71,22 @@ def test_a_full_disk_is_told_and_leaves_what_was_there(
     assert str(small_disk) in caught.value.where
     assert file.read_text() == "of yesterday"
     assert [path.name for path in small_disk.iterdir()] == [name]
+
+
+def test_who_cannot_say_that_the_lock_is_theirs_does_not_keep_it(small_disk: Path) -> None:
+    lock, ballast = small_disk / "run.lock", small_disk / "ballast"
+    lock.touch()
+    with suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(1024))
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        take(lock, words="a reader")
+
+    ballast.unlink()
+    taken = take(lock, words="a run")
+    assert not isinstance(taken, str), caught  # (what was raised is still at hand here)
+    taken.close()
 
 
 @pytest.mark.parametrize(("write", "name"), WRITERS)

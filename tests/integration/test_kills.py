@@ -163,8 +163,8 @@ class Reader(threading.Thread):
         while not self.done.is_set():
             try:
                 seen = self.home.reconciled()
-            except DoisoatError:
-                continue  # a run begins; said in words
+            except (DoisoatError, OSError):
+                continue  # a run begins, said in words; or the disk is full
             self.looks += 1
             if seen not in self.whole:
                 self.wrong.append(seen)
