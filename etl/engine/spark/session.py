@@ -106,6 +106,8 @@ def end(made: SparkSession) -> None:
         shutil.rmtree(room, ignore_errors=True)
 
 
+_PYTHON = "PYSPARK_PYTHON"
+
 _JAVA_OF_THIS_PROCESS: list[Any] = []
 """Java, once it was started: it stays until the process ends."""
 
@@ -116,6 +118,8 @@ def _launch(settings: dict[str, str]) -> None:
 
     for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    # (A context takes the Python of its workers from here alone.)
+    os.environ[_PYTHON] = settings["spark.pyspark.python"]
     conf = SparkConf().setAll(list(settings.items()))
     if not _JAVA_OF_THIS_PROCESS:
         launch: Callable[..., Any] = java_gateway.launch_gateway
@@ -134,7 +138,7 @@ def _settings(engine: Engine, home: Path) -> dict[str, str]:
     own = {
         "spark.app.name": "doisoat",
         "spark.local.dir": _room(home),
-        "spark.pyspark.python": sys.executable,
+        "spark.pyspark.python": os.environ.get(_PYTHON, sys.executable),
         "spark.python.daemon.module": "etl.engine.spark.daemon",
     }
     if engine.master.startswith("local"):
