@@ -200,7 +200,7 @@ def test_every_table_is_that_of_duckdb(needs_java: None, folder: Path) -> None:
     assert _compared(folder, _rare) == {}
 
 
-@pytest.mark.wide
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_every_table_of_crowds_is_that_of_duckdb(needs_java: None, folder: Path) -> None:
     insurance, population = all_crowds(2_000)
@@ -221,7 +221,7 @@ def test_every_table_of_a_hundred_thousand_is_that_of_duckdb(
     assert _compared(folder) == {}
 
 
-@pytest.mark.wide
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_strings_understood_on_the_workers_are_understood_alike(
     needs_java: None, folder: Path, monkeypatch: pytest.MonkeyPatch
