@@ -449,6 +449,7 @@ class View:
         typed = [asked.strip(), asked.strip().upper()]
         ids = list(dict.fromkeys([*typed, *(str(row["record_id"]) for row in found)]))
         rows = [row for row in self._verdicts(ids) if self._scope.has(row["province_code"])]
+        rows.sort(key=lambda row: row["record_id"] not in typed)  # what was named comes first
         return rows[:MOST_FOUND]
 
     def of_the_same_person(self, records: Collection[str]) -> set[str]:
