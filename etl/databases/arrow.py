@@ -6,12 +6,16 @@ Belongs here: opening it. Does not belong here: what is read (``streams.py``) or
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import adbc_driver_manager
-import adbc_driver_postgresql.dbapi as adbc
 
 from etl.databases.connect import patiently, postgresql_address
 from etl.databases.refusals import explained
 from etl.settings import Database
+
+if TYPE_CHECKING:
+    import adbc_driver_postgresql.dbapi as adbc
 
 
 def arrow_connection(database: Database, what: str) -> adbc.Connection:
@@ -25,6 +29,8 @@ def arrow_connection(database: Database, what: str) -> adbc.Connection:
         ConfigError: The URL cannot be used.
         ConnectionFailedError: The server cannot be reached or refuses.
     """
+    import adbc_driver_postgresql.dbapi as adbc  # which loads pandas
+
     address = postgresql_address(database)
     try:
         return patiently(lambda: adbc.connect(address))

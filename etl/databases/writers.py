@@ -12,10 +12,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import adbc_driver_manager
-import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 from sqlalchemy import (
     Connection,
@@ -40,6 +39,9 @@ from etl.domain.contract import target_metadata
 from etl.domain.errors import PublishError
 from etl.process.stopping import committing, on_stop
 from etl.settings import Database, Target
+
+if TYPE_CHECKING:
+    import adbc_driver_postgresql.dbapi as adbc  # which loads pandas
 
 _ROWS_PER_BATCH = 5_000
 _WITH_SCHEMAS = frozenset({"postgresql", "mssql"})
