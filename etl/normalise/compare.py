@@ -125,7 +125,7 @@ def _words_level(pair: _Pair) -> NameLevel:
     if left[0] != right[0] and left[-1] != right[-1]:
         # Slips of the keyboard leave one end of a name alone.
         return "different"
-    near = _letters_level(*map(_letter_bytes, pair.texts))
+    near = _letters_level(*pair.texts)
     return near or ("given_shared" if left[-1] == right[-1] else "surname_shared")
 
 
@@ -148,12 +148,13 @@ def _is_abbreviation(short: list[str], long: list[str]) -> bool:
     )
 
 
-def _letters_level(left: bytes, right: bytes) -> NameLevel | None:
+def _letters_level(a: str, b: str) -> NameLevel | None:
+    left, right = _letter_bytes(a), _letter_bytes(b)
     distance = edits(left, right)
     if distance == 1:
         return "one_edit"
     first, last = ((left.split(b" ")[i], right.split(b" ")[i]) for i in (0, -1))
-    long_enough = min(len(left), len(right)) >= _MIN_SIMILAR
+    long_enough = min(len(a), len(b)) >= _MIN_SIMILAR  # letters: foreign ones have several bytes
     if distance == 2 and long_enough and _near_word(*first) and _near_word(*last):
         return "similar"
     return None
