@@ -149,9 +149,6 @@ def close_failures(warehouse: Warehouse, suite: Suite, rules: Iterable[Rule]) ->
 
 def know_rules(warehouse: Warehouse, suite: Suite) -> None:
     """Writes the suite's rules down, as triage will word them."""
-    warehouse.execute(
-        "delete from ops.quality_rules where table_name = $table", {"table": suite.table.sql}
-    )
     rules = [
         {
             "table_name": suite.table.sql,
@@ -165,7 +162,13 @@ def know_rules(warehouse: Warehouse, suite: Suite) -> None:
         }
         for rule in suite.rules
     ]
-    warehouse.append(TableName("ops", "quality_rules"), pa.Table.from_pylist(rules))
+    of_table = "from ops.quality_rules where table_name = $table"
+    known = warehouse.rows(
+        f"select {', '.join(rules[0])} {of_table} order by rowid", {"table": suite.table.sql}
+    )
+    if known != rules:
+        warehouse.execute(f"delete {of_table}", {"table": suite.table.sql})
+        warehouse.append(TableName("ops", "quality_rules"), pa.Table.from_pylist(rules))
 
 
 def trends_of(warehouse: Warehouse, suite: Suite) -> dict[str, tuple[int, ...]]:

@@ -8,6 +8,7 @@ failure leads to, and the pages of what was judged (``docs.py``).
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -79,8 +80,8 @@ def run_suite(warehouse: Warehouse, suite: Suite) -> list[RuleResult]:
     Returns:
         One result per rule, in the suite's order.
     """
-    total = warehouse.count(suite.table)
-    known = _known(warehouse, suite) if is_delta(warehouse) else {}
+    total, states = warehouse.count(suite.table), _states(warehouse, suite)
+    known = _known(warehouse, suite, states) if is_delta(warehouse) else {}
     asked = tuple(rule for rule in suite.rules if rule.name not in known)
     found = _validate(warehouse, replace(suite, rules=asked)) if asked else {}
     if known and any(_is_news(warehouse, suite, rule, found[rule.name]) for rule in asked):
@@ -95,7 +96,7 @@ def run_suite(warehouse: Warehouse, suite: Suite) -> list[RuleResult]:
         suite,
         [r.rule for r in judged if r.rule.failing and not r.failed and not r.asked_in],
     )
-    _remember(warehouse, suite, judged)
+    _remember(warehouse, suite, judged, states)
     failed, trends = [r for r in judged if not r.passed], trends_of(warehouse, suite)
     standings = standings_of(warehouse, suite) if failed else {}
     return [
@@ -124,15 +125,12 @@ qualify row_number() over (partition by check_name order by checked_at desc) = 1
 """
 
 
-def _known(warehouse: Warehouse, suite: Suite) -> dict[str, RuleResult]:
+def _known(warehouse: Warehouse, suite: Suite, states: Mapping[str, str]) -> dict[str, RuleResult]:
     """Returns the outcomes that stand: of the same rule, on the same builds."""
     last = {
         str(row["check_name"]): row
         for row in warehouse.rows(_LAST_RESULTS, {"table": suite.table.sql})
     }
-    if not last:
-        return {}
-    states = _states(warehouse, suite)
     known = {}
     for rule in suite.rules:
         row = last.get(rule.name)
@@ -310,9 +308,10 @@ def _failing_rows(
     return keep_failures(warehouse, suite, rule)
 
 
-def _remember(warehouse: Warehouse, suite: Suite, results: list[RuleResult]) -> None:
+def _remember(
+    warehouse: Warehouse, suite: Suite, results: list[RuleResult], states: Mapping[str, str]
+) -> None:
     """Writes down how each rule went, and against which builds of the tables that it reads."""
-    states = _states(warehouse, suite)
     run_id = warehouse.value("select run_id from ops.parameters")
     rows = [
         {

@@ -6,6 +6,7 @@ Belongs here: the walk over a parsed statement. Does not belong here: showing it
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -30,12 +31,20 @@ def column_lineage(
         For every column of the result, the source columns; an empty list for a constant. Empty
         where the statement is beyond the parser.
     """
+    read = (*statement.depends_on, TableName("ops", "parameters"))
+    return _worked_out(statement.query, tuple((table, tuple(columns_of(table))) for table in read))
+
+
+@cache
+def _worked_out(
+    query: str, read: tuple[tuple[TableName, tuple[tuple[str, str], ...]], ...]
+) -> Columns:
     schema: dict[str, dict[str, dict[str, str]]] = {}
-    for table in (*statement.depends_on, TableName("ops", "parameters")):
-        if columns := dict(columns_of(table)):
-            schema.setdefault(table.schema, {})[table.table] = columns
+    for table, columns in read:
+        if columns:
+            schema.setdefault(table.schema, {})[table.table] = dict(columns)
     try:
-        nodes = lineage(None, statement.query, schema, dialect=DIALECT, trim_selects=False)
+        nodes = lineage(None, query, schema, dialect=DIALECT, trim_selects=False)
     except (SqlglotError, ValueError):
         return {}
     assert isinstance(nodes, dict)  # noqa: S101 - so it is when no column is named

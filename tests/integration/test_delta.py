@@ -27,7 +27,6 @@ from etl.pipeline.graph import pipeline
 from etl.pipeline.lock import release_lock
 from etl.pipeline.run import Run, warehouse_for
 from etl.settings import Settings
-from expectations import SUITES
 from tests.support import (
     INSURANCE_COLUMNS,
     POPULATION_COLUMNS,
