@@ -47,7 +47,7 @@ def probe(settings: Settings) -> list[Finding]:
         tried("target", lambda: _target(settings.target)),
         tried("state", lambda: try_to_bring_forward(settings)),
         tried("home", lambda: _home(settings)),
-        tried("engine", lambda: try_engine(settings.engine)),
+        tried("engine", lambda: try_engine(settings.engine, settings.warehouse_path)),
     ]
 
 

@@ -109,7 +109,7 @@ class ConfigError(DoisoatError):
         Told(
             (
                 "The home is open to other users …",
-                "The home cannot be written",
+                "The … cannot be written: …",
                 "A part of the home cannot be written",
                 "It cannot be read or written",
             ),
@@ -145,6 +145,19 @@ class ConfigError(DoisoatError):
             "`[engine]` names a cluster as Spark does not, or a place for the tables that this "
             "machine and the workers do not have in common.",
             "[scale.md](scale.md#deploying) says what each setting may be.",
+        ),
+        Told(
+            (
+                "[engine] lake is set, and the tables of this home lie in the home already",
+                "The tables of this home lie outside of it, and [engine] lake …",
+                "The folder of the lake to which this home leads belongs to the home …",
+                "A part of the home is a link, and …, to which it leads, is not there",
+                "The home's folder in the lake …",
+            ),
+            "The tables of the home lie elsewhere than `[engine] lake` says, or what it names is "
+            "another home's, not mounted, or open to other users.",
+            "Do what the message says; [scale.md](scale.md#the-lake) tells how a home and a lake "
+            "belong together.",
         ),
         Told(
             ("Spark ran out of the memory that it may take",),

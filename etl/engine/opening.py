@@ -16,6 +16,7 @@ from etl.engine.duckdb.damage import unreadable_file
 from etl.engine.duckdb.limits import memory_of, packs_text, try_memory
 from etl.engine.duckdb.snapshot import open_snapshot
 from etl.engine.duckdb.warehouse import open_warehouse
+from etl.engine.lake import settle, try_lake
 from etl.engine.port import Warehouse
 from etl.engine.spark import damage as spark_damage
 from etl.engine.spark import session as spark_session
@@ -48,8 +49,10 @@ def connect(
         patience: Seconds to wait for another process that has the file open.
 
     Raises:
-        DoisoatError: As the engine's own ``connect`` does.
+        DoisoatError: As the engine's own ``connect`` does, or its files cannot lie where the
+            settings say.
     """
+    settle(path, limits or Engine())
     if limits and limits.name == "spark":
         return spark_warehouse.connect(path, key=key, limits=limits, patience=patience)
     return duckdb_warehouse.connect(path, key=key, limits=limits, patience=patience)
@@ -68,16 +71,21 @@ def trouble(error: BaseException, path: Path) -> DoisoatError | None:
     return spark_damage.trouble(error) or duckdb_damage.trouble(error, path)
 
 
-def try_engine(engine: Engine) -> str:
+def try_engine(engine: Engine, path: Path) -> str:
     """Tries the engine before a run needs it.
+
+    Args:
+        engine: The settings.
+        path: The file of the warehouse.
 
     Returns:
         What is well, in words.
 
     Raises:
-        DoisoatError: It does not run, or not with its limits.
+        DoisoatError: It does not run, not with its limits, or its files cannot lie where the
+            settings say.
     """
-    found = duckdb_limits.try_engine(engine)
-    if engine.name != "spark":
-        return found
-    return f"{spark_session.try_spark(engine)}; beside it DuckDB {found}"
+    found, lake = duckdb_limits.try_engine(engine), try_lake(path, engine)
+    if engine.name == "spark":
+        found = f"{spark_session.try_spark(engine)}; beside it DuckDB {found}"
+    return f"{found}; {lake}" if lake else found

@@ -34,10 +34,7 @@ def prepare_home(home: Path) -> None:
     """
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        mode = stat.S_IMODE(home.stat().st_mode)
-        if mode & _OTHERS:
-            home.chmod(mode & 0o700)
-            _shut_below(home)
+        shut_all(home)
     except PermissionError:
         raise ConfigError(
             f"The home is open to other users, and this user may not shut it{_owner(home)}."
@@ -53,6 +50,38 @@ def prepare_home(home: Path) -> None:
         ) from None
     except OSError as error:
         raise refused(home, error, "home could not be made or entered") from None
+
+
+def is_open(folder: Path) -> bool:
+    """Says whether other users may do anything with a folder."""
+    return bool(stat.S_IMODE(folder.stat().st_mode) & _OTHERS)
+
+
+def shut_all(folder: Path) -> None:
+    """Shuts a folder that is open to others, with all that lies in it.
+
+    Raises:
+        PermissionError: It belongs to another user.
+    """
+    if is_open(folder):
+        folder.chmod(stat.S_IMODE(folder.stat().st_mode) & 0o700)
+        _shut_below(folder)
+
+
+def refuse_lost_link(path: Path) -> None:
+    """Refuses a part of a home that is a link to a place that is not there.
+
+    Raises:
+        ConfigError: It is one.
+    """
+    if path.is_symlink() and not path.exists():
+        raise ConfigError(
+            f"A part of the home is a link, and {path.readlink()}, to which it leads, is not "
+            "there.",
+            where=str(path),
+            remedy="Mount the disk that has it. If it is gone for good, delete the link and run "
+            "'doisoat sync', which reads and builds everything.",
+        )
 
 
 def _owner(home: Path) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 
 from etl.domain.errors import ConfigError, DiskFullError, DoisoatError
-from etl.process.home import prepare_home
+from etl.process.home import prepare_home, refuse_lost_link
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _REFUSED = {
@@ -124,6 +124,7 @@ def try_home(home: Path) -> int:
     prepare_home(home)
     free = try_writing(home)
     for path in filter(os.path.lexists, map(home.joinpath, _OURS)):
+        refuse_lost_link(path)
         if not os.access(path, os.R_OK | os.W_OK):
             raise ConfigError(
                 f"A part of the home cannot be written: this user may not{_owner(path)}.",
@@ -134,8 +135,12 @@ def try_home(home: Path) -> int:
     return free
 
 
-def try_writing(folder: Path) -> int:
+def try_writing(folder: Path, called: str = "home") -> int:
     """Writes to a folder of the home, and takes it back.
+
+    Args:
+        folder: The folder.
+        called: The setting that names it.
 
     Returns:
         The bytes that are free there.
@@ -151,20 +156,20 @@ def try_writing(folder: Path) -> int:
             os.fsync(tried.fileno())
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        raise _of_the_home(error, folder) from None
+        raise _of_the_home(error, folder, called) from None
     if free < _LITTLE_ROOM:
         raise _disk_full(f"{folder}, {free // 1_000_000} MB free")
     return free
 
 
-def _of_the_home(error: OSError, home: Path) -> DoisoatError:
+def _of_the_home(error: OSError, home: Path, called: str) -> DoisoatError:
     if error.errno in _FULL:
         return _disk_full(str(home))
     reason = _REFUSED.get(error.errno or 0, f"the system reported {type(error).__name__}")
     return ConfigError(
-        f"The home cannot be written: {reason}.",
+        f"The {called} cannot be written: {reason}.",
         where=str(home),
-        remedy="Name as home a folder that this user may write to, on a disk that is not "
+        remedy=f"Name as {called} a folder that this user may write to, on a disk that is not "
         "read-only.",
     )
 

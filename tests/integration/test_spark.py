@@ -31,7 +31,6 @@ from etl.pipeline.graph import pipeline
 from etl.pipeline.lock import release_lock
 from etl.pipeline.places import PLACES
 from etl.pipeline.run import Run, warehouse_for
-from etl.pipeline.snapshots import keep_snapshot
 from etl.settings import Engine, Settings
 from etl.simulate import SimulationSpec, simulate_batches, write_database
 from tests.crowds import all_crowds
@@ -113,13 +112,20 @@ def _built(settings: Settings, look: Callable[[Warehouse], object] = lambda _: N
         release_lock(settings)
 
 
-def _compared(folder: Path, prepare: Callable[[Settings], None] = lambda _: None) -> dict[str, int]:
+def _compared(
+    folder: Path, prepare: Callable[[Settings], None] = lambda _: None, lake: str = ""
+) -> dict[str, int]:
     """Builds all tables with both engines.
+
+    Args:
+        folder: Of the registers.
+        prepare: Done with the settings of both before.
+        lake: Where Spark's tables lie; by default in the home.
 
     Returns:
         Of each table that is not the same, how many rows only one of the engines has.
     """
-    duckdb, spark = _pair(folder, {"threads": 1}), _pair(folder, SPARK)
+    duckdb, spark = _pair(folder, {"threads": 1}), _pair(folder, SPARK | {"lake": lake})
     prepare(duckdb.settings)
     prepare(spark.settings)
     _built(duckdb.settings)
@@ -196,8 +202,15 @@ def _rows() -> tuple[list[dict[str, object]], list[dict[str, object]]]:
 def test_every_table_is_that_of_duckdb(needs_java: None, folder: Path) -> None:
     insurance, population = _rows()
     _pair(folder, {}, insurance=insurance, population=population).write()
+    lake = folder / "lake"
+    lake.mkdir(mode=0o755)
 
-    assert _compared(folder, _rare) == {}
+    assert _compared(folder, _rare, str(lake)) == {}
+
+    (tables,) = lake.iterdir()
+    assert (tables / "core.links.parquet").is_dir()
+    others = [path for path in (tables, *tables.rglob("*")) if path.stat().st_mode & 0o077]
+    assert not others, "what Spark wrote is its owner's only"
 
 
 @pytest.mark.long
@@ -210,6 +223,7 @@ def test_every_table_of_crowds_is_that_of_duckdb(needs_java: None, folder: Path)
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("window", [None, 400], ids=["spread", "crowded"])
 def test_every_table_of_a_hundred_thousand_is_that_of_duckdb(
     needs_java: None, folder: Path, window: int | None
@@ -332,18 +346,3 @@ def test_settings_of_spark_are_named_as_spark_names_them() -> None:
     engine = Engine(name="spark", spark={"executor": {"memory": "8g"}, "sql.ansi": True})
 
     assert engine.spark_settings == {"spark.executor.memory": "8g", "spark.sql.ansi": "true"}
-
-
-def test_the_tables_of_a_run_on_spark_lie_in_the_lake(folder: Path) -> None:
-    lake = folder / "lake"
-    engine = {"name": "spark", "lake": str(lake)}
-    rows = {"insurance": [record(1)], "population": [citizen(1)]}
-    settings = _pair(folder, engine, **rows).write().settings
-    with warehouse_for(settings, Run("in the lake", whole=True)) as warehouse:
-        runner.read(warehouse, "insurance", settings)
-    release_lock(settings)
-
-    assert [file.name for file in lake.iterdir()] == ["raw.insurance.parquet"]
-    kept = keep_snapshot(settings)
-    assert kept is not None
-    assert [file.name for file in kept.rglob("*.parquet")] == ["raw.insurance.parquet"]

@@ -61,6 +61,8 @@ _DEFAULTS = {
     "spark.sql.parquet.compression.codec": "zstd",
     # (Its pages show plans to whoever can reach the port.)
     "spark.ui.enabled": "false",
+    # (Files get the rights that this says, whatever the umask of who writes them.)
+    "spark.hadoop.fs.permissions.umask-mode": "077",
     "spark.ui.showConsoleProgress": "false",
     # Its messages quote values; what went wrong is told by doisoat.
     "spark.log.level": "OFF",

@@ -252,12 +252,6 @@ def connect(
         DoisoatError: As DuckDB's ``connect`` does.
     """
     engine = limits or Engine(name="spark")
-    files = path.with_suffix(".files")
-    if engine.lake and not files.exists():
-        lake = Path(engine.lake)
-        lake.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        files.symlink_to(lake, target_is_directory=True)
     return SparkWarehouse(
         connect_duckdb(path, key=key, limits=engine, patience=patience), key, engine
     )
