@@ -68,9 +68,10 @@ def tried(name: str, look: Callable[[], str]) -> Finding:
 
 
 def _register(register: str, source: Source) -> str:
-    with reading(source, f"Connecting to the {register} register") as connection:
-        is_postgresql = connection.dialect.name == "postgresql"
-        keeps_any_bytes = is_postgresql and encoding(connection) == "SQL_ASCII"
+    keeps_any_bytes = False
+    if source.parsed.get_backend_name() == "postgresql":
+        with reading(source, f"Connecting to the {register} register") as connection:
+            keeps_any_bytes = encoding(connection) == "SQL_ASCII"
     with reading_register(register, source) as (register_now, query):
         rows = register_now.count(query.statement)
         found_by = try_delta(register, source, register_now, query)

@@ -148,6 +148,15 @@ class ConfigError(DoisoatError):
         ),
         Told(
             (
+                "The folder is a Delta table: read as Parquet, …",
+                "The folder is an Iceberg table: read as Parquet, …",
+                "The package that reads Delta tables is not installed",
+            ),
+            "The files of a register in a lake cannot be read as the URL says.",
+            "[configuration.md](configuration.md#registers-in-a-lake) says what may stand there.",
+        ),
+        Told(
+            (
                 "[engine] lake is set, and the tables of this home lie in the home already",
                 "The tables of this home lie outside of it, and [engine] lake …",
                 "The folder of the lake to which this home leads belongs to the home …",
@@ -235,6 +244,23 @@ class ConnectionFailedError(DoisoatError):
             "The path of the URL leads to no file.",
             "Check it; relative paths start at the configuration's folder.",
         ),
+        Told(
+            (
+                "The folder or file of a register does not exist",
+                "no Parquet file is there",
+                "no Delta table is there",
+                "a file of it cannot be read",
+                "the Delta table cannot be read",
+            ),
+            "The URL of a register in a lake leads to nothing that can be read.",
+            "[configuration.md](configuration.md#registers-in-a-lake) says what may stand there.",
+        ),
+        Told(
+            ("DuckDB, which reads the files, does not understand an SQL expression",),
+            "The mapping or the `query` of a register in a lake is no SQL of DuckDB, or does not "
+            "fit the values.",
+            "Try it in DuckDB by hand.",
+        ),
     )
 
 
@@ -260,6 +286,11 @@ class ServerAwayError(ConnectionFailedError):
             "The cluster that `[engine]` names is away, or gives this application nothing.",
             "Start it, or look at what it says of the application `doisoat`; then run again. The "
             "target is as it was.",
+        ),
+        Told(
+            ("somebody changed its files while they were read",),
+            "A writer was at work on a register that lies in Parquet files.",
+            "Run again when it is done; let it make a new folder each time, or use Delta.",
         ),
         Told(
             ("Dagster's storage, which is not in the home, cannot be opened",),

@@ -13,6 +13,7 @@ from etl.engine.duckdb import damage as duckdb_damage
 from etl.engine.duckdb import limits as duckdb_limits
 from etl.engine.duckdb import warehouse as duckdb_warehouse
 from etl.engine.duckdb.damage import unreadable_file
+from etl.engine.duckdb.lake import LakeRegister, open_lake
 from etl.engine.duckdb.limits import memory_of, packs_text, try_memory
 from etl.engine.duckdb.snapshot import open_snapshot
 from etl.engine.duckdb.warehouse import open_warehouse
@@ -25,8 +26,10 @@ from etl.process.privacy import RecordKey
 from etl.settings import Engine
 
 __all__ = [
+    "LakeRegister",
     "connect",
     "memory_of",
+    "open_lake",
     "open_snapshot",
     "open_warehouse",
     "packs_text",

@@ -116,7 +116,7 @@ def look_at(register: str, source: Source) -> list[str]:
             raise ContractError(
                 f"The {register} register keeps no time of change to the second, so that nobody "
                 "sees at a glance whether it has changed.",
-                where=source.table or "query",
+                where=source.asked,
                 remedy="Begin deltas by the clock in place of it: [schedule] delta_cron.",
             )
         rows, newest = reading.count(query.statement), reading.moment(query.newest_change)
@@ -128,7 +128,7 @@ def _has_times(register: str, source: Source, query: RegisterQuery) -> bool:
         raise ContractError(
             f"A delta of the {register} register is to go by the time of change, and the register "
             f"does not keep '{CHANGED_AT}' as a date or a time.",
-            where=source.table or "query",
+            where=source.asked,
             remedy=f"Map {CHANGED_AT} under [{register}.columns] to the column that holds it, or "
             f"leave [{register}.delta] by out: all rows are read then and compared.",
         )

@@ -72,7 +72,7 @@ class Extraction:
     Attributes:
         register: ``insurance`` or ``population``.
         rows: Rows in the source's snapshot, all of which are in the warehouse.
-        way: ``adbc`` or ``rows``: how they travelled.
+        way: ``adbc``, ``files`` or ``rows``: how they travelled.
         changes: What a delta found; None where the register was read whole.
         whole_because: Why a delta read it whole.
     """

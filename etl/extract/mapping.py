@@ -25,6 +25,7 @@ from sqlalchemy import (
     Inspector,
     Select,
     Text,
+    and_,
     case,
     cast,
     func,
@@ -50,9 +51,11 @@ from sqlalchemy.types import (
     Date,
     DateTime,
     Enum,
+    Float,
     Integer,
     LargeBinary,
     NullType,
+    Numeric,
     String,
     TypeEngine,
 )
@@ -61,6 +64,7 @@ from etl.databases.refusals import plain_errors
 from etl.databases.sql import bare_sql
 from etl.domain.contract import CHANGED_AT, KEYS, REGISTERS, SourceColumn
 from etl.domain.errors import ConfigError, ContractError
+from etl.engine.opening import LakeRegister
 from etl.settings import Source
 
 _IDENTIFIER = re.compile(r"\w+", re.UNICODE)
@@ -71,7 +75,7 @@ _NATIVE: tuple[type[TypeEngine[object]], ...] = (String, Integer, Boolean, Date,
 _BYTES = (LargeBinary, BINARY, VARBINARY)
 # Where bytes as text would be hex digits or Chinese; MySQL takes them for UTF-8, and SQLite keeps
 # text as bytes where a program bound it so.
-_NO_BYTES = frozenset({"postgresql", "mssql", "oracle"})
+_NO_BYTES = frozenset({"postgresql", "mssql", "oracle", "duckdb"})
 
 # What each product can turn anything into: SQL Server's plain text knows no Vietnamese, and
 # Oracle casts nothing to its unbounded one.
@@ -190,23 +194,95 @@ def register_query(connection: Connection, register: str, source: Source) -> Reg
     _check_mapping(register, source, REGISTERS[register])
     origin, product = _origin(connection, register, source), connection.dialect.name
     kinds = _kinds_of_expressions(connection, origin, register, source)
+    deleted = source.delta.deleted
+    setting = f"{register}.delta.deleted"
+    gone = _query_origin(connection, source, deleted, setting) if deleted else None
+    return _register_query(origin, gone, register, source, product, kinds)
+
+
+def query_of_lake(files: LakeRegister, register: str, source: Source) -> RegisterQuery:
+    """Builds what ``register_query`` does, of a register that lies in a lake.
+
+    Args:
+        files: The register, opened.
+        register: ``insurance`` or ``population``.
+        source: Where it is, and its column mapping.
+
+    Raises:
+        ContractError: A required column is missing.
+        ConfigError: The mapping names a contract column that does not exist.
+    """
+    _check_mapping(register, source, REGISTERS[register])
+    if source.query is None:
+        found = files.columns(f"from {files.VIEW}")
+        origin: FromClause = named_table(files.VIEW, *(named_column(n, _kind(k)) for n, k in found))
+    else:
+        origin = _lake_origin(files, source.query, f"{register}.query")
+    columns = ((c.name, _column(origin, c, source, "duckdb")) for c in REGISTERS[register])
+    asked = {name: c for name, c in columns if c is not None and isinstance(c.type, NullType)}
+    kinds: dict[str, TypeEngine[Any]] = {}
+    if asked:
+        told = files.columns(in_duckdb(select(*asked.values()).select_from(origin)))
+        kinds = {name: _kind(kind) for name, (_, kind) in zip(asked, told, strict=True)}
+    deleted = source.delta.deleted
+    gone = _lake_origin(files, deleted, f"{register}.delta.deleted") if deleted else None
+    return _register_query(origin, gone, register, source, "duckdb", kinds)
+
+
+def in_duckdb(statement: Select[Any]) -> str:
+    """Writes a statement in DuckDB's words, which for these are PostgreSQL's."""
+    return str(statement.compile(dialect=_DUCKDB, compile_kwargs={"literal_binds": True}))
+
+
+_DUCKDB = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+
+
+def _lake_origin(files: LakeRegister, written: str, setting: str) -> FromClause:
+    """A SELECT over the files as origin."""
+    query = bare_sql(written, "duckdb", setting)
+    columns = [named_column(name, _kind(kind)) for name, kind in files.columns(query)]
+    return text(query.replace(":", "\\:")).columns(*columns).subquery("q")
+
+
+def _kind(kind: str) -> TypeEngine[Any]:
+    """The type of a column of files; every other type is asked for as text."""
+    return _DUCKDB_TYPES.get(kind, NullType())
+
+
+_DUCKDB_TYPES: dict[str, TypeEngine[Any]] = {
+    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT"), Integer()),
+    **dict.fromkeys(("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"), Integer()),
+    **dict.fromkeys(("FLOAT", "DOUBLE"), Float()),
+    **dict.fromkeys(("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS"), DateTime()),
+    "TIMESTAMP WITH TIME ZONE": DateTime(timezone=True),
+    "VARCHAR": String(), "BOOLEAN": Boolean(), "DATE": Date(), "BLOB": LargeBinary(),
+}  # fmt: skip
+
+
+def _register_query(
+    origin: FromClause,
+    gone: FromClause | None,
+    register: str,
+    source: Source,
+    product: str,
+    kinds: Mapping[str, TypeEngine[Any]],
+) -> RegisterQuery:
+    """Builds what is asked of a register whose columns are known."""
     statement = select_from(origin, register, source, product, kinds)
     key = statement.selected_columns[KEYS[register]]
     changed_at = _own(origin, register, CHANGED_AT, source, product, kinds)
     if changed_at is not None and not _is_moment(changed_at.type, product):
         changed_at = None
-    tombstones = _tombstones(connection, register, source) if source.delta.deleted else None
+    tombstones = None if gone is None else _tombstones(gone, register, source, product)
     return RegisterQuery(statement, key.element, changed_at, tombstones)
 
 
-def _tombstones(connection: Connection, register: str, source: Source) -> Select[Any]:
-    """The SELECT of deleted keys, as the configuration has it.
+def _tombstones(origin: FromClause, register: str, source: Source, product: str) -> Select[Any]:
+    """The SELECT of deleted keys, over the query that the configuration has for them.
 
     Raises:
         ContractError: It has not two columns.
     """
-    setting = f"{register}.delta.deleted"
-    origin = _query_origin(connection, source, source.delta.deleted or "", setting)
     columns = list(origin.columns)
     if len(columns) != 2:
         raise ContractError(
@@ -214,7 +290,7 @@ def _tombstones(connection: Connection, register: str, source: Source) -> Select
             where=source.shown,
             remedy="It must give two: the key of a deleted row, and when it was deleted.",
         )
-    key = _as_text(columns[0], connection.dialect.name)
+    key = _as_text(columns[0], product)
     return select(key.label(_KEY), columns[1].label("deleted_at")).select_from(origin)
 
 
@@ -267,7 +343,7 @@ def select_from(
         if found is not None and (kind := (kinds or {}).get(column.name)) is not None:
             found = type_coerce(found, kind)
         if found is not None and product in _NO_BYTES and isinstance(found.type, _BYTES):
-            raise _bytes_refused(register, column.name, source)
+            raise _bytes_refused(register, column.name, source, product)
         if found is None and (column.required or column.name in source.columns):
             missing.append(f"{column.name} ({column.meaning})")
         columns.append((null() if found is None else _as_text(found, product)).label(column.name))
@@ -275,7 +351,7 @@ def select_from(
         raise ContractError(
             f"The {register} register does not offer: {'; '.join(missing)}. "
             f"Its columns are: {', '.join(c.name for c in origin.columns)}.",
-            where=source.table or "query",
+            where=source.asked,
             remedy=f"Map each to a column or SQL expression under [{register}.columns] in the "
             "configuration.",
         )
@@ -294,12 +370,14 @@ def _check_mapping(register: str, source: Source, contract: tuple[SourceColumn, 
             )
 
 
-def _bytes_refused(register: str, name: str, source: Source) -> ContractError:
+def _bytes_refused(register: str, name: str, source: Source, product: str) -> ContractError:
+    reads = "decode(column)" if product == "duckdb" else "convert_from(column, 'UTF8')"
+    where = "a lake" if product == "duckdb" else "PostgreSQL"
     return ContractError(
         f"The {register} register keeps '{name}' as bytes, and does not say of which encoding.",
-        where=source.table or "query",
+        where=source.asked,
         remedy=f"Map it under [{register}.columns] to an SQL expression that makes text of it; in "
-        f"PostgreSQL: {name} = \"convert_from(column, 'UTF8')\".",
+        f'{where}: {name} = "{reads}".',
     )
 
 
@@ -506,6 +584,8 @@ def _as_text(column: ColumnElement[Any], product: str) -> ColumnElement[Any]:
         )
     if product == "postgresql":
         return _postgresql_text(column)
+    if product == "duckdb":
+        return _duckdb_text(column)
     if isinstance(kind, BIT):
         return type_coerce(column, Integer()) + literal_column("0")
     if isinstance(kind, _NATIVE) and not isinstance(kind, Enum):
@@ -523,6 +603,24 @@ def _postgresql_text(column: ColumnElement[Any]) -> ColumnElement[Any]:
     if isinstance(kind, DateTime) and kind.timezone:
         return cast(func.timezone("UTC", column), Text) + "+00"
     return column if isinstance(kind, (Integer, Boolean)) else cast(column, Text)
+
+
+def _duckdb_text(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Has everything written by DuckDB that has no text of its own.
+
+    A whole number that a program kept as a float, because some rows have none, is a whole number.
+    """
+    kind = column.type
+    if isinstance(kind, Float):
+        whole = and_(column == func.trunc(column), func.abs(column) < _MOST_DIGITS)
+        digits = cast(cast(column, Numeric(38, 0)), Text)
+        return case((whole, digits), else_=cast(column, Text))
+    if isinstance(kind, DateTime) and kind.timezone:
+        return cast(column, Text)  # in UTC, as the session is
+    return column if isinstance(kind, _NATIVE) else cast(column, Text)
+
+
+_MOST_DIGITS: ColumnElement[Any] = literal_column("1e37")
 
 
 def _sqlite_flag(column: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -1,6 +1,7 @@
 """A register at one moment: its rows as streams of Arrow batches, counted, all columns text.
 
-Belongs here: ADBC for PostgreSQL, streamed rows for every other product. Does not belong here:
+Belongs here: ADBC for PostgreSQL, DuckDB for files in a lake, streamed rows for every other
+product. Does not belong here:
 loading (``load.py``).
 """
 
@@ -25,7 +26,8 @@ from sqlalchemy.dialects import postgresql
 from etl.databases.arrow import arrow_connection
 from etl.databases.connect import POSTGRESQL_SNAPSHOT, reading, text_of_bytes
 from etl.databases.refusals import explained, plain_errors
-from etl.extract.mapping import RegisterQuery, register_query
+from etl.engine.opening import LakeRegister, open_lake
+from etl.extract.mapping import RegisterQuery, in_duckdb, query_of_lake, register_query
 from etl.process.stopping import on_stop
 from etl.settings import Source
 
@@ -42,7 +44,7 @@ class Reading(ABC):
     """A register at one moment: all that is asked of it sees the same rows.
 
     Attributes:
-        way: ``adbc`` or ``rows``: how rows travel.
+        way: ``adbc``, ``files`` or ``rows``: how rows travel.
     """
 
     way: ClassVar[str]
@@ -71,6 +73,11 @@ def reading_register(register: str, source: Source) -> Iterator[tuple[Reading, R
         ContractError: The source does not offer a required column.
         ConnectionFailedError: The source cannot be reached, or breaks off.
     """
+    if source.in_lake:
+        kind, path = source.parsed.get_backend_name(), source.parsed.database or ""
+        with open_lake(kind, path, source.shown, f"Reading the {register} register") as files:
+            yield Files(files), query_of_lake(files, register, source)
+        return
     with reading(source, f"Connecting to the {register} register") as connection:
         query = register_query(connection, register, source)
         if connection.dialect.name != "postgresql":
@@ -81,6 +88,29 @@ def reading_register(register: str, source: Source) -> Iterator[tuple[Reading, R
         yield found, query
     finally:
         found.close()
+
+
+class Files(Reading):
+    """A register that lies in a lake, read as Arrow."""
+
+    way = "files"
+
+    def __init__(self, files: LakeRegister) -> None:
+        """Reads files that are open."""
+        self._files = files
+
+    def count(self, statement: Select[Any]) -> int:
+        """Counts the rows that a statement would read."""
+        return int(self._files.value(f"select count(*) from ({in_duckdb(statement)}) q"))  # noqa: S608
+
+    def moment(self, statement: Select[Any]) -> datetime | date | None:
+        """Returns the single date or time that a statement asks for."""
+        found = self._files.value(in_duckdb(statement))
+        return found if isinstance(found, date) else None
+
+    def batches(self, statement: Select[Any]) -> Iterator[pa.RecordBatch]:
+        """Streams the rows of a statement."""
+        return self._files.batches(in_duckdb(statement), ROWS_PER_BATCH)
 
 
 class Rows(Reading):

@@ -100,7 +100,10 @@ class Database(_Strict):
         return self
 
 
-_FILES = "sqlite"
+LAKE = ("parquet", "delta")
+"""Kinds of registers that lie in a lake, as files."""
+
+_FILES = ("sqlite", *LAKE)
 _URL = re.compile(r"(?P<product>[\w+]+)://(?P<user>[^:/]*(?::[^@]*)?@)?(?P<rest>.*)", re.DOTALL)
 _RAW_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NEEDLESS_PERCENT = re.compile(r"%(4[1-9A-Fa-f]|5[0-9Aa]|6[1-9A-Fa-f]|7[0-9Aa]|3[0-9])")
@@ -167,8 +170,10 @@ class Source(Database):
     """One register: where it is and which of its columns are the contract's.
 
     Attributes:
-        table: Table or view, ``schema.table`` where needed. Either this or ``query``.
-        query: A SELECT, for registers whose contract needs a join.
+        table: Table or view, ``schema.table`` where needed. Either this or ``query``. A register
+            that lies in a lake has no tables.
+        query: A SELECT, for registers whose contract needs a join. In a lake, the rows are those
+            of ``register``.
         columns: Contract column -> column or SQL expression of the source. A contract column
             that is not named here is taken from a source column of the same name.
         values: Contract column -> spelling of the register -> what it means, for spellings that
@@ -183,8 +188,22 @@ class Source(Database):
     values: dict[str, dict[str, str]] = Field(default_factory=dict)
     delta: Delta = Delta()
 
+    @property
+    def in_lake(self) -> bool:
+        """Says whether it is no database, but files in a lake."""
+        return self.parsed.get_backend_name() in LAKE
+
+    @property
+    def asked(self) -> str:
+        """What is asked for its rows, for messages."""
+        return self.table or ("query" if self.query else self.shown)
+
     @model_validator(mode="after")
     def _table_or_query(self) -> Source:
+        if self.in_lake:
+            if self.table is not None:
+                raise ValueError("has a 'table', and the files that 'url' names are the table")
+            return self
         if (self.table is None) == (self.query is None):
             raise ValueError("needs either 'table' or 'query', and not both")
         return self
@@ -796,18 +815,18 @@ def _anchor(data: dict[str, Any], base: Path) -> dict[str, Any]:
     for section in ("insurance", "population", "target", "state"):
         part = data.get(section)
         if isinstance(part, dict) and isinstance(part.get("url"), str):
-            part["url"] = _anchor_sqlite(part["url"], base)
+            part["url"] = _anchor_files(part["url"], base)
     return data
 
 
-def _anchor_sqlite(url: str, base: Path) -> str:
-    """Anchors the file of a relative SQLite URL at the folder of the configuration."""
+def _anchor_files(url: str, base: Path) -> str:
+    """Anchors the path of a relative URL of files at the folder of the configuration."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         return url
     file = parsed.database
-    if parsed.get_backend_name() != "sqlite" or not file or file == ":memory:":
+    if parsed.get_backend_name() not in _FILES or not file or file == ":memory:":
         return url
     return parsed.set(database=str((base / file).resolve())).render_as_string(False)
 

@@ -1,0 +1,328 @@
+"""Registers that lie in a lake, as Parquet files or as a Delta table, asked by DuckDB.
+
+Belongs here: which files there are, one state of them, and what their errors mean. Does not belong
+here: what is asked of them (``etl/extract``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from glob import glob, has_magic
+from pathlib import Path
+from typing import Any, ClassVar
+
+import duckdb
+import pyarrow as pa
+
+from etl.domain.errors import (
+    ConfigError,
+    ConnectionFailedError,
+    DoisoatError,
+    ServerAwayError,
+)
+from etl.process.privacy import WITHHELD
+from etl.process.stopping import on_stop
+
+_ENDS = frozenset({".parquet", ".parq", ".pq"})
+
+_SETTINGS = (
+    # What does not fit into memory would be written to wherever the command was typed.
+    "set temp_directory = ''",
+    "set preserve_insertion_order = false",
+    "set timezone = 'UTC'",
+    "set autoinstall_known_extensions = false",
+    "set enable_progress_bar = false",
+)
+
+_Mark = tuple[int, int, int]
+"""Which file it is, its bytes, and when it was written last."""
+
+
+class LakeRegister:
+    """The rows of a register that lies in files, at one moment.
+
+    Attributes:
+        VIEW: The name under which they are asked for.
+    """
+
+    VIEW: ClassVar[str] = "register"
+
+    def __init__(self, shown: str, what: str) -> None:
+        """Opens nothing yet.
+
+        Args:
+            shown: Where it is, for messages.
+            what: What is done with it, for messages.
+        """
+        self._shown, self._what = shown, what
+        self._marks: dict[Path, _Mark] = {}
+        self._connection = duckdb.connect()
+        for setting in _SETTINGS:
+            self._connection.execute(setting)
+
+    def close(self) -> None:
+        """Lets go of the files."""
+        self._connection.close()
+
+    def show_parquet(self, path: str) -> None:
+        """Shows the rows of Parquet files.
+
+        Args:
+            path: A file, a folder, or a pattern of either.
+
+        Raises:
+            ConnectionFailedError: There are none, or they cannot be read.
+            ConfigError: They are a Delta or an Iceberg table's.
+        """
+        with self._plain():
+            self._marks = {file: _mark(file) for file in _files(path)}
+            if not self._marks:
+                raise ConnectionFailedError(
+                    f"{self._what}: no Parquet file is there.",
+                    where=path,
+                    remedy="Name a folder with files that end in .parquet, or files of other names "
+                    "by a pattern (folder/*); relative paths start at the configuration file's "
+                    "folder.",
+                )
+            listed = ", ".join(_quoted(str(file)) for file in sorted(self._marks))
+            # A column that a file has not is null there; a folder k=01 gives the text 01.
+            rows = f"read_parquet([{listed}], union_by_name = true, hive_types_autocast = false)"
+            self._show(f"from {rows}")
+
+    def show_delta(self, path: str) -> None:
+        """Shows the rows of a Delta table as its log has them at this moment.
+
+        Raises:
+            ConfigError: The package that reads it is not installed.
+            ConnectionFailedError: There is no such table, or it cannot be read.
+        """
+        try:
+            from deltalake import DeltaTable
+            from deltalake.exceptions import DeltaError, TableNotFoundError
+        except ModuleNotFoundError:
+            raise ConfigError(
+                "The package that reads Delta tables is not installed.",
+                where=self._shown,
+                remedy="pip install 'doisoat[lake]'",
+            ) from None
+        try:
+            table = DeltaTable(path)
+            self._connection.register("delta_rows", _Rescanned(table.scan))
+        except (TableNotFoundError, DeltaError, OSError) as error:
+            none = isinstance(error, TableNotFoundError)
+            raise ConnectionFailedError(
+                f"{self._what}: no Delta table is there."
+                if none
+                else f"{self._what}: the Delta table cannot be read ({type(error).__name__}).",
+                where=path,
+                remedy="Name the folder that holds _delta_log; relative paths start at the "
+                "configuration file's folder."
+                if none
+                else "This user must be able to read its folder; the table may need more than this "
+                "version of the package 'deltalake' knows.",
+            ) from None
+        with self._plain():
+            self._show("from delta_rows")
+
+    def _show(self, rows: str) -> None:
+        """Makes the view; times to the nanosecond, which nobody compares, are cut to microseconds.
+
+        DuckDB does not compare them with moments.
+        """
+        names = [name for name, kind in self._columns(rows) if kind == "TIMESTAMP_NS"]
+        named = ['"' + name.replace('"', '""') + '"' for name in names]
+        cut = [f"{name}::timestamp as {name}" for name in named]
+        replaced = f"select * replace ({', '.join(cut)}) {rows}" if cut else rows
+        self._connection.execute(f"create or replace temp view {self.VIEW} as {replaced}")
+
+    def columns(self, query: str) -> list[tuple[str, str]]:
+        """Returns name and type of each column of a query, which is bound and not run."""
+        with self._plain():
+            return self._columns(query)
+
+    def _columns(self, query: str) -> list[tuple[str, str]]:
+        bound = self._connection.sql(query)
+        return [(name, str(kind)) for name, kind in zip(bound.columns, bound.types, strict=True)]
+
+    def value(self, query: str) -> Any:
+        """Returns the single value of a query."""
+        with self._plain(), on_stop(self._connection.interrupt):
+            row = self._connection.execute(query).fetchone()
+        return row[0] if row else None
+
+    def batches(self, query: str, rows_per_batch: int) -> Iterator[pa.RecordBatch]:
+        """Streams the rows of a query.
+
+        Raises:
+            ServerAwayError: Somebody has changed the files meanwhile.
+        """
+        with self._plain(), on_stop(self._connection.interrupt):
+            yield from self._connection.execute(query).to_arrow_reader(rows_per_batch)
+            if changed := next((f for f, mark in self._marks.items() if _mark(f) != mark), None):
+                raise self._changed(changed)
+
+    def _changed(self, file: Path) -> ServerAwayError:
+        return ServerAwayError(
+            f"{self._what}: somebody changed its files while they were read.",
+            where=str(file),
+            remedy="Run again when they are written; best is a writer that makes another folder "
+            "each time, or a Delta table.",
+        )
+
+    @contextmanager
+    def _plain(self) -> Iterator[None]:
+        """Turns errors of DuckDB and of files into what happened, where, and what to do.
+
+        Their words are dropped: they may quote values.
+        """
+        try:
+            yield
+        except FileNotFoundError as error:  # since they were listed
+            raise self._changed(Path(str(error.filename))) from None
+        except OSError as error:
+            raise self._unreadable(str(error.filename or self._shown)) from None
+        except (duckdb.Error, pa.ArrowException) as error:
+            raise self._meant(error) from None
+
+    def _meant(self, error: BaseException) -> DoisoatError:
+        if isinstance(error, _OF_THE_SQL):
+            return ConnectionFailedError(
+                f"{self._what}: DuckDB, which reads the files, does not understand an SQL "
+                "expression of the mapping, or it does not fit a value.",
+                where=self._shown,
+                remedy="Try each expression under [insurance.columns] or [population.columns], and "
+                f"'query', by hand in DuckDB; a query reads the rows 'from {self.VIEW}'.",
+            )
+        if isinstance(error, duckdb.OutOfMemoryException):
+            return ConfigError(
+                f"{self._what}: what the mapping or 'query' asks does not fit into memory.",
+                where=self._shown,
+                remedy="Ask for less: a query that only filters rows needs little.",
+            )
+        words = str(error)
+        named = next((str(file) for file in self._marks if str(file) in words), self._shown)
+        return self._unreadable(named, type(error).__name__)
+
+    def _unreadable(self, where: str, kind: str = "") -> ConnectionFailedError:
+        told = f" DuckDB reported {kind}; {WITHHELD}." if kind else ""
+        return ConnectionFailedError(
+            f"{self._what}: a file of it cannot be read.{told}",
+            where=where,
+            remedy="It must be Parquet that is whole, and this user must be able to read it.",
+        )
+
+
+_OF_THE_SQL = (
+    duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException,
+    duckdb.SyntaxException, duckdb.ConversionException, duckdb.OutOfRangeException,
+    duckdb.TypeMismatchException, duckdb.NotImplementedException,
+)  # fmt: skip
+
+
+class _Rescanned:
+    """Arrow data that is read anew each time that somebody asks: a query may name it twice."""
+
+    def __init__(self, scan: Callable[[], Any]) -> None:
+        self._scan = scan
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        rows = pa.RecordBatchReader.from_stream(self._scan())
+        known = pa.schema([field.with_type(_not_a_view(field.type)) for field in rows.schema])
+        return rows.cast(known).__arrow_c_stream__(requested_schema)
+
+
+def _not_a_view(kind: pa.DataType) -> pa.DataType:
+    """The type by which Arrow can filter, which DuckDB asks it to do: of views it cannot."""
+    if pa.types.is_string_view(kind):
+        return pa.string()
+    if pa.types.is_binary_view(kind):
+        return pa.binary()
+    if pa.types.is_list(kind):
+        return pa.list_(_not_a_view(kind.value_type))
+    return kind
+
+
+def _files(path: str) -> set[Path]:
+    """Returns the files that a path names: itself, those below a folder, or those of a pattern.
+
+    Raises:
+        ConfigError: They are a Delta or an Iceberg table's.
+        ConnectionFailedError: There is no such place.
+    """
+    if Path(path).exists():
+        named = [Path(path)]
+    elif has_magic(path):
+        named = [Path(one) for one in glob(path, recursive=True)]  # noqa: PTH207 - of any root
+    else:
+        raise ConnectionFailedError(
+            "The folder or file of a register does not exist.",
+            where=path,
+            remedy="Check the path; relative paths start at the configuration file's folder, and "
+            "an absolute one has four slashes: parquet:////lake/insurance.",
+        )
+    found: set[Path] = set()
+    for one in named:
+        if one.is_dir():
+            _refuse_tables(one)
+            found |= {file for file in one.rglob("*") if _is_a_part(file.relative_to(one), file)}
+        elif one.is_file():
+            found.add(one)
+    return found
+
+
+def _is_a_part(below: Path, file: Path) -> bool:
+    """Says whether a file below a folder is of the rows: nothing hidden, no writer's leftover."""
+    hidden = any(
+        part.startswith(".") or (part.startswith("_") and "=" not in part) for part in below.parts
+    )
+    return not hidden and file.suffix.lower() in _ENDS and file.is_file()
+
+
+def _refuse_tables(folder: Path) -> None:
+    """Refuses the files of a table whose log or metadata alone say which rows are there still."""
+    if (folder / "_delta_log").is_dir():
+        raise ConfigError(
+            "The folder is a Delta table: read as Parquet, it has rows that were deleted.",
+            where=str(folder),
+            remedy="Write delta: in place of parquet: in the url.",
+        )
+    if any((folder / "metadata").glob("*.metadata.json")):
+        raise ConfigError(
+            "The folder is an Iceberg table: read as Parquet, it has rows that were deleted.",
+            where=str(folder),
+            remedy="Iceberg is not read: name a database that reads it, or have the register "
+            "written out as Parquet.",
+        )
+
+
+def _mark(file: Path) -> _Mark:
+    found = file.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _quoted(text: str) -> str:
+    return "'" + re.sub(r"([*?\[])", r"[\1]", text).replace("'", "''") + "'"
+
+
+@contextmanager
+def open_lake(kind: str, path: str, shown: str, what: str) -> Iterator[LakeRegister]:
+    """Opens a register that lies in a lake, for reading.
+
+    Args:
+        kind: ``parquet`` or ``delta``.
+        path: A folder, a file, or a pattern of either; of a Delta table, its folder.
+        shown: Where it is, for messages.
+        what: What is done with it, for messages.
+
+    Raises:
+        ConnectionFailedError: It is not there or cannot be read.
+        ConfigError: It is of another kind, or the package that reads it is not installed.
+    """
+    with closing(LakeRegister(shown, what)) as found:
+        if kind == "delta":
+            found.show_delta(path)
+        else:
+            found.show_parquet(path)
+        yield found

@@ -1,0 +1,491 @@
+"""Registers that lie in a lake, as Parquet files or as a Delta table, arrive as any others do.
+
+Belongs here: what is other than with a database. Does not belong here: reading in general
+(``test_extraction.py``), and where the tables of a run lie (``test_lake.py``).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import string
+import struct
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable, write_deltalake
+from pydantic import SecretStr
+
+from etl.cli.probe import probe
+from etl.domain.errors import (
+    ConfigError,
+    ConnectionFailedError,
+    ContractError,
+    DoisoatError,
+    ServerAwayError,
+)
+from etl.engine.duckdb.warehouse import Warehouse, open_warehouse
+from etl.extract import Changes, extract_changes, extract_register, look_at
+from etl.extract.streams import reading_register
+from etl.process.privacy import RecordKey
+from etl.settings import Settings, Source, load_settings
+from etl.state.copying import make_ops
+from tests.support import (
+    INSURANCE_COLUMNS,
+    POPULATION_COLUMNS,
+    Registers,
+    citizen,
+    configure,
+    memory_folder,
+    record,
+    sync,
+)
+
+Row = dict[str, object]
+Write = Callable[[Path, pa.Table], str]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    made = memory_folder("doisoat-registers-")
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+def _as_parquet(place: Path, rows: pa.Table) -> str:
+    """Writes a folder of two files, as a cluster does."""
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    half = rows.num_rows // 2
+    for number, part in enumerate((rows.slice(0, half), rows.slice(half))):
+        pq.write_table(part, place / f"part-0000{number}.snappy.parquet")
+    (place / "_SUCCESS").touch()
+    return f"parquet:///{place}"
+
+
+def _as_delta(place: Path, rows: pa.Table) -> str:
+    write_deltalake(place, rows, mode="overwrite", schema_mode="overwrite")
+    return f"delta:///{place}"
+
+
+@pytest.fixture(params=[_as_parquet, _as_delta], ids=["parquet", "delta"])
+def write(request: pytest.FixtureRequest) -> Write:
+    """Writes rows to a place and returns its URL."""
+    written: Write = request.param
+    return written
+
+
+def _rows(rows: list[Row], columns: tuple[str, ...] = tuple(INSURANCE_COLUMNS)) -> pa.Table:
+    return pa.table({name: [row.get(name) for row in rows] for name in columns})
+
+
+def _with(table: pa.Table, **columns: pa.Array) -> pa.Table:
+    for name, values in columns.items():
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, name, values)
+    return table
+
+
+def _source(url: str, **options: Any) -> Source:
+    return Source(url=SecretStr(url), **options)
+
+
+@contextmanager
+def _warehouse(folder: Path) -> Iterator[Warehouse]:
+    with open_warehouse(folder / f"{uuid.uuid4().hex}.duckdb", key=RecordKey(b"k" * 32)) as made:
+        make_ops(made)
+        made.connection.execute("create table ops.parameters as select 'run' as run_id")
+        yield made
+
+
+_READ = "select * exclude (run_id, read_at, row_number) from raw.insurance order by 1 nulls last"
+
+
+def _raw(folder: Path, source: Source) -> list[dict[str, object]]:
+    with _warehouse(folder) as warehouse:
+        extraction = extract_register(warehouse, "insurance", source)
+        rows = warehouse.rows(_READ)
+        assert extraction.way == "files"
+        assert extraction.rows == len(rows)
+        return rows
+
+
+def test_typed_columns_arrive_as_the_text_that_a_database_gives(folder: Path, write: Write) -> None:
+    utc = datetime(2026, 7, 1, 16, 59, 1, tzinfo=UTC)
+    odd = "  nhà 'số' \"5\"; \\n % :x \U0001f642"
+    rows = _with(
+        _rows([record(n, address=odd, gender="") for n in (1, 2)]),
+        record_id=pa.array([1, 2], pa.int32()),
+        id_number=pa.array([1095012345.0, None]),  # (a program's whole numbers, where some lack)
+        insurance_number=pa.array([12345678901234, None]),
+        date_of_birth=pa.array([date(1951, 2, 1), None]),
+        updated_at=pa.array([datetime(2026, 7, 1, 23, 59, 1, 500_000), None], pa.timestamp("us")),
+        status=pa.array([utc, None], pa.timestamp("us", "UTC")),
+        employer_code=pa.array([Decimal("12.25"), None], pa.decimal128(10, 2)),
+        compulsory_si=pa.array([True, None]),
+        voluntary_si=pa.array([0.5, None]),
+        province_code=pa.array(["01", None]),
+    )
+
+    first, second = _raw(folder, _source(write(folder / "lake", rows)))
+
+    assert first == record(1) | {
+        "record_id": "1",
+        "id_number": "1095012345",
+        "insurance_number": "12345678901234",
+        "date_of_birth": "1951-02-01",
+        "updated_at": "2026-07-01 23:59:01.5",
+        "status": "2026-07-01 16:59:01+00",
+        "employer_code": "12.25",
+        "compulsory_si": "true",
+        "voluntary_si": "0.5",
+        "province_code": "01",
+        "address": odd,
+        "gender": "",
+    }
+    nulls = ("id_number", "insurance_number", "date_of_birth", "updated_at", "status",
+             "employer_code", "compulsory_si", "voluntary_si", "province_code")  # fmt: skip
+    assert {second[name] for name in nulls} == {None}
+
+
+def test_columns_are_mapped_to_names_and_expressions(folder: Path, write: Write) -> None:
+    rows = _rows([record(1)]).rename_columns([name.upper() for name in INSURANCE_COLUMNS])
+    rows = rows.append_column("gioi", pa.array([1]))
+    gender = "case gioi when 1 then 'Nam: %' else 'Nữ' end"
+    source = _source(write(folder / "lake", rows), columns={"gender": gender, "address": "OFFICE"})
+
+    (found,) = _raw(folder, source)
+
+    assert found == record(1) | {"gender": "Nam: %", "address": record(1)["office"]}
+
+
+def test_a_query_may_name_the_register_twice(folder: Path, write: Write) -> None:
+    rows = _rows([record(1), record(2), record(3)]).append_column("dt", pa.array(["1", "2", "2"]))
+    latest = "select * from register where dt = (select max(dt) from register); -- the newest"
+
+    found = _raw(folder, _source(write(folder / "lake", rows), query=latest))
+
+    assert [row["record_id"] for row in found] == [record(n)["record_id"] for n in (2, 3)]
+
+
+def _settings(home: Path, urls: tuple[str, str], **engine: object) -> Settings:
+    insurance, population = ({"url": url} for url in urls)
+    file = configure(
+        home / "doisoat.toml",
+        insurance=insurance,
+        population=population,
+        target={"url": f"sqlite:///{home}/target.db"},
+        engine={"threads": 1, **engine},
+    )
+    return load_settings(file)
+
+
+def test_a_whole_sync_publishes_what_it_does_from_a_database(
+    folder: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOISOAT_KEY", "5a" * 32)
+    records, citizens = [record(n) for n in range(1, 9)], [citizen(n) for n in range(1, 12)]
+    lake, base = folder / "lake", folder / "base"
+    urls = (
+        write(lake / "insurance", _rows(records)),
+        write(lake / "population", _rows(citizens, tuple(POPULATION_COLUMNS))),
+    )
+    base.mkdir()
+    files = [f"sqlite:///{base}/{name}.db" for name in ("insurance", "population", "target")]
+    sqlite = Registers(base, records, citizens, *files).write()
+    sqlite.sync()
+    settings = _settings(lake, urls)
+    sync(settings)
+
+    query = "select record_id, status, row_hash from {reconciled} order by 1"
+    read = Registers(lake, [], [], *urls, f"sqlite:///{lake}/target.db")
+    assert read.published(query) == sqlite.published(query)
+    assert len(read.published(query)) == 8
+    told = {found.name: found.detail for found in probe(settings)}
+    assert "8 rows at" in told["insurance"]
+    assert "a delta reads all rows and compares them" in told["insurance"]
+
+
+def _timed(rows: list[Row]) -> pa.Table:
+    times = [datetime(2026, 1, 1, 8, int(str(row["updated_at"]))) for row in rows]
+    return _with(_rows(rows), updated_at=pa.array(times, pa.timestamp("us")))
+
+
+def test_a_delta_reads_what_has_changed(folder: Path, write: Write) -> None:
+    before = [record(n, updated_at=n) for n in range(1, 6)]
+    after = [
+        record(1, updated_at=1),
+        record(2, updated_at=30, full_name="Another Name"),
+        record(4, updated_at=4),
+        record(5, updated_at=5),
+        record(6, updated_at=31),
+    ]
+    source = _source(write(folder / "lake", _timed(before)), delta={"overlap_minutes": 0})
+    with _warehouse(folder) as warehouse:
+        extract_register(warehouse, "insurance", source)
+        first = look_at("insurance", source)
+        unchanged = extract_changes(warehouse, "insurance", source)
+        write(folder / "lake", _timed(after))
+        changed = extract_changes(warehouse, "insurance", source)
+        names = [row["full_name"] for row in warehouse.rows(_READ)]
+
+    assert unchanged.changes == Changes()
+    assert changed.changes == Changes(inserted=1, updated=1, deleted=1), changed.whole_because
+    assert "Another Name" in names
+    assert len(names) == 5
+    assert first == ["5", "2026-01-01T08:05:00"]
+    assert look_at("insurance", source) != first
+
+
+def test_a_delta_may_be_told_of_deleted_rows(folder: Path, write: Write) -> None:
+    gone = folder / "gone.parquet"
+    keys = [str(record(2)["record_id"])]
+    pq.write_table(pa.table({"id": keys, "gone_at": [datetime(2026, 1, 2)]}), gone)
+    deleted = f"select id, gone_at from read_parquet('{gone}')"
+    rows = [record(n, updated_at=n) for n in range(1, 4)]
+    source = _source(write(folder / "lake", _timed(rows)), delta={"deleted": deleted})
+    with _warehouse(folder) as warehouse:
+        extract_register(warehouse, "insurance", source)
+        write(folder / "lake", _timed([rows[0], rows[2]]))
+        found = extract_changes(warehouse, "insurance", source)
+
+    assert found.changes == Changes(deleted=1), found.whole_because
+
+
+# --- Parquet ------------------------------------------------------------------------------------
+
+
+def test_folders_of_partitions_are_columns_of_text(folder: Path) -> None:
+    lake = folder / "it's [a] lake"
+    kept = tuple(name for name in INSURANCE_COLUMNS if name != "province_code")
+    for number, place in ((1, "01"), (2, "__HIVE_DEFAULT_PARTITION__")):
+        part = lake / f"province_code={place}"
+        part.mkdir(parents=True)
+        pq.write_table(_rows([record(number)], kept), part / "part.parquet")
+
+    found = _raw(folder, _source(f"parquet:///{lake}"))
+
+    assert [row["province_code"] for row in found] == ["01", None]
+
+
+def test_files_of_other_columns_and_types_are_one_register(folder: Path) -> None:
+    lake = folder / "lake"
+    lake.mkdir()
+    without = tuple(name for name in INSURANCE_COLUMNS if name != "office")
+    pq.write_table(_rows([record(1, id_number="0790")]), lake / "a.parquet")
+    older = _with(_rows([record(2)], without), id_number=pa.array([790]))
+    pq.write_table(older, lake / "b.parquet")
+
+    found = _raw(folder, _source(f"parquet:///{lake}"))
+
+    assert [row["id_number"] for row in found] == ["0790", "790"]
+    assert [row["office"] for row in found] == [record(1)["office"], None]
+
+
+def test_what_a_writer_left_is_not_read(folder: Path) -> None:
+    url = _as_parquet(folder / "lake", _rows([record(1), record(2)]))
+    for hidden in ("_temporary/0/task", ".spark-staging", "_old"):
+        (folder / "lake" / hidden).mkdir(parents=True)
+        pq.write_table(_rows([record(3)]), folder / "lake" / hidden / "part.parquet")
+    (folder / "lake" / ".part.parquet.crc").write_bytes(b"crc")
+
+    assert len(_raw(folder, _source(url))) == 2
+
+
+@pytest.mark.parametrize("pattern", ["lake/*", "lake/000000_0", "l*ke", "**/0*_0"])
+def test_a_pattern_names_files_of_any_name(folder: Path, pattern: str) -> None:
+    (folder / "lake").mkdir()
+    pq.write_table(_rows([record(1)]), folder / "lake" / "000000_0")
+    if pattern == "l*ke":
+        pq.write_table(_rows([record(1)]), folder / "lake" / "part.parquet")
+
+    assert len(_raw(folder, _source(f"parquet:///{folder}/{pattern}"))) == 1
+
+
+def test_times_to_the_nanosecond_are_times_of_change(folder: Path) -> None:
+    moment = pa.array([1_782_950_341_500_000_001], pa.timestamp("ns"))
+    url = _as_parquet(folder / "lake", _with(_rows([record(1)]), updated_at=moment))
+
+    assert look_at("insurance", _source(url))[1].startswith("2026-07-0")
+    (found,) = _raw(folder, _source(url))
+    assert str(found["updated_at"]).endswith(".5")
+
+
+def test_a_relative_path_starts_at_the_configuration(folder: Path) -> None:
+    _as_parquet(folder / "lake", _rows([record(1)]))
+    settings = _settings(folder, ("parquet:///lake", "delta:///../citizens"))
+
+    assert settings.insurance.shown == f"parquet:///{(folder / 'lake').resolve()}"
+    assert settings.population.parsed.database == str((folder.parent / "citizens").resolve())
+    assert len(_raw(folder, settings.insurance)) == 1
+
+
+def test_files_that_change_while_they_are_read_are_noticed(folder: Path) -> None:
+    source = _source(_as_parquet(folder / "lake", _rows([record(1), record(2)])))
+    with reading_register("insurance", source) as (register, query):
+        assert register.count(query.statement) == 2
+        pq.write_table(_rows([record(3)]), folder / "lake" / "part-00001.snappy.parquet")
+        with pytest.raises(ServerAwayError, match="changed its files while") as told:
+            list(register.batches(query.statement))
+    assert "part-00001" in str(told.value)
+
+
+# --- Delta --------------------------------------------------------------------------------------
+
+
+def test_rows_that_a_delta_table_has_deleted_are_not_read(folder: Path) -> None:
+    url = _as_delta(folder / "lake", _rows([record(1), record(2)]))
+    DeltaTable(folder / "lake").delete(f"record_id = '{record(2)['record_id']}'")
+
+    (found,) = _raw(folder, _source(url))
+
+    assert found["record_id"] == record(1)["record_id"]
+
+
+def _delete_by_vector(table: Path, row: int) -> None:
+    """Says in the log of a Delta table that a row of its one file is deleted, as clusters do."""
+    bitmap = struct.pack("<IIHHIH", 12346, 1, 0, 0, 16, row)
+    vector = struct.pack("<iqi", 1681511377, 1, 0) + bitmap
+    z85 = (
+        string.digits + string.ascii_lowercase + string.ascii_uppercase + ".-:+=^!/*?&<>()[]{}@%$#"
+    )
+    b85 = (
+        string.digits + string.ascii_uppercase + string.ascii_lowercase + "!#$%&()*+-;<=>?@^_`{|}~"
+    )
+    written = base64.b85encode(vector.ljust(36, b"\0")).decode().translate(str.maketrans(b85, z85))
+    (log,) = (table / "_delta_log").glob("*.json")
+    actions = [json.loads(line) for line in log.read_text().splitlines()]
+    for action in actions:
+        if "add" in action:
+            action["add"]["deletionVector"] = {
+                "storageType": "i",
+                "pathOrInlineDv": written,
+                "sizeInBytes": len(vector),
+                "cardinality": 1,
+            }
+    log.write_text("\n".join(map(json.dumps, actions)))
+
+
+def test_rows_that_a_vector_has_deleted_are_not_read(folder: Path) -> None:
+    options = {"delta.enableDeletionVectors": "true"}
+    write_deltalake(folder / "lake", _rows([record(1), record(2)]), configuration=options)
+    _delete_by_vector(folder / "lake", 1)
+
+    (found,) = _raw(folder, _source(f"delta:///{folder}/lake"))
+
+    assert found["record_id"] == record(1)["record_id"]
+
+
+def test_a_delta_table_is_read_as_it_was_when_it_was_opened(folder: Path) -> None:
+    source = _source(_as_delta(folder / "lake", _rows([record(1)])))
+    with reading_register("insurance", source) as (register, query):
+        write_deltalake(folder / "lake", _rows([record(2)]), mode="append")
+        assert register.count(query.statement) == 1
+        assert sum(batch.num_rows for batch in register.batches(query.statement)) == 1
+
+
+def test_the_package_of_delta_tables_is_named_where_it_is_missing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "deltalake", None)
+    with pytest.raises(ConfigError, match="not installed") as told:
+        _raw(folder, _source(f"delta:///{folder}"))
+    assert "doisoat[lake]" in str(told.value)
+
+
+# --- what is refused ----------------------------------------------------------------------------
+
+
+def _refused(folder: Path, source: Source, kind: type[DoisoatError]) -> str:
+    with pytest.raises(kind) as told:
+        _raw(folder, source)
+    assert told.value.remedy
+    assert told.value.where
+    return str(told.value)
+
+
+def test_what_is_no_register_is_refused(folder: Path) -> None:
+    url = _as_delta(folder / "delta", _rows([record(1)]))
+    (folder / "iceberg" / "metadata").mkdir(parents=True)
+    (folder / "iceberg" / "metadata" / "v1.metadata.json").touch()
+    (folder / "empty").mkdir()
+    (folder / "damaged").mkdir()
+    (folder / "damaged" / "a.parquet").write_text("Khuỷu")
+
+    def told(url: str, kind: type[DoisoatError] = ConnectionFailedError) -> str:
+        return _refused(folder, _source(url), kind)
+
+    assert "does not exist" in told(f"parquet:///{folder}/nowhere")
+    assert "no Parquet file is there" in told(f"parquet:///{folder}/empty")
+    assert "no Parquet file is there" in told(f"parquet:///{folder}/empty/*")
+    assert "Write delta:" in told(url.replace("delta:", "parquet:"), ConfigError)
+    assert "Iceberg table" in told(f"parquet:///{folder}/iceberg", ConfigError)
+    assert "damaged/a.parquet" in (damaged := told(f"parquet:///{folder}/damaged"))
+    assert "cannot be read" in damaged
+    assert "Khuỷu" not in damaged
+    assert "no Delta table is there" in told(f"delta:///{folder}/empty")
+    assert "no Delta table is there" in told(f"delta:///{folder}/nowhere")
+    assert not (folder / "nowhere").exists()
+
+
+def test_a_delta_table_whose_files_are_gone_is_told(folder: Path) -> None:
+    url = _as_delta(folder / "lake", _rows([record(1)]))
+    for file in (folder / "lake").glob("*.parquet"):
+        file.unlink()
+
+    assert "a file of it cannot be read" in _refused(folder, _source(url), ConnectionFailedError)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [{"gender": "case full_name"}, {"gender": "nobody(full_name)"}, {"gender": "no.column"},
+     {"gender": "cast(full_name as integer)"}],
+)  # fmt: skip
+def test_an_expression_that_cannot_be_is_explained_and_quotes_nothing(
+    folder: Path, write: Write, columns: dict[str, str]
+) -> None:
+    url = write(folder / "lake", _rows([record(1, full_name="Quềnh Khuỷu")]))
+
+    told = _refused(folder, _source(url, columns=columns), ConnectionFailedError)
+
+    assert "does not understand an SQL expression" in told
+    assert "Khuỷu" not in told
+
+
+def test_missing_columns_are_named_with_those_that_are_there(folder: Path, write: Write) -> None:
+    url = write(folder / "lake", pa.table({"id": ["1"], "ten": ["A"]}))
+
+    told = _refused(folder, _source(url), ContractError)
+
+    assert "record_id" in told
+    assert "Its columns are: id, ten" in told
+
+
+def test_bytes_are_refused_with_what_to_map(folder: Path, write: Write) -> None:
+    rows = _with(_rows([record(1)]), full_name=pa.array(["Đặng".encode()]))
+    url = write(folder / "lake", rows)
+
+    assert 'full_name = "decode(column)"' in _refused(folder, _source(url), ContractError)
+    (found,) = _raw(folder, _source(url, columns={"full_name": "decode(full_name)"}))
+    assert found["full_name"] == "Đặng"
+
+
+def test_a_table_in_a_lake_is_refused_by_the_configuration() -> None:
+    with pytest.raises(ValueError, match="the files that 'url' names are the table"):
+        _source("parquet:////lake", table="insurance")
+
+
+def test_an_empty_register_is_read_as_no_rows(folder: Path, write: Write) -> None:
+    empty = _rows([record(1)]).slice(0, 0)
+
+    assert _raw(folder, _source(write(folder / "lake", empty))) == []
