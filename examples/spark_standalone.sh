@@ -26,7 +26,8 @@ trap end EXIT
 start() { # name of the log, then the class and what it is given
     local log=$room/$1.log
     shift
-    "$SPARK_HOME/bin/spark-class" "$@" >"$log" 2>&1 &
+    # (What workers shuffle is of persons: it goes into a folder of this user's only.)
+    SPARK_LOCAL_DIRS=$room "$SPARK_HOME/bin/spark-class" "$@" >"$log" 2>&1 &
     started+=($!)
 }
 

@@ -1,0 +1,8 @@
+"""doisoat as spark-submit begins it, which knows an application of Python by its file's name.
+
+spark-submit --conf spark.driver.memory=3g examples/spark_submit.py --config doisoat.toml sync
+"""
+
+from etl.__main__ import main
+
+main()
