@@ -44,6 +44,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.wide)
 
 
+NEEDED = "DOISOAT_TESTS_NEED_JAVA"
+"""Where this is set, as in ``.ci/run``, tests fail for want of Java and are not skipped."""
+
+
+@pytest.fixture(scope="session")
+def needs_java() -> None:
+    """Skips where Spark cannot run on this machine, unless it must."""
+    from etl.domain.errors import ConfigError
+    from etl.engine.spark.session import try_spark
+    from etl.settings import Engine
+
+    try:
+        try_spark(Engine(name="spark"))
+    except ConfigError as error:
+        if os.environ.get(NEEDED):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Server]:
     """A PostgreSQL of the tests' own; the user ``guarded`` needs a password, others do not."""

@@ -19,6 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from sqlalchemy import NullPool, create_engine, make_url, text
 
 if TYPE_CHECKING:
@@ -186,6 +188,22 @@ def record(number: int, **changes: object) -> dict[str, object]:
     return kept | changes
 
 
+SPARK: dict[str, object] = {
+    "name": "spark",
+    "master": "local[2]",
+    "threads": 1,
+    # Little data: to compile well takes longer than to compute.
+    "spark": {
+        "driver": {"memory": "2g", "extraJavaOptions": "-XX:TieredStopAtLevel=1"},
+        "sql": {
+            "shuffle": {"partitions": 2},
+            "codegen": {"wholeStage": False, "factoryMode": "NO_CODEGEN"},
+        },
+    },
+}
+"""The engine, for little data."""
+
+
 @dataclass
 class Registers:
     """Two registers with a target, all three anywhere.
@@ -211,6 +229,10 @@ class Registers:
         return self
 
     @property
+    def _urls(self) -> tuple[str, str]:
+        return self.insurance_url, self.population_url
+
+    @property
     def file(self) -> Path:
         """Writes the configuration and returns its file."""
         more = dict(self.options)
@@ -219,10 +241,14 @@ class Registers:
         assert isinstance(target, dict)
         assert isinstance(citizens, dict)
         assert isinstance(records, dict)
+        tables = [
+            {} if url.startswith("parquet:") else {"table": register}
+            for register, url in zip(("insurance", "population"), self._urls, strict=True)
+        ]
         return configure(
             self.folder / "doisoat.toml",
-            insurance={"url": self.insurance_url, "table": "insurance", **records},
-            population={"url": self.population_url, "table": "population", **citizens},
+            insurance={"url": self.insurance_url, **tables[0], **records},
+            population={"url": self.population_url, **tables[1], **citizens},
             target={"url": self.target_url, **target},
             **more,
         )
@@ -260,7 +286,11 @@ def fill(
     rows: Sequence[Row],
     kinds: Mapping[str, str] | None = None,
 ) -> None:
-    """Makes a table anew and fills it; columns are text unless said otherwise."""
+    """Makes a table or a Parquet file anew and fills it; columns are text unless said otherwise."""
+    if url.startswith("parquet:///"):
+        rows_of = {name: pa.array([row.get(name) for row in rows], pa.string()) for name in columns}
+        pq.write_table(pa.table(rows_of), url.removeprefix("parquet:///"))
+        return
     quote = "`" if url.startswith("mysql") else '"'
     kind = "longtext" if url.startswith("mysql") else "text"
     names = [f"{quote}{name}{quote}" for name in columns]

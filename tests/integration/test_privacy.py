@@ -26,6 +26,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from assets.definitions import build_defs
@@ -39,6 +41,7 @@ from etl.pipeline.lock import release_lock
 from etl.state.tables import state_metadata
 from tests.receivers import Hook
 from tests.support import (
+    SPARK,
     Registers,
     Server,
     citizen,
@@ -172,6 +175,7 @@ MAY_HOLD_THEM = {
     ".doisoat/warehouse.duckdb.tmp": "what did not fit into memory",
     ".doisoat/warehouse.files": "the registers as they were read",
     ".doisoat/snapshots": "what earlier runs left for readers",
+    "lake": "the tables of a run on Spark",
     "sources": "the registers themselves, and the target with the state beside it",
     "doisoat.toml": "the configuration, which names the password",
 }
@@ -440,6 +444,69 @@ def test_nothing_that_a_run_leaves_or_prints_holds_a_person(
     assert ("population.full_name_is_mostly_filled" in campaign.printed.get("alerts", "")) == (
         name == "broken_off"
     )
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_nothing_that_a_run_on_spark_leaves_or_prints_holds_a_person(
+    needs_java: None, command_environment: dict[str, str]
+) -> None:
+    """Registers and tables lie in a lake; a run that ends well, then one that crashes on Spark."""
+    folder = memory_folder("doisoat-privacy-spark-")
+    try:
+        done = _on_spark(folder, command_environment)
+
+        assert done.run("sync", "--json") == 0
+        rows = done.pair.published("select record_id, status from {reconciled}")
+        statuses = {row["status"] for row in rows if row["record_id"] in RECORD_IDS}
+        assert statuses == {"VERIFIED", "MISMATCH", "REVIEW", "NOT_FOUND", "REJECTED"}
+        assert done.leaks() == []
+
+        (tables,) = (folder / "lake").iterdir()
+        assert list(tables.glob("core.links.parquet/*")), "Spark has built the tables"
+        _spoil_names(done)
+        assert done.run("--debug", "sync") == 70
+        assert "Py4JJavaError at" in done.printed["--debug sync"]
+        done.call("check")
+        assert done.leaks() == []
+
+        looked_at = [str(file.relative_to(folder)) for file in done.files()]
+        assert any(file.startswith(".doisoat/dagster/history/runs") for file in looked_at)
+        assert not list((folder / ".doisoat").glob("spark-*.tmp")), "what did not fit into memory"
+        assert list((folder / "temporary").iterdir()) == []
+        others = [path for path in (tables, *tables.rglob("*")) if path.stat().st_mode & 0o077]
+        assert others == []
+        done.hook.close()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _on_spark(folder: Path, environment: dict[str, str]) -> Campaign:
+    """A campaign whose registers are Parquet files, and whose tables lie beside the home."""
+    for part in ("sources", "temporary", "user"):
+        (folder / part).mkdir()
+    (folder / "lake").mkdir(mode=0o755)
+    pair = Registers(
+        folder,
+        [record(n) for n in range(1, 31)] + _records(),
+        [citizen(n) for n in range(1, 31)] + _people(),
+        f"parquet:///{folder}/sources/insurance.parquet",
+        f"parquet:///{folder}/sources/population.parquet",
+        f"sqlite:///{folder}/sources/t.db",
+        options={"engine": SPARK | {"lake": str(folder / "lake")}},
+    )
+    return Campaign(folder, pair, environment)
+
+
+def _spoil_names(done: Campaign) -> None:
+    """Lets the part of a dictionary that is read first say that canonical names are numbers."""
+    (names,) = (done.folder / "lake").glob("*/clean.names.parquet")
+    first = next(iter(sorted(names.glob("*.parquet"))))
+    table = pq.read_table(first).slice(0, 0)
+    place = table.schema.get_field_index("canonical")
+    numbers = pa.nulls(0, pa.int32())
+    pq.write_table(table.set_column(place, "canonical", numbers), names / "-.parquet")
+    (names / "-.parquet").chmod(0o600)
 
 
 @pytest.mark.wide

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,7 +25,7 @@ import pytest
 from etl.cli.probe import probe
 from etl.domain.errors import ConfigError, ServerAwayError
 from etl.engine.port import Warehouse
-from etl.engine.spark.session import try_spark
+from etl.engine.spark.session import end, session, try_spark
 from etl.engine.statements import TableName
 from etl.pipeline import runner
 from etl.pipeline.graph import pipeline
@@ -34,27 +35,10 @@ from etl.pipeline.run import Run, warehouse_for
 from etl.settings import Engine, Settings
 from etl.simulate import SimulationSpec, simulate_batches, write_database
 from tests.crowds import all_crowds
-from tests.support import Registers, citizen, memory_folder, record, remember
-
-NEEDED = "DOISOAT_TESTS_NEED_JAVA"
-"""Where this is set, as in ``.ci/run``, tests fail for want of Java and are not skipped."""
+from tests.support import SPARK, Registers, citizen, memory_folder, record, remember
 
 DECIMALS = 9
 """Floats are compared after so many: sums of floats depend on their order."""
-
-SPARK = {
-    "name": "spark",
-    "master": "local[2]",
-    "threads": 1,
-    # Little data: to compile well takes longer than to compute.
-    "spark": {
-        "driver": {"memory": "2g", "extraJavaOptions": "-XX:TieredStopAtLevel=1"},
-        "sql": {
-            "shuffle": {"partitions": 2},
-            "codegen": {"wholeStage": False, "factoryMode": "NO_CODEGEN"},
-        },
-    },
-}
 
 BORN = "15/03/1980"
 NASTY = (
@@ -63,17 +47,6 @@ NASTY = (
     "\"'`\\;--/*%s:x{}$1",
     "𡨸喃 🙂 \U0010ffff",
 )
-
-
-@pytest.fixture(scope="module")
-def needs_java() -> None:
-    """Skips where Spark cannot run on this machine, unless it must."""
-    try:
-        try_spark(Engine(name="spark"))
-    except ConfigError as error:
-        if os.environ.get(NEEDED):
-            pytest.fail(str(error))
-        pytest.skip(str(error))
 
 
 @pytest.fixture
@@ -307,6 +280,20 @@ def test_what_spark_built_is_not_taken_for_duckdbs(needs_java: None, folder: Pat
         assert not warehouse.exists(TableName("core", "links"))
         assert not left.exists()
     release_lock(settings)
+
+
+def test_nothing_that_did_not_fit_into_memory_outlives_its_session(
+    needs_java: None, folder: Path
+) -> None:
+    """A run whose step has failed goes on in a second session of the same process."""
+    given: dict[str, Any] = SPARK
+    for _ in range(2):
+        begun = session(Engine(**given), folder)
+        lent = begun.createDataFrame(pa.table({"number": range(1000)}))
+        assert lent.groupBy("number").count().count() == 1000
+        assert list(folder.iterdir())
+        end(begun)
+        assert list(folder.iterdir()) == []
 
 
 def test_want_of_java_is_told_in_a_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,8 +104,11 @@ def end(made: SparkSession) -> None:
     """Ends a session, and deletes what did not fit in memory: it is of persons."""
     room = Path(made.conf.get("spark.local.dir", None) or "/")
     made.stop()
-    if room.name.startswith(f"spark-{os.getpid()}-"):  # (a server's own is not ours)
-        shutil.rmtree(room, ignore_errors=True)
+    ours = f"spark-{os.getpid()}-"
+    if room.name.startswith(ours):  # (a server's own is not ours)
+        # (Java goes on using the room of its first session, and makes it anew.)
+        for one in room.parent.glob(f"{ours}*.tmp"):
+            shutil.rmtree(one, ignore_errors=True)
 
 
 _PYTHON = "PYSPARK_PYTHON"
