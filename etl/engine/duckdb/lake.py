@@ -36,8 +36,8 @@ _SETTINGS = (
     "set enable_progress_bar = false",
 )
 
-_Mark = tuple[int, int, int]
-"""Which file it is, its bytes, and when it was written last."""
+_Mark = tuple[int, int]
+"""How many bytes a file has, and when it was written last; mounted stores number files anew."""
 
 
 class LakeRegister:
@@ -299,7 +299,7 @@ def _refuse_tables(folder: Path) -> None:
 
 def _mark(file: Path) -> _Mark:
     found = file.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return found.st_size, found.st_mtime_ns
 
 
 def _quoted(text: str) -> str:
