@@ -282,6 +282,7 @@ def test_what_spark_built_is_not_taken_for_duckdbs(needs_java: None, folder: Pat
     release_lock(settings)
 
 
+@pytest.mark.wide
 def test_nothing_that_did_not_fit_into_memory_outlives_its_session(
     needs_java: None, folder: Path
 ) -> None:
