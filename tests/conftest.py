@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import replace
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell's background job is born deaf to Ctrl+C. Dagster does with SIGTERM what is done with
     # SIGINT, so whatever a test starts after a run in this process would be deaf to both.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+_main = sys.modules["__main__"]
+if _main.__spec__ is None and not hasattr(_main, "__file__"):
+    # A process of pytest-xdist: PySpark, which Great Expectations imports where it is there, would
+    # take it for its own doctests and end it with SystemExit.
+    _main.__spec__ = ModuleSpec("__main__", None)
 
 settings.register_profile("doisoat", deadline=None)  # a busy machine is no fault
 settings.load_profile("doisoat")
