@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -165,6 +166,9 @@ class Reader(threading.Thread):
                 seen = self.home.reconciled()
             except (DoisoatError, OSError):
                 continue  # a run begins, said in words; or the disk is full
+            except Exception as error:
+                self.wrong.append([f"{type(error).__name__}: {error}"])
+                continue
             self.looks += 1
             if seen not in self.whole:
                 self.wrong.append(seen)
@@ -211,8 +215,7 @@ def cut_off(home: Home, _chance: random.Random, mode: str, moment: float) -> int
 
 def filled_up(home: Home, _chance: random.Random, mode: str, moment: float) -> int | None:
     """The disk of the home is full, until somebody makes room."""
-    if not home.may_be_full:
-        return killed(home, _chance, mode, moment)  # (nobody may mount a small disk here)
+    assert home.may_be_full
     ballast = home.disk / "ballast"
 
     def fill(_child: int) -> None:
@@ -320,4 +323,8 @@ def test_runs_that_something_befalls(served_home: Home) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(7200)
 def test_a_hundred_runs_that_something_befalls(served_home: Home) -> None:
-    _campaign(served_home, [cut_off, filled_up, damaged, killed], times=100, seed=4)
+    mishaps = [cut_off, filled_up, damaged, killed]
+    if not served_home.may_be_full:
+        mishaps.remove(filled_up)
+        warnings.warn("no disk is filled: this user may not mount a small one", stacklevel=1)
+    _campaign(served_home, mishaps, times=100, seed=4)
