@@ -8,6 +8,7 @@ with comments that travel into the target. Does not belong here: how a register 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from sqlalchemy import (
     BigInteger,
@@ -115,8 +116,9 @@ PERSONAL_DATA: frozenset[str] = frozenset(
 """Columns whose values may not reach a log, a message, metadata or test output."""
 
 
+@cache
 def target_metadata(schema: str | None) -> MetaData:
-    """Returns the tables of the target.
+    """Returns the tables of the target, the same objects each time: nobody may change them.
 
     Args:
         schema: The schema they live in, or None where the database has no schemas.

@@ -12,6 +12,7 @@ by their keyed pseudonym.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -56,8 +57,9 @@ SCOPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 rows of a key, of a run, or, where there are none, all."""
 
 
+@cache
 def state_metadata(schema: str | None, prefix: str = "") -> MetaData:
-    """Returns the tables of the state.
+    """Returns the tables of the state, the same objects each time: nobody may change them.
 
     Args:
         schema: The schema they live in, or None where the database has no schemas.
