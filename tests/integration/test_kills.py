@@ -41,7 +41,7 @@ class Home:
         self.databases = server
         self.disk = self.folder / "disk"
         self.disk.mkdir()
-        size = ["-o", "size=400m"]
+        size = ["-o", "size=2g"]  # a hundred mishaps, whose runs Dagster remembers, take 1.3
         mounted = subprocess.run(
             ["mount", "-t", "tmpfs", *size, "tmpfs", str(self.disk)],
             capture_output=True,
