@@ -22,7 +22,7 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventL
 from dagster._core.storage.runs.schema import RunTagsTable
 from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
 
-from assets.jobs import PRUNE_HISTORY
+from assets.jobs import DELTA_SYNC, PRUNE_HISTORY
 from assets.resources import DoisoatResource
 
 _ENDED = [
@@ -32,6 +32,10 @@ _ENDED = [
 ]
 _PATIENCE = 30.0
 """Seconds to wait for a database that somebody else has locked."""
+
+DELTAS_STAY = timedelta(days=7)
+"""How long a delta that ended well is kept at most: a run takes 7 MB, and a delta may run every
+quarter of an hour. What it found stands in the state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ class Pruned:
 def prune(instance: dg.DagsterInstance, keep: timedelta) -> Pruned:
     """Deletes the runs that ended longer ago than that, with all that Dagster holds of them.
 
+    Deltas that ended well go after ``DELTAS_STAY`` already.
+
     Runs that have not ended stay, and so do those in which an asset was last materialized, a check
     was last made or a job last succeeded: without them the UI would show a table as never built.
 
@@ -59,10 +65,11 @@ def prune(instance: dg.DagsterInstance, keep: timedelta) -> Pruned:
         instance: The Dagster instance.
         keep: How long a run is kept.
     """
-    before = _size(instance)
-    old = _ended_before(instance, datetime.now(UTC) - keep)
+    before, now = _size(instance), datetime.now(UTC)
+    old = _ended_before(instance, now - keep)
+    old |= _ended_before(instance, now - min(keep, DELTAS_STAY), well=True, job=DELTA_SYNC)
     needed = _last_words(instance) if old else set()
-    doomed = [run_id for run_id in old if run_id not in needed]
+    doomed = old - needed
     for run_id in doomed:
         _delete(instance, run_id)
     if doomed:
@@ -70,14 +77,17 @@ def prune(instance: dg.DagsterInstance, keep: timedelta) -> Pruned:
     return Pruned(len(doomed), len(old) - len(doomed), max(before - _size(instance), 0))
 
 
-def _ended_before(instance: dg.DagsterInstance, when: datetime) -> list[str]:
+def _ended_before(
+    instance: dg.DagsterInstance, when: datetime, *, well: bool = False, job: str | None = None
+) -> set[str]:
     # A run may have been made long before it ended: the time of its end decides.
-    records = instance.get_run_records(dg.RunsFilter(statuses=_ENDED, created_before=when))
-    return [
+    statuses = [dg.DagsterRunStatus.SUCCESS] if well else _ENDED
+    wanted = dg.RunsFilter(job_name=job, statuses=statuses, created_before=when)
+    return {
         record.dagster_run.run_id
-        for record in records
+        for record in instance.get_run_records(wanted)
         if (record.end_time or record.update_timestamp.timestamp()) < when.timestamp()
-    ]
+    }
 
 
 def _last_words(instance: dg.DagsterInstance) -> set[str]:
@@ -169,7 +179,8 @@ def prune_job() -> dg.JobDefinition:
     @dg.job(
         name=PRUNE_HISTORY,
         description="Deletes from Dagster's history the runs older than [schedule] keep_days. "
-        "The last word on each table, check and job stays; the warehouse is not touched.",
+        "A delta that ended well is kept a week at most. The last word on each table, check and "
+        "job stays; the warehouse is not touched.",
     )
     def prune_history() -> None:
         prune_old_runs()

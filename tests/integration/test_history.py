@@ -17,7 +17,7 @@ import pytest
 from assets.definitions import build_defs
 from assets.history import prune
 from assets.instance import root_file
-from assets.jobs import PRUNE_HISTORY
+from assets.jobs import DELTA_SYNC, PRUNE_HISTORY
 from tests.support import Registers
 
 ROWS = "x" * 200_000
@@ -87,6 +87,33 @@ def test_old_runs_go_with_their_space_and_the_last_word_on_everything_stays(
     history = checks.get_asset_check_execution_history(CHECK, limit=100)
     assert [record.run_id for record in history] == [new]
     assert _orphans(folder) == 0
+
+
+def _delta(instance: dg.DagsterInstance, *, fails: bool = False) -> str:
+    @dg.asset
+    def changing() -> None:
+        if fails:
+            raise dg.Failure
+
+    job = dg.define_asset_job(DELTA_SYNC)
+    found = dg.Definitions(assets=[changing], jobs=[job]).resolve_job_def(DELTA_SYNC)
+    return found.execute_in_process(instance=instance, raise_on_error=False).run_id
+
+
+def test_a_delta_that_ended_well_is_kept_a_week(instance: dg.DagsterInstance, folder: Path) -> None:
+    """It may run every quarter of an hour; a failed one is kept as long as any other."""
+    eldest, failed = _delta(instance), _delta(instance, fails=True)
+    _backdate(folder, days=5)
+    younger = _delta(instance)
+    _backdate(folder, days=5)
+    last = _delta(instance)
+
+    assert prune(instance, timedelta(days=90)).deleted == 1
+
+    kept = {run.run_id for run in instance.get_runs()}
+    assert kept == {failed, younger, last}
+    assert eldest not in kept
+    assert prune(instance, timedelta(days=3)).deleted == 2, "no longer than any other run"
 
 
 def _orphans(folder: Path) -> int:
