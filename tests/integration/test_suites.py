@@ -364,6 +364,26 @@ def test_a_first_run_has_nothing_to_have_shrunk_from(warehouse: Warehouse) -> No
         assert _judge(warehouse, suite, rule).passed
 
 
+def test_what_looks_at_earlier_runs_is_judged_in_a_delta_where_it_holds_no_longer(
+    validated: Warehouse,
+) -> None:
+    suite = next(s for s in SUITES if s.table.sql == "raw.insurance")
+    results = TableName("ops", "quality_results")
+    with kept(validated, results), kept(validated, TableName("ops", "parameters")):
+        validated.execute("update ops.parameters set mode = 'delta'")
+        again = run_suite(validated, suite)
+        assert all(result.asked_in for result in again), "nothing has changed"
+        validated.execute(
+            "update ops.quality_results set checked_rows = 100 * checked_rows "
+            "where table_name = 'raw.insurance'"
+        )
+
+        now = {result.rule.name: result for result in run_suite(validated, suite)}
+
+    assert not now["has_not_shrunk"].passed
+    assert not any(result.asked_in for result in now.values()), "the page is drawn from all"
+
+
 # --- the memory of failures -----------------------------------------------------------------------
 
 
