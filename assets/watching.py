@@ -7,9 +7,11 @@ run, and what has changed (``etl/extract``).
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from assets.jobs import DELTA_SYNC, FULL_SYNC
 from assets.resources import DoisoatResource
 from etl.domain.contract import CHANGED_AT, REGISTERS
 from etl.domain.errors import DoisoatError
@@ -18,6 +20,9 @@ from etl.pipeline.lock import run_at_work
 from etl.settings import Schedule
 
 WATCH = "watch_registers"
+
+AGAIN = timedelta(hours=1)
+"""How long after a run that failed its changes are tried again, though nothing is news."""
 
 
 def watch(job: dg.UnresolvedAssetJobDefinition, schedule: Schedule) -> dg.SensorDefinition:
@@ -37,7 +42,7 @@ def watch(job: dg.UnresolvedAssetJobDefinition, schedule: Schedule) -> dg.Sensor
         ),
         description=f"Asks both registers every {schedule.watch_minutes} minutes how many rows "
         f"they have and when one was changed last ({CHANGED_AT}), and begins a delta when either "
-        "is news.",
+        "is news, or an hour after the last run failed.",
     )
     def look(
         context: dg.SensorEvaluationContext, doisoat: DoisoatResource
@@ -51,8 +56,28 @@ def watch(job: dg.UnresolvedAssetJobDefinition, schedule: Schedule) -> dg.Sensor
             return dg.SkipReason(f"A register could not be asked: {error}")
         found = json.dumps(seen)
         if found == context.cursor:
-            return dg.SkipReason("Nothing has changed since the last look.")
+            failed = _failed_at(context.instance)
+            if failed is None:
+                return dg.SkipReason("Nothing has changed since the last look.")
+            if datetime.now(UTC) < (due := failed + AGAIN):
+                return dg.SkipReason(
+                    "Nothing has changed since the last look. The last run failed; what had "
+                    f"changed is tried again at {settings.schedule.shown(due)}."
+                )
         context.update_cursor(found)
         return dg.RunRequest()
 
     return look
+
+
+def _failed_at(instance: dg.DagsterInstance) -> datetime | None:
+    """Returns when the last sync failed; None where it went well, or a person stopped it."""
+    last = [
+        record
+        for job in (DELTA_SYNC, FULL_SYNC)
+        for record in instance.get_run_records(dg.RunsFilter(job_name=job), limit=1)
+    ]
+    newest = max(last, key=lambda record: record.create_timestamp, default=None)
+    if newest is None or newest.dagster_run.status is not dg.DagsterRunStatus.FAILURE:
+        return None
+    return datetime.fromtimestamp(newest.end_time or newest.create_timestamp.timestamp(), UTC)

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from assets.definitions import build_defs
+from assets.jobs import DELTA_SYNC
 from assets.resources import Doisoat
 from etl.domain.errors import ConfigError, ContractError, QualityGateError
 from etl.engine.port import Warehouse
@@ -679,15 +680,32 @@ def test_rules_are_asked_again_only_where_their_tables_have_changed(
     assert len(rows) > 200, "each rule has an outcome in each run"
 
 
-def test_the_sensor_begins_a_delta_when_a_register_has_changed(timed: Registers) -> None:
+Look = Callable[[str | None], tuple[object, str | None]]
+"""Asks the sensor, from a cursor: what it answers, and its cursor afterwards."""
+
+
+@pytest.fixture
+def history(folder: Path) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.local_temp(str(folder)) as instance:
+        yield instance
+
+
+@pytest.fixture
+def look(timed: Registers, history: dg.DagsterInstance) -> Look:
     timed.options["schedule"] = {"watch_minutes": 5}
     sensor = build_defs(timed.settings).get_sensor_def("watch_registers")
     resources = {"doisoat": Doisoat(timed.file)}
 
-    def look(cursor: str | None) -> tuple[object, str | None]:
-        context = dg.build_sensor_context(cursor=cursor, resources=resources)
+    def asked(cursor: str | None) -> tuple[object, str | None]:
+        context = dg.build_sensor_context(history, cursor=cursor, resources=resources)
         return sensor(context), context.cursor
 
+    return asked
+
+
+def test_the_sensor_begins_a_delta_when_a_register_has_changed(
+    timed: Registers, look: Look
+) -> None:
     first, cursor = look(None)
     assert isinstance(first, dg.RunRequest)
     again, cursor = look(cursor)
@@ -696,6 +714,35 @@ def test_the_sensor_begins_a_delta_when_a_register_has_changed(timed: Registers)
     fill_timed(timed)
     changed, _ = look(cursor)
     assert isinstance(changed, dg.RunRequest)
+
+
+def test_the_sensor_begins_again_what_failed(
+    look: Look, history: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the failed run would have published is news to nobody else."""
+
+    @dg.op
+    def work() -> None:
+        if fails:
+            raise dg.Failure
+
+    @dg.job(name=DELTA_SYNC)
+    def delta() -> None:
+        work()
+
+    _, cursor = look(None)
+    fails = True
+    delta.execute_in_process(instance=history, raise_on_error=False)
+    waits, _ = look(cursor)
+    assert isinstance(waits, dg.SkipReason)
+    assert "tried again at" in str(waits.skip_message)
+    monkeypatch.setattr("assets.watching.AGAIN", timedelta(0))
+    again, _ = look(cursor)
+    assert isinstance(again, dg.RunRequest)
+    fails = False
+    delta.execute_in_process(instance=history)
+    done, _ = look(cursor)
+    assert isinstance(done, dg.SkipReason)
 
 
 def test_a_register_without_times_cannot_be_watched(synced: Make) -> None:
