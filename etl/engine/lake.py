@@ -15,8 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from etl.domain.errors import ConfigError
-from etl.process.files import refused
-from etl.process.home import is_open, make_room, refuse_lost_link, shut_all
+from etl.process.files import refused, to_disk
+from etl.process.home import is_open, locked, make_room, refuse_lost_link, shut_all
 from etl.process.machine import try_writing
 from etl.settings import Engine
 
@@ -41,15 +41,18 @@ def settle(path: Path, engine: Engine) -> Path:
     lake = Path(engine.lake) if engine.name == "spark" and engine.lake else None
     refuse_lost_link(files)
     if lake and not files.is_symlink():
-        make_room(files, folder=True)
-        _refuse_files(files)
-        _link(files, lake)
+        with locked(path.with_suffix(".lake.lock")):
+            if not files.is_symlink():  # another process of this home was as fast
+                make_room(files, folder=True)
+                _refuse_files(files)
+                _link(files, lake)
     if not files.is_symlink():
         return files
     folder = files.resolve()
     if engine.name == "spark":
         _refuse_other_place(files, folder, lake)
-    if (folder / MARK).is_file():
+    in_lake = bool(engine.lake) and folder.parent == Path(engine.lake).resolve()
+    if in_lake or (folder / MARK).is_file():
         _refuse_other_owner(files, folder)
         _shut(folder)
     return folder
@@ -94,15 +97,15 @@ def _link(files: Path, lake: Path) -> None:
         mark = os.open(folder / MARK, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(mark, "w", encoding="utf-8") as out:
             out.write(f"{home.resolve()}\n")
+        to_disk(folder / MARK)
+        with suppress(OSError):  # some mounted stores know files alone
+            to_disk(folder)
+            to_disk(lake)
     except OSError as error:
         raise refused(lake, error, "home's folder in the lake could not be made") from None
     with suppress(FileNotFoundError):
         files.rmdir()
-    try:
-        files.symlink_to(folder, target_is_directory=True)
-    except FileExistsError:  # another process of this home was as fast
-        (folder / MARK).unlink()
-        folder.rmdir()
+    files.symlink_to(folder, target_is_directory=True)
 
 
 def _refuse_other_place(files: Path, folder: Path, lake: Path | None) -> None:
@@ -123,7 +126,14 @@ def _refuse_other_place(files: Path, folder: Path, lake: Path | None) -> None:
 def _refuse_other_owner(files: Path, folder: Path) -> None:
     """Refuses a folder of another home: each would take the other's tables for its own."""
     mark, home = folder / MARK, files.parent.resolve()
-    owner = mark.read_text("utf-8").strip()
+    owner = mark.read_text("utf-8").strip() if mark.is_file() else ""
+    if not owner:
+        raise ConfigError(
+            "The folder of the lake to which this home leads has no mark that says whose it is.",
+            where=str(folder),
+            remedy=f"If it is this home's, write {home} into {mark}. If not, delete the link "
+            f"{files}: the next run makes a folder of its own.",
+        )
     if owner != str(home):
         raise ConfigError(
             f"The folder of the lake to which this home leads belongs to the home {owner}.",

@@ -78,12 +78,12 @@ def whole_file(file: Path, *, private: bool = True) -> Iterator[Path]:
         draft = _begun(place, private)
         try:
             yield draft
-            _to_disk(draft)
+            to_disk(draft)
             draft.replace(place)
         finally:
             with suppress(OSError):
                 draft.unlink(missing_ok=True)
-        _to_disk(place.parent)
+        to_disk(place.parent)
     except OSError as error:
         raise refused(file, error) from None
 
@@ -141,7 +141,8 @@ def _begun(place: Path, private: bool) -> Path:
     return draft
 
 
-def _to_disk(path: Path) -> None:
+def to_disk(path: Path) -> None:
+    """Waits until what a file holds, or which files a folder holds, would outlive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -9,13 +9,17 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
 from etl.cli.probe import probe
 from etl.domain.errors import ConfigError
+from etl.engine import lake
 from etl.engine.lake import MARK, settle
 from etl.pipeline import runner
 from etl.pipeline.lock import release_lock
@@ -43,7 +47,7 @@ def _home(folder: Path, name: str, engine: dict[str, object], records: int = 1) 
     return Registers(home, *rows, *urls, options={"engine": engine}).write()
 
 
-def _in(folder: Path) -> dict[str, object]:
+def _in(folder: Path) -> dict[str, Any]:
     return {"name": "spark", "lake": str(folder / "lake")}
 
 
@@ -206,3 +210,41 @@ def test_a_lake_that_cannot_be_made_is_refused(folder: Path) -> None:
 
     with pytest.raises(ConfigError, match="folder in the lake could not be made"):
         settle(folder / "home" / "warehouse.duckdb", Engine(name="spark", lake=f"{folder}/lake"))
+
+
+def test_those_who_are_the_first_together_make_one_folder(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = lake._link
+
+    def slow(files: Path, into: Path) -> None:
+        time.sleep(0.3)
+        link(files, into)
+
+    monkeypatch.setattr(lake, "_link", slow)
+    place, engine = folder / "home" / "warehouse.duckdb", Engine(**_in(folder))
+    with ThreadPoolExecutor(3) as together:
+        told = set(together.map(lambda _: settle(place, engine), range(3)))
+
+    assert list(told) == list((folder / "lake").iterdir())
+
+
+@pytest.mark.parametrize("engine", ["spark", "duckdb"])
+@pytest.mark.parametrize("left", [None, ""], ids=["no mark", "an empty mark"])
+def test_a_folder_of_the_lake_without_a_mark_is_refused(
+    folder: Path, engine: Literal["spark", "duckdb"], left: str | None
+) -> None:
+    settings = _home(folder, "one", _in(folder)).settings
+    _read(settings)
+    mark = _files(settings).resolve() / MARK
+    mark.unlink()
+    if left is not None:
+        mark.write_text(left)
+    limits = Engine(name=engine, lake=str(folder / "lake"))
+
+    with pytest.raises(ConfigError, match="no mark that says whose it is") as told:
+        settle(settings.warehouse_path, limits)
+    assert f"write {settings.home} into {mark}" in str(told.value)
+
+    mark.write_text(f"{settings.home}\n")  # as the remedy says
+    assert settle(settings.warehouse_path, limits) == mark.parent
