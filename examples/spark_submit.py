@@ -5,4 +5,5 @@ spark-submit --conf spark.driver.memory=3g examples/spark_submit.py --config doi
 
 from etl.__main__ import main
 
-main()
+if __name__ == "__main__":  # (its worker processes import this file)
+    main()
