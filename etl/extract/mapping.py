@@ -246,6 +246,8 @@ def _lake_origin(files: LakeRegister, written: str, setting: str) -> FromClause:
 
 def _kind(kind: str) -> TypeEngine[Any]:
     """The type of a column of files; every other type is asked for as text."""
+    if kind.startswith("DECIMAL("):
+        return Numeric()
     return _DUCKDB_TYPES.get(kind, NullType())
 
 
@@ -606,18 +608,21 @@ def _postgresql_text(column: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def _duckdb_text(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Has everything written by DuckDB that has no text of its own.
+    """Has everything written by DuckDB but text, whole numbers and flags.
 
-    A whole number that a program kept as a float, because some rows have none, is a whole number.
+    A whole number that a program kept with decimals, because some rows have none, has none; and
+    what is no number is null. Dates and times that Arrow does not know are written, too, and those
+    with a zone in UTC, as the session is.
     """
     kind = column.type
-    if isinstance(kind, Float):
-        whole = and_(column == func.trunc(column), func.abs(column) < _MOST_DIGITS)
+    if isinstance(kind, (Float, Numeric)):
+        whole = column == func.trunc(column)
         digits = cast(cast(column, Numeric(38, 0)), Text)
-        return case((whole, digits), else_=cast(column, Text))
-    if isinstance(kind, DateTime) and kind.timezone:
-        return cast(column, Text)  # in UTC, as the session is
-    return column if isinstance(kind, _NATIVE) else cast(column, Text)
+        if not isinstance(kind, Float):
+            return case((whole, digits), else_=cast(column, Text))
+        short = and_(whole, func.abs(column) < _MOST_DIGITS)
+        return case((func.isnan(column), null()), (short, digits), else_=cast(column, Text))
+    return column if isinstance(kind, (String, Integer, Boolean)) else cast(column, Text)
 
 
 _MOST_DIGITS: ColumnElement[Any] = literal_column("1e37")

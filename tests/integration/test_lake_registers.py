@@ -485,6 +485,37 @@ def test_a_table_in_a_lake_is_refused_by_the_configuration() -> None:
         _source("parquet:////lake", table="insurance")
 
 
+def test_whole_decimals_are_whole_numbers_and_what_is_no_number_is_null(
+    folder: Path, write: Write
+) -> None:
+    rows = _with(
+        _rows([record(1), record(2)]),
+        record_id=pa.array([Decimal(1), Decimal(2)], pa.decimal128(38, 10)),
+        id_number=pa.array([Decimal(79095012345), Decimal("0.5")], pa.decimal128(38, 10)),
+        insurance_number=pa.array([float("nan"), 79095012345.0]),
+    )
+
+    first, second = _raw(folder, _source(write(folder / "lake", rows)))
+
+    names = ("record_id", "id_number", "insurance_number")
+    assert [first[name] for name in names] == ["1", "79095012345", None]
+    assert [second[name] for name in names] == ["2", "0.5000000000", "79095012345"]
+
+
+def test_times_that_python_does_not_know_are_told(folder: Path) -> None:
+    far = 290_000 * 365 * 86_400 * 10**6
+    rows = _with(
+        _rows([record(1)]),
+        date_of_birth=pa.array([2**30], pa.date32()),
+        updated_at=pa.array([far], pa.timestamp("us")),
+    )
+
+    (found,) = _raw(folder, _source(_as_parquet(folder / "lake", rows)))
+
+    assert str(found["date_of_birth"]).startswith("2941")
+    assert str(found["updated_at"]).startswith("2917")
+
+
 def test_an_empty_register_is_read_as_no_rows(folder: Path, write: Write) -> None:
     empty = _rows([record(1)]).slice(0, 0)
 
