@@ -158,7 +158,7 @@ class Delta(_Strict):
         overlap_minutes: So much of what was read last is read again: a change that was begun
             earlier may have been committed later. (Where keys are compared, it is found anyway.)
         deleted: A SELECT of the keys of deleted rows and when each was deleted, in this order.
-            Without it, all keys of the register are compared.
+            Without it, all keys of the register are compared; in a lake they always are.
     """
 
     by: Literal["auto", "change_time", "row_hash"] = "auto"
@@ -203,10 +203,21 @@ class Source(Database):
         if self.in_lake:
             if self.table is not None:
                 raise ValueError("has a 'table', and the files that 'url' names are the table")
+            self._refuse_no_path()
             return self
         if (self.table is None) == (self.query is None):
             raise ValueError("needs either 'table' or 'query', and not both")
         return self
+
+    def _refuse_no_path(self) -> None:
+        url, kind = self.parsed, self.parsed.get_backend_name()
+        if url.drivername != kind or url.host or url.username or "?" in self.url.get_secret_value():
+            raise ValueError(
+                f"names files by more than a path; write it as {kind}:////folder, with four "
+                f"slashes, or {kind}:///folder for one beside the configuration, and ? as %3F"
+            )
+        if not url.database:
+            raise ValueError(f"names no files; write it as {kind}:////folder")
 
 
 class Target(Database):
@@ -820,15 +831,21 @@ def _anchor(data: dict[str, Any], base: Path) -> dict[str, Any]:
 
 
 def _anchor_files(url: str, base: Path) -> str:
-    """Anchors the path of a relative URL of files at the folder of the configuration."""
+    """Anchors the path of a relative URL of files at the folder of the configuration.
+
+    A link to a register in a lake stays a link: it may lead elsewhere tomorrow.
+    """
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         return url
-    file = parsed.database
-    if parsed.get_backend_name() not in _FILES or not file or file == ":memory:":
+    file, kind = parsed.database, parsed.get_backend_name()
+    if kind not in _FILES or not file or file == ":memory:":
         return url
-    return parsed.set(database=str((base / file).resolve())).render_as_string(False)
+    if kind in LAKE and "?" in url:
+        return url  # is refused as it is
+    anchored = os.path.abspath if kind in LAKE else os.path.realpath
+    return parsed.set(database=anchored(base / file)).render_as_string(False)
 
 
 def load_settings(path: Path | str | None = None) -> Settings:

@@ -516,6 +516,35 @@ def test_times_that_python_does_not_know_are_told(folder: Path) -> None:
     assert str(found["updated_at"]).startswith("2917")
 
 
+@pytest.mark.parametrize(
+    "url", ["parquet://", "parquet:///", "parquet://mnt/lake", "parquet+x:////lake", "delta:///",
+            "parquet:////lake/a?b"],
+)  # fmt: skip
+def test_a_url_that_names_files_by_more_or_less_than_a_path_is_refused(
+    folder: Path, url: str
+) -> None:
+    with pytest.raises(ValueError, match=r"(more than a path|no files); write it as"):
+        _source(url)
+    with pytest.raises(ConfigError, match=r"(more than a path|no files); write it as"):
+        _settings(folder, (url, "parquet:////lake"))
+
+
+def test_a_link_to_the_newest_folder_stays_a_link(folder: Path) -> None:
+    _as_parquet(folder / "v1", _timed([record(1, updated_at=1)]))
+    _as_parquet(folder / "v2", _timed([record(1, updated_at=1), record(2, updated_at=2)]))
+    link = folder / "current"
+    link.symlink_to("v1")
+    source = _settings(folder, ("parquet:///current", "parquet:///current")).insurance
+    with _warehouse(folder) as warehouse:
+        extract_register(warehouse, "insurance", source)
+        link.unlink()
+        link.symlink_to("v2")
+        source = _settings(folder, ("parquet:///current", "parquet:///current")).insurance
+        found = extract_changes(warehouse, "insurance", source)
+
+    assert found.changes == Changes(inserted=1), found.whole_because
+
+
 def test_an_empty_register_is_read_as_no_rows(folder: Path, write: Write) -> None:
     empty = _rows([record(1)]).slice(0, 0)
 
