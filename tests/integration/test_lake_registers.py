@@ -545,6 +545,22 @@ def test_a_link_to_the_newest_folder_stays_a_link(folder: Path) -> None:
     assert found.changes == Changes(inserted=1), found.whole_because
 
 
+def test_a_row_that_arrives_late_is_found_beside_told_deletions(folder: Path, write: Write) -> None:
+    gone = pa.table({"id": pa.array([], pa.string()), "at": pa.array([], pa.timestamp("us"))})
+    pq.write_table(gone, folder / "gone.parquet")
+    deleted = f"select * from read_parquet('{folder}/gone.parquet')"
+    options = {"deleted": deleted, "overlap_minutes": 1}
+    rows = [record(1, updated_at=50), record(2, updated_at=1)]
+    source = _source(write(folder / "lake", _timed(rows)), delta=options)
+    with _warehouse(folder) as warehouse:
+        extract_register(warehouse, "insurance", source)
+        late = record(2, updated_at=9, full_name="Another Name")
+        write(folder / "lake", _timed([rows[0], late]))
+        found = extract_changes(warehouse, "insurance", source)
+
+    assert found.changes == Changes(updated=1), found.whole_because
+
+
 def test_an_empty_register_is_read_as_no_rows(folder: Path, write: Write) -> None:
     empty = _rows([record(1)]).slice(0, 0)
 
