@@ -51,7 +51,9 @@ def watch(job: dg.UnresolvedAssetJobDefinition, schedule: Schedule) -> dg.Sensor
         if run_at_work(settings):
             return dg.SkipReason("A run is at work; what has changed is seen at the next look.")
         try:
-            seen = {name: look_at(name, getattr(settings, name)) for name in REGISTERS}
+            seen = {
+                name: look_at(name, getattr(settings, name), settings.engine) for name in REGISTERS
+            }
         except DoisoatError as error:
             return dg.SkipReason(f"A register could not be asked: {error}")
         found = json.dumps(seen)

@@ -149,10 +149,14 @@ class ConfigError(DoisoatError):
         Told(
             (
                 "The folder is a Delta table: read as Parquet, …",
-                "The folder is an Iceberg table: read as Parquet, …",
+                "The folder is … table: read as Parquet, …",
                 "The package that reads Delta tables is not installed",
+                "the package 'deltalake' takes %20 and the like in a path for other letters",
+                "The folders of some files of a register name columns (column=value) that …",
+                "a folder above it … would be taken for the column …",
+                "A link among the files of a register leads to files that are read already",
             ),
-            "The files of a register in a lake cannot be read as the URL says.",
+            "The files of a register in a lake cannot be read as the URL says, or as one table.",
             "[configuration.md](configuration.md#registers-in-a-lake) says what may stand there.",
         ),
         Told(
@@ -160,6 +164,7 @@ class ConfigError(DoisoatError):
                 "[engine] lake is set, and the tables of this home lie in the home already",
                 "The tables of this home lie outside of it, and [engine] lake …",
                 "The folder of the lake to which this home leads belongs to the home …",
+                "The folder of the lake to which this home leads has no mark …",
                 "A part of the home is a link, and …, to which it leads, is not there",
                 "The home's folder in the lake …",
             ),
@@ -231,6 +236,11 @@ class ContractError(DoisoatError):
             "deltas by the clock (`[schedule] delta_cron`). The query of deleted rows gives a key "
             "and a time.",
         ),
+        Told(
+            ("The files of a register keep … in types of which no one holds all values",),
+            "Read as one table, the files would have their numbers rounded or their times moved.",
+            "Have all files written with one type; of numbers of persons it is text.",
+        ),
     )
 
 
@@ -251,6 +261,7 @@ class ConnectionFailedError(DoisoatError):
                 "no Delta table is there",
                 "a file of it cannot be read",
                 "the Delta table cannot be read",
+                "A link among the files of a register leads to what is not there",
             ),
             "The URL of a register in a lake leads to nothing that can be read.",
             "[configuration.md](configuration.md#registers-in-a-lake) says what may stand there.",
@@ -288,9 +299,17 @@ class ServerAwayError(ConnectionFailedError):
             "target is as it was.",
         ),
         Told(
-            ("somebody changed its files while they were read",),
+            (
+                "somebody changed its files while they were read",
+                "Somebody writes the files of a register, or broke off",
+            ),
             "A writer was at work on a register that lies in Parquet files.",
             "Run again when it is done; let it make a new folder each time, or use Delta.",
+        ),
+        Told(
+            ("a file of it cannot be read, or is there no longer",),
+            "A Delta table was vacuumed while it was read, or has lost a file.",
+            "Run again; keep the files of the last versions for as long as a read takes.",
         ),
         Told(
             ("Dagster's storage, which is not in the home, cannot be opened",),

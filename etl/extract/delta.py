@@ -35,7 +35,7 @@ from etl.extract.load import (
 from etl.extract.mapping import RegisterQuery
 from etl.extract.origin import Origin, origin_of
 from etl.extract.streams import Reading, reading_register
-from etl.settings import Source
+from etl.settings import Engine, Source
 
 _MOST_STRAYED = 100_000
 """Where more keys than this came without a new time of change, the times tell too little."""
@@ -51,7 +51,11 @@ class _NotADeltaError(Exception):
 
 
 def extract_changes(
-    warehouse: Warehouse, register: str, source: Source, progress: _Progress = None
+    warehouse: Warehouse,
+    register: str,
+    source: Source,
+    progress: _Progress = None,
+    limits: Engine | None = None,
 ) -> Extraction:
     """Brings ``raw.<register>`` to the register's state, reading what has changed.
 
@@ -60,6 +64,7 @@ def extract_changes(
         register: ``insurance`` or ``population``.
         source: Where it is, its column mapping, and how a delta finds what has changed.
         progress: Called with rows read and rows expected, where all are read.
+        limits: Memory and threads.
 
     Raises:
         ContractError: The source does not offer a required column, or keeps no times of change
@@ -67,7 +72,7 @@ def extract_changes(
         ConnectionFailedError: The source cannot be reached or broke off.
         LedgerError: The rows received are not the rows counted.
     """
-    with reading_register(register, source) as (reading, query):
+    with reading_register(register, source, limits) as (reading, query):
         table = TableName("raw", register)
         last, origin = origin_of(warehouse, table), Origin.of(source, reading, query)
         try:
@@ -105,14 +110,19 @@ def try_delta(register: str, source: Source, reading: Reading, query: RegisterQu
     return f"a delta goes by {CHANGED_AT} and reads what was deleted"
 
 
-def look_at(register: str, source: Source) -> list[str]:
+def look_at(register: str, source: Source, limits: Engine | None = None) -> list[str]:
     """Returns what tells at a glance whether a register has changed: rows, and the last change.
+
+    Args:
+        register: ``insurance`` or ``population``.
+        source: Where it is, and its column mapping.
+        limits: Memory and threads.
 
     Raises:
         ContractError: It keeps no times of change, so that a look tells too little.
         ConnectionFailedError: It cannot be reached.
     """
-    with reading_register(register, source) as (reading, query):
+    with reading_register(register, source, limits) as (reading, query):
         if query.changed_at is None or not isinstance(query.changed_at.type, DateTime):
             raise ContractError(
                 f"The {register} register keeps no time of change to the second, so that nobody "
@@ -136,6 +146,14 @@ def _has_times(register: str, source: Source, query: RegisterQuery) -> bool:
     return query.changed_at is not None and source.delta.by != "row_hash"
 
 
+def _compares_keys(source: Source, query: RegisterQuery) -> bool:
+    """Says whether all keys and their times are read: in a lake they are cheap.
+
+    And a row may arrive there long after the time that it bears.
+    """
+    return query.tombstones is None or source.in_lake
+
+
 # --- by the hash of whole rows --------------------------------------------------------------------
 
 
@@ -146,14 +164,6 @@ def _by_hash(
     query: RegisterQuery,
     origin: Origin,
     progress: _Progress,
-def _compares_keys(source: Source, query: RegisterQuery) -> bool:
-    """Says whether all keys and their times are read: in a lake they are cheap.
-
-    And a row may arrive there long after the time that it bears.
-    """
-    return query.tombstones is None or source.in_lake
-
-
 ) -> Changes:
     """Reads all rows, and keeps the table as it is where all are as they were."""
     expected = reading.count(query.statement)

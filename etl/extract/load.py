@@ -24,7 +24,7 @@ from etl.extract.mapping import RegisterQuery
 from etl.extract.origin import Origin
 from etl.extract.streams import ROWS_PER_BATCH, Reading, reading_register
 from etl.process.home import make_room
-from etl.settings import Source
+from etl.settings import Engine, Source
 
 _FOUND_BY = {
     "insurance": {"record_id": {"ndv": ROWS_PER_BATCH, "fpp": 0.01}},
@@ -89,6 +89,7 @@ def extract_register(
     register: str,
     source: Source,
     progress: Callable[[int, int], None] | None = None,
+    limits: Engine | None = None,
 ) -> Extraction:
     """Reads a register whole into ``raw.<register>``.
 
@@ -97,13 +98,14 @@ def extract_register(
         register: ``insurance`` or ``population``.
         source: Where it is, and its column mapping.
         progress: Called with rows read and rows expected, batch by batch.
+        limits: Memory and threads.
 
     Raises:
         ContractError: The source does not offer a required column.
         ConnectionFailedError: The source cannot be reached or broke off.
         LedgerError: The rows received are not the rows counted.
     """
-    with reading_register(register, source) as (reading, query):
+    with reading_register(register, source, limits) as (reading, query):
         return read_whole(warehouse, register, source, reading, query, progress)
 
 

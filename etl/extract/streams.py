@@ -1,8 +1,7 @@
 """A register at one moment: its rows as streams of Arrow batches, counted, all columns text.
 
 Belongs here: ADBC for PostgreSQL, DuckDB for files in a lake, streamed rows for every other
-product. Does not belong here:
-loading (``load.py``).
+product. Does not belong here: loading (``load.py``).
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from etl.databases.refusals import explained, plain_errors
 from etl.engine.opening import LakeRegister, open_lake
 from etl.extract.mapping import RegisterQuery, in_duckdb, query_of_lake, register_query
 from etl.process.stopping import on_stop
-from etl.settings import Source
+from etl.settings import Engine, Source
 
 ROWS_PER_BATCH = 50_000
 _BATCHES_AHEAD = 8
@@ -63,11 +62,18 @@ class Reading(ABC):
 
 
 @contextmanager
-def reading_register(register: str, source: Source) -> Iterator[tuple[Reading, RegisterQuery]]:
+def reading_register(
+    register: str, source: Source, limits: Engine | None = None
+) -> Iterator[tuple[Reading, RegisterQuery]]:
     """Opens a register: what can be asked of it, and how.
 
     One connection at a time: one that waits while another reads would be ended by some servers,
     and a user may have no second one.
+
+    Args:
+        register: ``insurance`` or ``population``.
+        source: Where it is, and its column mapping.
+        limits: Memory and threads for what is read here and not by a server.
 
     Raises:
         ContractError: The source does not offer a required column.
@@ -75,7 +81,8 @@ def reading_register(register: str, source: Source) -> Iterator[tuple[Reading, R
     """
     if source.in_lake:
         kind, path = source.parsed.get_backend_name(), source.parsed.database or ""
-        with open_lake(kind, path, source.shown, f"Reading the {register} register") as files:
+        what = f"Reading the {register} register"
+        with open_lake(kind, path, source.shown, what, limits or Engine()) as files:
             yield Files(files), query_of_lake(files, register, source)
         return
     with reading(source, f"Connecting to the {register} register") as connection:

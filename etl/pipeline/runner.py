@@ -59,9 +59,10 @@ def read(
     """
     source = getattr(settings, register)
     if not is_delta(warehouse):
-        return extract_register(warehouse, register, source, progress)
+        return extract_register(warehouse, register, source, progress, settings.engine)
     scope = begin_scope(warehouse)
-    scope.note(found := extract_changes(warehouse, register, source, progress))
+    found = extract_changes(warehouse, register, source, progress, settings.engine)
+    scope.note(found)
     return found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
 import string
 import struct
@@ -38,7 +39,7 @@ from etl.engine.duckdb.warehouse import Warehouse, open_warehouse
 from etl.extract import Changes, extract_changes, extract_register, look_at
 from etl.extract.streams import reading_register
 from etl.process.privacy import RecordKey
-from etl.settings import Settings, Source, load_settings
+from etl.settings import Engine, Settings, Source, load_settings
 from etl.state.copying import make_ops
 from tests.support import (
     INSURANCE_COLUMNS,
@@ -51,6 +52,7 @@ from tests.support import (
     sync,
 )
 
+NOBODY = 65534
 Row = dict[str, object]
 Write = Callable[[Path, pa.Table], str]
 
@@ -169,6 +171,37 @@ def test_columns_are_mapped_to_names_and_expressions(folder: Path, write: Write)
     assert found == record(1) | {"gender": "Nam: %", "address": record(1)["office"]}
 
 
+def test_whole_decimals_are_whole_numbers_and_what_is_no_number_is_null(
+    folder: Path, write: Write
+) -> None:
+    rows = _with(
+        _rows([record(1), record(2)]),
+        record_id=pa.array([Decimal(1), Decimal(2)], pa.decimal128(38, 10)),
+        id_number=pa.array([Decimal(79095012345), Decimal("0.5")], pa.decimal128(38, 10)),
+        insurance_number=pa.array([float("nan"), 79095012345.0]),
+    )
+
+    first, second = _raw(folder, _source(write(folder / "lake", rows)))
+
+    names = ("record_id", "id_number", "insurance_number")
+    assert [first[name] for name in names] == ["1", "79095012345", None]
+    assert [second[name] for name in names] == ["2", "0.5000000000", "79095012345"]
+
+
+def test_times_that_python_does_not_know_are_told(folder: Path) -> None:
+    far = 290_000 * 365 * 86_400 * 10**6
+    rows = _with(
+        _rows([record(1)]),
+        date_of_birth=pa.array([2**30], pa.date32()),
+        updated_at=pa.array([far], pa.timestamp("us")),
+    )
+
+    (found,) = _raw(folder, _source(_as_parquet(folder / "lake", rows)))
+
+    assert str(found["date_of_birth"]).startswith("2941")
+    assert str(found["updated_at"]).startswith("2917")
+
+
 def test_a_query_may_name_the_register_twice(folder: Path, write: Write) -> None:
     rows = _rows([record(1), record(2), record(3)]).append_column("dt", pa.array(["1", "2", "2"]))
     latest = "select * from register where dt = (select max(dt) from register); -- the newest"
@@ -262,6 +295,49 @@ def test_a_delta_may_be_told_of_deleted_rows(folder: Path, write: Write) -> None
     assert found.changes == Changes(deleted=1), found.whole_because
 
 
+def test_a_row_that_arrives_late_is_found_beside_told_deletions(folder: Path, write: Write) -> None:
+    gone = pa.table({"id": pa.array([], pa.string()), "at": pa.array([], pa.timestamp("us"))})
+    pq.write_table(gone, folder / "gone.parquet")
+    deleted = f"select * from read_parquet('{folder}/gone.parquet')"
+    options = {"deleted": deleted, "overlap_minutes": 1}
+    rows = [record(1, updated_at=50), record(2, updated_at=1)]
+    source = _source(write(folder / "lake", _timed(rows)), delta=options)
+    with _warehouse(folder) as warehouse:
+        extract_register(warehouse, "insurance", source)
+        late = record(2, updated_at=9, full_name="Another Name")
+        write(folder / "lake", _timed([rows[0], late]))
+        found = extract_changes(warehouse, "insurance", source)
+
+    assert found.changes == Changes(updated=1), found.whole_because
+
+
+def test_the_limits_of_the_engine_hold_for_files_too(folder: Path, write: Write) -> None:
+    source = _source(
+        write(folder / "lake", _rows([record(1)])),
+        columns={"gender": "current_setting('memory_limit') || current_setting('threads')"},
+    )
+    with _warehouse(folder) as warehouse:
+        limits = Engine(memory="1024MiB", threads=3)
+        extract_register(warehouse, "insurance", source, limits=limits)
+        (row,) = warehouse.rows(_READ)
+
+    assert row["gender"] == "1.0 GiB3"
+
+
+def test_check_reads_the_first_rows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOISOAT_KEY", "5a" * 32)
+    url = _as_parquet(folder / "lake", _with(_rows([record(1)]), address=pa.array(["x1"])))
+    _as_parquet(folder / "citizens", _rows([citizen(1)], tuple(POPULATION_COLUMNS)))
+    settings = _settings(folder, (url, f"parquet:///{folder}/citizens"))
+    broken = settings.insurance.model_copy(update={"columns": {"address": "address::int::text"}})
+    settings = settings.model_copy(update={"insurance": broken})
+
+    told = {found.name: found.error for found in probe(settings)}
+
+    assert "SQL expression" in str(told["insurance"])
+    assert not told["population"]
+
+
 # --- Parquet ------------------------------------------------------------------------------------
 
 
@@ -294,12 +370,13 @@ def test_files_of_other_columns_and_types_are_one_register(folder: Path) -> None
 
 def test_what_a_writer_left_is_not_read(folder: Path) -> None:
     url = _as_parquet(folder / "lake", _rows([record(1), record(2)]))
-    for hidden in ("_temporary/0/task", ".spark-staging", "_old"):
+    for hidden in ("_metadata", ".spark-staging", "_old"):
         (folder / "lake" / hidden).mkdir(parents=True)
         pq.write_table(_rows([record(3)]), folder / "lake" / hidden / "part.parquet")
     (folder / "lake" / ".part.parquet.crc").write_bytes(b"crc")
 
-    assert len(_raw(folder, _source(url))) == 2
+    for pattern in ("", "/*", "/**", "/**/*.parquet"):
+        assert len(_raw(folder, _source(f"{url}{pattern}"))) == 2, pattern
 
 
 @pytest.mark.parametrize("pattern", ["lake/*", "lake/000000_0", "l*ke", "**/0*_0"])
@@ -338,6 +415,185 @@ def test_files_that_change_while_they_are_read_are_noticed(folder: Path) -> None
         with pytest.raises(ServerAwayError, match="changed its files while") as told:
             list(register.batches(query.statement))
     assert "part-00001" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "named"),
+    [
+        (lambda lake: pq.write_table(_rows([record(3)]), lake / "part-00002.parquet"), "00002"),
+        (lambda lake: (lake / "part-00001.snappy.parquet").unlink(), "00001"),
+        (lambda lake: (lake / "part-00001.snappy.parquet").write_bytes(b"PAR1"), "00001"),
+        (lambda lake: pq.write_table(pa.table({"a": [1]}), lake / "part-00001.snappy.parquet"),
+         "00001"),
+    ],
+    ids=["one more", "deleted", "truncated", "replaced"],
+)  # fmt: skip
+def test_whatever_happens_to_the_files_meanwhile_is_told_as_that(
+    folder: Path, meanwhile: Callable[[Path], object], named: str
+) -> None:
+    source = _source(_as_parquet(folder / "lake", _rows([record(1), record(2)])))
+    with reading_register("insurance", source) as (register, query):
+        assert register.count(query.statement) == 2
+        meanwhile(folder / "lake")
+        with pytest.raises(ServerAwayError, match="changed its files while") as told:
+            list(register.batches(query.statement))
+    assert named in str(told.value.where)
+
+
+def test_files_that_are_being_written_are_not_read(folder: Path) -> None:
+    url = _as_parquet(folder / "lake" / "dt=1", _rows([record(1)]))
+    (folder / "lake" / "dt=1" / "_temporary" / "0").mkdir(parents=True)
+
+    for written in (url, f"parquet:///{folder}/lake", f"parquet:///{folder}/lake/dt=*/*"):
+        assert "Somebody writes" in _refused(folder, _source(written), ServerAwayError)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+@pytest.mark.parametrize("pattern", ["", "/*", "/**/*.parquet", "/*/*"])
+def test_a_folder_that_cannot_be_listed_is_not_passed_over(folder: Path, pattern: str) -> None:
+    for name in ("a", "b"):
+        _as_parquet(folder / "lake" / name, _rows([record(1)]))
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755)
+    (folder / "lake" / "b").chmod(0o700)
+    os.seteuid(NOBODY)
+    try:
+        with (
+            pytest.raises(ConnectionFailedError, match="cannot be read") as told,
+            reading_register("insurance", _source(f"parquet:///{folder}/lake{pattern}")),
+        ):
+            pass
+    finally:
+        os.seteuid(0)
+    assert told.value.where == str(folder / "lake" / "b")
+    assert "vacuum" not in str(told.value)
+
+
+def test_links_are_followed_and_nothing_is_read_twice(folder: Path) -> None:
+    url = _as_parquet(folder / "lake", _rows([record(1)]))
+    _as_parquet(folder / "elsewhere", _rows([record(2)]))
+    link = folder / "lake" / "linked"
+
+    link.symlink_to(folder / "elsewhere")
+    assert len(_raw(folder, _source(url))) == 2
+    assert len(_raw(folder, _source(f"{url}/**"))) == 2
+    for target in ("lake", "lake/part-00000.snappy.parquet", "nowhere"):
+        link.unlink()
+        link.symlink_to(folder / target)
+        words = "not there" if target == "nowhere" else "there twice"
+        kind = ConnectionFailedError if target == "nowhere" else ConfigError
+        if not target.endswith(".parquet"):
+            assert words in _refused(folder, _source(url), kind)
+        assert words in _refused(folder, _source(f"{url}/*"), kind)
+
+
+def test_a_link_to_the_newest_folder_stays_a_link(folder: Path) -> None:
+    _as_parquet(folder / "v1", _timed([record(1, updated_at=1)]))
+    _as_parquet(folder / "v2", _timed([record(1, updated_at=1), record(2, updated_at=2)]))
+    link = folder / "current"
+    link.symlink_to("v1")
+    source = _settings(folder, ("parquet:///current", "parquet:///current")).insurance
+    with _warehouse(folder) as warehouse:
+        extract_register(warehouse, "insurance", source)
+        link.unlink()
+        link.symlink_to("v2")
+        source = _settings(folder, ("parquet:///current", "parquet:///current")).insurance
+        found = extract_changes(warehouse, "insurance", source)
+
+    assert found.changes == Changes(inserted=1), found.whole_because
+
+
+_WHOLE, _ROUNDED = pa.array([79095012345]), pa.array([1.0], pa.float32())
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [_WHOLE, _ROUNDED],
+        [_WHOLE, pa.array([Decimal(1)], pa.decimal128(20, 2))],
+        [pa.array(["079095012345"]), pa.array([79095012345.0])],
+        [pa.array([Decimal(1)], pa.decimal128(20, 2)), pa.array([1.0])],
+        [pa.array([[79095012345]]), pa.array([[1.0]])],
+        [pa.array([1], pa.timestamp("us")), pa.array([1], pa.timestamp("us", "UTC"))],
+    ],
+    ids=["float", "decimal", "text and float", "decimal and float", "lists", "zones"],
+)
+def test_types_of_which_no_one_holds_all_values_are_refused(
+    folder: Path, values: list[pa.Array]
+) -> None:
+    (folder / "lake").mkdir()
+    for number, value in enumerate(values):
+        rows = _with(_rows([record(1)]), id_number=value)
+        pq.write_table(rows, folder / "lake" / f"{number}.parquet")
+
+    told = _refused(folder, _source(f"parquet:///{folder}/lake"), ContractError)
+
+    assert "'id_number" in told
+    assert "no one holds all values" in told
+    assert "7909" not in told
+
+
+def test_types_that_go_together_are_read(folder: Path) -> None:
+    (folder / "lake").mkdir()
+    values = [
+        pa.array([79095012345]),
+        pa.array([1095012345], pa.int32()),
+        pa.array([2095012345], pa.uint64()),
+        pa.array([Decimal(3095012345)], pa.decimal128(20, 0)),
+        pa.array([None]),
+    ]
+    for number, value in enumerate(values):
+        rows = _with(_rows([record(number)]), id_number=value)
+        pq.write_table(rows, folder / "lake" / f"{number}.parquet")
+
+    found = _raw(folder, _source(f"parquet:///{folder}/lake"))
+
+    assert [row["id_number"] for row in found] == [
+        "79095012345", "1095012345", "2095012345", "3095012345", None,
+    ]  # fmt: skip
+
+
+def test_a_file_in_another_folder_does_not_empty_a_column_of_all(folder: Path) -> None:
+    kept = tuple(name for name in INSURANCE_COLUMNS if name != "province_code")
+    _as_parquet(folder / "lake" / "province_code=01", _rows([record(1)], kept))
+    pq.write_table(_rows([record(2)]), folder / "lake" / "stray.parquet")
+
+    told = _refused(folder, _source(f"parquet:///{folder}/lake"), ConfigError)
+
+    assert "stray.parquet" in told
+    assert len(_raw(folder, _source(f"parquet:///{folder}/lake/province_code=*"))) == 1
+
+
+def test_folders_above_a_register_are_no_columns(folder: Path) -> None:
+    lake = folder / "status=archive" / "dt=1"
+    _as_parquet(lake / "one", _rows([record(1)]))
+    without = tuple(name for name in INSURANCE_COLUMNS if name not in ("status", "province_code"))
+    _as_parquet(lake / "two" / "province_code=01", _rows([record(1)], without))
+    _as_parquet(lake / "three" / "province_code=01", _rows([record(1)]))
+
+    (one,) = _raw(folder, _source(f"parquet:///{lake}/one"))
+    assert one["status"] == record(1)["status"]
+    columns = {"status": "'active'"}
+    (two,) = _raw(folder, _source(f"parquet:///{lake}/two", columns=columns))
+    assert (two["status"], two["province_code"]) == ("active", "01")
+    told = _refused(folder, _source(f"parquet:///{lake}/three"), ConfigError)
+    assert "status=…" in told
+
+
+@pytest.mark.parametrize(
+    ("made", "kind"),
+    [("_delta_log", "Delta"), (".hoodie", "Hudi"), ("metadata/v1.metadata.json", "Iceberg")],
+)
+@pytest.mark.parametrize("named", ["", "/table", "/table/data/dt=1", "/*/*/*/*", "/*/data/dt=1/*"])
+def test_a_table_is_refused_wherever_it_is_entered(
+    folder: Path, made: str, kind: str, named: str
+) -> None:
+    _as_parquet(folder / "lake" / "table" / "data" / "dt=1", _rows([record(1)]))
+    (folder / "lake" / "table" / made).mkdir(parents=True)
+
+    told = _refused(folder, _source(f"parquet:///{folder}/lake{named}"), ConfigError)
+
+    assert f"{kind} table" in told
 
 
 # --- Delta --------------------------------------------------------------------------------------
@@ -443,13 +699,22 @@ def test_a_delta_table_whose_files_are_gone_is_told(folder: Path) -> None:
     for file in (folder / "lake").glob("*.parquet"):
         file.unlink()
 
-    assert "a file of it cannot be read" in _refused(folder, _source(url), ConnectionFailedError)
+    told = _refused(folder, _source(url), ServerAwayError)
+    assert "a file of it cannot be read" in told
+    assert "vacuums" in told
+
+
+def test_a_path_that_the_package_of_delta_tables_misreads_is_refused(folder: Path) -> None:
+    settings = _settings(folder, ("delta:///a%2520b", "delta:///a"))
+
+    assert "'deltalake' takes %20" in _refused(folder, settings.insurance, ConfigError)
 
 
 @pytest.mark.parametrize(
     "columns",
     [{"gender": "case full_name"}, {"gender": "nobody(full_name)"}, {"gender": "no.column"},
-     {"gender": "cast(full_name as integer)"}],
+     {"gender": "cast(full_name as integer)"}, {"gender": "strptime(full_name, '%Y')::text"},
+     {"gender": "regexp_extract(full_name, '(')"}],
 )  # fmt: skip
 def test_an_expression_that_cannot_be_is_explained_and_quotes_nothing(
     folder: Path, write: Write, columns: dict[str, str]
@@ -485,37 +750,6 @@ def test_a_table_in_a_lake_is_refused_by_the_configuration() -> None:
         _source("parquet:////lake", table="insurance")
 
 
-def test_whole_decimals_are_whole_numbers_and_what_is_no_number_is_null(
-    folder: Path, write: Write
-) -> None:
-    rows = _with(
-        _rows([record(1), record(2)]),
-        record_id=pa.array([Decimal(1), Decimal(2)], pa.decimal128(38, 10)),
-        id_number=pa.array([Decimal(79095012345), Decimal("0.5")], pa.decimal128(38, 10)),
-        insurance_number=pa.array([float("nan"), 79095012345.0]),
-    )
-
-    first, second = _raw(folder, _source(write(folder / "lake", rows)))
-
-    names = ("record_id", "id_number", "insurance_number")
-    assert [first[name] for name in names] == ["1", "79095012345", None]
-    assert [second[name] for name in names] == ["2", "0.5000000000", "79095012345"]
-
-
-def test_times_that_python_does_not_know_are_told(folder: Path) -> None:
-    far = 290_000 * 365 * 86_400 * 10**6
-    rows = _with(
-        _rows([record(1)]),
-        date_of_birth=pa.array([2**30], pa.date32()),
-        updated_at=pa.array([far], pa.timestamp("us")),
-    )
-
-    (found,) = _raw(folder, _source(_as_parquet(folder / "lake", rows)))
-
-    assert str(found["date_of_birth"]).startswith("2941")
-    assert str(found["updated_at"]).startswith("2917")
-
-
 @pytest.mark.parametrize(
     "url", ["parquet://", "parquet:///", "parquet://mnt/lake", "parquet+x:////lake", "delta:///",
             "parquet:////lake/a?b"],
@@ -527,38 +761,6 @@ def test_a_url_that_names_files_by_more_or_less_than_a_path_is_refused(
         _source(url)
     with pytest.raises(ConfigError, match=r"(more than a path|no files); write it as"):
         _settings(folder, (url, "parquet:////lake"))
-
-
-def test_a_link_to_the_newest_folder_stays_a_link(folder: Path) -> None:
-    _as_parquet(folder / "v1", _timed([record(1, updated_at=1)]))
-    _as_parquet(folder / "v2", _timed([record(1, updated_at=1), record(2, updated_at=2)]))
-    link = folder / "current"
-    link.symlink_to("v1")
-    source = _settings(folder, ("parquet:///current", "parquet:///current")).insurance
-    with _warehouse(folder) as warehouse:
-        extract_register(warehouse, "insurance", source)
-        link.unlink()
-        link.symlink_to("v2")
-        source = _settings(folder, ("parquet:///current", "parquet:///current")).insurance
-        found = extract_changes(warehouse, "insurance", source)
-
-    assert found.changes == Changes(inserted=1), found.whole_because
-
-
-def test_a_row_that_arrives_late_is_found_beside_told_deletions(folder: Path, write: Write) -> None:
-    gone = pa.table({"id": pa.array([], pa.string()), "at": pa.array([], pa.timestamp("us"))})
-    pq.write_table(gone, folder / "gone.parquet")
-    deleted = f"select * from read_parquet('{folder}/gone.parquet')"
-    options = {"deleted": deleted, "overlap_minutes": 1}
-    rows = [record(1, updated_at=50), record(2, updated_at=1)]
-    source = _source(write(folder / "lake", _timed(rows)), delta=options)
-    with _warehouse(folder) as warehouse:
-        extract_register(warehouse, "insurance", source)
-        late = record(2, updated_at=9, full_name="Another Name")
-        write(folder / "lake", _timed([rows[0], late]))
-        found = extract_changes(warehouse, "insurance", source)
-
-    assert found.changes == Changes(updated=1), found.whole_because
 
 
 def test_an_empty_register_is_read_as_no_rows(folder: Path, write: Write) -> None:

@@ -1,17 +1,17 @@
 """Registers that lie in a lake, as Parquet files or as a Delta table, asked by DuckDB.
 
-Belongs here: which files there are, one state of them, and what their errors mean. Does not belong
-here: what is asked of them (``etl/extract``).
+Belongs here: one state of the files, and what their errors mean. Does not belong here: which files
+there are (``lake_files.py``), and what is asked of them (``etl/extract``).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from glob import glob, has_magic
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
@@ -22,10 +22,10 @@ from etl.domain.errors import (
     DoisoatError,
     ServerAwayError,
 )
+from etl.engine.duckdb.lake_files import Listing, listing, refuse_lossy
 from etl.process.privacy import WITHHELD
 from etl.process.stopping import on_stop
-
-_ENDS = frozenset({".parquet", ".parq", ".pq"})
+from etl.settings import Engine
 
 _SETTINGS = (
     # What does not fit into memory would be written to wherever the command was typed.
@@ -35,9 +35,6 @@ _SETTINGS = (
     "set autoinstall_known_extensions = false",
     "set enable_progress_bar = false",
 )
-
-_Mark = tuple[int, int]
-"""How many bytes a file has, and when it was written last; mounted stores number files anew."""
 
 
 class LakeRegister:
@@ -49,18 +46,23 @@ class LakeRegister:
 
     VIEW: ClassVar[str] = "register"
 
-    def __init__(self, shown: str, what: str) -> None:
+    def __init__(self, shown: str, what: str, limits: Engine) -> None:
         """Opens nothing yet.
 
         Args:
             shown: Where it is, for messages.
             what: What is done with it, for messages.
+            limits: Memory and threads.
         """
         self._shown, self._what = shown, what
-        self._marks: dict[Path, _Mark] = {}
+        self._path, self._listing = "", Listing(Path(), {})
         self._connection = duckdb.connect()
         for setting in _SETTINGS:
             self._connection.execute(setting)
+        if limits.memory:
+            self._connection.execute(f"set memory_limit = '{limits.memory}'")
+        if limits.threads:
+            self._connection.execute(f"set threads = {limits.threads}")
 
     def close(self) -> None:
         """Lets go of the files."""
@@ -74,11 +76,13 @@ class LakeRegister:
 
         Raises:
             ConnectionFailedError: There are none, or they cannot be read.
-            ConfigError: They are a Delta or an Iceberg table's.
+            ConfigError: They are those of a table, or their folders name other columns.
+            ContractError: They keep a column in types that do not go together.
         """
         with self._plain():
-            self._marks = {file: _mark(file) for file in _files(path)}
-            if not self._marks:
+            self._path = path
+            self._listing = found = listing(path)
+            if not found.marks:
                 raise ConnectionFailedError(
                     f"{self._what}: no Parquet file is there.",
                     where=path,
@@ -86,16 +90,40 @@ class LakeRegister:
                     "by a pattern (folder/*); relative paths start at the configuration file's "
                     "folder.",
                 )
-            listed = ", ".join(_quoted(str(file)) for file in sorted(self._marks))
+            listed = f"[{', '.join(_quoted(str(file)) for file in found.marks)}]"
+            schemas = self._connection.execute(
+                "select file_name, name, duckdb_type, num_children "  # noqa: S608
+                f"from parquet_schema({listed}) order by file_name, column_id"
+            ).fetchall()
+            refuse_lossy(schemas, self._shown)
+            partitions = found.partitions()
             # A column that a file has not is null there; a folder k=01 gives the text 01.
-            rows = f"read_parquet([{listed}], union_by_name = true, hive_types_autocast = false)"
-            self._show(f"from {rows}")
+            rows = (
+                f"from read_parquet({listed}, union_by_name = true, hive_types_autocast = false, "
+                f"hive_partitioning = {bool(partitions)})"
+            )
+            if above := found.folders_above() - partitions if partitions else ():
+                columns = {str(name).lower() for _, name, *_ in schemas}
+                rows = self._without(rows, above, columns)
+            self._show(rows)
+
+    def _without(self, rows: str, above: Iterable[str], columns: set[str]) -> str:
+        """Leaves out the columns that DuckDB takes from folders above the register."""
+        if taken := sorted(name for name in above if name.lower() in columns):
+            raise ConfigError(
+                f"{self._what}: a folder above it ({taken[0]}=…) would be taken for the column "
+                f"'{taken[0]}' of its files.",
+                where=self._shown,
+                remedy="Move the register, or mount it, to a path without such a folder.",
+            )
+        named = ", ".join(_name(name) for name in sorted(above))
+        return f"from (select * exclude ({named}) {rows})"
 
     def show_delta(self, path: str) -> None:
         """Shows the rows of a Delta table as its log has them at this moment.
 
         Raises:
-            ConfigError: The package that reads it is not installed.
+            ConfigError: The package that reads it is not installed, or cannot read its path.
             ConnectionFailedError: There is no such table, or it cannot be read.
         """
         try:
@@ -107,6 +135,14 @@ class LakeRegister:
                 where=self._shown,
                 remedy="pip install 'doisoat[lake]'",
             ) from None
+        path = str(Path(path).resolve())
+        if unquote(path) != path:
+            raise ConfigError(
+                f"{self._what}: the package 'deltalake' takes %20 and the like in a path for "
+                "other letters.",
+                where=path,
+                remedy="Rename the folder.",
+            )
         try:
             table = DeltaTable(path)
             self._connection.register("delta_rows", _Rescanned(table.scan))
@@ -132,7 +168,7 @@ class LakeRegister:
         DuckDB does not compare them with moments.
         """
         names = [name for name, kind in self._columns(rows) if kind == "TIMESTAMP_NS"]
-        named = ['"' + name.replace('"', '""') + '"' for name in names]
+        named = [_name(name) for name in names]
         cut = [f"{name}::timestamp as {name}" for name in named]
         replaced = f"select * replace ({', '.join(cut)}) {rows}" if cut else rows
         self._connection.execute(f"create or replace temp view {self.VIEW} as {replaced}")
@@ -160,7 +196,13 @@ class LakeRegister:
         """
         with self._plain(), on_stop(self._connection.interrupt):
             yield from self._connection.execute(query).to_arrow_reader(rows_per_batch)
-            if changed := next((f for f, mark in self._marks.items() if _mark(f) != mark), None):
+            self._refuse_changed()
+
+    def _refuse_changed(self) -> None:
+        """Refuses files that came, went or were written since they were listed."""
+        if self._path:
+            before, now = self._listing.marks, listing(self._path).marks
+            if changed := next(iter(dict(before.items() ^ now.items())), None):
                 raise self._changed(changed)
 
     def _changed(self, file: Path) -> ServerAwayError:
@@ -184,10 +226,23 @@ class LakeRegister:
         except OSError as error:
             raise self._unreadable(str(error.filename or self._shown)) from None
         except (duckdb.Error, pa.ArrowException) as error:
+            self._look_again()
             raise self._meant(error) from None
 
+    def _look_again(self) -> None:
+        """Looks whether an error comes from files that are others now."""
+        try:
+            self._refuse_changed()
+        except OSError as error:
+            raise self._changed(Path(str(error.filename or self._path))) from None
+
     def _meant(self, error: BaseException) -> DoisoatError:
-        if isinstance(error, _OF_THE_SQL):
+        words = str(error)
+        named = next((str(file) for file in self._listing.marks if str(file) in words), "")
+        of_a_file = named or "arrow_scan" in words
+        if isinstance(error, _OF_THE_SQL) or (
+            isinstance(error, duckdb.InvalidInputException) and not of_a_file
+        ):
             return ConnectionFailedError(
                 f"{self._what}: DuckDB, which reads the files, does not understand an SQL "
                 "expression of the mapping, or it does not fit a value.",
@@ -201,16 +256,23 @@ class LakeRegister:
                 where=self._shown,
                 remedy="Ask for less: a query that only filters rows needs little.",
             )
-        words = str(error)
-        named = next((str(file) for file in self._marks if str(file) in words), self._shown)
-        return self._unreadable(named, type(error).__name__)
+        return self._unreadable(named or self._shown, type(error).__name__)
 
     def _unreadable(self, where: str, kind: str = "") -> ConnectionFailedError:
         told = f" DuckDB reported {kind}; {WITHHELD}." if kind else ""
+        if not self._path:
+            return ServerAwayError(
+                f"{self._what}: a file of it cannot be read, or is there no longer.{told}",
+                where=where,
+                remedy="Run again. Whoever vacuums a Delta table must keep the files of its last "
+                "versions for as long as somebody reads them; where a file of the newest version "
+                "is lost, the table must be restored.",
+            )
         return ConnectionFailedError(
             f"{self._what}: a file of it cannot be read.{told}",
             where=where,
-            remedy="It must be Parquet that is whole, and this user must be able to read it.",
+            remedy="It must be Parquet that is whole, and this user must be able to read it; of a "
+            "folder, to list it, too.",
         )
 
 
@@ -244,62 +306,8 @@ def _not_a_view(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
-def _files(path: str) -> set[Path]:
-    """Returns the files that a path names: itself, those below a folder, or those of a pattern.
-
-    Raises:
-        ConfigError: They are a Delta or an Iceberg table's.
-        ConnectionFailedError: There is no such place.
-    """
-    if Path(path).exists():
-        named = [Path(path)]
-    elif has_magic(path):
-        named = [Path(one) for one in glob(path, recursive=True)]  # noqa: PTH207 - of any root
-    else:
-        raise ConnectionFailedError(
-            "The folder or file of a register does not exist.",
-            where=path,
-            remedy="Check the path; relative paths start at the configuration file's folder, and "
-            "an absolute one has four slashes: parquet:////lake/insurance.",
-        )
-    found: set[Path] = set()
-    for one in named:
-        if one.is_dir():
-            _refuse_tables(one)
-            found |= {file for file in one.rglob("*") if _is_a_part(file.relative_to(one), file)}
-        elif one.is_file():
-            found.add(one)
-    return found
-
-
-def _is_a_part(below: Path, file: Path) -> bool:
-    """Says whether a file below a folder is of the rows: nothing hidden, no writer's leftover."""
-    hidden = any(
-        part.startswith(".") or (part.startswith("_") and "=" not in part) for part in below.parts
-    )
-    return not hidden and file.suffix.lower() in _ENDS and file.is_file()
-
-
-def _refuse_tables(folder: Path) -> None:
-    """Refuses the files of a table whose log or metadata alone say which rows are there still."""
-    if (folder / "_delta_log").is_dir():
-        raise ConfigError(
-            "The folder is a Delta table: read as Parquet, it has rows that were deleted.",
-            where=str(folder),
-            remedy="Write delta: in place of parquet: in the url.",
-        )
-    if any((folder / "metadata").glob("*.metadata.json")):
-        raise ConfigError(
-            "The folder is an Iceberg table: read as Parquet, it has rows that were deleted.",
-            where=str(folder),
-            remedy="Iceberg is not read: name a database that reads it, or have the register "
-            "written out as Parquet.",
-        )
-
-
-def _mark(file: Path) -> _Mark:
-    found = file.stat()
-    return found.st_size, found.st_mtime_ns
+def _name(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
 
 
 def _quoted(text: str) -> str:
@@ -307,7 +315,9 @@ def _quoted(text: str) -> str:
 
 
 @contextmanager
-def open_lake(kind: str, path: str, shown: str, what: str) -> Iterator[LakeRegister]:
+def open_lake(
+    kind: str, path: str, shown: str, what: str, limits: Engine
+) -> Iterator[LakeRegister]:
     """Opens a register that lies in a lake, for reading.
 
     Args:
@@ -315,12 +325,13 @@ def open_lake(kind: str, path: str, shown: str, what: str) -> Iterator[LakeRegis
         path: A folder, a file, or a pattern of either; of a Delta table, its folder.
         shown: Where it is, for messages.
         what: What is done with it, for messages.
+        limits: Memory and threads.
 
     Raises:
         ConnectionFailedError: It is not there or cannot be read.
         ConfigError: It is of another kind, or the package that reads it is not installed.
     """
-    with closing(LakeRegister(shown, what)) as found:
+    with closing(LakeRegister(shown, what, limits)) as found:
         if kind == "delta":
             found.show_delta(path)
         else:
