@@ -704,6 +704,16 @@ def test_a_delta_table_whose_files_are_gone_is_told(folder: Path) -> None:
     assert "vacuums" in told
 
 
+def test_a_delta_table_that_is_vacuumed_while_it_is_read_is_told(folder: Path) -> None:
+    source = _source(_as_delta(folder / "lake", _rows([record(1)])))
+    with reading_register("insurance", source) as (register, query):
+        _as_delta(folder / "lake", _rows([record(2)]))
+        DeltaTable(folder / "lake").vacuum(0, dry_run=False, enforce_retention_duration=False)
+        with pytest.raises(ServerAwayError, match="is there no longer") as told:
+            list(register.batches(query.statement))
+    assert "vacuums" in str(told.value)
+
+
 def test_a_path_that_the_package_of_delta_tables_misreads_is_refused(folder: Path) -> None:
     settings = _settings(folder, ("delta:///a%2520b", "delta:///a"))
 
@@ -761,6 +771,19 @@ def test_a_url_that_names_files_by_more_or_less_than_a_path_is_refused(
         _source(url)
     with pytest.raises(ConfigError, match=r"(more than a path|no files); write it as"):
         _settings(folder, (url, "parquet:////lake"))
+
+
+def test_a_link_that_leads_elsewhere_meanwhile_changes_nothing(folder: Path, write: Write) -> None:
+    write(folder / "v1", _rows([record(1)]))
+    url = write(folder / "v2", _rows([record(2)])).replace("/v2", "/current")
+    link = folder / "current"
+    link.symlink_to("v1")
+    with reading_register("insurance", _source(url)) as (register, query):
+        link.unlink()
+        link.symlink_to("v2")
+        (found,) = (row for one in register.batches(query.statement) for row in one.to_pylist())
+
+    assert found["record_id"] == record(1)["record_id"]
 
 
 def test_an_empty_register_is_read_as_no_rows(folder: Path, write: Write) -> None:

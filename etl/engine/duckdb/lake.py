@@ -6,6 +6,7 @@ there are (``lake_files.py``), and what is asked of them (``etl/extract``).
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -80,7 +81,8 @@ class LakeRegister:
             ContractError: They keep a column in types that do not go together.
         """
         with self._plain():
-            self._path = path
+            # (A link that leads elsewhere meanwhile changes nothing.)
+            self._path = path = os.path.realpath(path)
             self._listing = found = listing(path)
             if not found.marks:
                 raise ConnectionFailedError(
@@ -135,7 +137,7 @@ class LakeRegister:
                 where=self._shown,
                 remedy="pip install 'doisoat[lake]'",
             ) from None
-        path = str(Path(path).resolve())
+        path = os.path.realpath(path)
         if unquote(path) != path:
             raise ConfigError(
                 f"{self._what}: the package 'deltalake' takes %20 and the like in a path for "

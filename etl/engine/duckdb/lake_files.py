@@ -69,7 +69,10 @@ def _keys(parts: Iterable[str]) -> frozenset[str]:
 def listing(path: str) -> Listing:
     """Lists the files that a path names: itself, those below a folder, or those of a pattern.
 
-    Links are followed.
+    Links below it are followed.
+
+    Args:
+        path: Without a link in it, but where a pattern stands for one.
 
     Raises:
         ConfigError: They are a table's of which the files alone do not tell the rows, or a link
@@ -85,7 +88,6 @@ def listing(path: str) -> Listing:
             remedy="Check the path; relative paths start at the configuration file's folder, "
             "and an absolute one has four slashes: parquet:////lake/insurance.",
         )
-    root = root.resolve()
     for folder in list(root.parents)[:2]:  # a table's data may lie in data/, by partitions
         _refuse_tables(folder)
     found: set[Path] = set()
