@@ -67,7 +67,7 @@ def tried(name: str, look: Callable[[], str]) -> Finding:
         return Finding(name, error=str(known), exit_code=known.exit_code)
 
 
-def _register(register: str, source: Source, limits: Engine) -> str:
+def _register(register: str, source: Source, limits: Engine | None = None) -> str:
     keeps_any_bytes = False
     if source.parsed.get_backend_name() == "postgresql":
         with reading(source, f"Connecting to the {register} register") as connection:
