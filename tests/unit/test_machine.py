@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from assets.jobs import try_schedule, usable_schedule
-from etl.domain.errors import ConfigError, DiskFullError
+from etl.domain.errors import ConfigError, DamagedError, DiskFullError
 from etl.domain.showing import as_json
 from etl.engine.duckdb import limits
 from etl.engine.duckdb.damage import trouble
@@ -167,3 +167,21 @@ def test_a_terminal_without_some_letters_gets_their_codes(monkeypatch: pytest.Mo
     sys.stdout.flush()
     assert raw.getvalue() == b"\\u0110\\u1ed1i so\xe1t \\u2713"
     assert as_json({"a": "Đ😀"}, ascii_only=True) == '{"a": "\\u0110\\ud83d\\ude00"}'
+
+
+def test_a_damaged_file_is_named_where_the_engine_cuts_its_name(folder: Path) -> None:
+    files = folder / "warehouse.files"
+    files.mkdir()
+    duckdb.sql(f"copy (select 1 as a) to '{files}/clean.births.parquet'")
+    damaged = files / "clean.genders.parquet"
+    damaged.write_bytes(b"PAR1" + bytes(range(64)))
+    cut = duckdb.Error(
+        "TProtocolException: Invalid data\n\n"
+        "LINE 1: create or replace view clean.genders as select * from read_parqu...('/mnt/ho..."
+    )
+
+    found = trouble(cut, folder / "warehouse.duckdb")
+
+    assert isinstance(found, DamagedError)
+    assert found.file == damaged
+    assert trouble(duckdb.Error("Binder Error: no such column"), folder / "w.duckdb") is None

@@ -89,8 +89,10 @@ def _of_engine(error: BaseException, words: str, path: Path) -> DoisoatError | N
             where=str(path),
             remedy="Use that version; or move the file away, and the next run builds it anew.",
         )
-    file = _damaged_file(words, path)
-    return DamagedError(file) if file else None
+    if file := _damaged_file(words, path):
+        return DamagedError(file)
+    # (The engine cuts a long statement, and the name of the file with it.)
+    return unreadable_file(error, path) if _UNREADABLE.search(words) else None
 
 
 def _busy(words: str, path: Path) -> WarehouseHeldError:
