@@ -91,8 +91,10 @@ def _of_engine(error: BaseException, words: str, path: Path) -> DoisoatError | N
         )
     if file := _damaged_file(words, path):
         return DamagedError(file)
-    # (The engine cuts a long statement, and the name of the file with it.)
-    return unreadable_file(error, path) if _UNREADABLE.search(words) else None
+    # (Garbage in a file fails in words and of a kind that are not the engine's; and the engine cuts
+    # a long statement, the name of the file with it.)
+    of_no_kind = type(error) is duckdb.Error
+    return unreadable_file(error, path) if of_no_kind or _UNREADABLE.search(words) else None
 
 
 def _busy(words: str, path: Path) -> WarehouseHeldError:
