@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import NullPool, create_engine, make_url, text
 
 if TYPE_CHECKING:
+    from etl.engine.port import Warehouse
     from etl.publish import PublishedCounts
     from etl.publish.ledger import Equation
     from etl.settings import Settings
@@ -454,3 +455,16 @@ class Command:
     exit_code: int
     output: str
     errors: str
+
+
+@contextmanager
+def empty_warehouse(folder: Path) -> Iterator[Warehouse]:
+    """Opens a new warehouse with a memory and a run, into which a register can be read."""
+    from etl.engine.duckdb.warehouse import open_warehouse
+    from etl.process.privacy import RecordKey
+    from etl.state.copying import make_ops
+
+    with open_warehouse(folder / f"{uuid.uuid4().hex}.duckdb", key=RecordKey(b"k" * 32)) as made:
+        make_ops(made)
+        made.execute("create table ops.parameters as select 'run' as run_id")
+        yield made

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ from sqlalchemy.types import Boolean, Date, DateTime, Integer, Numeric, String
 
 from etl.databases.connect import reading
 from etl.domain.errors import ConfigError, ConnectionFailedError, ContractError, LedgerError
-from etl.engine.duckdb.warehouse import Warehouse, open_warehouse
+from etl.engine.duckdb.warehouse import open_warehouse
 from etl.extract import extract_register
 from etl.extract.load import store
 from etl.extract.mapping import register_query, select_from
@@ -27,17 +25,18 @@ from etl.pipeline.run import Run, warehouse_for
 from etl.process.privacy import RecordKey
 from etl.settings import Source
 from etl.state.copying import make_ops
-from tests.support import INSURANCE_COLUMNS, Registers, Row, Server, fill, record, run_sql
+from tests.support import (
+    INSURANCE_COLUMNS,
+    Registers,
+    Row,
+    Server,
+    empty_warehouse,
+    fill,
+    record,
+    run_sql,
+)
 
 Make = Callable[..., Registers]
-
-
-@contextmanager
-def _warehouse(folder: Path) -> Iterator[Warehouse]:
-    with open_warehouse(folder / f"{uuid.uuid4().hex}.duckdb", key=RecordKey(b"k" * 32)) as made:
-        make_ops(made)
-        made.connection.execute("create table ops.parameters as select 'run' as run_id")
-        yield made
 
 
 def _source(url: str, **options: Any) -> Source:
@@ -46,7 +45,7 @@ def _source(url: str, **options: Any) -> Source:
 
 
 def _raw(folder: Path, source: Source, register: str = "insurance") -> list[dict[str, object]]:
-    with _warehouse(folder) as warehouse:
+    with empty_warehouse(folder) as warehouse:
         extraction = extract_register(warehouse, register, source)
         rows = warehouse.rows(
             "select * exclude (run_id, read_at, row_number) "
@@ -319,7 +318,7 @@ def test_rows_that_do_not_arrive_are_noticed(
 ) -> None:
     url = new_sqlite()
     fill(url, "insurance", INSURANCE_COLUMNS, [record(n) for n in range(10)])
-    with _warehouse(folder) as warehouse:
+    with empty_warehouse(folder) as warehouse:
         extract_register(warehouse, "insurance", _source(url))
         run_sql(url, "insert into insurance (record_id) values ('late')")
         monkeypatch.setattr("etl.extract.load.store", lambda *arguments: store(*arguments) - 1)

@@ -13,9 +13,7 @@ import shutil
 import string
 import struct
 import sys
-import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -35,18 +33,16 @@ from etl.domain.errors import (
     DoisoatError,
     ServerAwayError,
 )
-from etl.engine.duckdb.warehouse import Warehouse, open_warehouse
 from etl.extract import Changes, extract_changes, extract_register, look_at
 from etl.extract.streams import reading_register
-from etl.process.privacy import RecordKey
 from etl.settings import Engine, Settings, Source, load_settings
-from etl.state.copying import make_ops
 from tests.support import (
     INSURANCE_COLUMNS,
     POPULATION_COLUMNS,
     Registers,
     citizen,
     configure,
+    empty_warehouse,
     memory_folder,
     record,
     sync,
@@ -102,19 +98,11 @@ def _source(url: str, **options: Any) -> Source:
     return Source(url=SecretStr(url), **options)
 
 
-@contextmanager
-def _warehouse(folder: Path) -> Iterator[Warehouse]:
-    with open_warehouse(folder / f"{uuid.uuid4().hex}.duckdb", key=RecordKey(b"k" * 32)) as made:
-        make_ops(made)
-        made.connection.execute("create table ops.parameters as select 'run' as run_id")
-        yield made
-
-
 _READ = "select * exclude (run_id, read_at, row_number) from raw.insurance order by 1 nulls last"
 
 
 def _raw(folder: Path, source: Source) -> list[dict[str, object]]:
-    with _warehouse(folder) as warehouse:
+    with empty_warehouse(folder) as warehouse:
         extraction = extract_register(warehouse, "insurance", source)
         rows = warehouse.rows(_READ)
         assert extraction.way == "files"
@@ -264,7 +252,7 @@ def test_a_delta_reads_what_has_changed(folder: Path, write: Write) -> None:
         record(6, updated_at=31),
     ]
     source = _source(write(folder / "lake", _timed(before)), delta={"overlap_minutes": 0})
-    with _warehouse(folder) as warehouse:
+    with empty_warehouse(folder) as warehouse:
         extract_register(warehouse, "insurance", source)
         first = look_at("insurance", source)
         unchanged = extract_changes(warehouse, "insurance", source)
@@ -287,7 +275,7 @@ def test_a_delta_may_be_told_of_deleted_rows(folder: Path, write: Write) -> None
     deleted = f"select id, gone_at from read_parquet('{gone}')"
     rows = [record(n, updated_at=n) for n in range(1, 4)]
     source = _source(write(folder / "lake", _timed(rows)), delta={"deleted": deleted})
-    with _warehouse(folder) as warehouse:
+    with empty_warehouse(folder) as warehouse:
         extract_register(warehouse, "insurance", source)
         write(folder / "lake", _timed([rows[0], rows[2]]))
         found = extract_changes(warehouse, "insurance", source)
@@ -302,7 +290,7 @@ def test_a_row_that_arrives_late_is_found_beside_told_deletions(folder: Path, wr
     options = {"deleted": deleted, "overlap_minutes": 1}
     rows = [record(1, updated_at=50), record(2, updated_at=1)]
     source = _source(write(folder / "lake", _timed(rows)), delta=options)
-    with _warehouse(folder) as warehouse:
+    with empty_warehouse(folder) as warehouse:
         extract_register(warehouse, "insurance", source)
         late = record(2, updated_at=9, full_name="Another Name")
         write(folder / "lake", _timed([rows[0], late]))
@@ -316,7 +304,7 @@ def test_the_limits_of_the_engine_hold_for_files_too(folder: Path, write: Write)
         write(folder / "lake", _rows([record(1)])),
         columns={"gender": "current_setting('memory_limit') || current_setting('threads')"},
     )
-    with _warehouse(folder) as warehouse:
+    with empty_warehouse(folder) as warehouse:
         limits = Engine(memory="1024MiB", threads=3)
         extract_register(warehouse, "insurance", source, limits=limits)
         (row,) = warehouse.rows(_READ)
@@ -493,7 +481,7 @@ def test_a_link_to_the_newest_folder_stays_a_link(folder: Path) -> None:
     link = folder / "current"
     link.symlink_to("v1")
     source = _settings(folder, ("parquet:///current", "parquet:///current")).insurance
-    with _warehouse(folder) as warehouse:
+    with empty_warehouse(folder) as warehouse:
         extract_register(warehouse, "insurance", source)
         link.unlink()
         link.symlink_to("v2")

@@ -24,6 +24,7 @@ from etl.domain.errors import (
     ServerAwayError,
 )
 from etl.engine.duckdb.lake_files import Listing, listing, refuse_lossy
+from etl.engine.duckdb.limits import keep_to
 from etl.process.privacy import WITHHELD
 from etl.process.stopping import on_stop
 from etl.settings import Engine
@@ -60,10 +61,7 @@ class LakeRegister:
         self._connection = duckdb.connect()
         for setting in _SETTINGS:
             self._connection.execute(setting)
-        if limits.memory:
-            self._connection.execute(f"set memory_limit = '{limits.memory}'")
-        if limits.threads:
-            self._connection.execute(f"set threads = {limits.threads}")
+        keep_to(limits, self._connection)
 
     def close(self) -> None:
         """Lets go of the files."""

@@ -10,6 +10,8 @@ import os
 import subprocess
 import sys
 
+import duckdb
+
 from etl.domain.errors import ConfigError
 from etl.process.machine import machine_memory
 from etl.settings import Engine
@@ -25,6 +27,14 @@ with duckdb.connect() as engine:
         engine.execute(f"set threads = {threads}")
     engine.execute("select sum(range) from range(1000000)").fetchone()
 """
+
+
+def keep_to(limits: Engine, connection: duckdb.DuckDBPyConnection) -> None:
+    """Has a connection take no more memory and threads than the settings allow."""
+    if limits.memory:
+        connection.execute(f"set memory_limit = '{limits.memory}'")
+    if limits.threads:
+        connection.execute(f"set threads = {limits.threads}")
 
 
 _ROOM_OF_TABLES = 10

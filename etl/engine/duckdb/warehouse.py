@@ -23,7 +23,7 @@ from sqlalchemy.dialects import registry
 from etl.domain.errors import WarehouseHeldError
 from etl.engine.duckdb.damage import trouble
 from etl.engine.duckdb.functions import keyed_functions
-from etl.engine.duckdb.limits import packs_text, slices
+from etl.engine.duckdb.limits import keep_to, packs_text, slices
 from etl.engine.duckdb.parts import Parts
 from etl.engine.duckdb.places import places_query
 from etl.engine.macros import macros
@@ -512,10 +512,7 @@ def set_up(connection: duckdb.DuckDBPyConnection, key: RecordKey, limits: Engine
     # Times are kept in UTC, wherever the machine stands, and shown as [schedule] timezone says.
     connection.execute("set global timezone = 'UTC'")
     connection.execute("set autoinstall_known_extensions = false")
-    if limits.memory:
-        connection.execute(f"set memory_limit = '{limits.memory}'")
-    if limits.threads:
-        connection.execute(f"set threads = {limits.threads}")
+    keep_to(limits, connection)
     for schema in SCHEMAS:
         connection.execute(f"create schema if not exists {schema}")
     connection.execute(keyed_functions(key))
