@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -186,6 +187,24 @@ def test_a_deleted_warehouse_loses_nothing(lived: Registers) -> None:
 def parts(pair: Registers, table: str = "names") -> list[Path]:
     folder = pair.settings.warehouse_path.with_suffix(".files") / f"clean.{table}.parquet"
     return sorted(folder.glob("*.parquet"), key=lambda part: -part.stat().st_size)
+
+
+def test_whatever_is_in_a_damaged_file_readers_are_told_so(lived: Registers) -> None:
+    """Of whatever kind the engine's error is: it has many for what is no Parquet file any more."""
+    chance = random.Random(1)  # noqa: S311 - damage of a test
+    part = parts(lived)[0]
+    whole = part.read_bytes()
+    named = []
+    for _ in range(60):
+        at = chance.randrange(len(whole))
+        garbage = chance.randbytes(chance.choice([4, 40, 400]))
+        part.write_bytes((whole[:at] + garbage + whole[at + len(garbage) :])[: len(whole)])
+        try:
+            from_warehouse(lived.settings, "select count(columns(*)) from clean.names")
+        except DamagedError as error:  # any other error fails the test
+            named.append(error.file.name)
+    assert len(named) > 30
+    assert {*named} == {part.name}
 
 
 @pytest.mark.parametrize("damage", [_random, _empty, _halved])

@@ -183,6 +183,15 @@ def test_a_damaged_file_is_named_where_the_engine_cuts_its_name(folder: Path) ->
         assert isinstance(found, DamagedError)
         assert found.file == damaged
 
+    for words in (
+        f'Could not read enough bytes from file "{damaged}": attempted to read 9 bytes',
+        f"Footer length error in file '{damaged}'\n\nLINE 1: from read_parquet('/mnt/ho...",
+    ):
+        for kind in (duckdb.IOException, duckdb.InvalidInputException):
+            found = trouble(kind(words), warehouse)
+            assert isinstance(found, DamagedError)
+            assert found.file == damaged
+
     assert trouble(duckdb.BinderException("no such column"), warehouse) is None
     damaged.unlink()
     assert trouble(duckdb.Error("something else"), warehouse) is None

@@ -34,13 +34,22 @@ _DATABASE = re.compile(
     r"|Could not read from file|Failure while replaying WAL|Corrupt WAL"
 )
 _PARQUET = re.compile(
-    r"""["'](?P<file>[^"']+\.parquet)["']|file '?(?P<bare>\S+\.parquet)""", re.IGNORECASE
+    r"""["'](?P<file>[^"']+\.parquet)["']|file (?P<bare>[^\s"']+\.parquet)""", re.IGNORECASE
 )
 _UNREADABLE = re.compile(
     r"too small to be a Parquet file|No magic bytes|Failed to read file|decompression failure"
     r"|TProtocolException|Parquet file .*(corrupt|invalid)|Invalid (thrift|page)",
     re.IGNORECASE,
 )
+_OF_A_FILE = (
+    duckdb.IOException,
+    duckdb.SerializationException,
+    duckdb.InvalidInputException,
+    duckdb.InternalException,
+    duckdb.FatalException,
+    duckdb.NotImplementedException,
+)
+"""What garbage in a file can raise; what else there is speaks of the statement or its values."""
 
 
 def trouble(error: BaseException, path: Path) -> DoisoatError | None:
@@ -91,10 +100,10 @@ def _of_engine(error: BaseException, words: str, path: Path) -> DoisoatError | N
         )
     if file := _damaged_file(words, path):
         return DamagedError(file)
-    # (Garbage in a file fails in words and of a kind that are not the engine's; and the engine cuts
-    # a long statement, the name of the file with it.)
-    of_no_kind = type(error) is duckdb.Error
-    return unreadable_file(error, path) if of_no_kind or _UNREADABLE.search(words) else None
+    # (The engine has many words for garbage in a file, some of them not its own; and it cuts a long
+    # statement, the name of the file with it.)
+    of_a_file = type(error) is duckdb.Error or isinstance(error, _OF_A_FILE)
+    return unreadable_file(error, path) if of_a_file or _UNREADABLE.search(words) else None
 
 
 def _busy(words: str, path: Path) -> WarehouseHeldError:
