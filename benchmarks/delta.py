@@ -1,6 +1,6 @@
 """What a delta costs beside a full run, extraction, checks and publish included.
 
-    python -m benchmarks.delta --citizens 1100000 [--changed 0.01] [--rounds 3]
+    python -m benchmarks.delta --citizens 1100000 [--changed 0.01] [--rounds 3] [--memory 8GB]
 
 Two registers and a target in a PostgreSQL of its own, as the demo has them. After a first run, each
 round runs the command three times: in full, as a delta of nothing, and as a delta after a share of
@@ -73,20 +73,35 @@ def change(home: Path, share: float, salt: str) -> int:
     return changed
 
 
-def measure(home: Path, citizens: int, share: float, rounds: int) -> dict[str, list[Cost]]:
+def measure(
+    home: Path, citizens: int, share: float, rounds: int, memory: str = ""
+) -> dict[str, list[Cost]]:
     """Returns what each way of running took, by round."""
     prepare(citizens, 7, home)
     config = config_file(home)
-    sync(config)
+    if memory:
+        with config.open("a", encoding="utf-8") as file:
+            file.write(f'\n[engine]\nmemory = "{memory}"\n')
+    _tell("first run", sync(config))
     found: dict[str, list[Cost]] = {}
+
+    def timed(way: str, *options: str) -> None:
+        found.setdefault(way, []).append(sync(config, *options))
+        _tell(way, found[way][-1])
+
     for round_ in range(rounds):
-        found.setdefault("full", []).append(sync(config))
-        found.setdefault("delta, nothing changed", []).append(sync(config, "--mode", "delta"))
+        timed("full")
+        timed("delta, nothing changed", "--mode", "delta")
         changed = change(home, share, str(round_))
         name = f"delta, {share:.2%} of both changed ({changed:,} rows)"
         key = next((known for known in found if known.startswith(f"delta, {share:.2%}")), name)
-        found.setdefault(key, []).append(sync(config, "--mode", "delta"))
+        timed(key, "--mode", "delta")
     return found
+
+
+def _tell(way: str, cost: Cost) -> None:
+    """Says what a run took as soon as it has ended: ten million take half an hour in all."""
+    print(f"{way}: {cost.seconds:.1f} s, {cost.processor_seconds:.1f} CPU s", flush=True)
 
 
 def main() -> None:
@@ -95,11 +110,12 @@ def main() -> None:
     parser.add_argument("--citizens", type=int, default=110_000)
     parser.add_argument("--changed", type=float, default=0.01)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--memory", default="", help="of reconciling, such as 8GB")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="doisoat-delta-") as folder:
         found = measure(
             Path(os.path.realpath(folder)) / "demo",
-            chosen.citizens, chosen.changed, chosen.rounds,
+            chosen.citizens, chosen.changed, chosen.rounds, chosen.memory,
         )  # fmt: skip
     full = statistics.median(cost.seconds for cost in found["full"])
     rows = [

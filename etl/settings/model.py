@@ -826,8 +826,14 @@ def _anchor(data: dict[str, Any], base: Path) -> dict[str, Any]:
     for section in ("insurance", "population", "target", "state"):
         part = data.get(section)
         if isinstance(part, dict) and isinstance(part.get("url"), str):
-            part["url"] = _anchor_files(part["url"], base)
+            part["url"] = _anchor_files(_with_small_scheme(part["url"]), base)
     return data
+
+
+def _with_small_scheme(url: str) -> str:
+    """Writes the kind of database small: it is the same in any case (RFC 3986, 3.1)."""
+    scheme, colon, rest = url.partition(":")
+    return f"{scheme.lower()}{colon}{rest}"
 
 
 def _anchor_files(url: str, base: Path) -> str:

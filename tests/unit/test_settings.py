@@ -40,6 +40,19 @@ def test_variables_of_the_environment_are_put_in(load: Callable[[str], Settings]
     assert load(GOOD).insurance.parsed.password == SECRET
 
 
+def test_the_kind_of_a_database_may_be_written_in_capitals(
+    load: Callable[[str], Settings],
+) -> None:
+    """As in any URL (RFC 3986, 3.1); the rest stays as it is."""
+    loud = GOOD.replace("postgresql:", "PostgreSQL:").replace("sqlite:////srv", "SQLITE:////Srv")
+    loaded = load(loud.replace('sqlite:///registers/population.db"\nquery = "select 1"',
+                               'PARQUET:///Lake"'))  # fmt: skip
+    assert loaded.insurance.parsed.get_backend_name() == "postgresql"
+    assert loaded.population.in_lake
+    assert str(loaded.population.parsed.database).endswith("/Lake")
+    assert loaded.target.parsed.database == "/Srv/target.db"
+
+
 def test_variables_are_put_into_the_items_of_a_list(
     load: Callable[[str], Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
