@@ -22,23 +22,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks.engines import differing
 from etl.cli.probe import probe
 from etl.domain.errors import ConfigError, ServerAwayError
 from etl.engine.port import Warehouse
 from etl.engine.spark.session import end, session, try_spark
 from etl.engine.statements import TableName
 from etl.pipeline import runner
-from etl.pipeline.graph import pipeline
 from etl.pipeline.lock import release_lock
-from etl.pipeline.places import PLACES
 from etl.pipeline.run import Run, warehouse_for
 from etl.settings import Engine, Settings
 from etl.simulate import SimulationSpec, simulate_batches, write_database
 from tests.crowds import all_crowds
 from tests.support import SPARK, Registers, citizen, memory_folder, record, remember
-
-DECIMALS = 9
-"""Floats are compared after so many: sums of floats depend on their order."""
 
 BORN = "15/03/1980"
 NASTY = (
@@ -103,39 +99,9 @@ def _compared(
     prepare(spark.settings)
     _built(duckdb.settings)
     found = _built(
-        spark.settings, lambda warehouse: _differing(warehouse, duckdb.settings.warehouse_path)
+        spark.settings, lambda warehouse: differing(warehouse, duckdb.settings.warehouse_path)
     )
     assert isinstance(found, dict)
-    return found
-
-
-def _differing(warehouse: Warehouse, path: Path) -> dict[str, int]:
-    warehouse.show_beside("other", path)
-    found = {}
-    for name in pipeline():
-        if name == PLACES:  # where a row stands is each engine's own
-            continue
-        columns = {
-            str(row["column_name"]): str(row["data_type"])
-            for row in warehouse.rows(
-                "select column_name, data_type from duckdb_columns() where database_name = 'other' "
-                "and schema_name = $schema and table_name = $table order by column_index",
-                {"schema": name.schema, "table": name.table},
-            )
-        }
-        assert {column for column, _ in warehouse.columns(name)} == columns.keys(), name.sql
-        listed = ", ".join(
-            f'round("{column}", {DECIMALS})' if kind == "DOUBLE" else f'"{column}"::{kind}'
-            for column, kind in columns.items()
-            if column not in ("run_id", "read_at")
-        )
-        one, other = (f"select {listed} from {of}{name.sql}" for of in ("", "other."))
-        rows = warehouse.number(
-            f"select count(*) from (({one} except all {other}) union all "
-            f"({other} except all {one}))"
-        )
-        if rows:
-            found[name.sql] = rows
     return found
 
 
