@@ -1,7 +1,7 @@
 """Dagster's own history: runs, their logs and their checks, deleted when they are old.
 
 Belongs here: the job that prunes, and what it must keep. Does not belong here: the memory of the
-warehouse (``ops``), which holds trends, acknowledgements and link history and is never pruned.
+warehouse (``ops``): trends, acknowledgements, link history (``etl/state/retention.py``).
 
 Dagster deletes a run's rows; its files, its checks and the space it leaves alone
 (``DagsterInstance.delete_run`` in 1.13). What it leaves is removed here, for the SQLite storage of
@@ -24,6 +24,7 @@ from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
 
 from assets.jobs import DELTA_SYNC, PRUNE_HISTORY
 from assets.resources import DoisoatResource
+from etl.state.retention import DELTAS_STAY
 
 _ENDED = [
     dg.DagsterRunStatus.SUCCESS,
@@ -32,10 +33,6 @@ _ENDED = [
 ]
 _PATIENCE = 30.0
 """Seconds to wait for a database that somebody else has locked."""
-
-DELTAS_STAY = timedelta(days=7)
-"""How long a delta that ended well is kept at most: a run takes 7 MB, and a delta may run every
-quarter of an hour. What it found stands in the state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +53,8 @@ class Pruned:
 def prune(instance: dg.DagsterInstance, keep: timedelta) -> Pruned:
     """Deletes the runs that ended longer ago than that, with all that Dagster holds of them.
 
-    Deltas that ended well go after ``DELTAS_STAY`` already.
+    Deltas that ended well go after ``DELTAS_STAY`` already: a run takes 7 MB, and what it found
+    stands in the state.
 
     Runs that have not ended stay, and so do those in which an asset was last materialized, a check
     was last made or a job last succeeded: without them the UI would show a table as never built.

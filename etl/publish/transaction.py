@@ -154,7 +154,7 @@ def publish(
             save(warehouse, state)
             forget_old(warehouse, state, settings, forgotten)
     save_now(warehouse, settings)
-    if settings.state.database is not None and settings.state.keep_days:
+    if settings.state.database is not None and (forgotten or settings.state.keep_days):
         with warehouse.transaction(), open_state(settings) as state:
             forget_old(warehouse, state, settings, forgotten)
     return PublishedCounts(rows, differences, whole=part.digit is None)

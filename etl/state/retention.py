@@ -1,25 +1,53 @@
-"""Forgetting what is older than the configuration has it kept.
+"""Forgetting what is told of runs: what is older than the configuration says, and most deltas.
 
-Belongs here: which histories of the state grow old, and by which moment. Does not belong here: the
-histories of the target (``etl/publish/transaction.py``). What people decided, the models, the
-access log, and links and failures that are still open are never forgotten.
+A delta may run every quarter of an hour, and a nation's run tells thousands of counts. After a week
+the last published run of a day stands for its deltas; full runs stay.
+
+Belongs here: which runs are old, which histories of the state grow, and by which moment. Does not
+belong here: the histories of the target (``etl/publish/transaction.py``). What people decided, the
+models, the access log, and links and failures that are still open are never forgotten.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, datetime, timedelta
 from types import MappingProxyType
-from typing import Any
-
-from sqlalchemy import Table, and_, false, not_, or_
 
 from etl.engine.port import Warehouse
 from etl.settings import Settings
-from etl.state.copying import note_copy
+from etl.state.copying import note_copy, save
 from etl.state.store import State
 
-_OF_RUNS = ("ledger", "quality_results", "mismatch_history", "target_comparisons", "runs")
-"""Told of a run: forgotten with it, the run last."""
+DELTAS_STAY = timedelta(days=7)
+"""How long a delta is told of that is not the last published run of its day."""
+
+_OF_RUNS = ("ledger", "quality_results", "mismatch_history", "target_comparisons")
+"""Told of a run: forgotten with it."""
+
+_STILL_ASKED: Mapping[str, str] = MappingProxyType(
+    {
+        # How each rule went last, and since when one fails that fails still.
+        "quality_results": """
+            (told.table_name, told.check_name, told.checked_at) in (
+                select (results.table_name, results.check_name, max(results.checked_at))
+                from ops.quality_results as results
+                group by results.table_name, results.check_name
+            )
+            or (told.table_name, told.check_name, told.checked_at) in (
+                select (standings.table_name, standings.check_name, standings.failing_since)
+                from ops.standings as standings
+            )""",
+        # When the whole target was compared last, and which part of it.
+        "target_comparisons": """
+            told.run_id in (
+                select arg_max(compared.run_id, compared.compared_at)
+                from ops.target_comparisons as compared
+                group by compared.target, compared.slice is null
+            )""",
+    }
+)
+"""What later runs ask of runs that are forgotten."""
 
 _ENDED: Mapping[str, str] = MappingProxyType(
     {
@@ -30,46 +58,57 @@ _ENDED: Mapping[str, str] = MappingProxyType(
 )
 """What has ended, and when it did."""
 
-_SINCE = """exists (
-    select 1
-    from ops.standings as standings
-    where
-        standings.table_name = quality_results.table_name
-        and standings.check_name = quality_results.check_name
-        and standings.failing_since = quality_results.checked_at
-)"""
-"""Since when a rule fails that fails still: the one result that tells it."""
-
 RUNS_AT_ONCE = 500
 """How many runs one statement names."""
 
-_OLD_RUNS = """
-select run_id
-from ops.runs
-where
-    started_at < (select started_at from ops.parameters) - to_days($days)
-    and run_id <> (select run_id from ops.parameters)
-    -- What the last result is compared with stays, however old.
-    and run_id is distinct from (
-        select arg_max(run_id, published_at) from ops.runs where published_at is not null
-    )
+_RUNS = """
+select
+    runs.run_id,
+    runs.mode = 'delta' as is_delta,
+    runs.started_at,
+    runs.published_at,
+    parameters.started_at as now
+from ops.runs as runs
+cross join ops.parameters as parameters
+where runs.run_id <> parameters.run_id
 """
 
 
 def old_runs(warehouse: Warehouse, settings: Settings) -> list[str]:
-    """Returns the runs that are older than they are to be kept, but the last that was published.
+    """Returns the runs that are told of no longer; never the last that was published.
 
     Args:
         warehouse: Of the run, which has not published yet.
-        settings: How long.
+        settings: How long, and where a day begins.
     """
-    if not (days := settings.state.keep_days):
-        return []
-    return [str(row["run_id"]) for row in warehouse.rows(_OLD_RUNS, {"days": days})]
+    runs = warehouse.rows(_RUNS)
+    last_of: dict[date, str] = {}
+    published = [run for run in runs if run["published_at"]]
+    for run in sorted(published, key=lambda run: str(run["published_at"])):
+        last_of[_day(run["started_at"], settings)] = str(run["run_id"])
+    newest = max(published, key=lambda run: str(run["published_at"]), default=None)
+    stays = {*last_of.values()}
+
+    def is_old(run: Mapping[str, object]) -> bool:
+        age = _moment(run["now"]) - _moment(run["started_at"])
+        days = settings.state.keep_days
+        is_spare = run["is_delta"] and run["run_id"] not in stays
+        return bool((days and age > timedelta(days)) or (is_spare and age > DELTAS_STAY))
+
+    return [str(run["run_id"]) for run in runs if run is not newest and is_old(run)]
+
+
+def _moment(value: object) -> datetime:
+    assert isinstance(value, datetime)  # noqa: S101 - a column of moments
+    return value
+
+
+def _day(value: object, settings: Settings) -> date:
+    return settings.schedule.local(_moment(value)).date()
 
 
 def forget_old(warehouse: Warehouse, state: State, settings: Settings, runs: list[str]) -> None:
-    """Deletes what is too old, in the state and in its working copy.
+    """Deletes what is told no longer, in the state and in its working copy.
 
     Args:
         warehouse: Of the run; within ``transaction``.
@@ -77,27 +116,51 @@ def forget_old(warehouse: Warehouse, state: State, settings: Settings, runs: lis
         settings: How long things are kept.
         runs: What ``old_runs`` returned.
     """
-    if not settings.state.keep_days:
-        return
     if runs:
-        since = warehouse.rows(f"select * from ops.quality_results where {_SINCE}")  # noqa: S608
-        for name in _OF_RUNS:
-            table = state.tables[name]
-            for start in range(0, len(runs), RUNS_AT_ONCE):
-                some = runs[start : start + RUNS_AT_ONCE]
-                told: Any = table.c.run_id.in_(some)
-                if name == "quality_results":
-                    told = and_(told, not_(or_(false(), *(_is_row(table, row) for row in since))))
-                state.writer.delete_where(table, told)
-            kept = _SINCE if name == "quality_results" else "false"
-            warehouse.execute(
-                f"delete from ops.{name} "  # noqa: S608 - our own words
-                f"where list_contains($runs::varchar[], run_id) and not ({kept})",
-                {"runs": runs},
-            )
-            note_copy(warehouse, name, state.state_id, state.bump(name))
+        _delete_runs(warehouse, state, "runs", runs)
+    for name in _OF_RUNS:
+        _forget_of_runs(warehouse, state, name)
+    if settings.state.keep_days:
+        _forget_ended(warehouse, state, settings.state.keep_days)
+    save(warehouse, state)
+
+
+def _forget_of_runs(warehouse: Warehouse, state: State, name: str) -> None:
+    """Forgets what one history tells of runs that are forgotten, but what is still asked."""
+    asked = _STILL_ASKED.get(name, "false")
+    spare = (
+        f"from ops.{name} as told "  # noqa: S608 - our own words
+        f"where told.run_id not in (select runs.run_id from ops.runs as runs) and not ({asked})"
+    )
+    runs = [str(row["run_id"]) for row in warehouse.rows(f"select distinct told.run_id {spare}")]
+    if not runs:
+        return
+    kept = f"create or replace temp table kept as select * from ops.{name} as told "  # noqa: S608
+    warehouse.execute(
+        f"{kept} where list_contains($runs::varchar[], told.run_id) and ({asked})", {"runs": runs}
+    )
+    _delete_runs(warehouse, state, name, runs)
+    # (Saved again: the state has lost them with the others of their runs.)
+    warehouse.execute(
+        f"insert into ops.{name} by name select * replace (false as saved) from kept; "  # noqa: S608
+        "drop table kept"
+    )
+
+
+def _delete_runs(warehouse: Warehouse, state: State, name: str, runs: list[str]) -> None:
+    table = state.tables[name]
+    for start in range(0, len(runs), RUNS_AT_ONCE):
+        state.writer.delete_where(table, table.c.run_id.in_(runs[start : start + RUNS_AT_ONCE]))
+    warehouse.execute(
+        f"delete from ops.{name} where list_contains($runs::varchar[], run_id)",  # noqa: S608
+        {"runs": runs},
+    )
+    note_copy(warehouse, name, state.state_id, state.bump(name))
+
+
+def _forget_ended(warehouse: Warehouse, state: State, days: int) -> None:
     moment = warehouse.value(
-        "select started_at - to_days($days) from ops.parameters", {"days": settings.state.keep_days}
+        "select started_at - to_days($days) from ops.parameters", {"days": days}
     )
     for name, ended in _ENDED.items():
         old = f"from ops.{name} where {ended} < $moment"
@@ -107,7 +170,3 @@ def forget_old(warehouse: Warehouse, state: State, settings: Settings, runs: lis
         state.writer.delete_where(table, table.c[ended] < moment)
         warehouse.execute(f"delete {old}", {"moment": moment})
         note_copy(warehouse, name, state.state_id, state.bump(name))
-
-
-def _is_row(table: Table, row: Mapping[str, object]) -> Any:
-    return and_(*(table.c[key.name] == row[key.name] for key in table.primary_key.columns))

@@ -9,22 +9,25 @@ import pytest
 
 from etl.domain.errors import ConfigError
 from etl.settings import load_settings
-from tests.support import Registers, from_state, from_warehouse, run_sql
+from tests.support import Registers, from_state, from_warehouse, remember, run_sql
 
 pytestmark = pytest.mark.wide
 
 Make = Callable[..., Registers]
-LONG_AGO = datetime.now(UTC).replace(tzinfo=None) - timedelta(days=100)
+NOW = datetime.now(UTC).replace(tzinfo=None)
+LONG_AGO = NOW - timedelta(days=100)
+NOON = NOW.replace(hour=5, minute=0)  # in Vietnam
 
 
-def make_old(pair: Registers, run_id: str) -> None:
-    """Lets a run have been a hundred days ago."""
-    moment = LONG_AGO.isoformat(sep=" ")
+def make_old(pair: Registers, run_id: str, when: datetime = LONG_AGO) -> None:
+    """Lets a run have been a hundred days ago, or at another moment."""
+    moment = when.isoformat(sep=" ")
     run_sql(
         pair.target_url,
         f"update state_runs set started_at = '{moment}', published_at = '{moment}' "
         f"where run_id = '{run_id}'",
         f"update sync_runs set published_at = '{moment}' where run_id = '{run_id}'",
+        f"update state_quality_results set checked_at = '{moment}' where run_id = '{run_id}'",
         f"update state_link_history set closed_at = '{moment}' where closed_run is not null",
         # The working copy is read anew.
         "update state_revisions set revision = revision + 1",
@@ -52,6 +55,28 @@ def links(pair: Registers) -> list[tuple[object, object]]:
     return [(row["record_id"], row["closed_run"]) for row in rows]
 
 
+def judged(pair: Registers, run_id: str, *rules: str) -> None:
+    """Lets a run have judged some rules."""
+    for at, rule in enumerate(rules):
+        remember(
+            pair.settings,
+            "quality_results",
+            run_id=run_id,
+            table_name="core.links",
+            check_name=rule,
+            checked_at=NOW - timedelta(days=1, minutes=len(rules) - at),
+            severity="warning",
+            blocking=False,
+            passed=True,
+        )
+
+
+def rules_told(pair: Registers) -> set[tuple[object, object]]:
+    """Which run the state says judged which rule."""
+    rows = from_state(pair.settings, "select run_id, check_name from {quality_results}")
+    return {(row["run_id"], row["check_name"]) for row in rows}
+
+
 def test_old_runs_are_forgotten_in_target_and_state(registers: Make) -> None:
     pair = registers()
     pair.options["state"] = {"keep_days": 60}
@@ -64,7 +89,9 @@ def test_old_runs_are_forgotten_in_target_and_state(registers: Make) -> None:
 
     third = pair.sync().run_id
 
-    assert {run for runs in runs_told(pair).values() for run in runs} == {second, third}
+    told = runs_told(pair)
+    assert told.pop("state target_comparisons") == {first, second, third}, "asked of yet"
+    assert {run for runs in told.values() for run in runs} == {second, third}
     assert len(links(pair)) == 29, "a link that ended long ago is forgotten"
     assert all(closed is None for _, closed in links(pair)), "those that stand are kept"
 
@@ -77,6 +104,55 @@ def test_nothing_is_forgotten_until_somebody_says_so(registers: Make) -> None:
     second = pair.sync().run_id
 
     assert runs_told(pair)["sync_runs"] == {first, second}
+
+
+def test_after_a_week_the_last_run_of_a_day_stands_for_its_deltas(registers: Make) -> None:
+    """In the time zone of the settings: five in the morning, UTC, is noon."""
+    pair = registers()
+    full = pair.sync().run_id
+    deltas = []
+    for _ in range(5):
+        pair.insurance.pop()
+        pair.write()
+        deltas.append(pair.sync("delta").run_id)
+    judged(pair, deltas[0], "earlier", "last")
+    judged(pair, deltas[1], "earlier")
+    ten, six = NOON - timedelta(days=10), NOON - timedelta(days=6)
+    make_old(pair, full, NOON - timedelta(days=30))
+    make_old(pair, deltas[0], ten)
+    make_old(pair, deltas[1], ten + timedelta(hours=11))  # the same day
+    make_old(pair, deltas[2], ten + timedelta(hours=13))  # the next, in Vietnam
+    make_old(pair, deltas[3], six)
+    make_old(pair, deltas[4], six + timedelta(hours=1))
+
+    last = pair.sync("delta").run_id
+
+    kept = {full, *deltas[1:], last}
+    for history, runs in runs_told(pair).items():
+        assert runs <= kept, history
+    assert runs_told(pair)["sync_runs"] == kept
+    assert rules_told(pair) == {(deltas[0], "last"), (deltas[1], "earlier")}
+    assert pair.sync("delta").changes == {}
+
+
+def test_what_later_runs_ask_of_a_forgotten_run_is_kept(registers: Make) -> None:
+    """When all of the target was compared last, and how rules of kept tables went."""
+    pair = registers()
+    pair.options["target"] = {"compare_whole_days": 366}
+    pair.options["state"] = {"keep_days": 60}
+    first = pair.sync().run_id
+    second = pair.sync("delta").run_id
+    make_old(pair, first)
+    judged(pair, first, "earlier", "last")
+    judged(pair, second, "earlier")
+
+    third = pair.sync("delta").run_id
+
+    assert runs_told(pair)["sync_runs"] == {second, third}
+    told = from_state(pair.settings, "select run_id, slice from {target_comparisons}")
+    assert {row["run_id"] for row in told if row["slice"] is None} == {first}
+    assert {row["run_id"] for row in told if row["slice"] is not None} == {second, third}
+    assert rules_told(pair) == {(first, "last"), (second, "earlier")}
 
 
 def test_the_last_result_is_kept_however_old(registers: Make) -> None:
