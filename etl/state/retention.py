@@ -82,12 +82,12 @@ def old_runs(warehouse: Warehouse, settings: Settings) -> list[str]:
         settings: How long, and where a day begins.
     """
     runs = warehouse.rows(_RUNS)
-    last_of: dict[date, str] = {}
-    published = [run for run in runs if run["published_at"]]
-    for run in sorted(published, key=lambda run: str(run["published_at"])):
-        last_of[_day(run["started_at"], settings)] = str(run["run_id"])
-    newest = max(published, key=lambda run: str(run["published_at"]), default=None)
-    stays = {*last_of.values()}
+    published = sorted(
+        (run for run in runs if run["published_at"]), key=lambda run: _moment(run["published_at"])
+    )
+    last_of_a_day = {_day(run["started_at"], settings): run["run_id"] for run in published}
+    stays = {*last_of_a_day.values()}
+    newest = published[-1] if published else None
 
     def is_old(run: Mapping[str, object]) -> bool:
         age = _moment(run["now"]) - _moment(run["started_at"])
