@@ -149,8 +149,13 @@ class ConfigError(DoisoatError):
         Told(
             (
                 "The folder is a Delta table: read as Parquet, …",
-                "The folder is … table: read as Parquet, …",
+                "The folder is an Iceberg table: read as Parquet, …",
+                "The folder is a Hudi table: read as Parquet, …",
                 "The package that reads Delta tables is not installed",
+                "The package that reads Iceberg tables is not installed",
+                "and only its catalog knows which of them counts",
+                "the Iceberg table names files under …, and only files of this machine are read",
+                "the Iceberg table has equality deletes",
                 "the package 'deltalake' takes %20 and the like in a path for other letters",
                 "The folders of some files of a register name columns (column=value) that …",
                 "a folder above it … would be taken for the column …",
@@ -259,8 +264,10 @@ class ConnectionFailedError(DoisoatError):
                 "The folder or file of a register does not exist",
                 "no Parquet file is there",
                 "no Delta table is there",
+                "no Iceberg table is there",
                 "a file of it cannot be read",
                 "the Delta table cannot be read",
+                "the Iceberg table cannot be read",
                 "A link among the files of a register leads to what is not there",
             ),
             "The URL of a register in a lake leads to nothing that can be read.",
@@ -304,11 +311,12 @@ class ServerAwayError(ConnectionFailedError):
                 "Somebody writes the files of a register, or broke off",
             ),
             "A writer was at work on a register that lies in Parquet files.",
-            "Run again when it is done; let it make a new folder each time, or use Delta.",
+            "Run again when it is done; let it make a new folder each time, or a table of Delta or "
+            "Iceberg.",
         ),
         Told(
             ("a file of it cannot be read, or is there no longer",),
-            "A Delta table was vacuumed while it was read, or has lost a file.",
+            "A Delta or Iceberg table was cleaned up while it was read, or has lost a file.",
             "Run again; keep the files of the last versions for as long as a read takes.",
         ),
         Told(

@@ -100,7 +100,7 @@ class Database(_Strict):
         return self
 
 
-LAKE = ("parquet", "delta")
+LAKE = ("parquet", "delta", "iceberg")
 """Kinds of registers that lie in a lake, as files."""
 
 _FILES = ("sqlite", *LAKE)

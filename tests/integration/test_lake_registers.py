@@ -1,4 +1,4 @@
-"""Registers that lie in a lake, as Parquet files or as a Delta table, arrive as any others do.
+"""Registers that lie in a lake, as Parquet files or a Delta or Iceberg table, arrive as others do.
 
 Belongs here: what is other than with a database. Does not belong here: reading in general
 (``test_extraction.py``), and where the tables of a run lie (``test_lake.py``).
@@ -7,6 +7,7 @@ Belongs here: what is other than with a database. Does not belong here: reading 
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import os
 import shutil
@@ -24,6 +25,19 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from pydantic import SecretStr
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.manifest import (
+    DataFile,
+    DataFileContent,
+    FileFormat,
+    ManifestContent,
+    ManifestEntry,
+    ManifestEntryStatus,
+    ManifestWriterV2,
+    write_manifest_list,
+)
+from pyiceberg.table import Table
+from pyiceberg.typedef import Record
 
 from etl.cli.probe import probe
 from etl.domain.errors import (
@@ -76,7 +90,42 @@ def _as_delta(place: Path, rows: pa.Table) -> str:
     return f"delta:///{place}"
 
 
-@pytest.fixture(params=[_as_parquet, _as_delta], ids=["parquet", "delta"])
+def _iceberg(place: Path, rows: pa.Table) -> Table:
+    """Makes an Iceberg table, in place of one that may be there, by a catalog of its own."""
+    place.parent.mkdir(exist_ok=True)
+    uri, lake = f"sqlite:///{place.parent}/catalog.db", f"file://{place.parent}"
+    catalog = SqlCatalog("tests", uri=uri, warehouse=lake)
+    catalog.create_namespace_if_not_exists("lake")
+    name = ("lake", place.name)
+    if catalog.table_exists(name):
+        catalog.drop_table(name)
+    known = _known(rows)
+    table = catalog.create_table(name, known.schema, location=f"file://{place}")
+    table.append(known)
+    return table
+
+
+def _known(rows: pa.Table) -> pa.Table:
+    """A column of nulls alone has no type that every version of the format knows."""
+    return rows.cast(
+        pa.schema(
+            field.with_type(pa.string() if pa.types.is_null(field.type) else field.type)
+            for field in rows.schema
+        )
+    )
+
+
+def _hint(place: Path, table: Table) -> str:
+    """Says which metadata file counts, as tables of a Hadoop catalog do; returns the URL."""
+    (place / "metadata" / "version-hint.text").write_text(Path(table.metadata_location).name)
+    return f"iceberg:///{place}"
+
+
+def _as_iceberg(place: Path, rows: pa.Table) -> str:
+    return _hint(place, _iceberg(place, rows))
+
+
+@pytest.fixture(params=[_as_parquet, _as_delta, _as_iceberg], ids=["parquet", "delta", "iceberg"])
 def write(request: pytest.FixtureRequest) -> Write:
     """Writes rows to a place and returns its URL."""
     written: Write = request.param
@@ -638,12 +687,137 @@ def test_a_delta_table_is_read_as_it_was_when_it_was_opened(folder: Path) -> Non
         assert sum(batch.num_rows for batch in register.batches(query.statement)) == 1
 
 
-def test_the_package_of_delta_tables_is_named_where_it_is_missing(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+class _Deletions(ManifestWriterV2):
+    """Writes which rows are deleted; pyiceberg alone writes only which files there are."""
+
+    def content(self) -> ManifestContent:
+        return ManifestContent.DELETES
+
+
+def _delete(table: Table, file: Path, content: DataFileContent, **more: Any) -> None:
+    """Adds a file of deletions to the newest snapshot of a table, as Flink or Spark do."""
+    snapshot = table.current_snapshot()
+    assert snapshot
+    kept = snapshot.manifests(table.io)
+    made = table.io.new_output(f"{table.location()}/metadata/{file.stem}.avro")
+    with _Deletions(table.spec(), table.schema(), made, snapshot.snapshot_id, "null") as writer:
+        told = DataFile.from_args(
+            content=content, file_path=str(file), file_format=FileFormat.PARQUET,
+            partition=Record(), record_count=1, file_size_in_bytes=file.stat().st_size, **more,
+        )  # fmt: skip
+        entry = ManifestEntry.from_args(
+            status=ManifestEntryStatus.ADDED, snapshot_id=snapshot.snapshot_id,
+            sequence_number=2, file_sequence_number=2, data_file=told,
+        )  # fmt: skip
+        writer.add_entry(entry)
+    Path(snapshot.manifest_list.removeprefix("file://")).unlink()
+    listed = table.io.new_output(snapshot.manifest_list)
+    with write_manifest_list(2, listed, snapshot.snapshot_id, None, 2, "null") as manifests:
+        manifests.add_manifests([*kept, writer.to_manifest_file()])
+
+
+def test_rows_that_an_iceberg_table_has_deleted_are_not_read(folder: Path) -> None:
+    """By rewriting their file, and by their position in it."""
+    table = _iceberg(folder / "lake", _rows([record(n) for n in (1, 2, 3)]))
+    table.delete("record_id = 'R000001'")
+    (task,) = table.scan().plan_files()
+    gone = folder / "lake" / "data" / "gone.parquet"
+    pq.write_table(pa.table({"file_path": [task.file.file_path], "pos": [1]}), gone)
+    _delete(table, gone, DataFileContent.POSITION_DELETES)
+
+    (found,) = _raw(folder, _source(_hint(folder / "lake", table)))
+
+    assert found == record(2)
+
+
+def test_deletions_that_the_package_of_iceberg_tables_cannot_read_are_refused(folder: Path) -> None:
+    table = _iceberg(folder / "lake", _rows([record(1), record(2)]))
+    gone = folder / "lake" / "data" / "gone.parquet"
+    pq.write_table(pa.table({"record_id": ["R000001"]}), gone)
+    _delete(table, gone, DataFileContent.EQUALITY_DELETES, equality_ids=[1])
+
+    url = _hint(folder / "lake", table)
+
+    assert "equality deletes" in _refused(folder, _source(url), ConfigError)
+
+
+def test_columns_of_an_iceberg_table_are_known_by_their_newest_names(folder: Path) -> None:
+    table = _iceberg(folder / "lake", _rows([record(1)]))
+    with table.update_schema() as update:
+        update.rename_column("full_name", "ho_ten")
+    table.append(_known(_rows([record(2)]).rename_columns({"full_name": "ho_ten"})))
+    source = _source(_hint(folder / "lake", table), columns={"full_name": "ho_ten"})
+
+    assert _raw(folder, source) == [record(1), record(2)]
+
+
+def test_which_metadata_of_an_iceberg_table_counts_is_not_guessed(folder: Path) -> None:
+    """A writer whose commit failed may have left the newest."""
+    place = folder / "lake"
+    table = _iceberg(place, _rows([record(1)]))
+    first = table.metadata_location.removeprefix("file://")
+    table.append(_known(_rows([record(2)])))
+    second = table.metadata_location.removeprefix("file://")
+
+    assert "only its catalog knows" in _refused(folder, _source(f"iceberg:///{place}"), ConfigError)
+    assert _raw(folder, _source(f"iceberg:///{first}")) == [record(1)]
+    assert _raw(folder, _source(f"iceberg:///{second}")) == [record(1), record(2)]
+    hint = place / "metadata" / "version-hint.text"
+    for version, name in (("7", "v7.metadata.json"), ("8", "v8.gz.metadata.json")):
+        shutil.copy(first, place / "metadata" / name)
+        if name.endswith("gz.metadata.json"):
+            (place / "metadata" / name).write_bytes(gzip.compress(Path(first).read_bytes()))
+        hint.write_text(version)
+        assert _raw(folder, _source(f"iceberg:///{place}")) == [record(1)]
+
+
+def test_an_iceberg_table_is_read_as_it_was_when_it_was_opened(folder: Path) -> None:
+    table = _iceberg(folder / "lake", _rows([record(1)]))
+    source = _source(_hint(folder / "lake", table))
+    with reading_register("insurance", source) as (register, query):
+        table.append(_known(_rows([record(2)])))
+        _hint(folder / "lake", table)
+        assert register.count(query.statement) == 1
+        assert sum(batch.num_rows for batch in register.batches(query.statement)) == 1
+
+
+def test_an_iceberg_table_of_another_place_is_refused(folder: Path) -> None:
+    table = _iceberg(folder / "lake", _rows([record(1)]))
+    metadata = Path(table.metadata_location.removeprefix("file://"))
+    metadata.write_text(metadata.read_text().replace("file://", "s3://"))
+
+    told = _refused(folder, _source(f"iceberg:///{metadata}"), ConfigError)
+
+    assert "names files under s3:" in told
+
+
+def test_an_iceberg_table_that_cannot_be_read_is_told(folder: Path) -> None:
+    place = folder / "lake"
+    url = _hint(place, _iceberg(place, _rows([record(1)])))
+    for file in (place / "data").glob("*.parquet"):
+        file.unlink()
+    assert "a file of it cannot be read" in _refused(folder, _source(url), ServerAwayError)
+    for file in (place / "metadata").glob("*.avro"):
+        file.unlink()
+    assert "the Iceberg table cannot be read" in _refused(
+        folder, _source(url), ConnectionFailedError
+    )
+    for metadata in (place / "metadata").glob("*.metadata.json"):
+        metadata.write_text('{"format-version": 2, "Khuỷu": 1}')
+    told = _refused(folder, _source(url), ConnectionFailedError)
+    assert "the Iceberg table cannot be read" in told
+    assert "Khuỷu" not in told
+
+
+@pytest.mark.parametrize(
+    ("package", "kind"), [("deltalake", "delta"), ("pyiceberg.table", "iceberg")]
+)
+def test_the_package_that_reads_a_table_is_named_where_it_is_missing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, package: str, kind: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, "deltalake", None)
+    monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ConfigError, match="not installed") as told:
-        _raw(folder, _source(f"delta:///{folder}"))
+        _raw(folder, _source(f"{kind}:///{folder}"))
     assert "doisoat[lake]" in str(told.value)
 
 
@@ -679,6 +853,9 @@ def test_what_is_no_register_is_refused(folder: Path) -> None:
     assert "Khuỷu" not in damaged
     assert "no Delta table is there" in told(f"delta:///{folder}/empty")
     assert "no Delta table is there" in told(f"delta:///{folder}/nowhere")
+    assert "no Iceberg table is there" in told(f"iceberg:///{folder}/empty")
+    assert "no Iceberg table is there" in told(f"iceberg:///{folder}/nowhere")
+    assert "Write iceberg:" in told(f"parquet:///{folder}/iceberg", ConfigError)
     assert not (folder / "nowhere").exists()
 
 
@@ -689,7 +866,7 @@ def test_a_delta_table_whose_files_are_gone_is_told(folder: Path) -> None:
 
     told = _refused(folder, _source(url), ServerAwayError)
     assert "a file of it cannot be read" in told
-    assert "vacuums" in told
+    assert "vacuum" in told
 
 
 def test_a_delta_table_that_is_vacuumed_while_it_is_read_is_told(folder: Path) -> None:
@@ -699,7 +876,7 @@ def test_a_delta_table_that_is_vacuumed_while_it_is_read_is_told(folder: Path) -
         DeltaTable(folder / "lake").vacuum(0, dry_run=False, enforce_retention_duration=False)
         with pytest.raises(ServerAwayError, match="is there no longer") as told:
             list(register.batches(query.statement))
-    assert "vacuums" in str(told.value)
+    assert "vacuum" in str(told.value)
 
 
 def test_a_path_that_the_package_of_delta_tables_misreads_is_refused(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Registers that lie in a lake, as Parquet files or as a Delta table, asked by DuckDB.
+"""Registers that lie in a lake, as Parquet files or a Delta or Iceberg table, asked by DuckDB.
 
 Belongs here: one state of the files, and what their errors mean. Does not belong here: which files
 there are (``lake_files.py``), and what is asked of them (``etl/extract``).
@@ -23,6 +23,7 @@ from etl.domain.errors import (
     DoisoatError,
     ServerAwayError,
 )
+from etl.engine.duckdb.iceberg import open_iceberg
 from etl.engine.duckdb.lake_files import Listing, listing, refuse_lossy
 from etl.engine.duckdb.limits import keep_to
 from etl.process.privacy import WITHHELD
@@ -162,6 +163,17 @@ class LakeRegister:
         with self._plain():
             self._show("from delta_rows")
 
+    def show_iceberg(self, path: str) -> None:
+        """Shows the rows of an Iceberg table as one of its metadata files has them.
+
+        Raises:
+            DoisoatError: As ``open_iceberg`` does.
+        """
+        rows = open_iceberg(os.path.realpath(path), self._what)
+        self._connection.register("iceberg_rows", _Rescanned(rows))
+        with self._plain():
+            self._show("from iceberg_rows")
+
     def _show(self, rows: str) -> None:
         """Makes the view; times to the nanosecond, which nobody compares, are cut to microseconds.
 
@@ -264,9 +276,9 @@ class LakeRegister:
             return ServerAwayError(
                 f"{self._what}: a file of it cannot be read, or is there no longer.{told}",
                 where=where,
-                remedy="Run again. Whoever vacuums a Delta table must keep the files of its last "
-                "versions for as long as somebody reads them; where a file of the newest version "
-                "is lost, the table must be restored.",
+                remedy="Run again. Whoever deletes old files of a table (vacuum, expired "
+                "snapshots) must keep those of its last versions for as long as somebody reads "
+                "them; where a file of the newest version is lost, the table must be restored.",
             )
         return ConnectionFailedError(
             f"{self._what}: a file of it cannot be read.{told}",
@@ -321,8 +333,8 @@ def open_lake(
     """Opens a register that lies in a lake, for reading.
 
     Args:
-        kind: ``parquet`` or ``delta``.
-        path: A folder, a file, or a pattern of either; of a Delta table, its folder.
+        kind: ``parquet``, ``delta`` or ``iceberg``.
+        path: A folder, a file, or a pattern of either; of a table, its folder.
         shown: Where it is, for messages.
         what: What is done with it, for messages.
         limits: Memory and threads.
@@ -332,8 +344,10 @@ def open_lake(
         ConfigError: It is of another kind, or the package that reads it is not installed.
     """
     with closing(LakeRegister(shown, what, limits)) as found:
-        if kind == "delta":
-            found.show_delta(path)
-        else:
-            found.show_parquet(path)
+        show = {
+            "parquet": found.show_parquet,
+            "delta": found.show_delta,
+            "iceberg": found.show_iceberg,
+        }
+        show[kind](path)
         yield found

@@ -173,11 +173,15 @@ def _refuse_tables(folder: Path) -> None:
             where=str(folder),
             remedy="Write delta: in place of parquet: in the url.",
         )
-    iceberg = any((folder / "metadata").glob("*.metadata.json"))
-    if iceberg or (folder / ".hoodie").is_dir():
-        kind = "an Iceberg" if iceberg else "a Hudi"
+    if any((folder / "metadata").glob("*.metadata.json")):
         raise ConfigError(
-            f"The folder is {kind} table: read as Parquet, it has rows that were deleted.",
+            "The folder is an Iceberg table: read as Parquet, it has rows that were deleted.",
+            where=str(folder),
+            remedy="Write iceberg: in place of parquet: in the url.",
+        )
+    if (folder / ".hoodie").is_dir():
+        raise ConfigError(
+            "The folder is a Hudi table: read as Parquet, it has rows that were deleted.",
             where=str(folder),
             remedy="Such tables are not read: name a database that reads them, or have the "
             "register written out as Parquet.",
