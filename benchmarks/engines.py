@@ -94,7 +94,7 @@ def _processor_seconds() -> float:
 
 def _build(folder: Path, engine: Engine) -> dict[str, Any]:
     """Builds all tables with an engine, and says what that took and which differ from DuckDB's."""
-    beside = folder / "duckdb" / "warehouse.duckdb" if engine.name == "spark" else Path()
+    beside = folder / "duckdb" / "warehouse.duckdb" if engine.name == "spark" else None
     started = time.perf_counter(), _processor_seconds()
     with fresh_warehouse(folder / engine.name, engine) as warehouse:
         place(warehouse, folder / "landed")
@@ -102,14 +102,14 @@ def _build(folder: Path, engine: Engine) -> dict[str, Any]:
         built = runner.build_all(warehouse)
         ended = time.perf_counter(), _processor_seconds()
         seconds, used = ended[0] - began[0], ended[1] - began[1]
-        if beside.is_file():
+        if beside:
             print(f"{seconds:.1f} s, {used:.1f} CPU s; comparing", file=sys.stderr, flush=True)
         return {
             "start": [began[0] - started[0], began[1] - started[1]],
             "seconds": seconds,
             "processor_seconds": used,
             "tables": {one.table.sql: [one.rows, one.seconds] for one in built},
-            "differing": differing(warehouse, beside) if beside.is_file() else {},
+            "differing": differing(warehouse, beside) if beside else {},
         }
 
 

@@ -32,8 +32,8 @@ from etl.publish.history import remember_run
 from etl.publish.tables import ensure_tables
 from etl.settings import Settings
 from etl.state.copying import save, save_now
-from etl.state.retention import RUNS_AT_ONCE, forget_old, old_runs
-from etl.state.store import open_state, state_within
+from etl.state.retention import RUNS_AT_ONCE, forget_elsewhere, forget_old, old_runs
+from etl.state.store import state_within
 
 _OTHERS = ("sync_runs", "quality_results", "mismatch_ages")
 """Histories that are no tables of ``publish``: of what ``ops`` remembers, or the target."""
@@ -154,9 +154,8 @@ def publish(
             save(warehouse, state)
             forget_old(warehouse, state, settings, forgotten)
     save_now(warehouse, settings)
-    if settings.state.database is not None and (forgotten or settings.state.keep_days):
-        with warehouse.transaction(), open_state(settings) as state:
-            forget_old(warehouse, state, settings, forgotten)
+    if settings.state.database is not None:
+        forget_elsewhere(warehouse, settings, forgotten)
     return PublishedCounts(rows, differences, whole=part.digit is None)
 
 

@@ -53,7 +53,7 @@ def begin(warehouse: Warehouse, settings: Settings, *, replace: bool = False) ->
     make_ops(warehouse)
     try:
         with warehouse.transaction(), open_state(settings) as state:
-            state.adopt(_installation(warehouse), replace=replace)
+            state.adopt(installation(warehouse), replace=replace)
             read = _bring(warehouse, state)
     except DoisoatError as error:
         if not error.may_pass or not warehouse.number("select count(*) from ops.copies"):
@@ -94,7 +94,7 @@ def save_now(warehouse: Warehouse, settings: Settings) -> None:
         return
     try:
         with warehouse.transaction(), open_state(settings) as state:
-            state.adopt(_installation(warehouse))
+            state.adopt(installation(warehouse))
             save(warehouse, state)
     except DoisoatError as error:
         notice(f"What this run found could not be kept yet; the next run keeps it. {error}")
@@ -107,16 +107,15 @@ def save(warehouse: Warehouse, state: State) -> None:
         warehouse: Within ``transaction``: it must forget what was saved if the state does.
         state: An open transaction.
     """
-    state_id = state.state_id
     for name in SCOPES:
         if _unsaved(warehouse, name):
             _save_table(warehouse, state, name)
-            revision = state.bump(name)
             warehouse.execute(f"update ops.{name} set saved = true where not saved")  # noqa: S608
-            note_copy(warehouse, name, state_id, revision)
+            note_written(warehouse, state, name)
 
 
-def _installation(warehouse: Warehouse) -> str:
+def installation(warehouse: Warehouse) -> str:
+    """The pseudonym of the secret of the record keys, which says whose a state is."""
     return str(warehouse.value("select record_key('installation')"))
 
 
@@ -177,7 +176,7 @@ def _bring(warehouse: Warehouse, state: State) -> list[str]:
         if name in _WRITTEN_ONLY or copies.get(name, (state_id, 0)) == (state_id, revision):
             continue
         _read_table(warehouse, state, name)
-        note_copy(warehouse, name, state_id, revision)
+        _note_copy(warehouse, name, state_id, revision)
         read.append(name)
     return read
 
@@ -191,7 +190,23 @@ def _read_table(warehouse: Warehouse, state: State, name: str) -> None:
         )
 
 
-def note_copy(warehouse: Warehouse, table: str, state_id: str | None, revision: int) -> None:
+def note_written(warehouse: Warehouse, state: State, name: str) -> None:
+    """Notes that a table was written in the state and in the copy alike.
+
+    A copy that was behind, because a command has written meanwhile, say, stays behind, so that the
+    next run reads it anew.
+    """
+    before = (state.state_id, state.revisions().get(name, 0))
+    copies = warehouse.rows(
+        "select state_id, revision from ops.copies where table_name = $name", {"name": name}
+    )
+    known = (copies[0]["state_id"], copies[0]["revision"]) if copies else (state.state_id, 0)
+    revision = state.bump(name)
+    if known == before:
+        _note_copy(warehouse, name, state.state_id, revision)
+
+
+def _note_copy(warehouse: Warehouse, table: str, state_id: str | None, revision: int) -> None:
     """Notes that the working copy of a table is that of a revision of the state."""
     warehouse.execute(
         "insert or replace into ops.copies values ($table, $state, $revision)",

@@ -14,10 +14,12 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
 
+from etl.domain.errors import DoisoatError
 from etl.engine.port import Warehouse
+from etl.process.home import notice
 from etl.settings import Settings
-from etl.state.copying import note_copy, save
-from etl.state.store import State
+from etl.state.copying import installation, note_written, save
+from etl.state.store import State, open_state
 
 DELTAS_STAY = timedelta(days=7)
 """How long a delta is told of that is not the last published run of its day."""
@@ -27,11 +29,17 @@ _OF_RUNS = ("ledger", "quality_results", "mismatch_history", "target_comparisons
 
 _STILL_ASKED: Mapping[str, str] = MappingProxyType(
     {
-        # How each rule went last, and since when one fails that fails still.
+        # How each rule went last, when it held last, and since when it fails.
         "quality_results": """
             (told.table_name, told.check_name, told.checked_at) in (
                 select (results.table_name, results.check_name, max(results.checked_at))
                 from ops.quality_results as results
+                group by results.table_name, results.check_name
+            )
+            or (told.table_name, told.check_name, told.checked_at) in (
+                select (results.table_name, results.check_name, max(results.checked_at))
+                from ops.quality_results as results
+                where results.passed
                 group by results.table_name, results.check_name
             )
             or (told.table_name, told.check_name, told.checked_at) in (
@@ -75,7 +83,10 @@ where runs.run_id <> parameters.run_id
 
 
 def old_runs(warehouse: Warehouse, settings: Settings) -> list[str]:
-    """Returns the runs that are told of no longer; never the last that was published.
+    """Returns the runs that are told of no longer.
+
+    The last that was published stays, and so does the last full one: rules and the guard against
+    losing many records compare with them.
 
     Args:
         warehouse: Of the run, which has not published yet.
@@ -87,7 +98,8 @@ def old_runs(warehouse: Warehouse, settings: Settings) -> list[str]:
     )
     last_of_a_day = {_day(run["started_at"], settings): run["run_id"] for run in published}
     stays = {*last_of_a_day.values()}
-    newest = published[-1] if published else None
+    newest = {run["is_delta"]: run["run_id"] for run in published}  # of deltas, of full runs
+    last = {*newest.values()}
 
     def is_old(run: Mapping[str, object]) -> bool:
         age = _moment(run["now"]) - _moment(run["started_at"])
@@ -95,7 +107,7 @@ def old_runs(warehouse: Warehouse, settings: Settings) -> list[str]:
         is_spare = run["is_delta"] and run["run_id"] not in stays
         return bool((days and age > timedelta(days)) or (is_spare and age > DELTAS_STAY))
 
-    return [str(run["run_id"]) for run in runs if run is not newest and is_old(run)]
+    return [str(run["run_id"]) for run in runs if run["run_id"] not in last and is_old(run)]
 
 
 def _moment(value: object) -> datetime:
@@ -105,6 +117,28 @@ def _moment(value: object) -> datetime:
 
 def _day(value: object, settings: Settings) -> date:
     return settings.schedule.local(_moment(value)).date()
+
+
+def forget_elsewhere(warehouse: Warehouse, settings: Settings, runs: list[str]) -> None:
+    """Forgets in a database that is not the target's, after the publish.
+
+    Where it cannot be reached, the next run does it.
+
+    Args:
+        warehouse: Of the run.
+        settings: Of the state.
+        runs: What ``old_runs`` returned.
+    """
+    if not (runs or settings.state.keep_days):
+        return
+    try:
+        with warehouse.transaction(), open_state(settings) as state:
+            state.adopt(installation(warehouse))
+            forget_old(warehouse, state, settings, runs)
+    except DoisoatError as error:
+        notice(
+            f"What is told of old runs could not be forgotten yet; the next run does it. {error}"
+        )
 
 
 def forget_old(warehouse: Warehouse, state: State, settings: Settings, runs: list[str]) -> None:
@@ -155,7 +189,7 @@ def _delete_runs(warehouse: Warehouse, state: State, name: str, runs: list[str])
         f"delete from ops.{name} where list_contains($runs::varchar[], run_id)",  # noqa: S608
         {"runs": runs},
     )
-    note_copy(warehouse, name, state.state_id, state.bump(name))
+    note_written(warehouse, state, name)
 
 
 def _forget_ended(warehouse: Warehouse, state: State, days: int) -> None:
@@ -169,4 +203,4 @@ def _forget_ended(warehouse: Warehouse, state: State, days: int) -> None:
         table = state.tables[name]
         state.writer.delete_where(table, table.c[ended] < moment)
         warehouse.execute(f"delete {old}", {"moment": moment})
-        note_copy(warehouse, name, state.state_id, state.bump(name))
+        note_written(warehouse, state, name)

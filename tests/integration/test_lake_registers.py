@@ -762,13 +762,45 @@ def test_which_metadata_of_an_iceberg_table_counts_is_not_guessed(folder: Path) 
     assert "only its catalog knows" in _refused(folder, _source(f"iceberg:///{place}"), ConfigError)
     assert _raw(folder, _source(f"iceberg:///{first}")) == [record(1)]
     assert _raw(folder, _source(f"iceberg:///{second}")) == [record(1), record(2)]
+    (place / "metadata" / "version-hint.text").write_text("1")
+    assert "only its catalog knows" in _refused(folder, _source(f"iceberg:///{place}"), ConfigError)
+
+
+def test_a_numbered_hint_is_where_the_search_for_the_newest_begins(folder: Path) -> None:
+    """The hint is not written together with the metadata, and a writer may die in between."""
+    place = folder / "lake"
+    table = _iceberg(place, _rows([record(1)]))
+    first = Path(table.metadata_location.removeprefix("file://")).read_bytes()
+    table.append(_known(_rows([record(2)])))
+    second = Path(table.metadata_location.removeprefix("file://")).read_bytes()
+    for file in (place / "metadata").glob("*.metadata.json"):
+        file.unlink()
     hint = place / "metadata" / "version-hint.text"
-    for version, name in (("7", "v7.metadata.json"), ("8", "v8.gz.metadata.json")):
-        shutil.copy(first, place / "metadata" / name)
-        if name.endswith("gz.metadata.json"):
-            (place / "metadata" / name).write_bytes(gzip.compress(Path(first).read_bytes()))
-        hint.write_text(version)
-        assert _raw(folder, _source(f"iceberg:///{place}")) == [record(1)]
+    source = _source(f"iceberg:///{place}")
+
+    (place / "metadata" / "v1.metadata.json").write_bytes(first)
+    hint.write_text("1\n")
+    assert _raw(folder, source) == [record(1)]
+    (place / "metadata" / "v2.gz.metadata.json").write_bytes(gzip.compress(second))
+    assert _raw(folder, source) == [record(1), record(2)]
+    hint.write_text("7")
+    assert "that is not there" in _refused(folder, source, ConnectionFailedError)
+    hint.write_text("v9.metadata.json")
+    assert "that is not there" in _refused(folder, source, ConnectionFailedError)
+    (place / "metadata" / "v2.metadata.json.gz").write_bytes(gzip.compress(second))
+    hint.write_text("1")
+    assert "several of one number" in _refused(folder, source, ConfigError)
+
+
+def test_an_iceberg_table_that_was_copied_is_refused(folder: Path) -> None:
+    """Its metadata names the files of the other, which may be others tomorrow."""
+    table = _iceberg(folder / "lake", _rows([record(1)]))
+    _hint(folder / "lake", table)
+    shutil.copytree(folder / "lake", folder / "copy")
+
+    told = _refused(folder, _source(f"iceberg:///{folder}/copy"), ConfigError)
+
+    assert "outside of its folder" in told
 
 
 def test_an_iceberg_table_is_read_as_it_was_when_it_was_opened(folder: Path) -> None:
@@ -789,6 +821,18 @@ def test_an_iceberg_table_of_another_place_is_refused(folder: Path) -> None:
     told = _refused(folder, _source(f"iceberg:///{metadata}"), ConfigError)
 
     assert "names files under s3:" in told
+
+
+def test_what_an_iceberg_tables_rows_fail_by_is_not_taken_for_a_lost_file(folder: Path) -> None:
+    """Who tried again would fail again."""
+    url = _hint(folder / "lake", _iceberg(folder / "lake", _rows([record(1)])))
+    (file,) = (folder / "lake" / "data").glob("*.parquet")
+    numbered = pa.field("record_id", pa.float64(), metadata={"PARQUET:field_id": "1"})
+    pq.write_table(pa.table([[1.5]], schema=pa.schema([numbered])), file)
+
+    told = _refused(folder, _source(url), ConnectionFailedError)
+
+    assert "the Iceberg table cannot be read (ResolveError)" in told
 
 
 def test_an_iceberg_table_that_cannot_be_read_is_told(folder: Path) -> None:

@@ -14,9 +14,9 @@ from tests.support import Registers, from_state, from_warehouse, remember, run_s
 pytestmark = pytest.mark.wide
 
 Make = Callable[..., Registers]
-NOW = datetime.now(UTC).replace(tzinfo=None)
+NOW = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 LONG_AGO = NOW - timedelta(days=100)
-NOON = NOW.replace(hour=5, minute=0)  # in Vietnam
+NOON = NOW.replace(hour=5, minute=0, second=0)  # in Vietnam
 
 
 def make_old(pair: Registers, run_id: str, when: datetime = LONG_AGO) -> None:
@@ -55,7 +55,7 @@ def links(pair: Registers) -> list[tuple[object, object]]:
     return [(row["record_id"], row["closed_run"]) for row in rows]
 
 
-def judged(pair: Registers, run_id: str, *rules: str) -> None:
+def judged(pair: Registers, run_id: str, *rules: str, passed: bool = True) -> None:
     """Lets a run have judged some rules."""
     for at, rule in enumerate(rules):
         remember(
@@ -67,7 +67,7 @@ def judged(pair: Registers, run_id: str, *rules: str) -> None:
             checked_at=NOW - timedelta(days=1, minutes=len(rules) - at),
             severity="warning",
             blocking=False,
-            passed=True,
+            passed=passed,
         )
 
 
@@ -141,10 +141,10 @@ def test_what_later_runs_ask_of_a_forgotten_run_is_kept(registers: Make) -> None
     pair.options["target"] = {"compare_whole_days": 366}
     pair.options["state"] = {"keep_days": 60}
     first = pair.sync().run_id
-    second = pair.sync("delta").run_id
-    make_old(pair, first)
+    second = pair.sync().run_id
     judged(pair, first, "earlier", "last")
     judged(pair, second, "earlier")
+    make_old(pair, first)
 
     third = pair.sync("delta").run_id
 
@@ -153,6 +153,65 @@ def test_what_later_runs_ask_of_a_forgotten_run_is_kept(registers: Make) -> None
     assert {row["run_id"] for row in told if row["slice"] is None} == {first}
     assert {row["run_id"] for row in told if row["slice"] is not None} == {second, third}
     assert rules_told(pair) == {(first, "last"), (second, "earlier")}
+
+
+def test_since_when_a_rule_fails_is_told_however_many_runs_are_forgotten(
+    registers: Make,
+) -> None:
+    """It failed, held, and has failed since: the run in which it held is a delta of no note."""
+    pair = registers()
+    pair.sync()
+    runs = [pair.sync("delta").run_id for _ in range(5)]
+    for run, passed in zip(runs, (False, True, False, False, False), strict=True):
+        judged(pair, run, "rule", passed=passed)
+    for hours, run in enumerate(runs):
+        make_old(pair, run, NOON - timedelta(days=10) + timedelta(hours=hours))
+
+    def since() -> list[dict[str, object]]:
+        return from_warehouse(
+            pair.settings, "select failing_since from ops.standings where check_name = 'rule'"
+        )
+
+    pair.sync("delta")
+    (told,) = since()
+    assert told["failing_since"] == NOON - timedelta(days=10) + timedelta(hours=2)
+    pair.sync("delta")
+    assert since() == [told]
+    assert {run for run, _ in rules_told(pair)} == {*runs[1:3], runs[4]}
+
+
+def test_the_last_full_run_is_told_however_old(registers: Make) -> None:
+    """The guard against losing many records compares with it."""
+    pair = registers()
+    pair.options["state"] = {"keep_days": 60}
+    full = pair.sync().run_id
+    first, second = (pair.sync("delta").run_id for _ in range(2))
+    for run in (full, first, second):
+        make_old(pair, run)
+
+    last = pair.sync("delta").run_id
+
+    assert runs_told(pair)["sync_runs"] == {full, second, last}
+
+
+def test_a_state_elsewhere_forgets_too(registers: Make) -> None:
+    pair = registers()
+    state = f"sqlite:///{pair.folder}/state.db"
+    pair.options["state"] = {"url": state}
+    pair.sync()
+    deltas = [pair.sync("delta").run_id for _ in range(3)]
+    old = NOON - timedelta(days=10)
+    run_sql(
+        state,
+        f"update state_runs set started_at = '{old}', published_at = '{old}' "
+        f"where run_id in ('{deltas[0]}', '{deltas[1]}')",
+        "update state_revisions set revision = revision + 1",
+    )
+
+    pair.sync("delta")
+
+    told = {row["run_id"] for row in from_state(pair.settings, "select run_id from {runs}")}
+    assert len(told & {*deltas}) == 2
 
 
 def test_the_last_result_is_kept_however_old(registers: Make) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import re
-from contextlib import closing
+from contextlib import closing, suppress
 from glob import escape
 from pathlib import Path
 
@@ -29,6 +29,7 @@ _LOCKED = "Could not set lock on file"
 _NEWER = "Trying to read a database file with version number"
 _FULL = re.compile(r"No space left on device|Out of disk space|failed to offload", re.IGNORECASE)
 _REFUSED = re.compile(r"Permission denied|Read-only file system|Operation not permitted")
+_NOT_OPENED = re.compile(r"Cannot open file|No such file|No files found|Too many open files")
 _DATABASE = re.compile(
     r"not a valid DuckDB database file|Corrupt database file|Could not read enough bytes from file"
     r"|Could not read from file|Failure while replaying WAL|Corrupt WAL"
@@ -139,23 +140,29 @@ def unreadable_file(error: BaseException, path: Path) -> DamagedError | None:
     """
     if not isinstance(error, duckdb.Error):
         return None
-    for file in sorted(path.with_suffix(".files").rglob("*.parquet")):
-        if file.is_file() and not _can_be_read(file):
-            return DamagedError(file)
+    with suppress(OSError):
+        for file in sorted(path.with_suffix(".files").rglob("*.parquet")):
+            if file.is_file() and _is_damaged(file):
+                return DamagedError(file)
     return None
 
 
-def _can_be_read(file: Path) -> bool:
-    """Reads a file as the engine does, in an engine of its own."""
+def _is_damaged(file: Path) -> bool:
+    """Reads a file as the engine does, in an engine of its own.
+
+    One that may not be opened, or has gone meanwhile, is not damaged.
+    """
     try:
         with closing(duckdb.connect()) as engine:
             engine.execute(
                 "select max(columns(*)) from "  # noqa: S608 - our own folder
                 f"(select hash(columns(*)) from read_parquet('{_quoted(file)}'))"
             ).fetchone()
-    except duckdb.Error:
+    except duckdb.OutOfMemoryException:
         return False
-    return True
+    except duckdb.Error as error:
+        return not (_REFUSED.search(str(error)) or _NOT_OPENED.search(str(error)))
+    return False
 
 
 def _quoted(file: Path) -> str:

@@ -23,7 +23,7 @@ from etl.domain.errors import (
     DoisoatError,
     ServerAwayError,
 )
-from etl.engine.duckdb.iceberg import open_iceberg
+from etl.engine.duckdb.iceberg import IcebergTable
 from etl.engine.duckdb.lake_files import Listing, listing, refuse_lossy
 from etl.engine.duckdb.limits import keep_to
 from etl.process.privacy import WITHHELD
@@ -59,6 +59,7 @@ class LakeRegister:
         """
         self._shown, self._what = shown, what
         self._path, self._listing = "", Listing(Path(), {})
+        self._failure: Callable[[], DoisoatError | None] = lambda: None
         self._connection = duckdb.connect()
         for setting in _SETTINGS:
             self._connection.execute(setting)
@@ -167,10 +168,11 @@ class LakeRegister:
         """Shows the rows of an Iceberg table as one of its metadata files has them.
 
         Raises:
-            DoisoatError: As ``open_iceberg`` does.
+            DoisoatError: As ``IcebergTable`` does.
         """
-        rows = open_iceberg(os.path.realpath(path), self._what)
-        self._connection.register("iceberg_rows", _Rescanned(rows))
+        table = IcebergTable(os.path.realpath(path), self._what)
+        self._failure = table.failure
+        self._connection.register("iceberg_rows", _Rescanned(table.rows))
         with self._plain():
             self._show("from iceberg_rows")
 
@@ -239,7 +241,7 @@ class LakeRegister:
             raise self._unreadable(str(error.filename or self._shown)) from None
         except (duckdb.Error, pa.ArrowException) as error:
             self._look_again()
-            raise self._meant(error) from None
+            raise self._failure() or self._meant(error) from None
 
     def _look_again(self) -> None:
         """Looks whether an error comes from files that are others now."""
