@@ -125,7 +125,13 @@ def _as_iceberg(place: Path, rows: pa.Table) -> str:
     return _hint(place, _iceberg(place, rows))
 
 
-@pytest.fixture(params=[_as_parquet, _as_delta, _as_iceberg], ids=["parquet", "delta", "iceberg"])
+@pytest.fixture(
+    params=[
+        pytest.param(_as_parquet, id="parquet"),
+        pytest.param(_as_delta, id="delta"),
+        pytest.param(_as_iceberg, id="iceberg", marks=pytest.mark.wide),
+    ]
+)
 def write(request: pytest.FixtureRequest) -> Write:
     """Writes rows to a place and returns its URL."""
     written: Write = request.param

@@ -30,6 +30,7 @@ from etl.settings import Settings, Target
 from etl.state import schema
 from etl.state.copying import BETWEEN_RUNS, save_now
 from etl.state.moving import export_state, import_state
+from etl.state.retention import forget_old
 from etl.state.store import open_state
 from etl.state.tables import SCOPES, metadata_for
 from tests.support import (
@@ -43,6 +44,7 @@ from tests.support import (
     record,
     remember,
     run_sql,
+    writing,
 )
 
 Make = Callable[..., Registers]
@@ -547,6 +549,27 @@ def test_a_revision_grows_with_each_write(ran: Registers):
     with open_state(ran.settings) as state:
         after = state.revisions()
     assert after == before | {"decisions": before.get("decisions", 0) + 1}
+
+
+def test_what_a_command_writes_while_a_run_forgets_is_known_to_the_next(ran: Registers):
+    def acknowledge(check: str, expires: datetime) -> None:
+        remember(
+            ran.settings, "acknowledgements", table_name="core.links", check_name=check,
+            acknowledged_by="me", reason="known", acknowledged_at=datetime(2026, 1, 1),
+            expires_at=expires,
+        )  # fmt: skip
+
+    ran.options["state"] = {"keep_days": 60}
+    acknowledge("old", datetime(2020, 1, 1))
+    with writing(ran.settings) as warehouse:
+        acknowledge("new", datetime(2999, 1, 1))
+        with warehouse.transaction(), open_state(ran.settings) as state:
+            forget_old(warehouse, state, ran.settings, [])
+
+    with writing(ran.settings) as warehouse:
+        assert warehouse.rows("select check_name from ops.acknowledgements") == [
+            {"check_name": "new"}
+        ]
 
 
 def test_writers_of_one_moment_lose_no_revision(registers: Make, postgresql: Server):
