@@ -25,6 +25,8 @@ from expectations import SUITES
 from tests.receivers import Hook, Mailbox, Message
 from tests.support import Command, Registers, record, run_sql
 
+pytestmark = pytest.mark.wide
+
 Make = Callable[..., Registers]
 Doisoat = Callable[..., Command]
 

@@ -22,6 +22,8 @@ from tests.support import (
     record,
 )
 
+pytestmark = pytest.mark.wide
+
 Make = Callable[..., Registers]
 
 

@@ -17,6 +17,8 @@ from etl.simulate import SimulationSpec
 from expectations import SUITES
 from tests.support import Command
 
+pytestmark = pytest.mark.wide
+
 Doisoat = Callable[..., Command]
 
 

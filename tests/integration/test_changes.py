@@ -73,6 +73,7 @@ def test_links_mismatches_and_records_that_came_and_went_are_counted(
     assert (counts["GENDER_DIFFERENT"]["before"], counts["GENDER_DIFFERENT"]["after"]) == (0, 1)
 
 
+@pytest.mark.wide
 def test_what_was_resolved_is_told_and_runs_may_be_named_in_either_order(
     two_runs: tuple[Registers, Callable[..., Any]], doisoat_here: Doisoat
 ) -> None:
@@ -98,6 +99,7 @@ def test_what_was_resolved_is_told_and_runs_may_be_named_in_either_order(
     assert first["found"] is None
 
 
+@pytest.mark.wide
 def test_links_are_told_after_the_home_was_deleted(
     two_runs: tuple[Registers, Callable[..., Any]],
 ) -> None:

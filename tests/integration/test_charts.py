@@ -18,6 +18,8 @@ from etl.report.charts.drawing import TOO_FEW, _chance, log_odds, run_charts
 from etl.settings import Schedule
 from tests.support import Command, Registers, citizen, record
 
+pytestmark = pytest.mark.wide
+
 SECRET = "Nguyễn Thị Bí Mật"
 
 

@@ -186,6 +186,7 @@ def test_each_look_and_each_decision_is_in_the_access_log(served: Served) -> Non
         ("Trần Văn Khác", "1962"),
     ],
 )
+@pytest.mark.wide
 def test_a_record_is_found_by_id_number_or_name_with_birth_date(
     served: Served, asked: str, born: str
 ) -> None:
@@ -297,6 +298,7 @@ def test_a_citizen_with_nothing_of_the_record_is_for_who_decides_everywhere(
         ("link:999999999999", ""),
     ],
 )
+@pytest.mark.wide
 def test_a_form_that_somebody_made_up_says_nothing_of_a_stranger(
     served: Served, answer: str, number: str
 ) -> None:
@@ -362,6 +364,7 @@ def test_a_session_that_has_ended_leads_back_to_the_case(served: Served) -> None
     assert elsewhere.url == served.url + "/"
 
 
+@pytest.mark.wide
 def test_what_a_person_has_answered_waits_for_the_source_and_not_for_a_person(
     served: Served,
 ) -> None:
@@ -458,6 +461,7 @@ def test_a_page_of_an_older_result_decides_nothing(served: Served) -> None:
     assert from_state(served.pair.settings, "select * from {decisions}") == []
 
 
+@pytest.mark.wide
 def test_a_decision_whose_facts_have_changed_comes_back_to_its_own_queue(served: Served) -> None:
     lan = served.log_in("lan")
     served.decide(lan, "doubt79", f"link:{CITIZEN_OF['doubt79']}")
@@ -738,6 +742,7 @@ def test_the_language_is_changed_and_leads_back_to_this_server_only(served: Serv
         assert answer.url == served.url + "/"
 
 
+@pytest.mark.wide
 def test_a_newer_result_takes_the_place_of_the_one_that_is_shown(served: Served) -> None:
     lan = served.log_in("lan")
     served.pair.insurance.append(

@@ -59,6 +59,7 @@ def crowded(settings: Settings) -> Iterator[Crowded]:
     release_lock(settings)
 
 
+@pytest.mark.wide
 def test_the_work_grows_with_the_rows_and_not_with_their_pairs(crowded: Crowded) -> None:
     most = ROWS_PER_ROW * crowded.rows
     assert most < SIZE**2 / 5, "or a crowd's pairs would pass"

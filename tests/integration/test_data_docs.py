@@ -44,6 +44,8 @@ from tests.support import (
     record,
 )
 
+pytestmark = pytest.mark.wide
+
 CANARY = "Canaria"
 RECORDS = 40
 PLANTED = f"""

@@ -638,6 +638,7 @@ def new_sqlite_with_a_table(url: str) -> str:
 @pytest.mark.parametrize(
     "name", ["Người tham gia", "BHXH", "a.b", "50% [x]", "it's", "a.b.c", "INSURANCE 2"]
 )
+@pytest.mark.wide
 def test_tables_of_any_name_are_read(
     new_database: Callable[[], str], read: Read, name: str
 ) -> None:
@@ -943,6 +944,7 @@ def test_numbers_of_sqlite_keep_their_digits(new_sqlite: Callable[[], str], read
     assert found[1]["full_name"] == "Lê"
 
 
+@pytest.mark.wide
 def test_a_file_that_is_being_written_is_told_as_locked(
     folder: Path, new_sqlite: Callable[[], str], read: Read
 ) -> None:

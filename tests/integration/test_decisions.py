@@ -183,6 +183,7 @@ def test_a_link_whose_record_was_changed_since_goes_back_to_a_person_unless_all_
     assert verdict(pair, "unknown")[1:] == (LAN, "steward")
 
 
+@pytest.mark.wide
 def test_a_link_does_not_hold_where_the_record_carries_a_namesakes_number_now(
     pair: Registers, decide: Callable[..., Command], doisoat_here: Doisoat
 ) -> None:
@@ -222,6 +223,7 @@ def test_a_link_to_a_citizen_who_has_died_since_goes_back_to_a_person(
 
 
 @pytest.mark.parametrize("said", [("--not-link", MAI), ("--not-a-person",)])
+@pytest.mark.wide
 def test_the_machine_does_not_overrule_a_person_when_the_data_have_changed(
     pair: Registers,
     decide: Callable[..., Command],

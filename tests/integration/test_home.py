@@ -96,6 +96,7 @@ def test_a_home_that_is_a_file_is_refused(tmp_path: Path) -> None:
         prepare_home(tmp_path / "home")
 
 
+@pytest.mark.wide
 def test_a_page_without_personal_data_is_for_those_whom_the_umask_lets(
     registers: Make, doisoat: Doisoat
 ) -> None:
@@ -158,6 +159,7 @@ DATABASES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db
 
 @pytest.mark.parametrize("name", [*DATABASES, "dagster.yaml"])
 @pytest.mark.parametrize("content", [b"", os.urandom(9_000), b"\xff\xfe: ["])
+@pytest.mark.wide
 def test_garbage_in_dagsters_files_is_set_aside(
     configured: Path, name: str, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -36,6 +36,8 @@ from tests.support import (
     record,
 )
 
+pytestmark = pytest.mark.wide
+
 DEAD = "core.reconciled.nobody_dead_is_active"
 REJECTED = "clean.rejects.records_have_something_to_compare"
 

@@ -266,6 +266,7 @@ def _settings(home: Path, urls: tuple[str, str], **engine: object) -> Settings:
     return load_settings(file)
 
 
+@pytest.mark.wide
 def test_a_whole_sync_publishes_what_it_does_from_a_database(
     folder: Path, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:

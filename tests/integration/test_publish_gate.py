@@ -82,6 +82,7 @@ def test_a_rule_that_failed_last_is_no_pass(pair: Registers):
 
 
 @pytest.mark.parametrize("table", ["clean.names", "core.claims", "publish.coverage"])
+@pytest.mark.wide
 def test_tables_of_several_states_are_not_published(pair: Registers, table: str):
     """A register read anew, or a table built anew, and not what rests on it."""
     pair.sync()
@@ -126,6 +127,7 @@ def test_a_build_that_breaks_off_is_no_build(pair: Registers, monkeypatch: pytes
             publish(warehouse, settings, ())
 
 
+@pytest.mark.wide
 def test_a_run_that_only_understood_words_is_not_taken_for_published(pair: Registers):
     """Dictionaries outlive the run that a gate stopped; what leaves is the next run's."""
     pair.sync()
@@ -147,6 +149,7 @@ def test_a_run_that_only_understood_words_is_not_taken_for_published(pair: Regis
 # --- the target ---------------------------------------------------------------------------------
 
 
+@pytest.mark.wide
 def test_another_installation_does_not_publish_over_a_target(registers: Make):
     first = registers()
     first.sync()
@@ -165,6 +168,7 @@ def test_another_installation_does_not_publish_over_a_target(registers: Make):
         first.sync()
 
 
+@pytest.mark.wide
 def test_a_register_that_loses_most_of_its_records_is_not_published(registers: Make):
     """Whatever the home remembers: the target knows what was there."""
     pair = registers(*_people(80))

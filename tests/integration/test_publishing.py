@@ -109,6 +109,7 @@ def test_a_second_publish_of_the_same_registers_changes_nothing(faulty: Register
     assert len(after["sync_runs"]) == 2
 
 
+@pytest.mark.wide
 def test_a_changed_source_row_changes_its_rows_and_no_others(faulty_in_file: Registers) -> None:
     first = faulty_in_file.sync()
     before = {row["record_id"]: row for row in faulty_in_file.target_state()["reconciled"]}
@@ -275,6 +276,7 @@ def test_a_target_that_loses_rows_on_the_way_is_rolled_back(
     assert faulty.target_state() == before
 
 
+@pytest.mark.wide
 def test_a_row_that_a_constraint_refuses_is_a_publish_error(faulty: Registers) -> None:
     faulty.sync()
     table = "doisoat.reconciled" if "postgresql" in faulty.target_url else "reconciled"
@@ -366,6 +368,7 @@ def test_readers_see_the_old_state_until_the_commit(
     assert [row["record_id"] for row in now] == [*old[1:], "R000031"]
 
 
+@pytest.mark.wide
 def test_readers_all_through_a_publish_see_one_state_or_the_other(
     registers: Make, postgresql: Server
 ) -> None:
@@ -400,6 +403,7 @@ def test_readers_all_through_a_publish_see_one_state_or_the_other(
     assert last["births"] > 0
 
 
+@pytest.mark.wide
 def test_link_history_opens_and_closes_with_reasons(registers: Make) -> None:
     pair = registers()
     pair.insurance[3]["id_number"] = None

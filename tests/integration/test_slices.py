@@ -39,6 +39,7 @@ def _content(warehouse: Warehouse, name: TableName) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("table", SLICED)
+@pytest.mark.wide
 def test_a_table_in_many_pieces_is_the_table_in_one(linked: Warehouse, table: str) -> None:
     name = TableName.parse(table)
     whole = _content(linked, name)

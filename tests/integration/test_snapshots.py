@@ -49,6 +49,7 @@ def add(pair: Registers, number: int) -> None:
 # --- beside the writer --------------------------------------------------------------------------
 
 
+@pytest.mark.wide
 def test_a_reader_holds_its_snapshot_through_whole_syncs(ran: Registers) -> None:
     """It reads what was there when it came, to its end; the syncs end well, too."""
     ran.options["engine"] = {"threads": 1, "keep_snapshots": 1}
@@ -130,6 +131,7 @@ def test_so_many_are_kept_as_were_asked_for(pair: Registers, keep: int) -> None:
     assert len(snapshots(pair.settings)) == keep
 
 
+@pytest.mark.wide
 def test_one_that_is_read_is_pruned_later(ran: Registers) -> None:
     ran.options["engine"] = {"threads": 1, "keep_snapshots": 1}
     with reading(ran.settings):
@@ -155,6 +157,7 @@ def test_runs_that_break_off_do_not_push_out_the_last_whole_one(ran: Registers) 
         assert not reader.exists(TableName("core", "reconciled"))
 
 
+@pytest.mark.wide
 def test_a_killed_process_leaves_a_log_that_the_next_reader_gets_over(ran: Registers) -> None:
     script = (
         "import os, sys; from etl.pipeline.run import Run, warehouse_for; "
@@ -199,6 +202,7 @@ def test_a_home_that_was_moved_is_read_where_it_is(ran: Registers) -> None:
     assert ran.sync().changes == {}
 
 
+@pytest.mark.wide
 def test_a_run_that_died_before_its_first_step_left_nothing(ran: Registers) -> None:
     """Its file, without a name yet, is no result, and not that of an earlier version either."""
     ran.sync()
@@ -248,6 +252,7 @@ def story(pair: Registers, record_id: str, *, by_key: bool = False) -> dict[str,
     return read_story(pair.settings, command="explain", **named).as_dict()
 
 
+@pytest.mark.wide
 def test_a_story_is_the_same_with_places_and_without(
     registers: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

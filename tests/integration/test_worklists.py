@@ -184,6 +184,7 @@ def test_a_correction_says_what_is_recorded_what_the_citizen_has_and_on_what_bas
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )  # fmt: skip
+@pytest.mark.wide
 def test_files_are_parted_and_narrowed_as_asked(
     sent: Callable[..., list[Path]], worklists: Run, options: list[str], names: set[str]
 ) -> None:
@@ -428,6 +429,7 @@ def test_a_file_that_a_bulk_answer_came_by_rests_on_the_same_facts_as_a_single_d
     assert len(made) == 1, "the same was decided already"
 
 
+@pytest.mark.wide
 def test_the_same_file_twice_changes_nothing_before_and_after_a_run(
     pair: Registers, sent: Callable[..., list[Path]], worklists: Run
 ) -> None:
@@ -471,6 +473,7 @@ def test_the_same_file_twice_changes_nothing_before_and_after_a_run(
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
+@pytest.mark.wide
 def test_a_bad_row_comes_back_with_its_reason_and_the_good_ones_are_taken(
     pair: Registers,
     sent: Callable[..., list[Path]],
@@ -659,6 +662,7 @@ def status(pair: Registers) -> dict[tuple[str, str], tuple[object, ...]]:
     }
 
 
+@pytest.mark.wide
 def test_the_target_tells_what_was_sent_answered_corrected_and_is_open(
     pair: Registers, sent: Callable[..., list[Path]], worklists: Run
 ) -> None:
@@ -690,6 +694,7 @@ def test_the_target_tells_what_was_sent_answered_corrected_and_is_open(
 
 
 @pytest.mark.parametrize("product", ["postgresql", "mariadb"])
+@pytest.mark.wide
 def test_other_products_keep_what_was_sent_and_answered(
     request: pytest.FixtureRequest,
     registers: Make,

@@ -98,6 +98,7 @@ time.sleep(60)"""
     assert "Nothing half-done was published" in errors
 
 
+@pytest.mark.wide
 def test_a_commit_that_does_not_end_is_not_waited_for_for_ever() -> None:
     code, _, errors = ended("with stopping.committing(): time.sleep(60)", signal.SIGTERM)
     assert code == 130
