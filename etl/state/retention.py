@@ -29,18 +29,12 @@ _OF_RUNS = ("ledger", "quality_results", "mismatch_history", "target_comparisons
 
 _STILL_ASKED: Mapping[str, str] = MappingProxyType(
     {
-        # How each rule went last, when it held last, and since when it fails.
+        # When each rule held last and failed last, and since when it fails.
         "quality_results": """
             (told.table_name, told.check_name, told.checked_at) in (
                 select (results.table_name, results.check_name, max(results.checked_at))
                 from ops.quality_results as results
-                group by results.table_name, results.check_name
-            )
-            or (told.table_name, told.check_name, told.checked_at) in (
-                select (results.table_name, results.check_name, max(results.checked_at))
-                from ops.quality_results as results
-                where results.passed
-                group by results.table_name, results.check_name
+                group by results.table_name, results.check_name, results.passed
             )
             or (told.table_name, told.check_name, told.checked_at) in (
                 select (standings.table_name, standings.check_name, standings.failing_since)
