@@ -1,6 +1,7 @@
--- What a person saw who decided on a record and a citizen, as a fingerprint that is kept with the
--- decision: '1:record:citizen'. The number counts the ways of making it; of another way nothing can be
--- said. Changed here, it must be another number.
+-- The fingerprint of the facts that a person saw when deciding on a record and a citizen. It is
+-- kept with the decision: '1:record:citizen'. The number is the version of the macros that made it;
+-- a fingerprint of another version cannot be compared. Whoever changes these macros must change the
+-- number.
 
 create or replace temp macro facts_of_record(
     recorded_name, birth_date, birth_year, birth_month, gender,

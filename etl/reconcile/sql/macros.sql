@@ -1,8 +1,8 @@
 -- How a record and a citizen are compared: one definition for every step of the waterfall.
 -- Levels are those of etl/domain/codes.py, best first. Arguments are the columns of the clean tables.
 
--- The readable reference of both is etl/normalise/compare.py; tests/unit/test_agreement.py
--- holds the two together.
+-- etl/normalise/compare.py is the readable reference of these levels; tests/unit/test_agreement.py
+-- checks that both give the same ones.
 
 -- Written without any Vietnamese letter.
 create or replace temp macro is_unaccented(canonical) as
@@ -11,9 +11,10 @@ length(canonical) = strlen(canonical);
 create or replace temp macro without_marks(canonical) as
 replace(replace(replace(lower(canonical), ' ', ''), '''', ''), '-', '');
 
--- The keys are equal, so the same words stand in the same order. Accents still count: Hoa and
--- Hòa are two names. (A statement that joins by the key asks this, and not name_agreement: the
--- engine needs longer to plan all of that than to compare a few thousand names.)
+-- For two names with equal keys: the same words in the same order. Accents still count: Hoa and Hòa
+-- are two names. (A statement that joins by name_key calls this macro and not name_agreement, which
+-- is so long that the engine would spend more time on planning it than on comparing a few thousand
+-- names.)
 create or replace temp macro same_key_agreement(a_raw, a_name, b_raw, b_name) as
 case
     when a_name = b_name then if(a_raw = b_raw, 'same', 'format')
@@ -26,16 +27,18 @@ case
     else 'accents_differ'
 end;
 
--- Each word between two spaces of its own, so that a pattern meets whole words only.
+-- Puts a space of its own on each side of every word, so that a LIKE pattern matches whole words
+-- only.
 create or replace temp macro spaced(text) as
 ' ' || replace(text, ' ', '  ') || ' ';
 
--- Every word of the shorter name stands in the longer one, in its order, the ends included.
+-- Every word of the shorter name stands in the longer one, in the same order, and both names begin
+-- and end with the same words.
 create or replace temp macro lacks_middle(short, long) as
 spaced(long) like replace(spaced(short), '  ', ' % ');
 
--- N. V. An for Nguyễn Văn An: the given name whole, initials before it. Equal numbers of words
--- keep each pattern within its word.
+-- N. V. An for Nguyễn Văn An: initials, then the whole given name. Both names must have equally
+-- many words, so that the % behind an initial cannot match more than the rest of that word.
 create or replace temp macro is_abbreviation(short, long) as
 len(string_split(short, ' ')) = len(string_split(long, ' '))
 and spaced(long) like regexp_replace(
@@ -43,7 +46,8 @@ and spaced(long) like regexp_replace(
 );
 
 -- DuckDB's edit distance counts bytes, so each Vietnamese letter is given a byte of its own.
--- (The rare ỵ and foreign letters keep their two or three bytes, and weigh as much.)
+-- (The rare ỵ and foreign letters keep their two or three bytes, so one of them counts as two or
+-- three letters.)
 create or replace temp macro letter_bytes(text) as
 translate(
     text,
@@ -80,9 +84,10 @@ and is_near_word(split_part(a, ' ', -1), split_part(b, ' ', -1));
 create or replace temp macro letters_apart(a, b) as
 damerau_levenshtein(letter_bytes(a), letter_bytes(b));
 
--- Letters added, dropped, changed, or swapped with the next: one, or two; null where more.
--- (Two such edits are at most four without swaps, and no more without accents. The key may write
--- one i for y less or more for each, and one space: what is further apart is quickly told.)
+-- Whether one letter ('one_edit') or two letters ('similar') were added, dropped, changed, or
+-- swapped with the next one; null where it is more. (The keys are compared first, because that is
+-- cheap and rules out most pairs. Two such edits are at most four without swaps, and leaving out
+-- accents adds none; two more allow for an i or y, or a space, that the keys write differently.)
 create or replace temp macro letters_agreement(a, b, a_key, b_key) as
 case
     when abs(length(a) - length(b)) > 2 then null
@@ -96,8 +101,8 @@ end;
 create or replace temp macro has_word(text, word) as
 contains(' ' || text || ' ', ' ' || word || ' ');
 
--- (Sorting lists costs as much for a few pairs as for many, so it is asked of the very few whose
--- first and last words both have.)
+-- (Sorting is expensive, so it is done only for the very few pairs in which each name contains the
+-- first and the last word of the other.)
 create or replace temp macro same_words(a, b) as
 if(
     length(a) = length(b)
@@ -107,8 +112,9 @@ if(
     false
 );
 
--- The keys differ, so more than the writing does.
--- (CASE and if() ask the next question only of the pairs that are left; AND asks all of them.)
+-- For two names with different keys, so that more than the way of writing differs. (CASE and if()
+-- evaluate the next condition only for the pairs that are still undecided; AND evaluates it for
+-- all.)
 create or replace temp macro words_agreement(a, b, a_key, b_key) as
 case
     when
@@ -122,7 +128,7 @@ case
         if(same_last_word(a, b), is_abbreviation(a, b) or is_abbreviation(b, a), false)
         then 'abbreviated'
     when same_words(a, b) then 'reordered'
-    -- Slips of the keyboard leave one end of a name alone.
+    -- A slip of the keyboard changes at most one end of a name.
     when not same_first_word(a, b) and not same_last_word(a, b) then 'different'
     else
         coalesce(
@@ -131,12 +137,13 @@ case
         )
 end;
 
--- The cheaper questions first. Accents count unless one side has none.
+-- Cheaper comparisons come first. Accents count unless one side has none.
 create or replace temp macro name_agreement(a_raw, a_name, a_key, b_raw, b_name, b_key) as
 case
     when a_key is null or b_key is null then 'missing'
     when a_key = b_key then same_key_agreement(a_raw, a_name, b_raw, b_name)
-    -- Most pairs of strangers end here. (A key may join words: K An is kan.)
+    -- Most pairs of strangers end here. (The names are compared beside the keys, because a key may
+    -- join words: the key of K An is kan.)
     when
         length(a_key) <> length(b_key) and length(a_name) <> length(b_name)
         and not same_first_word(a_key, b_key) and not same_last_word(a_key, b_key)
@@ -151,7 +158,7 @@ end;
 create or replace temp macro name_agrees(level) as
 level in ('same', 'format', 'iy_variant', 'unaccented');
 
--- A birth date of year only, or month and year, is legal: what is missing contradicts nothing.
+-- A birth date may legally be a year, or a month and a year: a missing part contradicts nothing.
 -- 1 January is often a filler for an unknown day, so against another day of that year it counts
 -- as incomplete, not as different.
 create or replace temp macro birth_agreement(a_date, a_year, a_month, b_date, b_year, b_month) as
@@ -170,7 +177,8 @@ case
                     abs(a_year - b_year) = 1 and month(a_date) = month(b_date)
                     and day(a_date) = day(b_date)
                     then 'year_off_by_one'
-                -- Two of day, month and year are the same: a slip in the third, of a digit or more.
+                -- Two of day, month and year are the same: the third has a slip of one digit or
+                -- more.
                 when
                     (a_year = b_year)::integer + (month(a_date) = month(b_date))::integer
                     + (day(a_date) = day(b_date))::integer = 2

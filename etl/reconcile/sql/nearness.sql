@@ -1,5 +1,5 @@
--- What the probabilistic step compares beside name, birth and sex, and how it finds pairs.
--- Levels are those of etl/domain/codes.py.
+-- What the probabilistic step compares besides name, birth and sex, and how it finds pairs. Levels
+-- are those of etl/domain/codes.py.
 
 -- An address in small letters without accents, one space between its words; null where no letter
 -- and no digit is written.
@@ -8,8 +8,8 @@ nullif(trim(regexp_replace(
     replace(strip_accents(lower(address)), 'đ', 'd'), '[^a-z0-9]+', ' ', 'g'
 )), '');
 
--- An address as its words, each once, sorted; and by letters, where addresses name street and house:
--- as every three that follow each other, spaces left out.
+-- An address as its distinct words, sorted; and, if by_letters is set because addresses name street
+-- and house, as every three consecutive letters, spaces left out.
 create or replace temp macro address_parts(address, by_letters) as
 list_transform(
     [plain_address(address)],
@@ -26,16 +26,16 @@ list_transform(
     }
 )[1];
 
--- Of all that two lists hold, the share that both hold.
+-- Of all elements of two lists, the share that stands in both.
 create or replace temp macro common_share(a, b) as
 list_transform(
     [len(list_intersect(a, b))], lambda common: common / greatest(len(a) + len(b) - common, 1)
 )[1];
 
--- Offices write Phường and P., Tỉnh and nothing: the share of common words says more than order.
--- A slip or a lost space spoils one word or two, and few of the letters: so the letters are asked
--- where words leave doubt.
--- (The lists of one number keep DuckDB from counting what is common at every question.)
+-- Offices write Phường or P., and Tỉnh or nothing, so the share of common words says more than
+-- their order. A slip or a lost space changes one or two words but few letters, so letters are
+-- compared where the words leave doubt. (Each share is put into a list of one, so that DuckDB
+-- computes it once and not for every comparison with it.)
 create or replace temp macro address_agreement(a, b) as
 case
     when coalesce(len(a.words), 0) = 0 or coalesce(len(b.words), 0) = 0 then 'missing'
@@ -58,7 +58,7 @@ end;
 create or replace temp macro place_agreement(a, b) as
 case when a is null or b is null then 'missing' when a = b then 'same' else 'different' end;
 
--- One slip leaves the first four or the last four of nine digits and more as they are.
+-- One slip in a number of nine or more digits leaves its first four or its last four unchanged.
 create or replace temp macro share_an_end(a, b) as
 left(a, 4) = left(b, 4) or right(a, 4) = right(b, 4);
 
@@ -88,9 +88,9 @@ if(
     null
 );
 
--- What a record and a citizen must share, one thing at least, to be compared at all. Narrow keys
--- stand beside wide ones, because a key that too many citizens share is not used. A null among
--- the parts makes no key.
+-- The blocking keys: a record and a citizen are compared only if they share at least one. Narrow
+-- keys stand beside wide ones, because a key that too many citizens share is not used. If a part of
+-- a key is null, so is the key.
 create or replace temp macro birth_blocks(name_key, birth_date, province_code) as
 [
     birth_key('birth', birth_date, ''),
@@ -113,7 +113,7 @@ name_block('given, year, place', split_part(name_key, ' ', -1), birth_year, prov
 create or replace temp macro address_block(address) as
 if(address is not null, hash('address', lower(address)), null);
 
--- Any two words of an address: slips spoil some of these keys and leave the others.
+-- A key for each two words of an address: a slip changes some of these keys and leaves the others.
 create or replace temp macro address_blocks(address) as
 list_transform(
     [address_parts(address, false).words],
@@ -126,9 +126,10 @@ list_transform(
     ))
 )[1];
 
--- A text whole, and without each of its characters in turn: of two that one slip parts, a character
--- added, dropped, changed or swapped with the next, one such gap is the same. So they are found by
--- an equal key, and not by comparing each with each.
+-- Hashes of a text and of the same text without each of its characters in turn. Two texts that
+-- differ by one slip (a character added, dropped, changed, or swapped with the next one) have one
+-- of these hashes in common. So they are found by an equal key, and not by comparing each with
+-- each.
 create or replace temp macro gaps(text) as
 list_distinct(list_prepend(
     hash(text),
@@ -137,9 +138,10 @@ list_distinct(list_prepend(
     )
 ));
 
--- A number one slip away begins or ends as the right one does. Nine digits are nearly a number; of
--- the last six there are a million, which a nation shares a hundred and sixty times: so year, given
--- name or province stand beside them, too.
+-- A number with one slip begins or ends like the right one. Its first nine digits are nearly the
+-- whole number. Its last six have only a million values, each of which a nation uses a hundred and
+-- sixty times: so there are also keys with the birth year, the given name or the province beside
+-- them.
 create or replace temp macro number_beginning(number) as
 left(number, 9);
 

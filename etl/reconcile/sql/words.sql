@@ -19,6 +19,6 @@ case form
     else strftime(birth_date, '%Y-%m-%d')
 end;
 
--- A name in capitals where the recorded one is.
+-- The name, in capitals if the recorded name is in capitals.
 create or replace temp macro name_written(name, recorded) as
 if(recorded = upper(recorded) and recorded <> lower(recorded), upper(name), name);

@@ -1,6 +1,6 @@
 -- The records whose one number, name, birth date and sex are a citizen's, all of them: most records
--- of a register. Those among them whose citizen nobody else claims are settled by that
--- (core.settled); the others go the way of all records.
+-- of a register. Those whose citizen no other record claims are settled at once (core.settled); the
+-- others go through all steps of the waterfall.
 -- Delta: linking.
 -- Kind: record.
 select
@@ -17,7 +17,7 @@ inner join clean.population as population
         and insurance.name_key = population.name_key
         and insurance.birth_date = population.birth_date
         and insurance.gender = population.gender
--- (Written as it should be: a number that had to be repaired counts for less.)
+-- (Only numbers that needed no repair: a repaired number is weaker evidence.)
 where
     insurance.id_repairs = ''
     and insurance.id_candidates = ''

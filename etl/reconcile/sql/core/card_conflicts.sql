@@ -1,9 +1,9 @@
 -- Which of a record's two numbers is wrong where its health card and its insurance number differ.
--- A card carries its holder's insurance number, or since 1/8/2025 the personal number. Whose it is,
--- other records and the citizens decide: the number that another citizen's record carries, and another
--- citizen's personal number, are that citizen's. Of a citizen with several records the number that
--- is kept goes on the card, too. Two records are of different people only where both are linked;
--- where that does not tell, a person looks at card and file: the value is null then.
+-- A card carries its holder's insurance number, or since 1/8/2025 the personal number. A number is
+-- another citizen's if that citizen's record carries it or if it is that citizen's personal number.
+-- Where a citizen has several records, the number that is kept goes on the card, too. Two records
+-- are of different people only where both are linked. Where none of this decides, a person looks at
+-- card and file, and the value is null.
 -- Delta: findings.
 -- Kind: group.
 with conflicts as (
@@ -28,8 +28,8 @@ in_question as (
     from conflicts
 ),
 
--- The first and the last citizen tell whether a number has any beside one's own, however many
--- carry it.
+-- The first and the last citizen of a number suffice to see whether anybody but the record's own
+-- citizen carries it, however many there are.
 carriers as (
     select
         insurance.insurance_number as number,
@@ -90,5 +90,5 @@ select
     end as proposed_value,
     reason
 from judged
--- A card that already carries the number that is kept is right.
+-- A card that already carries the number that is kept needs no correction.
 where not (reason = 'number_of_kept' and card_number = kept_number)

@@ -1,9 +1,9 @@
 -- The numbers by which a record that is not settled claims to be a citizen: one row per record, field
 -- and number.
 -- Since 1/8/2025 the personal number may stand in the insurance number's column, so a record can
--- make two claims, and each is judged by itself. On its own, a repaired claim counts only with full agreement of name, birth and
--- sex. A former number that more citizens list than block_limit is a filler: it leads to nobody, and
--- whoever carries it is in doubt.
+-- make two claims, and each is judged by itself. On its own, a repaired claim counts only with full
+-- agreement of name, birth and sex. A former number that more than block_limit citizens list is a
+-- filler: it leads to nobody, and casts doubt on the record that carries it.
 -- Delta: linking.
 -- Kind: record.
 with unsettled as (

@@ -1,6 +1,6 @@
 -- Insurance numbers that records of different people carry: which of them it belongs to, the
--- registers do not say. Several records of one citizen with one number are no contest.
--- Whose a record is: its citizen's, or, where it is linked to none, nobody's but its own.
+-- registers do not say. Several records of one citizen may carry one number: they do not contest
+-- it. A record that is linked to no citizen counts as a person of its own.
 -- Kind: group.
 with carried as (
     select

@@ -30,14 +30,16 @@ own as (
     from core.own_words
 ),
 
--- What the population register says of the linked citizen, as it is written in the insurance register.
+-- What the population register says of the linked citizen, in the insurance register's way of
+-- writing.
 of_population as (
     select
         asking.record_id,
         asking.field,
         asking.code,
         asking.recorded_value,
-        -- The citizen's 1 January, beside another day of that year, says no more than the year.
+        -- If the citizen's date is 1 January and the record has another day of that year, the
+        -- citizen's date may only mean the year.
         asking.code = 'BIRTH_PARTIAL'
         and insurance.birth_date is not null
         and dayofyear(insurance.birth_date) <> 1
@@ -97,7 +99,7 @@ of_the_dead as (
     where asking.code = 'DECEASED_ACTIVE'
 ),
 
--- The record to keep is told in every row of its group, in its own as well.
+-- The record to keep is named for every record of its group, itself included.
 of_duplicates as (
     select
         record_id,
@@ -143,8 +145,8 @@ free_card_numbers as (
         and length(insurance.card_insurance_number) = 10
 ),
 
--- A number that is missing or unreadable stands on the card; where it does not, the personal number
--- has taken its place (letter 1804/BHXH-QLT, from 1/8/2025).
+-- A missing or unreadable insurance number is taken from the card; where the card has none that is
+-- free, the personal number replaces it (letter 1804/BHXH-QLT, from 1/8/2025).
 of_lacking_numbers as (
     select
         asking.record_id,
@@ -192,7 +194,7 @@ of_numbers as (
     where asking.code = 'INSURANCE_NUMBER_SHARED'
 ),
 
--- Of a record that is linked to nobody, nothing is known: first its citizen must be found.
+-- For a record that is linked to nobody no value is known: its citizen must be found first.
 of_unlinked as (
     select
         asking.record_id,
@@ -226,7 +228,7 @@ proposals as (
     select * from of_unlinked
 )
 
--- One per field, whatever number of codes speak of it: one that proposes before one that asks,
+-- One row per field, however many codes are about it: a row with a value comes before one without,
 -- the graver code before the lighter.
 select proposals.*
 from proposals

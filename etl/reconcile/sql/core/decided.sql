@@ -1,7 +1,8 @@
 -- What people decided, as far as it counts today: the last word on each record, on each pair of a
--- record and a citizen, and on which of a citizen's records is kept. A decision that was undone is none.
--- state is 'stands', or why it no longer fits what its maker saw: the record or the citizen has
--- other facts now, or is gone. (A decision without a note of what was seen stands.)
+-- record and a citizen, and on which of a citizen's records is kept. A decision that was undone
+-- does not count. state is 'stands', or the reason why the decision no longer fits what its maker
+-- saw: the record or the citizen has changed or is gone. (Without a fingerprint of what was seen,
+-- no change can be found.)
 -- Kind: record.
 with undone as (
     select undoes
@@ -25,7 +26,7 @@ made as (
     where decisions.undoes is null
 ),
 
--- (The same said twice at one moment is said once.)
+-- (The same decision made twice at the same moment counts once.)
 said as (
     select *
     from made
@@ -49,7 +50,7 @@ refused as (
     where verdict = 'not_link'
 ),
 
--- A link that was refused later is no word on the record: an earlier one counts again.
+-- A link that was refused later does not count for the record: an earlier decision counts again.
 of_records as (
     select said.*
     from said

@@ -1,7 +1,7 @@
 -- What disagrees: one row per record, code and field, with both sides' values as their registers have
--- them. A number may be wrong in two columns of a record, and is said of each.
--- The codes' owners, severities and labels stand in etl/domain/codes.py. Where a number belongs to
--- somebody else, that person's data is not shown.
+-- them. A number that is wrong in two columns of a record has a row for each column. The codes'
+-- owners, severities and labels stand in etl/domain/codes.py. Where a number belongs to somebody
+-- else, that person's data is not shown.
 -- Delta: findings.
 -- Kind: record.
 with pairs as (
@@ -29,7 +29,8 @@ with pairs as (
     left join clean.population as population on links.citizen = population.citizen
 ),
 
--- What one record and its citizen tell, all of it at once, so that the registers are read once.
+-- The codes that depend on one record and its citizen only, all found at once so that the registers
+-- are read once.
 told as (
     select
         record_id,
@@ -40,7 +41,8 @@ told as (
                     and insurance_personal_id is null,
                     'ID_MISSING', null
                 ),
-                -- (Unreadable, so it is no claim.)
+                -- (Unreadable numbers are not in core.claims, so core.number_faults does not judge
+                -- them.)
                 if(id_reject not in ('number_missing', 'number_placeholder'), 'ID_INVALID', null),
                 if(
                     insurance_number_reject in ('number_missing', 'number_placeholder'),
@@ -106,8 +108,8 @@ shared_insurance_numbers as (
     having count(*) > 1
 ),
 
--- A card whose ten digits are the insurance number of another citizen's record, beside a record that
--- has the twelve digits of a personal number in its place.
+-- Records that have a personal number of twelve digits instead of an insurance number, and a card
+-- whose ten digits are the insurance number of another citizen's record.
 cards_of_others as (
     select insurance.record_id
     from clean.insurance as insurance
@@ -175,7 +177,8 @@ placed as (
     left join core.links as links on insurance.record = links.record
 ),
 
--- (Names are at hand; of the rest, the source rows of the few records concerned are read.)
+-- (Names are already in placed; the other columns are read from the source rows of the few records
+-- concerned.)
 recorded as (
     select
         row_number,
@@ -202,7 +205,7 @@ of_citizens as (
     semi join placed on raw.population.row_number = placed.citizen
 )
 
--- Both sides of each field; of the numbers, the right one stands on the citizen's side.
+-- Both sides' values of each field; for identity numbers, the citizen's side has the right one.
 select
     placed.record_id,
     placed.code,

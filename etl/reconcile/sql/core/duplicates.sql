@@ -1,16 +1,16 @@
 -- Which record to keep where one citizen has several, and why: one row per record of such a
 -- citizen. One person has one social insurance number for life; the others are merged into it.
--- A person's word comes first (the last, where several were said of the group). Else the ladder,
--- first difference decides, so that a group has exactly one record to keep:
+-- A person's decision comes first (the last one, if there are several on the group). Otherwise the
+-- first difference in this order decides, so that a group has exactly one record to keep:
 --   1 active before unknown before ended: contributions or a card depend on it today
 --   2 compulsory social insurance: an employer declares and pays under this record
 --   3 more schemes
 --   4 an insurance number that no other person's record carries, before none
---   5 which is the citizen's personal number: since 1/8/2025 it replaces the others
---   6 a person, or its own identity number, found the citizen
+--   5 a number that is the citizen's personal number: since 1/8/2025 it replaces the others
+--   6 the citizen was found by a person or by the record's own identity number
 --   7 changed last
 --   8 the first record id, so that two runs give one answer
--- Where the record that is kept has no number of its own, the next best record's is kept.
+-- Where the record that is kept has no number of its own, the number of the next best is kept.
 -- Delta: findings.
 -- Kind: group.
 with several as (
@@ -24,7 +24,8 @@ with several as (
     where duplicates.code = 'DUPLICATE_INSURANCE'
 ),
 
--- Another citizen's personal number in the column of the insurance number is no number of theirs.
+-- Where the insurance number's column holds another citizen's personal number, that does not count
+-- as the record's own number.
 numbered as (
     select
         several.*,
@@ -37,7 +38,7 @@ numbered as (
         on several.insurance_number = contested.insurance_number
 ),
 
--- A person named the record to keep, of this one or of another record of the same citizen.
+-- The record to keep that a person named, in a decision on any record of the same citizen.
 named as (
     select
         several.personal_id,
@@ -92,7 +93,8 @@ numbers as (
     group by personal_id
 )
 
--- Why: what the record that is kept has before this one; of itself, what it has before the next.
+-- The reason: in which respect the kept record comes before this one; for the kept record itself,
+-- in which respect it comes before the second.
 select
     ranked.record_id,
     ranked.personal_id,

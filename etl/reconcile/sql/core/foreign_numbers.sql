@@ -1,7 +1,7 @@
 -- Identity numbers that linked records carry and that are somebody else's, or shared: whose they are.
--- They belong to another citizen, or to nobody. That citizen is never named: the record's own
--- citizen's number is what it should carry. Of a record that is linked to nobody nothing is
--- proposed, because nothing is known.
+-- They belong to another citizen, who is never named here, or to nobody. personal_id is the number
+-- that the record should carry: that of its own citizen. A record that is linked to nobody has no
+-- row, because its citizen is not known.
 -- Delta: findings.
 -- Kind: record.
 with carried as (

@@ -1,6 +1,6 @@
 -- Links that the steps would make against a person's decision that no longer fits what was seen: a
--- record said to be no citizen's, or not this citizen's. The machine does not overrule a person: who
--- decided, or another, looks again.
+-- record said to be no citizen's, or not this citizen's. The machine does not overrule a person:
+-- somebody must look at the record again.
 -- Delta: linked.
 -- Kind: record.
 with outdated as (

@@ -1,8 +1,9 @@
 -- How often two strangers agree at each level by chance (u of Fellegi and Sunter), in these
 -- registers: a thousand records beside a thousand citizens, drawn by a hash and so the same in
--- every run on the same data; fewer of them where comparing is slow. A thousand pairs more are
--- taken to have shown each level once, so that what was never seen is not impossible, and what
--- cannot be seen in a small register says little. What is left is the share of the last level.
+-- every run on the same data; fewer of them where comparing is slow. The counts are smoothed: one
+-- pair is added to each level and a thousand to the total, so that a level that was never seen is
+-- not impossible, and one that is too rare to be seen in a small register weighs little. The level
+-- 'different' gets the share that the other levels leave.
 -- Kind: statistic.
 with records as (
     select
@@ -40,8 +41,9 @@ citizens as (
     qualify place_in_sample <= 1000
 ),
 
--- The slower to compare, the smaller the sample. (The engine takes the six side by side. What is
--- missing is counted, too, and left: the model has no such level.)
+-- The slower the comparison, the smaller the sample. (The engine runs the six comparisons in
+-- parallel. Pairs of the level 'missing' are counted here and dropped later, because the model has
+-- no such level.)
 compared as (
     select
         'name' as comparison,

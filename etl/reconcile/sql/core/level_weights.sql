@@ -1,7 +1,8 @@
 -- What each level says for or against a pair, in bits: log2(m / u). m, how often the same person
--- agrees at this level, is the model's (doisoat train); u, how often strangers do, is that of the
--- registers at hand. Relatives are no random strangers: the model gives the least u that a level
--- may have where there are any.
+-- agrees at this level, comes from the model (doisoat train); u, how often strangers do, is
+-- measured on the registers at hand. Relatives agree more often than random strangers, so where
+-- ops.parameters says that there are relatives, u is at least the model's least_chance for the
+-- level.
 -- Kind: statistic.
 with chances as (
     select

@@ -1,5 +1,5 @@
 -- The citizen whom a step links each unsettled record to: one row per record at most. What a person's
--- decision stands against is held back (core.held_back), the others are links (core.links).
+-- decision forbids is held back (core.held_back); the other rows become links (core.links).
 -- Delta: linked.
 -- Kind: record.
 select

@@ -1,5 +1,5 @@
 -- Who is linked to whom, by the first step that settled it: one row per linked record. What a
--- person's decision stands against is not linked (core.held_back).
+-- person's decision forbids is not linked (core.held_back).
 -- Delta: linked.
 -- Kind: record.
 select

@@ -1,6 +1,6 @@
 -- How common each part of a name is among the citizens of each sex, as a share of 1.
--- From the population register itself, so that it is right for the register at hand.
--- (Whole names first: each is taken apart once, however many bear it.)
+-- Counted in the population register itself, so that the shares are right for it. (Whole names are
+-- counted first, so that each is split once, however many citizens bear it.)
 -- Kind: statistic.
 with names as (
     select

@@ -1,10 +1,10 @@
 -- The citizens who share a key with each record: one row per record and citizen.
 -- A key that more citizens share than block_limit is not used: Nguyễn Văn Hùng of 1990 is found by
--- his birth date or his province. Nor do all keys of a record together bring more than that: the
--- keys that the fewest share come first. So the work grows with the records, in a nation as in a
--- province. A citizen whom a number brought and who looked different is not looked at again; one
--- who may be meant is, whatever the keys. One of whom a person said that the record is not theirs
--- is not looked at.
+-- his birth date or his province instead. All keys of a record together do not bring more than
+-- block_limit citizens either: the keys that the fewest share come first. So the work grows with
+-- the number of records only, in a nation as in a province. A citizen to whom a number led and who
+-- looked different is left out; one to whom a number led and who may be meant is added, whatever
+-- the keys. A citizen is left out, too, if a person said that the record is not theirs.
 -- Kind: group.
 with wanted as (
     select distinct key
@@ -34,8 +34,8 @@ numbers_held as (
     from clean.former_numbers
 ),
 
--- (Keys of a birth date, a name or a number's end are made only of citizens whose date, name or end is
--- looked for: few.)
+-- (Keys made of a birth date, a name or a number's end are computed only for the few citizens who
+-- share that date, name or end with a record.)
 carried as (
     select
         citizens.personal_id,

@@ -1,7 +1,8 @@
 -- The pairs of which something can come, compared in every respect.
--- Another name altogether, or another date and no more of the name than one end of it, is another
--- person: a relative, if the address is the same. Where there are no relatives, it may be the
--- same person with a name past recognition.
+-- Left out as two different people are pairs whose names differ altogether, and pairs whose names
+-- have only one end in common and whose birth dates are not the same: at the same address they are
+-- relatives. Where ops.parameters says that there are no relatives, none are left out: it may be
+-- the same person with an unrecognisable name.
 -- Slices: core.near_pairs.
 -- Delta: nearness.
 -- Whole: clean.population, clean.former_numbers, core.near_records.
@@ -18,7 +19,7 @@ with likely as (
         )
 ),
 
--- (A number that a crowd lists is no evidence.)
+-- (A former number that a crowd lists is no evidence.)
 former as (
     select
         former_numbers.personal_id,
@@ -61,9 +62,10 @@ compared as (
     inner join citizens on likely.personal_id = citizens.personal_id
 ),
 
--- Three in four share a name and no birth date, or a birth date and one end of the name, and nothing
--- else: strangers, the best of them with one chance in a hundred, and the dearest to compare.
--- (Materialized with the parts of both addresses: they are asked for many times in the end.)
+-- Three pairs in four agree only in the name, or only in the birth date and one end of the name.
+-- They are strangers: the best of them has a probability of one in a hundred. They are also the
+-- most expensive to compare, so they are left out. (Materialized with the parts of both addresses,
+-- because the last SELECT uses these many times.)
 promising as materialized (
     select
         compared.*,

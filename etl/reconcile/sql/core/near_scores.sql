@@ -2,7 +2,7 @@
 -- the prior odds of a random pair, and a weight in bits for each comparison. An equal name or an
 -- equal birth date weighs by how rare that very name or date is among the citizens.
 -- match_probability weighs a citizen against all others near the record, and against the
--- possibility that the record is none of theirs.
+-- possibility that the record belongs to none of them.
 -- Kind: group.
 with register as (
     select max(citizens) as citizens
@@ -77,7 +77,8 @@ totalled as (
     cross join ops.parameters as parameters
 ),
 
--- The strongest pair of each record and of each citizen is the measure for the others near it.
+-- The weight of the strongest pair of each record and of each citizen: the weights of the other
+-- pairs are taken relative to it.
 measured as (
     select
         totalled.*,
@@ -86,8 +87,8 @@ measured as (
     from totalled
 ),
 
--- Parts of the strongest in steps of 2^-52, as whole numbers: their sum is the same in whatever
--- order the engine adds them, which that of fractions is not.
+-- The odds of each pair as a part of the strongest, in whole multiples of 2^-52: a sum of whole
+-- numbers is the same in whatever order the engine adds them, a sum of fractions is not.
 summed as (
     select
         measured.*,

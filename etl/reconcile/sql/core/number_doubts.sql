@@ -12,9 +12,9 @@ with doubtful as materialized (
         insurance.gender,
         population.name_key as owner_key,
         population.birth_date as owner_birth,
-        -- Surname and middle name are the owner's, and only the given name is not. (A surname before
-        -- another middle name says nothing: every third name that has strayed into the wrong row
-        -- begins with Nguyễn, too.)
+        -- Surname and middle name are the owner's, and only the given name is not. (An equal
+        -- surname before another middle name is no evidence: a third of all people are called
+        -- Nguyễn, so it is equal in every third wrong row, too.)
         owners.name_agreement = 'surname_shared'
         and owners.birth_agreement = 'same'
         and differs_in_last_word(
@@ -27,8 +27,8 @@ with doubtful as materialized (
     where not (name_agrees(owners.name_agreement) and owners.birth_agreement = 'same')
 ),
 
--- (The first and the last citizen of a name, birth date and sex tell whether there is any beside
--- the owner, however many there are.)
+-- (The first and the last citizen of a name, birth date and sex suffice to see whether there is one
+-- besides the owner, however many there are.)
 namesakes as (
     select
         population.name_key,
@@ -52,8 +52,8 @@ refused as (
     where verdict = 'not_link' and state = 'stands'
 ),
 
--- Somebody else has exactly the recorded name and birth date: a twin, a sibling, a father. (Not one of
--- whom a person said that it is not theirs.)
+-- Somebody else has exactly the recorded name and birth date: a twin, a sibling, a father. (A
+-- citizen of whom a person said that the record is not theirs does not count.)
 outdone as (
     select distinct
         doubtful.record_id,
@@ -91,8 +91,9 @@ half_named as materialized (
     where is_other_given
 ),
 
--- Names that one slip parts have a gap in common, however many are borne on one birth date; and they
--- differ by one letter in length at most, which spares two thirds of the citizens.
+-- Names that differ by one slip have a gap in common, so they are found by an equal key, however
+-- many names one birth date has. Their lengths differ by one letter at most, which rules out two
+-- thirds of the citizens.
 lengths as (
     select distinct
         birth_date,
@@ -176,9 +177,9 @@ records_of_several as (
 ),
 
 -- Not alone: another record's number leads to the owner, another record has the owner's name and
--- birth date or was found to be the owner's by a steward, the record's other number leads to
--- somebody else or is a filler, or a citizen of that birth date has the recorded name but for a slip: a twin whose
--- own name was mistyped.
+-- birth date, a steward found another record to be the owner's, the record's other number leads to
+-- somebody else or is a filler, or another citizen of that birth date has the recorded name but for
+-- one slip: a twin whose own name was mistyped.
 accompanied as (
     select
         half_named.record_id,

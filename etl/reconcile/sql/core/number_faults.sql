@@ -1,6 +1,6 @@
 -- What is wrong with the identity numbers of a record, each judged by itself: one row per record,
 -- code, field and number. A record may carry a right number in one column and a wrong one in another.
--- Whose a number is: the linked citizen's, now or formerly; or somebody else's; or nobody's.
+-- A number is the linked citizen's (now or formerly), somebody else's, or nobody's.
 -- Delta: findings.
 -- Kind: group.
 with claimed as (
@@ -28,9 +28,9 @@ misled as (
     where verdict = 'other' and reason in ('looks_different', 'somebody_fits_better', 'decided_not')
 ),
 
--- Their numbers that lead to the linked citizen, or to somebody who does not look different. (One
--- CMND may have had several holders; where one of them is the linked citizen, the others are no
--- news.)
+-- Of these records, the numbers that lead to the linked citizen or to somebody who does not look
+-- different. (One CMND may have had several holders; where one of them is the linked citizen, the
+-- other holders do not matter.)
 own_numbers as (
     select
         considered.record_id,
@@ -62,8 +62,8 @@ numbers_of_others as (
         and pairs.reason in ('looks_different', 'somebody_fits_better', 'decided_not')
 ),
 
--- The same number in records of different people. The one whose number it is has nothing to
--- correct; the others have, and all of them where it is nobody's.
+-- The same number in records of different people. The record of the number's own citizen needs no
+-- correction; the others do, and all of them do where the number is nobody's.
 repeated_numbers as (
     select number
     from core.claims
@@ -90,7 +90,7 @@ shared_numbers as (
 ),
 
 -- A personal number says century and sex in its fourth digit and the birth year in the next two
--- (docs/normalisation.md). Structure is evidence, not validity: it only informs.
+-- (docs/normalisation.md). A number that contradicts this is not invalid: the code only informs.
 structure as (
     select
         record_id,
@@ -139,7 +139,7 @@ found as (
         on claimed.personal_id = former.personal_id and claimed.number = former.former_number
     where not claimed.is_filler
     union all
-    -- (A repair that leads to nobody has explained nothing.)
+    -- (A repair that leads to nobody does not count as one.)
     select 'ID_REPAIRED', claimed.record_id, claimed.field, claimed.number
     from claimed
     anti join core.numbers_of_nobody as nobodys

@@ -1,6 +1,5 @@
 -- Whose the numbers are: each record beside the citizens that its numbers lead to, compared.
--- What follows from it, number_pairs says.
--- A filler leads to nobody.
+-- core.number_pairs judges what follows from that. A filler leads to nobody.
 -- Delta: linking.
 -- Kind: record.
 with numbers_of_nobody as materialized (
@@ -39,9 +38,10 @@ gaps_of_namesakes as (
             and population.birth_date = typed.birth_date
 ),
 
--- A number that is nobody's, one digit wrong or two swapped: looked for among the citizens of that
--- very name and birth date only. However many they are, few of them have a gap in common with it.
--- (As if(), or equal lengths would be taken for a key to join by.)
+-- A number that is nobody's may be a citizen's with one digit wrong or two swapped. It is compared
+-- only with the numbers of citizens of exactly the recorded name and birth date, and of these only
+-- with the few that have a gap in common with it. (The lengths are compared within if(), because
+-- otherwise the engine would join by them.)
 mistyped as (
     select distinct
         typed.record_id,

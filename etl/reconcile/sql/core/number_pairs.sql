@@ -1,14 +1,16 @@
 -- Each record beside the citizens that its numbers lead to, judged.
 -- A number alone never links: etl/reconcile/agreement_rules.csv says what name, birth and sex
 -- must agree on. The steps personal_id, former_id and repaired_id read their pairs from here.
--- * Where somebody else has exactly the recorded name and birth date, the number is the wrong
---   field. Either may be meant if the owner has that very name, or if no other record is the owner's.
--- * Another given name beside the same surname, middle name, birth date and sex is a name in daily
---   use, or a twin with the other's number. The other twin is most probably insured, too: it links
---   if no other record is the owner's, and else a person looks.
--- * A person said that the record is not this citizen's: the number is the wrong field.
--- * A number that had to be repaired is weaker: if anything else is imperfect, it is one piece of
---   evidence among others, for the probabilistic step to weigh.
+-- * Where another citizen has exactly the recorded name and birth date, the number is the wrong
+--   field. But if the number's owner has that very name, or if no other record is the owner's,
+--   either of the two may be meant.
+-- * Where only the given name differs, and surname, middle name, birth date and sex are the same,
+--   it is a name in daily use, or a twin who carries the other twin's number. That other twin is
+--   most probably insured, too. So the record is linked if no other record is the owner's;
+--   otherwise a person looks.
+-- * Where a person said that the record is not this citizen's, the number is the wrong field.
+-- * A repaired number is weaker evidence: unless all else agrees, the probabilistic step weighs it
+--   with all other evidence.
 -- Delta: linking.
 -- Kind: record.
 with reasoned as (
@@ -63,7 +65,7 @@ judged as (
     from reasoned
 ),
 
--- Few records have more than one citizen to choose from.
+-- The few records that one step leads to more than one citizen.
 crowded as (
     select
         record_id,
@@ -75,7 +77,8 @@ crowded as (
 )
 
 -- One citizen passes: a link. Several pass: a person chooses among them. None passes but some
--- are near: a person looks. The others look different, and the record goes on down.
+-- are near: a person looks. The other pairs look different, and the record goes on to the next
+-- step.
 select
     judged.record_id,
     judged.personal_id,

@@ -59,7 +59,8 @@ compared as (
     where in_slice(insurance.record_id)
 ),
 
--- What all rows of a rejected record say; a scheme, where one of them does.
+-- A rejected record has a value that is the same in all its rows, and a scheme that any of them
+-- has.
 rejected as (
     select
         rejects.record_id,

@@ -1,9 +1,10 @@
 -- The fast lane: records that agree in everything with a citizen whom no other record claims. The
--- waterfall would link them at the step personal_id, whatever else is in the registers, and nothing
--- that it finds of other records rests on them. So it is spared them.
--- * No other record claims the citizen, by the number in use or by a former one: where one does, who
---   is alone with the citizen is a question (core.number_doubts). (A filler claims nobody.)
--- * The number is no citizen's former number: it would lead to that citizen, too.
+-- waterfall would link them at the step personal_id, whatever else is in the registers, and its
+-- results for other records do not depend on them. So they skip its steps. A record is settled if:
+-- * No other record claims the citizen, by the number in use or by a former one: where one does,
+--   core.number_doubts must ask whether the record is alone with the citizen. (A filler claims
+--   nobody.)
+-- * The number is no citizen's former number: such a number would lead to that citizen, too.
 -- * Nobody has decided on the record: a decision comes first.
 -- Delta: linking.
 -- Kind: group.

@@ -1,11 +1,11 @@
 -- Step 5, demographic: name, full birth date and sex, unique on both sides.
--- Unique is not enough for a common name in a crowd, because the true citizen may stand in the
--- register with another date and the one found be a stranger. So the number of strangers that
--- would agree by chance is estimated, name share x births of that sex that day, and must be
--- small; a place that agrees makes chance less likely. Whatever this step leaves, ties among it,
--- goes on to the probabilistic step, which weighs place, address and numbers too.
--- Citizens are counted before they are compared: a name and birth date that more of them share than
--- block_limit settles nobody, and such a record has one row without a citizen that says so.
+-- For a common name in a crowd, being unique is not enough: the true citizen may stand in the
+-- register with another birth date, and the one who was found may be a stranger. So the number of
+-- strangers that would agree by chance is estimated (name share x births of that sex that day) and
+-- must be small; it is smaller where the province agrees. What this step does not link, ties
+-- included, goes on to the probabilistic step, which weighs place, address and numbers too.
+-- Citizens are counted before they are compared: if more than block_limit of them share a record's
+-- name and birth date, the record is not linked and gets one row that says so, without a citizen.
 -- Delta: linking.
 -- Kind: group.
 with namesakes as (
@@ -121,7 +121,7 @@ numbered_links as (
     where verdict = 'link'
 ),
 
--- Their number leads to somebody who may be meant, too.
+-- Records whose number leads to a citizen who may be meant instead.
 contested as (
     select distinct record_id
     from core.number_pairs

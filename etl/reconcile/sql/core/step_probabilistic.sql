@@ -1,13 +1,13 @@
 -- Step 6, probabilistic: linked where the evidence is overwhelming, before a person where it is
 -- good, left alone where it is not.
--- A number whose owner may be meant, although somebody else has exactly the recorded name and birth
--- date, leaves two: both go before a person.
--- A link needs a probability of being wrong below wrong_links_per_million, levels that
--- etl/reconcile/agreement_rules.csv would accept beside a number, and a citizen whom no other
--- record claims. Where the given name differs and the one that is recorded is a name in use, the
--- citizen may be a brother or sister, a twin whose own entry is missing: a person looks, unless a number
--- says that it is the citizen (Trần Đức An, where only Trần Đức Anh of that birth date is registered).
--- A second record of one citizen is a duplicate only where everything agrees and its
+-- Where the owner of a number may be meant although another citizen has exactly the recorded name
+-- and birth date, both citizens go before a person. A link needs a probability of being wrong below
+-- wrong_links_per_million, levels that etl/reconcile/agreement_rules.csv would accept beside a
+-- number, and a citizen whom no other record claims. Where the given name differs and the recorded
+-- one is a name in use, the record may be of a brother or sister of the citizen, such as a twin who
+-- is missing in the population register: a person looks, unless a number says that it is the
+-- citizen (a record of Trần Đức An, where the register has only a Trần Đức Anh of that birth date).
+-- A second record of one citizen is linked, as a duplicate, only where everything agrees and its
 -- number is nobody else's.
 -- Kind: group.
 with taken as (
@@ -55,7 +55,8 @@ with_numbers_of_others as (
     where is_filler
 ),
 
--- Pairs that may link although all words but the last are the same and the last is another.
+-- Pairs that are probable although their given names (the last words) differ, and whose numbers do
+-- not agree either.
 other_given as (
     select
         scores.record_id,

@@ -1,9 +1,9 @@
 -- Step 1, steward: a person decided who the record is, or that it is no citizen's (personal_id is
--- null). Sticky: it beats every rule until a person decides again. Three things bring a record back:
--- * Two decisions of one moment say different things: a person looks at both.
--- * What was seen has changed since, and does not agree now: a person looks again. (Where name, birth
---   date and sex agree, the citizen lives and no number is somebody else's, the change confirms the
---   decision: the office has corrected the record.)
+-- null). The decision beats every rule until a person decides again, with three exceptions:
+-- * Two decisions made at the same moment contradict each other: a person looks at both.
+-- * The facts that were seen have changed since, and record and citizen do not agree now: a person
+--   looks again. (Where name, birth date and sex agree, the citizen is alive and the record carries
+--   nobody else's number, the change confirms the decision: the office has corrected the record.)
 -- * The citizen is no longer registered: the record goes on as if nobody had decided.
 -- Delta: linking.
 -- Kind: record.
@@ -49,7 +49,7 @@ held as (
     inner join clean.former_numbers as former on carried.number = former.former_number
 ),
 
--- Numbers that are other citizens' and not this one's.
+-- Records that carry a number of another citizen that is not also the decided citizen's.
 with_numbers_of_others as (
     select distinct carried.record_id
     from carried
