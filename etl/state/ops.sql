@@ -1,7 +1,7 @@
 -- The working copy of the state in the warehouse, which statements read and a run writes to, and
--- what is of one warehouse alone. Made where it is missing, and brought forward from earlier versions.
--- A row that is not saved is not yet in the state's database (etl/state/copying.py).
--- Times are UTC: each connection of the warehouse is set so.
+-- tables that belong to this warehouse only. What is missing is created, and tables of earlier
+-- versions are brought forward. A row that is not marked saved is not yet in the state's database
+-- (etl/state/copying.py). Times are UTC: each connection of the warehouse is set so.
 
 create table if not exists ops.runs (
     run_id varchar primary key,
@@ -20,12 +20,12 @@ create table if not exists ops.ledger (
     right_side bigint not null,
     holds boolean not null
 );
--- Which builds of the tables the equations were worked out on. Of this warehouse alone.
+-- On which builds of the tables the equation was computed. Stays in this warehouse.
 alter table ops.ledger add column if not exists of_state varchar;
 alter table ops.ledger add column if not exists saved boolean default false;
 
--- What each table of this warehouse was built from. A build has a name of its own; a table whose input
--- was built anew since is out of step. Of this warehouse's tables alone.
+-- What each table of this warehouse was built from. Each build has a unique name; a table whose
+-- input has been built again since is out of step. Stays in this warehouse.
 create table if not exists ops.builds (
     table_name varchar not null,
     build varchar not null,
@@ -33,7 +33,7 @@ create table if not exists ops.builds (
     built_at timestamp not null
 );
 
--- Of a table that may lose rows: how many it had.
+-- How many rows the table had, if it is one that may lose rows.
 alter table ops.builds add column if not exists row_count bigint;
 
 create table if not exists ops.build_inputs (
@@ -42,8 +42,8 @@ create table if not exists ops.build_inputs (
     input_build varchar
 );
 
--- The pseudonyms that checks have shown, and whose they are: so that explain finds the record by one
--- without trying all records. Of this warehouse alone: it names persons.
+-- The pseudonyms that checks have shown, each with its record, so that explain finds the record
+-- without trying all of them. Stays in this warehouse, because it names persons.
 create table if not exists ops.shown_keys (
     record_key varchar not null,
     record_id varchar not null
@@ -61,10 +61,10 @@ create table if not exists ops.quality_results (
     observed varchar,
     checked_at timestamp not null
 );
--- Which builds of its tables a rule was held against. Of this warehouse alone.
+-- Against which builds of its tables the rule was checked. Stays in this warehouse.
 alter table ops.quality_results add column if not exists of_state varchar;
--- Which rule that was, and in which run it was held against them: a delta asks no rule again whose
--- tables are as they were.
+-- The fingerprint of that rule, and the run that checked it: a delta does not check a rule again
+-- whose tables have not changed.
 alter table ops.quality_results add column if not exists of_rule varchar;
 alter table ops.quality_results add column if not exists asked_in varchar;
 alter table ops.quality_results add column if not exists saved boolean default false;
@@ -95,11 +95,11 @@ alter table ops.quality_failures add column if not exists closed_run varchar;
 alter table ops.quality_failures add column if not exists closed_at timestamp;
 alter table ops.quality_failures drop column if exists run_id;
 alter table ops.quality_failures add column if not exists saved boolean default false;
--- Lines of the first versions tell nothing of age.
+-- Rows of the first versions do not say since when a row has failed.
 delete from ops.quality_failures
 where first_run is null;
 
--- Failures that somebody knows of: marked so until expires_at; they still count.
+-- Failures that somebody has acknowledged, until expires_at; they still count as failures.
 create table if not exists ops.acknowledgements (
     table_name varchar not null,
     check_name varchar not null,
@@ -129,7 +129,8 @@ create table if not exists ops.decisions (
     decided_at timestamp not null
 );
 alter table ops.decisions add column if not exists decision_id varchar;
--- link, not_link, not_a_person, keep_record, undo; null in those of early versions: the first or third.
+-- link, not_link, not_a_person, keep_record, undo; null in decisions of early versions, which were
+-- link, or not_a_person without a personal_id.
 alter table ops.decisions add column if not exists verdict varchar;
 alter table ops.decisions add column if not exists kept_record_id varchar;
 -- The decision that an undo takes back.
@@ -175,7 +176,8 @@ create table if not exists ops.worklist_items (
     saved boolean default false
 );
 
--- A link lives while record, citizen and step are the same. A record is named by its published key.
+-- A link stays open as long as record, citizen and step are the same. A record is named by its
+-- published key.
 create table if not exists ops.link_history (
     record_id varchar not null,
     personal_id varchar not null,
@@ -207,7 +209,8 @@ create table if not exists ops.models (
 );
 alter table ops.models add column if not exists saved boolean default false;
 
--- Who looked at whose data, by earlier versions; it is written to the state's database now.
+-- Who looked at whose data, as recorded by earlier versions; now this is written to the state's
+-- database.
 create table if not exists ops.access_log (
     accessed_at timestamp not null,
     accessed_by varchar not null,
@@ -220,8 +223,9 @@ update ops.access_log
 set access_id = replace(uuid()::varchar, '-', '')
 where access_id is null;
 
--- What each published run read whole of the target, to find what another hand has changed there.
--- slice is the first digit of the rows' hash; null where all rows were compared.
+-- The rows of the target that each published run compared column by column, to find what somebody
+-- else has changed there. slice is the first digit of the hash of these rows; null where all rows
+-- were compared.
 create table if not exists ops.target_comparisons (
     run_id varchar not null,
     target varchar not null,
@@ -233,8 +237,8 @@ create table if not exists ops.target_comparisons (
 );
 alter table ops.target_comparisons add column if not exists saved boolean default false;
 
--- Which build of each table stands in which target, and which run put it there. Of this warehouse
--- alone.
+-- Which build of each table stands in which target, and which run put it there. Stays in this
+-- warehouse.
 create table if not exists ops.published_builds (
     target varchar not null,
     table_name varchar not null,

@@ -1,7 +1,7 @@
--- What is read of the working copy of the state; made anew by each run, and by each reader.
+-- Views of the working copy of the state; each run and each reader creates them anew.
 
--- How each failure stands, for checks, alerts and triage alike: the first of the rule's last
--- unbroken failures, and of the notes that somebody knows of it the one that lasts longest.
+-- The standing of each failing rule, for checks, alerts and triage alike: since when it has failed
+-- without a break, and the acknowledgement that lasts longest.
 create or replace view ops.standings as
 with held as (
     select
@@ -48,7 +48,7 @@ from failing
 full join notes using (table_name, check_name);
 
 -- How many rows failed each rule in its last runs, the latest last. (A step that was tried again
--- has judged its table twice in one run.)
+-- has judged its table twice in one run: the last time counts.)
 create or replace view ops.trends as
 with judged as (
     select
@@ -74,7 +74,8 @@ from latest
 group by table_name, check_name;
 
 -- How frequent each code usually is: over the last 30 published full runs, also where it was absent.
--- (Deltas follow each other so closely that what is wrong would be usual within hours.)
+-- (Deltas are left out: they follow each other so closely that a fault would count as usual within
+-- hours.)
 create or replace view ops.usual_rates as
 with recent as (
     select history.run_id

@@ -1,9 +1,10 @@
--- What needs no dictionary: a number that is already plain digits.
+-- Macros for cells that need no dictionary, such as a number that is already plain digits.
 
--- Whether anything but blanks stands in a cell; and what does, without blanks around it. Trimming
--- counts letters, which takes five times as long as looking at the ends, and few cells need it. Blank
--- is what trim takes away: every space of Unicode (Zs), which Word and web pages leave behind. (Two
--- short lists: of a long one DuckDB makes a join.)
+-- is_written says whether a cell holds anything but blanks; written is its content without the
+-- blanks around it. trim() counts letters, which takes five times as long as looking at the first
+-- and the last character, and few cells need it. A blank is what trim() takes away: every space of
+-- Unicode (Zs), which Word and web pages leave behind. (The list is in two short parts, because
+-- DuckDB turns a long one into a join.)
 create or replace temp macro begins_blank(cell) as
 unicode(cell) in (32, 160, 5760)
 or unicode(cell) between 8192 and 8202
@@ -32,8 +33,8 @@ if(
 create or replace temp macro is_run(raw) as
 contains('0123456789012345678901-9876543210987654321098-012345678910', raw);
 
--- Exactly so many digits, and neither one digit repeated nor a run, which is how forms are filled
--- in by people who have no number. Everything else goes to etl.normalise, by way of clean.numbers.
+-- Exactly this many digits, and neither one digit repeated nor a run, which people who have no
+-- number write into forms. Everything else goes to etl.normalise, by way of clean.numbers.
 -- (Patterns of single characters are matched in half the time of a regular expression, and a
 -- repeated digit is a multiple of 11…1.)
 create or replace temp macro is_plain_number(raw, digits) as
@@ -47,6 +48,6 @@ create or replace temp macro is_plain_card(raw) as
 raw glob ('[A-Z][A-Z][1-5]' || repeat('[0-9]', 12))
 and is_plain_number(right(raw, 10), 10);
 
--- Several former numbers stand in one cell.
+-- Splits a cell with several former numbers.
 create or replace temp macro split_numbers(numbers) as
 string_split(replace(replace(numbers, ',', ';'), '|', ';'), ';');

@@ -1,6 +1,6 @@
 -- What an engine needs to build a large table piece by piece.
 
--- Says whether a key belongs to the piece that is being built. An engine that builds in one piece
--- leaves it as it is here; one that builds in several gives each piece its own words.
+-- Says whether a key belongs to the piece that is being built. An engine that builds a table in one
+-- piece uses this definition; one that builds it in several replaces the macro for each piece.
 create or replace temp macro in_slice(key) as
 key is not null;

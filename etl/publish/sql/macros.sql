@@ -1,11 +1,11 @@
--- What a target can hold.
+-- How values are written so that a target can hold them.
 
--- PostgreSQL's text has no NUL; it is shown by its symbol, so that nothing is lost unseen.
+-- PostgreSQL's text cannot hold NUL, so its symbol replaces it: no character is lost silently.
 create or replace temp macro printable(value) as
 replace(value, chr(0), '␀');
 
--- A key, as a target can index it: one of more than 191 characters is shortened to its beginning
--- and its fingerprint, so that no two become one.
+-- A key in a form that a target can index: one of more than 191 characters is shortened to its
+-- beginning and its fingerprint, so that no two become one.
 create or replace temp macro published_key(value) as
 if(
     length(value) <= 191, printable(value),

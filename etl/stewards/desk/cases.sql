@@ -1,10 +1,10 @@
 -- What waits for a person: one row per record, queue and code.
 --   review        nobody was linked, and a citizen may be the one
---   contradicted  the same, of a record that a person decided and whose data have changed since
+--   contradicted  the same, but a person decided on the record, and its data have changed since
 --   shared        several records of one citizen, or one number on several people
 --   deceased      the citizen has died, and the record is active
--- What a person has answered, and still stands, waits for the source to be corrected and not for a
--- person: whose the record is, or which of a citizen's records is kept.
+-- Left out is what a person has answered, as long as the answer stands (whose the record is, or
+-- which of a citizen's records is kept): it waits for the source to be corrected, not for a person.
 with of_first_candidates as (
     select
         record_id,

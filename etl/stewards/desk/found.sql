@@ -1,6 +1,7 @@
--- By what a record is found: its pseudonym, its own numbers, the number of its citizen, name and birth date. The
--- values themselves are not kept, only their hashes, sorted: a search reads a few rows. With whose
--- province it is: of a number that thousands share, an office finds its own.
+-- What a record can be found by: its pseudonym, its own numbers, the number of its citizen, name
+-- and birth date. Only hashes of the values are kept, sorted, so that a search reads a few rows.
+-- The record's province is kept, too, so that an office finds its own among thousands of records
+-- that share a number.
 with named as (
     select
         record_id,

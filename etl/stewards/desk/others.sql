@@ -1,5 +1,6 @@
 -- Other records that a person must see beside a record that waits: of the same citizen, or under the
--- same number. At most 20 of each: a number of a crowd says nothing more.
+-- same number. At most 20 of each: more records of a number that a crowd shares would say nothing
+-- new.
 with waiting as (
     select distinct record_id
     from leaving.publish.cases

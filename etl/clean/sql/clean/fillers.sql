@@ -1,5 +1,5 @@
 -- Former numbers that more citizens list than block_limit: what a form was filled with, and nobody's.
--- A number that a crowd lists tells nobody apart.
+-- A number that a crowd lists identifies nobody.
 -- Kind: statistic.
 select
     former_number as number,

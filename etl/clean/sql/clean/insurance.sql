@@ -1,9 +1,8 @@
 -- Insurance records, understood: one row per record that can be compared.
--- Names, dates and irregular numbers come from the dictionaries. A number that its dictionary does
--- not hold is plain: the dictionary was given every other.
--- What a status, a sex, a flag or a province means is in clean.vocabularies.
--- A record needs a number, or a name with a birth date or an address; the others are in
--- clean.rejects.
+-- Names, dates and irregular numbers come from the dictionaries. A number that is not in its
+-- dictionary is plain: all others were given to the dictionary. What a status, a sex, a flag or a
+-- province means is in clean.vocabularies. A record needs a number, or a name with a birth date or
+-- an address; the others are in clean.rejects.
 -- Delta: reading.
 -- Kind: record.
 with single_rows as (

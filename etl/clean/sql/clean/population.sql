@@ -19,8 +19,8 @@ with single_rows as not materialized (
             and population.row_number = repeated.first_row
 ),
 
--- Only a repaired number can turn out to be another row's number: the plain ones differ. A number
--- is looked for as each of its irregular spellings, and as it is.
+-- Only a repaired number can turn out to be another row's number, because all plain numbers differ.
+-- A number is looked for in each of its irregular spellings, and in its plain one.
 spellings as (
     select
         number,

@@ -1,6 +1,7 @@
 -- Every source row that could not be used, with the reason: what raw has and clean has not.
--- Kept apart by content, so that a row that comes again tomorrow is the same reject. The content
--- is named by a keyed hash: more stands in it than leaves, and a plain one can be tried out.
+-- Rows are told apart by their content, so that a row that comes again tomorrow is the same reject.
+-- Their key is a keyed hash of the content: the content holds more than is published, and a plain
+-- hash could be guessed by trying values.
 -- Delta: reading.
 -- Kind: group.
 with insurance_unused as (
@@ -14,12 +15,13 @@ with insurance_unused as (
         on insurance.row_number = unused.row_number
 ),
 
--- Of identical rows clean.insurance keeps the first, if it keeps one: the others are numbered on.
+-- Of identical rows clean.insurance keeps the first, if it keeps any; the numbers of the other
+-- copies continue from there.
 insurance_copies as (
     select
         recorded.*,
         repeated.versions,
-        -- (Which row of the register it is does not count.)
+        -- (The row number is not part of the content.)
         fingerprint(
             regexp_replace(to_json(recorded)::varchar, ',"row_number":[0-9]+}$', '}')
         ) as content_hash,
@@ -32,8 +34,8 @@ insurance_copies as (
     left join clean.insurance as kept on repeated.first_row = kept.record
 ),
 
--- Of a row with nothing to compare: the columns that hold something unreadable; where there is none,
--- the empty ones.
+-- The columns at fault in a row with nothing to compare: those that hold something unreadable or,
+-- where there are none, the empty ones.
 insurance_read as (
     select
         insurance_copies.*,
@@ -145,7 +147,7 @@ population_copies as (
         recorded.personal_id,
         recorded.province_code,
         repeated.versions,
-        -- (Which row of the register it is does not count.)
+        -- (The row number is not part of the content.)
         fingerprint(
             regexp_replace(to_json(recorded)::varchar, ',"row_number":[0-9]+}$', '}')
         ) as content_hash,

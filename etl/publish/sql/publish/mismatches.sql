@@ -17,7 +17,7 @@ answers as (
         mismatches.code,
         case
             when mismatches.severity = 'info' then 'none'
-            -- Of card and number, the number may be what is wrong.
+            -- Where card and number differ, the number may be the wrong one.
             when mismatches.code = 'CARD_CONFLICT'
                 then coalesce(of_field.reason, of_number.reason, 'none')
             else coalesce(of_field.reason, 'none')

@@ -8,7 +8,7 @@ with steps as (
         unnest([1, 2, 3, 4, 5, 6]) as step_order
 ),
 
--- REVIEW at a step is where the first candidate came from.
+-- A record in REVIEW counts at the step that its first candidate came from.
 stopped as (
     select
         record_id,
@@ -31,7 +31,7 @@ stopped as (
     where verdict = 'none'
 ),
 
--- Who is stopped nowhere went through all six.
+-- A record that no step stopped went through all six.
 journeys as (
     select
         coalesce(insurance.province_code, 'unknown') as province_code,

@@ -29,7 +29,8 @@ counted as (
     group by record_id, code
 ),
 
--- One export may say the same in two shapes: the one that was answered speaks for both.
+-- One export may contain a record and code in two shapes: the one that was answered counts for
+-- both.
 last_sent as (
     select
         sent.*,
@@ -47,9 +48,9 @@ last_sent as (
         ) = 1
 ),
 
--- A record that has left the register is on nobody's desk. One that can be compared no more shows
--- no mismatch, and is not corrected by that; nor is what never was a mismatch, such as a match that
--- a participant was asked to confirm.
+-- A record that has left the register is left out. A record that can no longer be compared
+-- (REJECTED) shows no mismatch, but that does not make it corrected. Nor can a code be corrected
+-- that never was a mismatch, such as a match that a participant was asked to confirm.
 standing as (
     select
         last_sent.*,

@@ -1,6 +1,7 @@
--- What each row that came back means, and why it cannot be taken in, where it cannot: the first of the
--- reasons counts. given (row_number, key, answer, trouble, number, note, shown_record) is what the files
--- say; items and lists are what was sent of the worklists that they name; allowed has 'shape/answer'.
+-- What each row that came back means and, if it cannot be taken in, the first reason why. given
+-- (row_number, key, answer, trouble, number, note, shown_record) holds the rows of the files; items
+-- and lists hold what was sent in the worklists that these rows name; allowed holds the permitted
+-- 'shape/answer'.
 create or replace temp table judged as
 with known as (
     select
@@ -18,7 +19,7 @@ repeated as (
     having count(*) > 1
 ),
 
--- A decision is of the moment of its answer: so it is known which number an answer gave.
+-- A decision has the time of its answer, so it shows which number the answer gave.
 decided as (
     select distinct
         record_id,

@@ -1,7 +1,7 @@
--- What offices are asked: one row per shape, record and code, with who corrects it. wish is one row:
--- provinces, shapes and routes (lists; an empty one means all), all_matched.
--- A record that a person has said to be no citizen's is settled; so is a match without mismatches that
--- a person has confirmed.
+-- What offices are asked: one row per shape, record and code, with who corrects it. wish is one
+-- row: shapes (a list), provinces and routes (lists; an empty one means all), all_matched. Not
+-- asked about are records that a person has said to be no citizen's, and matches without mismatches
+-- that a person has confirmed.
 create or replace temp table worklist_asked as
 with undone as (
     select undoes
@@ -9,7 +9,8 @@ with undone as (
     where undoes is not null
 ),
 
--- The next run applies what was decided since this one; nobody is asked again meanwhile.
+-- Records on which somebody has decided since this run: the next run applies the decision, and
+-- nobody is asked again before that.
 waiting as (
     select decisions.record_id
     from ops.decisions as decisions
@@ -39,7 +40,7 @@ chosen as (
 problems as (
     select
         mismatches.*,
-        -- Of card and number, the number may be what is wrong.
+        -- Where card and number differ, the number may be the wrong one.
         coalesce(of_field.reason, of_number.reason) as remedy,
         coalesce(of_field.proposed_value, of_number.proposed_value) as proposed_value,
         coalesce(of_field.evidence, of_number.evidence) as evidence
@@ -55,7 +56,7 @@ problems as (
     where mismatches.severity <> 'info'
 ),
 
--- A match is one row, whatever disagrees: the gravest speaks for it.
+-- A match has one row, whatever disagrees: that of its gravest mismatch.
 gravest as (
     select *
     from problems

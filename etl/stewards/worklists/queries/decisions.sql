@@ -1,5 +1,6 @@
--- The decisions that the rows without a reason against them make: what is said of which record, with
--- what was seen, and what the machine had said. Where rows of one record contradict each other, none.
+-- The decisions that follow from the answered rows without a reason against them: the verdict on
+-- each record, the fingerprint of what was seen, and what the machine had said. Rows of one record
+-- that contradict each other are marked so; no decision is made of them.
 create or replace temp table made as
 with saying as (
     select
@@ -57,8 +58,8 @@ contradicting as (
     where saying.verdict = 'link'
 ),
 
--- What the waterfall had said: linked or left to a person, and with whom. A person's own decision is
--- no word of the machine.
+-- What the waterfall had said: linked or left to a person, and with whom. A link that a person
+-- decided is not the machine's.
 said as (
     select
         record_id,

@@ -1,6 +1,6 @@
--- What is known of some records now, by what was shown of them: the fingerprint of the record with the
--- citizen that it is linked with or, where it is not, with its best candidates in their order.
--- wanted (record_id) says of which; candidates beyond the third are not shown, so they do not count.
+-- The present state of what worklists show of a record: the fingerprint of the record with its
+-- linked citizen or, where it has none, with its best candidates in their order. wanted (record_id)
+-- lists the records; candidates beyond the third are not shown, so they do not count.
 create or replace temp table worklist_facts as
 with shown_records as (
     select

@@ -11,6 +11,7 @@ case
     else 'insurance'
 end;
 
--- The key of a row: its worklist, and what nobody can make who has not the secret of the record keys.
+-- The key of a row: its worklist, and a fingerprint that nobody can make without the secret of the
+-- record keys.
 create or replace temp macro row_key_of(worklist_id, record_id, code) as
 worklist_id || '.' || fingerprint('worklist/' || worklist_id || '/' || code || '/' || record_id);

@@ -1,7 +1,7 @@
 -- The rows of the worklists, as they are written, with the office that each is for.
--- What is read beside the snapshot: wish (one row: grouping, made_at, rows_per_file), labels (kind, code,
--- words) in the language of the list, clock (route, due_at, due_on), sendings (record_id, code,
--- times_sent) and ages (record_id, code, since_at), both by published key.
+-- Besides the snapshot, it reads: wish (one row: grouping, made_at, rows_per_file), labels (kind,
+-- code, words) in the language of the list, clock (route, due_at, due_on), sendings (record_id,
+-- code, times_sent) and ages (record_id, code, since_at), both by published key.
 create or replace temp table worklist_rows as
 with provinces as (
     select
@@ -149,7 +149,7 @@ written as (
         facts.seen,
         case wish.grouping
             when 'office' then coalesce(insurance.office, insurance.commune)
-            -- The police of a commune are those of where the citizen lives.
+            -- The police in charge are those of the commune where the citizen lives.
             when 'commune'
                 then
                     coalesce(
@@ -181,7 +181,7 @@ written as (
         on published_key(asked.record_id) = sendings.record_id and asked.code = sendings.code
 ),
 
--- A worklist is for one office and of one shape. Its name is random: it tells nothing.
+-- A worklist is for one office and of one shape. Its id is random, so that it discloses nothing.
 lists as (
     select
         shape,
