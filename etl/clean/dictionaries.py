@@ -180,7 +180,8 @@ def extend(warehouse: Warehouse, table: str, *, only_amended: bool = False) -> i
     Args:
         warehouse: With the registers.
         table: The dictionary.
-        only_amended: It knows the strings of every row that is in a register's file.
+        only_amended: The dictionary knows the strings of all rows in the registers' files, so that
+            only amended rows are read.
 
     Returns:
         How many strings were new.
@@ -193,7 +194,7 @@ def extend(warehouse: Warehouse, table: str, *, only_amended: bool = False) -> i
         _discard_other_versions(warehouse, name),
         table == "births" and _discard_what_time_changed(warehouse, name),
     ]
-    # (A part may have been lost, or set aside, by somebody else: the rows tell.)
+    # (Somebody else may have lost a part or set it aside: the number of rows shows that.)
     if not any(forgot) and is_in_step(warehouse, name) and _is_whole(warehouse, name):
         return 0
     was_noted = is_noted(warehouse, name) and not any(forgot)
@@ -235,8 +236,8 @@ _TIME_MAY_CHANGE = """(
         + interval 100 years <= current_date
     )
 )"""
-"""A day that was still to come comes; and a year of two digits was read as the last century's while
-it was."""
+"""Births that may be understood differently today: a date in the future has come since; and a year
+of two digits was read as the last century's while that year of this century was still to come."""
 
 
 def _discard_what_time_changed(warehouse: Warehouse, name: TableName) -> bool:
@@ -255,7 +256,7 @@ def _discard_what_time_changed(warehouse: Warehouse, name: TableName) -> bool:
             f"select {columns} from understood_now)"
         )
     if changed.num_rows:
-        forget_build(warehouse, name)  # whoever is killed from here on has not understood them
+        forget_build(warehouse, name)  # a run that is killed from here on must do it again
         with warehouse.lending("forgotten_strings", changed):
             warehouse.keep_rows(name, "raw not in (select raw from forgotten_strings)")
     return bool(changed.num_rows)
@@ -264,7 +265,7 @@ def _discard_what_time_changed(warehouse: Warehouse, name: TableName) -> bool:
 def _extend_one(
     warehouse: Warehouse, name: TableName, dictionary: Dictionary, rows: Mapping[str, str]
 ) -> int:
-    """Adds one field's new strings, a batch at a time, each core with one of its own."""
+    """Adds one field's new strings, in batches, of which each core takes one at a time."""
     if not warehouse.kept(name):
         warehouse.add_part(name, _marked(dictionary, pa.array([], pa.string())))
         warehouse.show(name)
@@ -302,7 +303,7 @@ def _unknown_batches(warehouse: Warehouse, total: int) -> Iterator[pa.Array]:
 
 
 def _keep(warehouse: Warehouse, name: TableName, dictionary: Dictionary, raw: pa.Array) -> None:
-    """Understands strings and adds them to the dictionary, in whichever thread."""
+    """Understands strings and adds them to the dictionary; any thread may call it."""
     warehouse.add_part(name, _marked(dictionary, raw))
 
 

@@ -2,7 +2,7 @@
 
 Belongs here: the statements of the schema ``publish`` (``sql/``), what differs
 (``differences.py``), how a product is written (``writers.py``), the one transaction
-(``transaction.py``), the proof that nothing was lost (``ledger.py``), rows that another hand has
+(``transaction.py``), the proof that nothing was lost (``ledger.py``), rows that somebody else has
 changed (``drift.py``), what the target knows of runs (``asking.py``) and the memory of links
 (``history.py``). Does not belong here: any decision about a record.
 """

@@ -1,7 +1,8 @@
 """How long mismatches have been open, as they are published.
 
-Belongs here: the ages of what is published, worked out while the rows of before are at hand. Does
-not belong here: ``since_at`` of each mismatch, which the target remembers (``differences.py``).
+Belongs here: the ages of what is published, worked out while the rows published before are still
+known. Does not belong here: ``since_at`` of each mismatch, which the target remembers
+(``differences.py``).
 """
 
 from __future__ import annotations
@@ -45,5 +46,5 @@ AGES = "select * from mismatch_ages"
 
 
 def note_ages(warehouse: Warehouse) -> None:
-    """Works out the ages of the mismatches, while ``published`` holds those of before."""
+    """Works out the ages of the mismatches; ``published`` must hold those published before."""
     warehouse.execute(_AGES)

@@ -1,7 +1,7 @@
 """What the target itself knows of runs: whether one was published.
 
-A run that dies between the commit and its own next line has published, and nobody on this side
-knows. The target's ``sync_runs`` does: its row is part of the same transaction.
+A run that dies right after the commit has published, but the warehouse does not know it. The
+target's ``sync_runs`` does: its row is part of the same transaction.
 
 Belongs here: asking the target, and writing its answer into the warehouse. Does not belong here:
 publishing (``transaction.py``).
@@ -25,7 +25,8 @@ from etl.settings import Target
 AskPublished = Callable[[str], bool | None]
 """Says of a run of Dagster whether it was published; None where the target could not be asked."""
 
-# Runs that came to their publish and after which none is known to have published.
+# Runs whose ledger holds, so that they came to their publish, and that are not known to have
+# published; only those that began after the last run that is known to have published.
 _IN_DOUBT = """
 select runs.run_id, runs.dagster_run_id
 from ops.runs as runs
@@ -53,7 +54,7 @@ def published_run(target: Target, dagster_run_id: str) -> datetime | None:
 
 
 def asking(target: Target) -> AskPublished:
-    """Returns what asks a target of a run and takes no answer for an answer, too."""
+    """Returns a function that asks a target about a run; it returns None where that fails."""
 
     def ask(dagster_run_id: str) -> bool | None:
         try:
@@ -67,8 +68,8 @@ def asking(target: Target) -> AskPublished:
 def unchanged_tables(warehouse: Warehouse, writer: Writer, runs: Table, target: Target) -> set[str]:
     """Returns the tables of ``publish`` that stand in the target as they are here.
 
-    They are the very builds that were published last, and nobody has published since. A full run
-    builds every table, so that none is.
+    These are the builds that were published last, and nobody else has published since. After a full
+    run there are none, because it builds every table.
 
     Args:
         warehouse: Of the run.
@@ -107,7 +108,7 @@ def _of_newest_run(
     where: Any = None,
     *columns: str,
 ) -> object:
-    """Asks the target something of the run that it published last."""
+    """Returns a value of the target's last published run."""
     read = writer.read(runs, ["run_id", "published_at", *columns], where)
     with warehouse.lending("published_runs", read.read_all()):
         return warehouse.value(f"select arg_max({wanted}, published_at) from published_runs")  # noqa: S608
@@ -174,7 +175,7 @@ def _settle(
             "update ops.runs set published_at = $at, saved = false where run_id = $run",
             {"at": at, "run": run_id},
         )
-        # What the run remembered in its transaction may have been read back from the state.
+        # Rows that the run wrote in its transaction may have been read back from the state.
         warehouse.execute("delete from ops.mismatch_history where run_id = $run", {"run": run_id})
         for row in found:  # a few hundred: codes by provinces
             warehouse.execute(

@@ -1,7 +1,7 @@
 """What differs between the warehouse and the target, found in the warehouse by hash.
 
 Belongs here: new, changed, drifted and gone rows of the tables that are published by difference.
-Does not belong here: writing them (``writers.py``), and how drift is told (``drift.py``).
+Does not belong here: writing them (``writers.py``), and how drift is recognised (``drift.py``).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ RUN_COLUMNS = {
     "reconciled": {"first_seen_run": "run_id", "last_changed_run": "run_id"},
     "mismatches": {"since_run": "run_id", "since_at": "started_at"},
 }
-"""Columns that remember a run's id or beginning: set when a row is new; only ``last_changed_run``
-when it changes."""
+"""Columns that hold a run's id or its start: set when a row is new; when it changes, only
+``last_changed_run`` is set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,9 @@ class Difference:
         inserted: Rows that are new.
         updated: Rows that the reconciliation has changed.
         deleted: Rows that are gone.
-        compared: Published rows that were read whole.
-        repaired: Those of them that another hand had changed; they are written anew.
-        unkept: Those of the repaired that the target gives back otherwise all the same.
+        compared: Published rows that were read with all columns.
+        repaired: Those of them that somebody else had changed; they are written again.
+        unkept: Those of the repaired rows that the target still returns with other values.
     """
 
     inserted: int
@@ -70,8 +70,8 @@ def publish_difference(
         part: The published rows that are read whole and compared column by column.
         look_first: Is told what would change, and how many rows are published, before anything
             is written; it may raise.
-        unchanged: The table is the very build that was published last: only the part is looked at,
-            for what another hand has changed.
+        unchanged: The table is the build that was published last: only the part is compared, to
+            find what somebody else has changed.
     """
     keys = key_columns(table)
     ours = f"publish.{table.name}"
@@ -98,7 +98,8 @@ def publish_difference(
 
     _read_published(warehouse, writer, table, keys, content, part, only_inside=unchanged)
     published = count("published")
-    # One look for all: the tables are compared by their texts once, and not for each question.
+    # The tables are compared by their text keys once, and not again for each of the questions
+    # below.
     warehouse.execute(
         f"""
         create or replace temp table differing as
@@ -167,7 +168,7 @@ def _read_published(
     *,
     only_inside: bool,
 ) -> None:
-    """Copies what is published into a temporary table: keys and hashes, and what a part holds."""
+    """Copies the published keys and hashes, and the content of a part, into a temporary table."""
     light = [*keys, *(["since_at"] if table.name == AGED else []), "row_hash"]
     _copy(
         warehouse,

@@ -1,7 +1,8 @@
-"""Rows of the target that another hand has changed: which are read whole, and how they are judged.
+"""Rows of the target that somebody else has changed: which are read whole, how they are judged.
 
-The hash that stands beside a row tells what doisoat wrote, not what is there now. So every run
-reads some of the published rows whole: one slice of them, or all where that was long ago.
+The hash beside a row shows what doisoat wrote, not what the row holds now. So every run reads some
+of the published rows whole, that is with all columns: one slice of them, or all rows if that was
+last done long ago.
 
 Belongs here: which rows a run reads whole, and the SQL that compares them. Does not belong here:
 reading and writing the rows (``differences.py``, ``writers.py``).
@@ -21,7 +22,7 @@ from etl.engine.port import Warehouse
 from etl.settings import Target
 
 SLICES = "0123456789abcdef"
-"""A slice is the rows whose hash begins with one of these; so many runs read every row."""
+"""A slice is the rows whose hash begins with one of these digits; sixteen runs read every row."""
 
 _FLOAT_TOLERANCE = 1e-5
 """Relative: a MariaDB table of an earlier version keeps six digits of a probability."""
@@ -45,7 +46,7 @@ class Part:
         return first & (table.c.row_hash < past) if past else first
 
     def outside(self, table: Table) -> Any:
-        """The condition for all others. Both divide the rows whatever the database's collation."""
+        """The condition for all others. Each row meets one of the two, whatever the collation."""
         below, past = table.c.row_hash < self.digit, self._next
         return or_(below, table.c.row_hash >= past) if past else below
 
@@ -77,7 +78,7 @@ def part_to_compare(warehouse: Warehouse, target: Target) -> Part:
 def remember_comparison(
     warehouse: Warehouse, target: Target, part: Part, counts: Mapping[str, tuple[int, int]]
 ) -> None:
-    """Writes down what a run compared; a second time changes nothing.
+    """Writes down what a run compared; calling it again changes nothing.
 
     Args:
         warehouse: Of the run.
@@ -113,10 +114,10 @@ def no_summary(table: Table, data: list[str]) -> str:
 
 
 def drifted(table: Table, data: list[str]) -> str:
-    """Says of a row whether it holds something else than was written, by its own hash.
+    """The condition for a row whose hash is unchanged but that holds something else than written.
 
-    ``ours`` is the row as it leaves, ``theirs`` what is kept of the one in the target. A row whose
-    hash differs is an ordinary change.
+    ``ours`` is the row as it leaves, ``theirs`` what was read of it from the target. Where the
+    hashes differ, it is an ordinary change.
     """
     floats = "".join(
         f" or (ours.{name} is null) <> (theirs.{name} is null)"
@@ -131,9 +132,9 @@ def drifted(table: Table, data: list[str]) -> str:
 
 
 def _content(table: Table, data: list[str], side: str = "") -> str:
-    """One number for all columns that every product gives back as they were given.
+    """A hash of all columns that every product returns exactly as they were written.
 
-    The empty text counts as null, as it does to Oracle.
+    An empty text counts as null, as which Oracle keeps it.
     """
     exact = [name for name in data if name not in _floats(table, data)]
     return f"hash({', '.join(_plain(table, name, side) for name in exact)})"
@@ -147,7 +148,7 @@ def _plain(table: Table, name: str, side: str) -> str:
 
 
 _EXACT: Mapping[type, str] = MappingProxyType({bool: "boolean", datetime: "timestamp"})
-"""What products give back as it was given. Of moments MySQL keeps the second, so none has more."""
+"""Types whose values products return as written. (MySQL keeps whole seconds, so all have these.)"""
 
 
 def _floats(table: Table, data: list[str]) -> list[str]:

@@ -1,8 +1,8 @@
-"""The gate of the publish: what must be true of the very tables that leave, whoever began the run.
+"""The gate of the publish: what must be true of the tables that leave, whoever began the run.
 
-Within one run of the main job Dagster stops what comes after a red, blocking check. A person may
-launch any selection of tables, take a failed run up again, or ask Dagster to go on whatever failed;
-so the publish asks for itself.
+Within one run of the main job Dagster stops what comes after a failed blocking check. But a person
+may launch any selection of tables, retry a failed run, or make Dagster go on despite a failure; so
+the publish checks again.
 
 Belongs here: that all tables are of one state, that each blocking rule was held against this state
 and passed, that nothing was lost, that the target is this installation's, and that its rows do not
@@ -29,11 +29,11 @@ _UNTOUCHED = "nothing was published, and the target is as it was"
 _WHOLE_RUN = "Run the whole job: doisoat sync, or 'Materialize all' of the job in the UI."
 
 MOST_GONE = 0.1
-"""Of the published records, the share that may vanish at once; as ``has_not_shrunk`` allows."""
+"""The share of the published records that one publish may remove; as ``has_not_shrunk`` allows."""
 MOST_NEW = 0.5
-"""Of the records that would be published, the share that may be new at once."""
+"""The share of the records that may be new in one publish."""
 _FEW = 20
-"""So many rows may always come and go."""
+"""This many rows may be new or vanish, whatever their share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,10 @@ class Guard:
 
 
 def prove_state(warehouse: Warehouse, guards: Iterable[Guard]) -> None:
-    """Proves that what would leave is one state, and that every blocking rule passed on it.
+    """Proves that the tables are of one state, and that every blocking rule passed on it.
 
     Raises:
-        QualityGateError: It is not, or one did not.
+        QualityGateError: They are of several states, or a rule did not pass.
     """
     _prove_one_state(warehouse)
     open_rules = _not_passed(warehouse, guards)
@@ -95,7 +95,7 @@ def _prove_one_state(warehouse: Warehouse) -> None:
 
 
 def _not_passed(warehouse: Warehouse, guards: Iterable[Guard]) -> list[Guard]:
-    """Returns the rules that did not pass when they were last held against these very builds."""
+    """Returns the rules that did not pass when last checked on these builds, or never were."""
     passed = {
         (row["table_name"], row["check_name"], row["of_state"])
         for row in warehouse.rows(
@@ -127,7 +127,7 @@ def _is_balanced(warehouse: Warehouse) -> bool:
 def claim_target(
     warehouse: Warehouse, writer: Writer, table: Table, target: Target, *, replace: bool
 ) -> None:
-    """Proves that the target is this installation's, and makes a new one so.
+    """Proves that the target is this installation's; a new target is marked as such.
 
     An installation is known by the secret of its record keys, which moves with its home.
 
@@ -168,16 +168,16 @@ def claim_target(
 def refuse_upheaval(
     found: Difference, published: int, target: Target, in_full: int | None = None
 ) -> None:
-    """Refuses a publish by which most rows of the target would vanish, or most be new.
+    """Refuses a publish by which too many rows of the target would vanish or be new.
 
-    It is what a lost warehouse, a source that renumbers its records, or a partial load look like.
+    A lost warehouse, a source that renumbers its records, or a partial load has that effect.
 
     Args:
         found: What ``reconciled`` would gain and lose.
         published: Its rows in the target.
         target: For messages.
-        in_full: Its rows after the last full run, which many small steps may have left behind;
-            None where no such run is known.
+        in_full: Its rows after the last full run, from which many deltas together may have moved
+            far; None where no such run is known.
 
     Raises:
         QualityGateError: Too much would change at once.

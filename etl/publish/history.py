@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from etl.engine.port import Warehouse
 
-# A link lives while record, citizen and step are the same. Why it closed is told by what stands
-# in its place.
+# A link stays open as long as record, citizen and step are the same. Why it closed follows from
+# what stands in its place.
 _CLOSE = """
 update ops.link_history as history
 set
@@ -94,10 +94,10 @@ where
 
 
 def remember_run(warehouse: Warehouse) -> None:
-    """Brings the memory to the state of the run; a second time changes nothing.
+    """Brings both histories to the state of the run; calling it again changes nothing.
 
     Args:
-        warehouse: Within ``transaction``: what is remembered holds only if the publish commits.
+        warehouse: Within ``transaction``, so that nothing is remembered unless the publish commits.
     """
     for statement in (_CLOSE, _OPEN, _FORGET_COUNTS, _COUNTS, _PUBLISHED):
         warehouse.execute(statement)

@@ -54,10 +54,10 @@ def ensure_tables(target: Target) -> None:
 
 
 def try_tables(target: Target) -> None:
-    """Makes the schema and the tables that are missing, and takes that back.
+    """Tries to make the schema and the tables that are missing, and rolls that back.
 
-    Where a product cannot take it back (MySQL, Oracle), what is there is looked at; of MySQL and
-    MariaDB the rights are tried by statements that change nothing.
+    Where a product cannot roll it back (MySQL, Oracle), only the tables that exist are examined; on
+    MySQL and MariaDB the rights are tried by statements that change nothing.
 
     Raises:
         ConnectionFailedError: The target cannot be reached or refuses.
@@ -91,7 +91,7 @@ def _make_tables(connection: Connection, metadata: MetaData, target: Target) -> 
 
 
 def _add_columns(connection: Connection, metadata: MetaData) -> None:
-    """Adds what a later version publishes beside what an earlier one did; rows there get nulls."""
+    """Adds the columns that an earlier version did not publish; in existing rows they are null."""
     inspector = inspect(connection)
     prepare = connection.dialect.identifier_preparer
     for table in metadata.sorted_tables:
@@ -190,17 +190,18 @@ def _prove_rights(connection: Connection, metadata: MetaData, target: Target) ->
 
 
 _OF_RIGHTS = frozenset({1044, 1142, 1143})
-"""MySQL: a right is missing, of a database, a table, a column; asked before all else."""
+"""MySQL's errors for a missing right to a database, a table or a column; it checks rights first."""
 
 _HARMLESS = frozenset({1050, 1054, 1060, 1072, 1146, 1364})
-"""MySQL: a table is there or is not there, a column is not there, twice, or without a value."""
+"""MySQL's errors that only come where no right is missing: a table exists or is missing, a column
+is missing, stands twice, or has no value."""
 
 
 def _try_rights(connection: Connection, metadata: MetaData, target: Target) -> None:
     """Refuses a MySQL or MariaDB where the user lacks a right that a publish needs.
 
-    What a right is missing for is refused before it is looked at whether it can be done. So each
-    statement touches no row, or cannot be done: none makes or changes a table, there or missing.
+    MySQL checks the rights to a statement before it checks whether it can be executed. So each of
+    these statements touches no row or cannot be executed: none makes or changes a table.
     """
     if connection.dialect.name not in ("mysql", "mariadb"):
         return
@@ -249,7 +250,7 @@ def _denied(connection: Connection, statement: str) -> bool:
 def _prove_columns(
     connection: Connection, tables: Iterable[Table], target: Target, *, to_come: bool = False
 ) -> None:
-    """Refuses tables that somebody, or another version, has made otherwise.
+    """Refuses tables whose columns somebody, or another version, has made differently.
 
     Args:
         connection: To the target.
@@ -295,7 +296,7 @@ def _fits(wanted: TypeEngine[Any], there: TypeEngine[Any], product: str) -> bool
     kind = next(kind for kind in _TAKEN_BY if isinstance(wanted, kind))
     if product != "postgresql":
         return isinstance(there, _TAKEN_BY[kind])
-    # Its binary COPY converts nothing.
+    # PostgreSQL's binary COPY converts nothing.
     if kind is Integer:
         return isinstance(there, Integer) and there.as_generic().__class__ is wanted.__class__
     return isinstance(there, kind) and not isinstance(there, REAL)
@@ -316,7 +317,7 @@ _TAKEN_BY: dict[type[TypeEngine[Any]], tuple[type[TypeEngine[Any]], ...]] = {
     Float: (Float, Numeric),
     DateTime: (DateTime,),
 }
-"""What else takes a kind of value, of products that convert."""
+"""The types that take a kind of value, in products that convert."""
 
 
 _ASK_LETTERS = """

@@ -36,7 +36,7 @@ from etl.state.retention import RUNS_AT_ONCE, forget_elsewhere, forget_old, old_
 from etl.state.store import state_within
 
 _OTHERS = ("sync_runs", "quality_results", "mismatch_ages")
-"""Histories that are no tables of ``publish``: of what ``ops`` remembers, or the target."""
+"""Histories that are not made of tables of ``publish``, but of ``ops`` or of the target itself."""
 
 _COUNTED = tuple(name for name in HISTORY_TABLES if name not in _OTHERS)
 
@@ -63,7 +63,7 @@ left join core.reconciled as reconciled on true
 group by all
 """
 
-# How each rule went last; of a table that this run did not build, in an earlier run.
+# The last result of each rule; of a table that this run did not build, that of an earlier run.
 _QUALITY_ROWS = """
 select results.run_id, check_name, table_name, severity, passed, checked_rows, failed_rows
 from ops.quality_results as results
@@ -160,7 +160,7 @@ def publish(
 
 
 def _forget_runs(writer: Writer, tables: dict[str, Table], runs: list[str]) -> None:
-    """Deletes what the histories of the target tell of runs that are too old."""
+    """Deletes the rows of runs that are too old from the histories of the target."""
     for start in range(0, len(runs), RUNS_AT_ONCE):
         some = runs[start : start + RUNS_AT_ONCE]
         for name in HISTORY_TABLES:
@@ -195,7 +195,7 @@ def _publish_run(
         writer.delete_run(tables[name], run_id)
         rows[name] = warehouse.number(f"select count(*) from ({query})")  # noqa: S608
         if rows[name]:
-            # The run that publishes, whichever run built the tables.
+            # run_id is that of the run that publishes, whichever run built the tables.
             ordered = ", ".join(
                 f"'{run_id}' as run_id" if column.name == "run_id" else column.name
                 for column in tables[name].columns

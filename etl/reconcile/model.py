@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from splink.comparison_library import CustomComparison
 
 NAME_AGREES = ("same", "format", "iy_variant", "unaccented")
-"""Ways of writing one name: how it is written says nothing of whose it is."""
+"""Levels at which one name is only written differently, which says nothing of whose it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +72,15 @@ COMPARED: tuple[Compared, ...] = (
 )
 
 LEAST_CHANCE: Mapping[tuple[str, str], float] = {
-    # Those who are mixed up live together more often than strangers do: a household's share.
+    # People who are mixed up with each other often share an address: this is the share of one
+    # household.
     ("address", "same"): 1e-4,
     ("address", "near"): 1e-4,
-    # Numbers of twins and neighbours in the register's office lie side by side.
+    # Twins, and people who registered one after the other, have neighbouring numbers.
     ("number", "one_edit"): 1e-6,
 }
-"""The least share of strangers at a level, where chance alone would say too little."""
+"""The least share of strangers at a level, where counting chance agreements would give too
+little."""
 
 NEVER_SEEN = 1e-5
 """Share of the same person's pairs at a level that the training data did not show."""

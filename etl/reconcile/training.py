@@ -30,8 +30,8 @@ RANDOM_PAIRS = 1_000_000
 PAIRS_PER_PASS = 1_000_000
 _LEAST_PAIRS = 200
 
-# The same person's pairs are found in three ways, each of which says nothing of the field by
-# which they were found, and lets the model learn how the others agree.
+# The same person's pairs are found in three ways. From each way the model learns how often all
+# fields agree but those by which the pairs were found.
 _PASSES = (
     ("numbers[1]",),
     ("name_key", "province_code"),
@@ -185,7 +185,7 @@ def _estimate(warehouse: Warehouse, seed: int) -> Linker:
 
 
 def _pairs(warehouse: Warehouse, keys: Sequence[str]) -> int:
-    """Returns how many pairs of the sample keys bring together, without making the pairs."""
+    """Counts the pairs of the sample that have equal keys, without making the pairs."""
     named = ", ".join(f"{key} as key_{place}" for place, key in enumerate(keys))
     names = ", ".join(f"key_{place}" for place in range(len(keys)))
     records, citizens = (
@@ -199,9 +199,9 @@ def _pairs(warehouse: Warehouse, keys: Sequence[str]) -> int:
 
 
 def _same_person(model: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Returns m by comparison and level, whole: levels without an estimate were never seen.
+    """Returns m for every comparison and level; a level without an estimate gets ``NEVER_SEEN``.
 
-    A comparison that the sample says nothing of keeps the shares of the model that ships.
+    A comparison for which the sample gives no estimate has the shares of ``default_model``.
     """
     found: dict[str, dict[str, float]] = {}
     for compared, comparison in zip(COMPARED, model["comparisons"], strict=True):
