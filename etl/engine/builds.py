@@ -1,8 +1,8 @@
 """What each table was built from, so that a publish can prove that all are of one state.
 
 A run may build some tables and leave others as an earlier run left them: somebody selects a few in
-the UI, or a run is taken up where it failed. Each build of a table has a name, and remembers the
-builds that it read.
+the UI, or a failed run is continued. Each build of a table has a name, and remembers the builds
+that it read.
 
 Belongs here: noting builds, and saying which tables are out of step. Does not belong here: building
 (``etl/pipeline/runner.py``), and what a publish demands (``etl/publish/gate.py``).
@@ -24,11 +24,12 @@ _OF_THE_FLOW = ("raw", "clean", "core", "publish")
 
 
 _REMEMBERING: WeakSet[Warehouse] = WeakSet()
-"""Warehouses known to have a memory: to ask before each statement took a third of a small run."""
+"""Warehouses known to have ``ops.builds``: asking before each statement took a third of a small
+run."""
 
 
 def _remembers(warehouse: Warehouse) -> bool:
-    """A warehouse without a memory, of a benchmark say, publishes nothing and remembers nothing."""
+    """Says whether a warehouse has ``ops.builds``: that of a benchmark has not."""
     if warehouse in _REMEMBERING:
         return True
     if not warehouse.exists(TableName("ops", "builds")):
@@ -38,7 +39,7 @@ def _remembers(warehouse: Warehouse) -> bool:
 
 
 def forget_build(warehouse: Warehouse, table: TableName) -> None:
-    """Forgets a build before the table is built anew: one that breaks off is no build."""
+    """Forgets a build before the table is built again: one that breaks off must not count."""
     if not _remembers(warehouse):
         return
     warehouse.execute("delete from ops.builds where table_name = $table", {"table": table.sql})
@@ -53,7 +54,7 @@ def note_build(
         warehouse: The warehouse.
         table: What was built.
         inputs: What it was built from.
-        rows: How many rows it has, of a table that may lose some.
+        rows: How many rows it has, if it is a table that may lose some.
     """
     if not _remembers(warehouse):
         return

@@ -1,7 +1,7 @@
-"""The lake: a folder that several machines have, where a home's Parquet files lie in place of it.
+"""The lake: a folder that several machines share, and that holds the Parquet files of homes.
 
-Each home has a folder of its own in the lake, to which the home's ``warehouse.files`` is a link,
-and in which a mark says whose it is.
+Each home has a folder of its own in the lake; the home's ``warehouse.files`` is a link to it, and a
+file in it names the home.
 
 Belongs here: making that folder, and refusing one that is not there, not this home's, or open to
 others. Does not belong here: what lies in it.
@@ -109,7 +109,7 @@ def _link(files: Path, lake: Path) -> None:
 
 
 def _refuse_other_place(files: Path, folder: Path, lake: Path | None) -> None:
-    """Refuses a link to another place than the settings name; one of somebody's own is no lake."""
+    """Refuses a link to another lake than the settings name; a folder without a mark is none."""
     if lake is None and not (folder / MARK).is_file():
         return
     if lake is None or folder.parent != lake.resolve():
@@ -144,7 +144,7 @@ def _refuse_other_owner(files: Path, folder: Path) -> None:
 
 
 def _shut(folder: Path) -> None:
-    """Takes the folder from other users, with what lies in it."""
+    """Denies other users the folder and what lies in it."""
     with suppress(PermissionError):
         shut_all(folder)
     if is_open(folder):

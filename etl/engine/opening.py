@@ -1,7 +1,7 @@
 """Which engines there are: the one place that names them.
 
 Belongs here: opening the warehouse of the engine that runs, and what its errors and limits mean.
-Does not belong here: any engine's own words (its folder).
+Does not belong here: what is special to one engine (its folder).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def trouble(error: BaseException, path: Path) -> DoisoatError | None:
         path: The warehouse's file.
 
     Returns:
-        The error to raise in its place; None where it is of no kind that is known here.
+        The error to raise in its place; None where its kind is not known here.
     """
     return spark_damage.trouble(error) or duckdb_damage.trouble(error, path)
 
@@ -85,7 +85,7 @@ def try_engine(engine: Engine, path: Path) -> str:
         What is well, in words.
 
     Raises:
-        DoisoatError: It does not run, not with its limits, or its files cannot lie where the
+        DoisoatError: It does not run, or not with its limits, or its files cannot lie where the
             settings say.
     """
     found, lake = duckdb_limits.try_engine(engine), try_lake(path, engine)

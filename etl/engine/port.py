@@ -1,7 +1,7 @@
-"""What every engine can do: the one face that the rest of doisoat sees.
+"""What every engine can do: the one interface that the rest of doisoat uses.
 
-Belongs here: the promises, and what is the same for every engine because it is files. Does not
-belong here: any engine's own words (its folder).
+Belongs here: the promises of the interface, and what every engine does alike because it works on
+files. Does not belong here: what is special to one engine (its folder).
 
 Statements are written in DuckDB's dialect of SQL; an engine that speaks another translates them.
 """
@@ -22,10 +22,10 @@ from etl.engine.statements import TableName
 from etl.process.home import make_room, set_aside
 
 FILE_ID = "file_id"
-"""The name under which a Parquet file says which it is, so that amendments are known as its own."""
+"""The key under which a Parquet file carries its id, by which its amendments refer to it."""
 
 MANY_PARTS = 100
-"""More small parts of one table than that are merged."""
+"""If one table has more small parts than that, they are merged."""
 _LARGE_PART = 100_000  # rows
 
 Parameters = Mapping[str, object]
@@ -40,8 +40,8 @@ class Warehouse(ABC):
         FAILED: What the engine raises.
         MISSING: What it raises where a table or a column that a statement names is not there.
         ENGINE: The name by which ``[engine] name`` chooses it.
-        NO_PARTS: Why it does not build tables in part, for whoever asked for a delta; empty where
-            it does.
+        NO_PARTS: Why it cannot build tables in part, as a message to whoever asked for a delta;
+            empty where it can.
     """
 
     FAILED: ClassVar[tuple[type[Exception], ...]] = ()
@@ -116,8 +116,8 @@ class Warehouse(ABC):
             table: The table.
             query: What it holds.
             rows_at_work: How many wide rows the query holds at once. Where they would not fit into
-                memory, the table is built piece by piece: the query says by ``in_slice`` of which
-                key.
+                memory, the table is built piece by piece: ``in_slice`` in the query names the key
+                by which it is divided.
 
         Returns:
             The number of rows of the new table.
@@ -138,7 +138,7 @@ class Warehouse(ABC):
 
     @abstractmethod
     def build_part(self, table: TableName, query: str, reads: Iterable[TableName]) -> int:
-        """Builds some rows of a table, and sees of it from then on only these.
+        """Builds some rows of a table; from then on ``build_part`` sees only these of it.
 
         Args:
             table: The table.
@@ -151,7 +151,7 @@ class Warehouse(ABC):
 
     @abstractmethod
     def replace_rows(self, table: TableName, condition: str) -> None:
-        """Replaces the rows of a table that meet a condition, by those that were built last."""
+        """Replaces the rows of a table that meet a condition by those that were built last."""
 
     @abstractmethod
     def exists(self, table: TableName) -> bool:
@@ -182,7 +182,7 @@ class Warehouse(ABC):
 
     @abstractmethod
     def copy_from(self, file: Path, tables: Iterable[TableName]) -> None:
-        """Adds the rows that tables have in another warehouse's file, by the columns of both.
+        """Adds the rows that tables have in another warehouse's file, in the columns of both.
 
         Raises:
             DamagedError: The file cannot be read.
@@ -214,8 +214,8 @@ class Warehouse(ABC):
     def focus(self, places: TableName, tables: Iterable[TableName], *values: str) -> None:
         """Shows of some tables only the rows that have one of some values as their key.
 
-        An engine may show more: whoever asks says in the statement which rows are meant. Only
-        where ``can_focus`` says so.
+        An engine may show more, so the statements that follow must themselves say which rows they
+        mean. To be called only where ``can_focus`` is true.
         """
 
     # --- tables that are kept as Parquet ------------------------------------------------------
@@ -224,22 +224,22 @@ class Warehouse(ABC):
     def show(self, table: TableName) -> None:
         """Makes a table's Parquet readable under the table's name.
 
-        One that is a single file gets a column ``row_number`` beside its own: where each row stands
-        in it, from 0.
+        A table that is a single file gets one more column, ``row_number``: the place of the row in
+        the file, from 0.
         """
 
     @abstractmethod
     def amend(self, table: TableName, *, gone: str, new: str, note: str) -> None:
         """Changes rows of a table that is a single Parquet file; the file stays as it is.
 
-        Rows that stay keep their ``row_number``, and no number is given twice. It happens in the
-        transaction around it.
+        Rows that stay keep their ``row_number``, and no number is given twice. It is part of the
+        surrounding transaction.
 
         Args:
             table: The table.
-            gone: A query of the numbers of rows that are in it no longer.
+            gone: A query of the numbers of the rows that the table loses.
             new: A query of rows to add: all columns but ``row_number``.
-            note: What is to be remembered of the rows as they are now.
+            note: What ``amendments`` is to return about the table as it is afterwards.
         """
 
     @abstractmethod
@@ -252,7 +252,7 @@ class Warehouse(ABC):
 
     @abstractmethod
     def forget_amendments(self, table: TableName) -> None:
-        """Makes a table what its file is, which was replaced; those of another file never count."""
+        """Drops a table's amendments, after its file was replaced; for another file none count."""
 
     @abstractmethod
     def show_files(self) -> None:
@@ -264,7 +264,7 @@ class Warehouse(ABC):
 
     @abstractmethod
     def keep_rows(self, table: TableName, condition: str) -> None:
-        """Removes the rows of a table of parts that are not in a condition, part by part."""
+        """Removes the rows that do not meet a condition from a table of parts, part by part."""
 
     @abstractmethod
     def as_text(self, values: pa.Array) -> pa.Array:
@@ -277,7 +277,8 @@ class Warehouse(ABC):
     def kept(self, table: TableName) -> bool:
         """Says whether a table is kept as Parquet: a file, or a folder with a part in it at least.
 
-        A process may die between making a folder and its first part, or while it merges parts.
+        A folder may be without one, because a process died before it wrote the first part, or while
+        it merged parts.
         """
         file = self.file(table)
         return any(file.glob("*.parquet")) if file.is_dir() else file.exists()
@@ -291,12 +292,13 @@ class Warehouse(ABC):
         make_room(self.files, folder=True)
         make_room(self.file(table), folder=True)
         self.file(table).mkdir(parents=True, exist_ok=True)
-        # (An engine may take the first part for one like the others: an empty one comes last.)
+        # (An engine may expect all parts to be like the first one, so an empty part must sort
+        # last.)
         part = self.file(table) / f"{'' if data.num_rows else 'x'}{uuid4().hex}.parquet"
         unfinished(data, part).replace(part)
 
     def set_damaged_parts_aside(self, table: TableName) -> bool:
-        """Moves the parts away that do not begin and end as Parquet does, with what they held.
+        """Moves away parts that do not begin and end as Parquet does; the table loses their rows.
 
         Returns:
             Whether there was one.
@@ -311,10 +313,10 @@ class Warehouse(ABC):
         return found
 
     def merge_parts(self, table: TableName) -> None:
-        """Makes one part of many small ones, each of which must be opened to be read.
+        """Merges many small parts into one, because each part must be opened to be read.
 
-        A process that dies on the way loses rows and has none twice: these tables hold what can be
-        found again.
+        A process that dies meanwhile may lose rows but never duplicates any: these tables hold only
+        what can be computed again.
         """
         folder = self.file(table)
         for leftover in folder.glob("*.unfinished"):  # of a process that died
@@ -333,16 +335,16 @@ class Warehouse(ABC):
     def spread(
         self, table: TableName, query: str, make: Callable[[pa.Array], pa.Table]
     ) -> int | None:
-        """Adds to a table of parts what a function makes of strings, on other machines.
+        """Has other machines apply a function to strings, and adds its rows to a table of parts.
 
         Args:
             table: The table.
             query: Distinct strings: one column.
-            make: Makes the rows of some strings; it is sent to where they are.
+            make: Makes the rows of some strings; it is sent to the machines that have these.
 
         Returns:
-            How many strings there were; None where this machine does it as well: then nothing was
-            done.
+            How many strings there were; None if nothing was done, because this machine does it just
+            as well.
         """
         del table, query, make
         return None
@@ -359,7 +361,7 @@ class Warehouse(ABC):
 
 
 def file_id(file: Path) -> str:
-    """Returns what tells a Parquet file from any other that took its place."""
+    """Returns an id that differs between a Parquet file and any other that took its place."""
     metadata = pq.read_metadata(file)
     known = (metadata.metadata or {}).get(FILE_ID.encode(), b"")
     return known.decode() or f"{metadata.num_rows} rows"

@@ -52,13 +52,14 @@ class Stage(StrEnum):
     READING = "reading"
     """Of the keys that have changed in the registers."""
     LINKING = "linking"
-    """Of the records and citizens that a changed one may be linked with, or keep from a link."""
+    """Of the records and citizens with which a changed one may be linked, or whose link it may
+    prevent."""
     NEARNESS = "nearness"
     """Of the pairs that are new, or of which a side has changed."""
     LINKED = "linked"
-    """Of the records whose link may be another."""
+    """Of the records whose link may have changed."""
     FINDINGS = "findings"
-    """Of the records of which something else may be said."""
+    """Of the records whose mismatches or status may have changed."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -111,7 +112,7 @@ class Statement:
 
     @cached_property
     def description(self) -> str:
-        """The leading comment but for what the engine reads of it, as Markdown for the UI."""
+        """The leading comment without its marked lines (``Kind: `` …), as Markdown for the UI."""
         marks = (_KIND, _SLICES, _DELTA, _WHOLE)
         told = (line for line in self._head if not line.startswith(marks))
         return "\n".join(told).strip()
@@ -121,7 +122,7 @@ class Statement:
         """The kind that the leading comment names.
 
         Raises:
-            ValueError: It names none, or one that there is not.
+            ValueError: It names none, or an unknown one.
         """
         named = self._named(_KIND)
         if len(named) != 1:
@@ -130,22 +131,22 @@ class Statement:
 
     @cached_property
     def sliced_by(self) -> TableName | None:
-        """The table whose rows tell how many pieces this one is built in; None: always in one.
+        """The table whose size decides in how many pieces this one is built; None: always in one.
 
-        Such a statement asks ``in_slice`` of the key by which the pieces part.
+        Such a statement calls ``in_slice`` with the key by which the pieces are divided.
         """
         named = self._named(_SLICES)
         return TableName.parse(named[0]) if named else None
 
     @cached_property
     def delta(self) -> Stage | None:
-        """By which rows a delta builds the table anew; None: all of it."""
+        """Which rows of the table a delta builds; None: all of them."""
         named = self._named(_DELTA)
         return Stage(named[0]) if named else None
 
     @cached_property
     def read_whole(self) -> frozenset[TableName]:
-        """The tables of which all rows count, also where a delta builds few rows."""
+        """The tables of which the statement reads all rows, even where a delta builds few rows."""
         return frozenset(map(TableName.parse, self._named(_WHOLE)))
 
     def _named(self, mark: str) -> list[str]:

@@ -50,7 +50,7 @@ _OF_A_FILE = (
     duckdb.FatalException,
     duckdb.NotImplementedException,
 )
-"""What garbage in a file can raise; what else there is speaks of the statement or its values."""
+"""What garbage in a file can raise; all other errors are about the statement or its values."""
 
 
 def trouble(error: BaseException, path: Path) -> DoisoatError | None:
@@ -61,7 +61,7 @@ def trouble(error: BaseException, path: Path) -> DoisoatError | None:
         path: The warehouse's file; its Parquet files stand beside it.
 
     Returns:
-        The error to raise in its place; None where it is of no kind that is known here.
+        The error to raise in its place; None where its kind is not known here.
     """
     words = str(error)
     of_engine = isinstance(error, duckdb.Error)
@@ -101,8 +101,8 @@ def _of_engine(error: BaseException, words: str, path: Path) -> DoisoatError | N
         )
     if file := _damaged_file(words, path):
         return DamagedError(file)
-    # (The engine has many words for garbage in a file, some of them not its own; and it cuts a long
-    # statement, the name of the file with it.)
+    # (The engine reports garbage in a file in many ways, some of them in the words of other
+    # libraries; and it shortens a long statement, so that the name of the file may be missing.)
     of_a_file = type(error) is duckdb.Error or isinstance(error, _OF_A_FILE)
     return unreadable_file(error, path) if of_a_file or _UNREADABLE.search(words) else None
 
@@ -129,10 +129,10 @@ def _damaged_file(words: str, path: Path) -> Path | None:
 
 
 def unreadable_file(error: BaseException, path: Path) -> DamagedError | None:
-    """Looks for a damaged Parquet file where the engine fails without saying in which.
+    """Looks for the damaged Parquet file where the engine fails without naming it.
 
     Args:
-        error: What was raised; nothing is looked for unless the engine did.
+        error: What was raised; files are examined only if the engine raised it.
         path: The warehouse's file.
 
     Returns:
@@ -148,9 +148,9 @@ def unreadable_file(error: BaseException, path: Path) -> DamagedError | None:
 
 
 def _is_damaged(file: Path) -> bool:
-    """Reads a file as the engine does, in an engine of its own.
+    """Says whether a file cannot be read, which an engine of its own tries.
 
-    One that may not be opened, or has gone meanwhile, is not damaged.
+    A file that may not be opened, or is gone meanwhile, does not count as damaged.
     """
     try:
         with closing(duckdb.connect()) as engine:

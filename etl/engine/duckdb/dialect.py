@@ -17,10 +17,10 @@ from sqlalchemy.types import NullType
 class ReadingDialect(Dialect):
     """DuckDB's dialect on a lent connection, with transactions that do nothing.
 
-    A second connection of its own would ask for another configuration than the warehouse's, which
-    DuckDB refuses within one process; so it is lent one.
-    Great Expectations reads a result after it has closed its transaction, and DuckDB throws the
-    result away with it. Nothing is written through this dialect, so no transaction is needed.
+    It is lent the warehouse's connection: a second one would ask for another configuration, which
+    DuckDB refuses within one process. Great Expectations reads a result after it has closed its
+    transaction, and DuckDB throws the result away with it. Nothing is written through this dialect,
+    so no transaction is needed.
     """
 
     supports_statement_cache = False
@@ -73,8 +73,8 @@ class ReadingDialect(Dialect):
 def lending(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Lends the warehouse's connection to the dialect for a while.
 
-    Whoever was lent it may leave a result half read, and with it a transaction, which would keep
-    the file from being written: all of that ends here.
+    The borrower may leave a result half read and a transaction open, which would keep the file from
+    being written: both are ended here.
     """
     ReadingDialect.lent = connection
     try:

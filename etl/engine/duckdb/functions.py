@@ -11,8 +11,8 @@ from etl.process.privacy import BLOCK, FINGERPRINT, SHOWN, RecordKey
 def keyed_functions(key: RecordKey) -> str:
     """Returns the SQL that makes ``record_key(record_id)`` and ``fingerprint(content)``.
 
-    The first is ``RecordKey.of``. The second names a row by what is in it, for the target: whoever
-    has a plain hash of a number finds the number by trying all of them.
+    ``record_key`` is ``RecordKey.of``. ``fingerprint`` names a row of the target by its content; it
+    is keyed, because whoever has a plain hash of a number finds the number by trying all numbers.
 
     HMAC is computed from its definition, sha256(outer || sha256(inner || message)), because DuckDB
     has none.
@@ -25,7 +25,8 @@ def keyed_functions(key: RecordKey) -> str:
         f"sha256(unhex('{outer}') || unhex(sha256(unhex('{inner}') || encode(message))));\n"
         "create or replace temp macro record_key(record_id) as "
         f"left(keyed_hash(record_id), {SHOWN});\n"
-        # Another message than the key's, so that the target tells nobody a log's record keys.
+        # The message differs from that of a record key, so that the target does not disclose the
+        # record keys of a log.
         "create or replace temp macro fingerprint(content) as "
         f"left(keyed_hash('content:' || content), {FINGERPRINT})"
     )

@@ -24,7 +24,7 @@ class IcebergTable:
     """The rows of a table at one moment."""
 
     def __init__(self, path: str, what: str) -> None:
-        """Reads which files have them.
+        """Reads which files hold the rows.
 
         Args:
             path: The table's folder, which holds ``metadata``; or one of its metadata files.
@@ -68,7 +68,7 @@ class IcebergTable:
                 self._refuse_elsewhere(one.file_path for one in task.delete_files)
         except DoisoatError:
             raise
-        except Exception as error:  # (those of the package are of no common kind)
+        except Exception as error:  # (the package's errors have no common base)
             raise self._unreadable(error) from None
 
     def rows(self) -> pa.RecordBatchReader:
@@ -76,7 +76,7 @@ class IcebergTable:
         return pa.RecordBatchReader.from_batches(self._schema, self._batches())
 
     def failure(self) -> DoisoatError | None:
-        """Returns why reading the rows has failed, where it was no file that could not be read."""
+        """Returns why reading the rows has failed; None where it was that a file cannot be read."""
         return self._unreadable(self._failure) if self._failure else None
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
@@ -87,7 +87,7 @@ class IcebergTable:
             scanned = ArrowScan(
                 self._metadata, self._files, self._scan.projection(), self._scan.row_filter
             )
-            # (Its public function holds the rows of whole files in memory, of all at once.)
+            # (The package's public function would hold the rows of all files in memory at once.)
             for batch in scanned._record_batches_from_scan_tasks_and_deletes(self._tasks, deleted):
                 yield batch.cast(self._schema)
         except OSError:
@@ -117,9 +117,10 @@ class IcebergTable:
         return found[0]
 
     def _hinted(self, folder: Path, hint: str, found: list[Path]) -> Path:
-        """Returns the file that a hint tells: a name, or a number, which may be an earlier one.
+        """Returns the file that a hint names, or the last of the numbers that follow the hint's.
 
-        The hint is written after the metadata, and not with it: a reader goes on from it.
+        The hint is written after the metadata and not together with it, so there may be a newer
+        file.
         """
         if not hint.isdecimal():
             if folder / hint in found:

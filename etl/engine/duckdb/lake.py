@@ -31,7 +31,7 @@ from etl.process.stopping import on_stop
 from etl.settings import Engine
 
 _SETTINGS = (
-    # What does not fit into memory would be written to wherever the command was typed.
+    # Without this, what does not fit into memory would be written to the current folder.
     "set temp_directory = ''",
     "set preserve_insertion_order = false",
     "set timezone = 'UTC'",
@@ -81,7 +81,7 @@ class LakeRegister:
             ContractError: They keep a column in types that do not go together.
         """
         with self._plain():
-            # (A link that leads elsewhere meanwhile changes nothing.)
+            # (Resolved here, so that a link that is changed meanwhile has no effect.)
             self._path = path = os.path.realpath(path)
             self._listing = found = listing(path)
             if not found.marks:
@@ -99,7 +99,7 @@ class LakeRegister:
             ).fetchall()
             refuse_lossy(schemas, self._shown)
             partitions = found.partitions()
-            # A column that a file has not is null there; a folder k=01 gives the text 01.
+            # A column that a file lacks is null there; a folder k=01 gives the text 01.
             rows = (
                 f"from read_parquet({listed}, union_by_name = true, hive_types_autocast = false, "
                 f"hive_partitioning = {bool(partitions)})"
@@ -177,9 +177,9 @@ class LakeRegister:
             self._show("from iceberg_rows")
 
     def _show(self, rows: str) -> None:
-        """Makes the view; times to the nanosecond, which nobody compares, are cut to microseconds.
+        """Makes the view; times with nanoseconds are cut to microseconds.
 
-        DuckDB does not compare them with moments.
+        DuckDB does not compare the former with moments, and nobody needs nanoseconds.
         """
         names = [name for name, kind in self._columns(rows) if kind == "TIMESTAMP_NS"]
         named = [_name(name) for name in names]
@@ -231,7 +231,7 @@ class LakeRegister:
     def _plain(self) -> Iterator[None]:
         """Turns errors of DuckDB and of files into what happened, where, and what to do.
 
-        Their words are dropped: they may quote values.
+        The words of the original error are dropped: they may quote values.
         """
         try:
             yield
@@ -244,7 +244,7 @@ class LakeRegister:
             raise self._failure() or self._meant(error) from None
 
     def _look_again(self) -> None:
-        """Looks whether an error comes from files that are others now."""
+        """Checks whether an error comes from files that have changed since they were listed."""
         try:
             self._refuse_changed()
         except OSError as error:
@@ -298,7 +298,7 @@ _OF_THE_SQL = (
 
 
 class _Rescanned:
-    """Arrow data that is read anew each time that somebody asks: a query may name it twice."""
+    """Arrow data that is scanned again for each reader: a query may name it twice."""
 
     def __init__(self, scan: Callable[[], Any]) -> None:
         self._scan = scan
@@ -310,7 +310,7 @@ class _Rescanned:
 
 
 def _not_a_view(kind: pa.DataType) -> pa.DataType:
-    """The type by which Arrow can filter, which DuckDB asks it to do: of views it cannot."""
+    """The type without views: DuckDB has Arrow filter the rows, which Arrow cannot do by a view."""
     if pa.types.is_string_view(kind):
         return pa.string()
     if pa.types.is_binary_view(kind):

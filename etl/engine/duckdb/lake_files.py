@@ -22,7 +22,8 @@ from etl.domain.errors import ConfigError, ConnectionFailedError, ContractError,
 _ENDS = frozenset({".parquet", ".parq", ".pq"})
 
 Mark = tuple[int, int]
-"""How many bytes a file has, and when it was written last; mounted stores number files anew."""
+"""A file's size and when it was last written; its inode does not serve: mounted stores change
+it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Listing:
 
     Attributes:
         root: The folder below which folders such as ``province_code=01`` are columns.
-        marks: Each file, and by what it is known.
+        marks: Each file with its mark.
     """
 
     root: Path
@@ -72,11 +73,11 @@ def listing(path: str) -> Listing:
     Links below it are followed.
 
     Args:
-        path: Without a link in it, but where a pattern stands for one.
+        path: A path without links, except those that a pattern matches.
 
     Raises:
-        ConfigError: They are a table's of which the files alone do not tell the rows, or a link
-            leads to what is read already.
+        ConfigError: They belong to a table whose files alone do not show its rows, or a link leads
+            to files that are read already.
         ConnectionFailedError: There is no such place, or somebody writes there.
         OSError: A folder cannot be listed.
     """
@@ -99,7 +100,7 @@ def listing(path: str) -> Listing:
 
 
 def _taken_apart(path: Path) -> tuple[Path, tuple[str, ...]]:
-    """Splits a path into what is named as it is and the pattern below that, if there is one."""
+    """Splits a path into its literal beginning and the pattern below that, if there is one."""
     parts = path.parts
     for n, part in enumerate(parts):
         if has_magic(part) and not _is_there(Path(*parts[: n + 1])):  # [a] may be a name
@@ -166,7 +167,7 @@ def _is_hidden(name: str) -> bool:
 
 
 def _refuse_tables(folder: Path) -> None:
-    """Refuses the files of a table whose log or metadata alone say which rows are there still."""
+    """Refuses the files of a table whose log or metadata say which rows still count."""
     if (folder / "_delta_log").is_dir():
         raise ConfigError(
             "The folder is a Delta table: read as Parquet, it has rows that were deleted.",
@@ -189,7 +190,7 @@ def _refuse_tables(folder: Path) -> None:
 
 
 def _refuse_twice(files: set[Path]) -> None:
-    """Refuses links to files that are among them: their rows would be read twice."""
+    """Refuses links to files that are read anyway: their rows would be read twice."""
     found: dict[str, Path] = {}
     for file in sorted(files):
         if found.setdefault(os.path.realpath(file), file) != file:
@@ -219,15 +220,16 @@ def _mark(file: Path) -> Mark:
 
 
 def refuse_lossy(schemas: Iterable[tuple[str, str, str | None, int | None]], where: str) -> None:
-    """Refuses files whose values of one column would be others when they are read as one type.
+    """Refuses files with a column whose values would change when all are read as one type.
 
     Args:
-        schemas: Of each file in turn, its columns with what they hold in the order of the file:
-            the file, the name, DuckDB's type (None: it has further columns), how many it has.
+        schemas: Of each file in turn, its columns and those nested in them, in the order of the
+            file: the file, the name, DuckDB's type (None: it has nested columns), how many are
+            nested.
         where: Where the files are, for messages.
 
     Raises:
-        ContractError: A column is kept with decimals, or with a zone, in some files alone.
+        ContractError: Only some of the files keep a column with decimals, or with a zone.
     """
     kinds: dict[str, set[str]] = defaultdict(set)
     inside: list[list[object]] = []  # the columns of which the next one is a part
@@ -260,7 +262,7 @@ def _is_lossy(kinds: set[str]) -> bool:
 
 
 def _decimals(kind: str) -> str:
-    """Returns how a type keeps decimals; empty of one that has none, and becomes text whole."""
+    """Returns how a type keeps decimals; empty for one without, whose text loses nothing."""
     if kind in ("FLOAT", "DOUBLE"):
         return "float"
     scale = re.fullmatch(r"DECIMAL\(\d+,(\d+)\)", kind)

@@ -1,6 +1,7 @@
 """The engine's limits, tried before a run needs them.
 
-Belongs here: what the settings ask for, held against the machine and the engine. Does not belong
+Belongs here: what the settings ask for, compared with the machine and tried in the engine. Does not
+belong
 here: reading the settings (``etl/settings/sizes.py``).
 """
 
@@ -30,7 +31,7 @@ with duckdb.connect() as engine:
 
 
 def keep_to(limits: Engine, connection: duckdb.DuckDBPyConnection) -> None:
-    """Has a connection take no more memory and threads than the settings allow."""
+    """Limits a connection to the memory and threads that the settings allow."""
     if limits.memory:
         connection.execute(f"set memory_limit = '{limits.memory}'")
     if limits.threads:
@@ -38,15 +39,15 @@ def keep_to(limits: Engine, connection: duckdb.DuckDBPyConnection) -> None:
 
 
 _ROOM_OF_TABLES = 10
-"""How many times the room of the registers' Parquet the tables of a run take, text not packed
+"""The tables of a run take so many times the size of the registers' Parquet, if text is not packed
 (``doisoat bench profile``)."""
 
 
 def packs_text(registers: int, memory: int) -> bool:
     """Says whether text is packed: where the tables would take more than half of the memory.
 
-    To pack takes a fifth of a run's processor time and saves two thirds of disk and memory: less
-    than what spilling takes.
+    Packing takes a fifth of a run's processor time and saves two thirds of disk and memory;
+    spilling would take more time than that.
 
     Args:
         registers: Bytes of the registers, as Parquet.
@@ -56,12 +57,12 @@ def packs_text(registers: int, memory: int) -> bool:
 
 
 _ROOM_OF_A_WIDE_ROW = 800  # bytes
-"""What a pair of a record and a citizen takes with what is compared of both, in the hash tables and
-lists of ``core.near_evidence`` (103 million of them were too many for 16 GB)."""
+"""The memory that a pair of a record and a citizen takes, with all that is compared, in the hash
+tables and lists of ``core.near_evidence`` (103 million of them were too many for 16 GB)."""
 
 
 def slices(rows: int, memory: int) -> int:
-    """Says in how many pieces a table is built whose statement holds wide rows.
+    """Says in how many pieces to build a table whose statement holds wide rows.
 
     Args:
         rows: How many it would hold at once.
@@ -91,7 +92,7 @@ def try_memory(engine: Engine) -> None:
 
 
 def try_engine(engine: Engine) -> str:
-    """Tries the engine's limits in a process of their own, which they may end.
+    """Tries the engine's limits in a separate process, because they may kill it.
 
     Returns:
         What is well, in words.

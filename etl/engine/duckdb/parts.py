@@ -1,8 +1,7 @@
 """Tables shown in part: how DuckDB runs a statement over a few rows of large tables.
 
 A second database in memory has every table under its own name, as a view of the whole one or as a
-table of a few rows. A statement that runs there reads what it says it reads, and needs no other
-words for it.
+table of a few rows. So a statement can run there unchanged.
 
 Belongs here: that database. Does not belong here: which rows are shown (``etl/pipeline/scope.py``).
 """

@@ -1,7 +1,7 @@
 """Where rows stand: how one record of ten million is found without reading the others.
 
-DuckDB skips row groups by the numbers of rows, but not by keys in no order. So one narrow table,
-sorted by the hash of a key, says in which row of which table the key stands.
+DuckDB can skip row groups by row numbers, but not by keys that are in no order. So one narrow
+table, sorted by the hash of a key, says in which row of which table the key stands.
 
 Belongs here: making that table, and showing a reader the rows of one key. Does not belong here:
 which tables are looked up, and by what (``etl/pipeline/places.py``).

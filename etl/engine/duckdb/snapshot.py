@@ -36,7 +36,7 @@ class Snapshot(DuckDBWarehouse):
     """A warehouse that is only read; what is made beside it stays in memory."""
 
     def can_focus(self, places: TableName) -> bool:
-        """Says whether a table of places was made by this version, which alone hashes alike."""
+        """Says whether this DuckDB made a table of places: another version may hash differently."""
         if not self.exists(places):
             return False
         engines = self.rows(f"select distinct engine from {places.sql}_tables")  # noqa: S608
@@ -55,7 +55,7 @@ class Snapshot(DuckDBWarehouse):
         statements = [
             rows_view(table, f"stored.{table.sql}", found.get(table.sql, ())) for table in tables
         ]
-        self.execute("set threads = 1")  # one record is found in half the time by one alone
+        self.execute("set threads = 1")  # one thread finds one record in half the time
         self.execute(";\n".join(statements))
 
 
@@ -75,7 +75,8 @@ def open_snapshot(
         key: Makes the record keys.
         limits: Memory and threads.
         patience: Seconds to wait for a program of somebody's that has the file open for writing.
-        only: The tables to show; none shows all, which takes half of the time of opening.
+        only: The tables to show; without any, all are shown, which takes half of the time of
+            opening.
 
     Raises:
         DamagedError: The file cannot be read.
@@ -85,7 +86,8 @@ def open_snapshot(
         connection = duckdb.connect()
         try:
             set_up(connection, key, limits or Engine())
-            # What does not fit in memory is personal data, too.
+            # What does not fit in memory is spilled beside the file, because it is personal data,
+            # too.
             connection.execute(f"set temp_directory = {_quoted(path.with_suffix('.tmp'))}")
             patiently(path, patience, lambda: _attach(connection, path))
             warehouse = Snapshot(connection, path.with_suffix(".files"))

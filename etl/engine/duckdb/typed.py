@@ -28,7 +28,7 @@ _NARROWER = {
     "uuid": "varchar",
     "json": "varchar",
 }
-"""What values of a type travel as, to an engine that has no such type; their order stays."""
+"""The type as which values travel to an engine that lacks theirs; their order stays the same."""
 
 _KEYED = frozenset({"keyed_hash", "record_key", "fingerprint"})
 

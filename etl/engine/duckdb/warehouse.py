@@ -75,7 +75,7 @@ class DuckDBWarehouse(Warehouse):
     def build(self, table: TableName, query: str, *, rows_at_work: int = 0) -> int:
         """Replaces a table by the result of a query, piece by piece where that takes less memory.
 
-        A run that breaks off between two pieces leaves a table that no build is noted of.
+        A run that breaks off between two pieces leaves a table for which no build is noted.
         """
         if not self._knows_how_to_keep_text:
             self._choose_how_to_keep_text()
@@ -104,13 +104,13 @@ class DuckDBWarehouse(Warehouse):
             self._parts.show_whole(tables)
 
     def build_part(self, table: TableName, query: str, reads: Iterable[TableName]) -> int:
-        """Builds some rows of a table, and sees of it from then on only these."""
+        """Builds some rows of a table; from then on ``build_part`` sees only these of it."""
         parts = self._tables_in_part()
         parts.make(table, query, {*reads, *map(TableName.parse, UNSEEN)})
         return self.number(f"select count(*) from {parts.name_of(table)}")  # noqa: S608
 
     def replace_rows(self, table: TableName, condition: str) -> None:
-        """Replaces the rows of a table that meet a condition, by those that were built last."""
+        """Replaces the rows of a table that meet a condition by those that were built last."""
         built = self._tables_in_part().name_of(table)
         self.execute(f"delete from {table.sql} where {condition}")  # noqa: S608 - our own words
         self.execute(f"insert into {table.sql} by name from {built}")
@@ -213,7 +213,8 @@ class DuckDBWarehouse(Warehouse):
 
     def columns(self, table: TableName) -> list[tuple[str, str]]:
         """Returns name and type of each column, in order."""
-        # (duckdb_tables() and duckdb_columns() look at every table: milliseconds, and often.)
+        # (duckdb_tables() and duckdb_columns() look at every table, which takes milliseconds each
+        # time.)
         try:
             found = self.rows("select name, type from pragma_table_info($t)", {"t": table.sql})
         except duckdb.CatalogException:
@@ -221,7 +222,7 @@ class DuckDBWarehouse(Warehouse):
         return [(str(row["name"]), str(row["type"])) for row in found]
 
     def copy_from(self, file: Path, tables: Iterable[TableName]) -> None:
-        """Adds the rows that tables have in another warehouse's file, by the columns of both."""
+        """Adds the rows that tables have in another warehouse's file, in the columns of both."""
         try:
             self.execute(f"attach '{_quoted(file)}' as last (read_only)")
             of_both: dict[str, list[str]] = {}
@@ -264,12 +265,13 @@ class DuckDBWarehouse(Warehouse):
             {
                 "table_number": list(numbers.values()),
                 "table_name": [table.sql for table in numbers],
-                # Another version may hash otherwise.
+                # Another version may hash differently.
                 "engine": [duckdb.__version__] * len(numbers),
             }
         )
         self.load(TableName(places.schema, f"{places.table}_tables"), named)
-        # Where rows were replaced, writing the file moves those behind them: they must stand first.
+        # Where rows were replaced, writing the file moves the rows behind them. So it is written
+        # before the rows are numbered.
         self.execute("checkpoint")
         rows = places_query(keys, numbers)
         return self.build(places, f"select * from ({rows}) order by place")  # noqa: S608
@@ -298,7 +300,7 @@ class DuckDBWarehouse(Warehouse):
         try:
             self.connection.execute(view)
         except duckdb.CatalogException:
-            # Early versions kept as a table of the database what is Parquet now.
+            # Early versions kept tables in the database that are Parquet files now.
             self.connection.execute(f"drop table {table.sql}")
             self.connection.execute(view)
         if table.schema == "raw":
@@ -307,8 +309,8 @@ class DuckDBWarehouse(Warehouse):
     def amend(self, table: TableName, *, gone: str, new: str, note: str) -> None:
         """Changes rows of a table that is a single Parquet file; the file stays as it is.
 
-        What is other than in the file stands in two tables of the database, whose comment says of
-        which file they are.
+        What differs from the file stands in two tables of the database, whose comment names the
+        file.
         """
         if self._amendments(table) is None:
             self.forget_amendments(table)
@@ -346,7 +348,7 @@ class DuckDBWarehouse(Warehouse):
         return _new(table)
 
     def _amendments(self, table: TableName) -> str | None:
-        """Returns the last note on a table's file; None where there is none, or of another file."""
+        """Returns the last note on a table's file; None where there is none, or on another file."""
         name = TableName.parse(_new(table))
         if not self.exists(name):
             return None
@@ -359,7 +361,7 @@ class DuckDBWarehouse(Warehouse):
         return noted["note"] if noted.get("file") == file_id(self.file(table)) else None
 
     def forget_amendments(self, table: TableName) -> None:
-        """Makes a table what its file is."""
+        """Drops a table's amendments."""
         self.execute(f"drop table if exists {_gone(table)}; drop table if exists {_new(table)}")
 
     def _quoted_pattern(self, table: TableName) -> str:
@@ -383,13 +385,13 @@ class DuckDBWarehouse(Warehouse):
             name = TableName(schema, table)
             if not self.kept(name):
                 self.connection.execute(f"drop view if exists {name.sql}")
-            else:  # (of a single file, rows may have been amended, or the file was replaced since)
+            else:  # (rows of a single file may have been amended, or the file replaced since)
                 view = shown.get(f"{schema}.{table}", "")
                 if self._quoted_pattern(name) not in view or not self.file(name).is_dir():
                     self.show(name)
 
     def keep_rows(self, table: TableName, condition: str) -> None:
-        """Removes the rows of a table of parts that are not in a condition, part by part."""
+        """Removes the rows that do not meet a condition from a table of parts, part by part."""
         parts = self.rows(
             "select distinct filename "  # noqa: S608 - our own words
             "from read_parquet($pattern, filename = true, hive_partitioning = false) "
@@ -413,7 +415,7 @@ class DuckDBWarehouse(Warehouse):
 
 
 def amended(table: TableName) -> tuple[TableName, TableName]:
-    """Where a table differs from its file: numbers of rows that it has not, and its own rows."""
+    """The tables of a table's amendments: the row numbers that it lost, the rows that it gained."""
     return (
         TableName(table.schema, f"{table.table}_gone"),
         TableName(table.schema, f"{table.table}_new"),
@@ -436,7 +438,7 @@ def _quoted(file: Path) -> str:
 def open_warehouse(
     path: Path, *, key: RecordKey, limits: Engine | None = None, patience: float = 0
 ) -> Iterator[DuckDBWarehouse]:
-    """``connect``, and closed in the end; what is written meanwhile is its owner's."""
+    """As ``connect``, and closes it in the end; files made meanwhile are for their owner only."""
     with (
         owner_only(),
         closing(connect(path, key=key, limits=limits, patience=patience)) as warehouse,
@@ -488,7 +490,7 @@ def patiently(path: Path, patience: float, opens: Callable[[], _T]) -> _T:
     """Opens a file that another process may have, waiting for that process a while.
 
     Raises:
-        WarehouseHeldError: It still has the file.
+        WarehouseHeldError: The other process still has the file.
         DamagedError: The file cannot be read.
     """
     until = time.monotonic() + patience

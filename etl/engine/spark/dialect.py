@@ -1,6 +1,6 @@
-"""A statement in Spark's dialect: what sqlglot does not say otherwise is said otherwise here.
+"""A statement in Spark's dialect: what sqlglot does not translate is translated here.
 
-Belongs here: one function for each thing that Spark says in other words. Does not belong here:
+Belongs here: one function for each construct that Spark writes differently. Does not belong here:
 which expressions leave Spark (``islands.py``), and any statement of the project by name.
 """
 
@@ -23,7 +23,7 @@ _TYPES = {
     exp.DType.INT128: "decimal(38,0)",
     exp.DType.TIMESTAMP: "timestamp_ntz",
 }
-"""Types that Spark lacks, or means otherwise."""
+"""Types that Spark lacks or understands differently, and what stands for them."""
 
 
 def type_of(tree: Any) -> str:
@@ -40,7 +40,7 @@ def to_spark(tree: exp.Expr) -> tuple[tuple[str, str], ...]:
     """Writes a statement for Spark, whose islands are calls already.
 
     Returns:
-        Name and query of each view that it rests on, in order, and under no name its own query.
+        Name and query of each view that it reads, in order; and its own query, with an empty name.
     """
     steps: tuple[Callable[[exp.Expr], None], ...] = (
         _name_tables,
@@ -59,7 +59,8 @@ def to_spark(tree: exp.Expr) -> tuple[tuple[str, str], ...]:
 def _computed_once(tree: exp.Expr) -> list[tuple[str, str]]:
     """Takes common tables out of a statement that Spark would compute again for each reader.
 
-    Those that say so, and those that call DuckDB and are read more than once.
+    These are the ones marked ``materialized``, and those that call DuckDB and are read more than
+    once.
     """
     having = tree.args.get("with_")
     if not isinstance(having, exp.With):
@@ -107,7 +108,7 @@ def _name_tables(tree: exp.Expr) -> None:
 
 
 def _unnest(tree: exp.Expr) -> None:
-    """Unfolds lists beside the rows, and not among the columns; several lists side by side."""
+    """Moves ``unnest`` from the columns to the tables that are read; several lists side by side."""
     for number, select in enumerate(list(tree.find_all(exp.Select))):
         lists = [
             one
@@ -141,7 +142,7 @@ def _unnest(tree: exp.Expr) -> None:
 
 
 def _qualify(tree: exp.Expr) -> None:
-    """Asks of the rows of a SELECT what is asked of its windows."""
+    """Replaces QUALIFY by a condition on the rows of an inner SELECT."""
     for select in list(tree.find_all(exp.Select)):
         asked = select.args.get("qualify")
         if asked is None:
@@ -165,7 +166,7 @@ def _qualify(tree: exp.Expr) -> None:
 
 
 def _filter_windows(tree: exp.Expr) -> None:
-    """Counts in a window what meets a condition: Spark knows FILTER without OVER only."""
+    """Replaces FILTER in a window by CASE: Spark knows FILTER only without OVER."""
     for window in list(tree.find_all(exp.Window)):
         filtered = window.this
         if not isinstance(filtered, exp.Filter):
@@ -180,7 +181,7 @@ def _filter_windows(tree: exp.Expr) -> None:
 
 
 def _aggregate(tree: exp.Expr) -> None:
-    """Says aggregates that Spark has under another name, or in another order."""
+    """Writes aggregates that Spark calls by another name, or that need an order."""
     for node in list(tree.find_all(exp.ArrayAgg, exp.First, exp.GroupConcat)):
         node.replace(_in_order(node))
     for node in list(tree.find_all(exp.AnyValue)):
@@ -239,14 +240,14 @@ def _verbatim(sql: str) -> exp.Expr:
 
 
 def _number(tree: exp.Expr) -> None:
-    """Writes a number with a point as a floating-point one: with others it is that on DuckDB."""
+    """Writes a number with a point as a floating-point one, as which DuckDB computes it."""
     for literal in list(tree.find_all(exp.Literal)):
         if literal.is_number and not literal.is_int:
             literal.replace(_verbatim(f"{literal.this}D"))
 
 
 def _type(tree: exp.Expr) -> None:
-    """Writes types that Spark lacks as those that their values travel as."""
+    """Replaces types that Spark lacks by those as which their values travel."""
     for kind in list(tree.find_all(exp.DataType)):
         if found := _TYPES.get(kind.this):
             kind.replace(_verbatim(found))

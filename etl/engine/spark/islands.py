@@ -1,8 +1,8 @@
 """Which expressions Spark computes itself, and which DuckDB computes for it in Arrow UDFs.
 
-Spark computes what means the same on both engines without a doubt: joins, groups, windows,
-comparisons, conditions. Whatever else stands in an expression makes the whole of it an island: text
-functions, lists, dates, hashes, floating-point functions and the macros made of them.
+Spark computes what surely means the same on both engines: joins, groups, windows, comparisons,
+conditions. Whatever else stands in an expression makes the whole of it an island: text functions,
+lists, dates, hashes, floating-point functions and the macros made of them.
 
 Belongs here: finding the islands. Does not belong here: computing them
 (``etl/engine/duckdb/scalars.py``).
@@ -78,7 +78,7 @@ _TRANSPARENT = (
     exp.Join,
     exp.Paren,
 )
-"""Where the parts are islands each for itself, and never the whole."""
+"""Where each part may be an island of its own, but never the whole."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _expands(name: str) -> bool:
 
 
 def is_native(node: exp.Expr) -> bool:
-    """Says whether Spark computes an expression itself; parts that are no islands do not count."""
+    """Says whether Spark computes an expression itself; it does not look into ``BOUNDARY``."""
     if isinstance(node, BOUNDARY):
         return True
     if isinstance(node, exp.Anonymous):
@@ -124,7 +124,7 @@ def is_native(node: exp.Expr) -> bool:
 
 
 def _is_native_cast(node: exp.Expr) -> bool:
-    """A null of a type, a literal of a type, and a number that was counted, need no function."""
+    """Says whether Spark computes a cast: of a null, aggregate, window, literal date or time."""
     inside = node.this.unnest()
     if isinstance(inside, exp.Coalesce) and all(map(is_native, inside.iter_expressions())):
         inside = inside.this

@@ -6,7 +6,7 @@ Belongs here: names. Does not belong here: showing the tables (``warehouse.py``)
 from etl.engine.statements import TableName
 
 PREFIX = "doisoat_"
-"""How the functions begin that DuckDB computes."""
+"""The prefix of the names of functions that DuckDB computes."""
 
 
 def view_of(table: TableName) -> str:

@@ -1,4 +1,4 @@
-"""Spark as a run finds it: its session, what it is set to, and what is tried before.
+"""Spark as a run finds it: its session, its settings, and what is tried before it begins.
 
 Belongs here: opening it once for a process, with settings that make it compute as DuckDB does.
 Does not belong here: tables (``warehouse.py``).
@@ -46,7 +46,7 @@ _AS_DUCKDB = {
     "spark.sql.caseSensitive": "false",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
 }
-"""What makes a statement mean the same: it cannot be set otherwise."""
+"""What makes a statement mean the same as on DuckDB: the configuration cannot change it."""
 
 _DEFAULTS = {
     # A crowded key makes a partition that is split, whatever the plan says.
@@ -61,7 +61,7 @@ _DEFAULTS = {
     "spark.sql.parquet.compression.codec": "zstd",
     # (Its pages show plans to whoever can reach the port.)
     "spark.ui.enabled": "false",
-    # (Files get the rights that this says, whatever the umask of who writes them.)
+    # (Files get these rights, whatever the umask of the process that writes them.)
     "spark.hadoop.fs.permissions.umask-mode": "077",
     "spark.ui.showConsoleProgress": "false",
     # Its messages quote values; what went wrong is told by doisoat.
@@ -81,7 +81,7 @@ def session(engine: Engine, home: Path) -> SparkSession:
         ServerAwayError: Its cluster is not reached.
     """
     try_spark(engine)
-    # (Of pandas, through which nothing passes.)
+    # (A warning about pandas, which is not used here.)
     warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
     from pyspark.sql import SparkSession
 
@@ -101,12 +101,12 @@ def session(engine: Engine, home: Path) -> SparkSession:
 
 
 def end(made: SparkSession) -> None:
-    """Ends a session, and deletes what did not fit in memory: it is of persons."""
+    """Ends a session, and deletes what did not fit in memory: it is personal data."""
     room = Path(made.conf.get("spark.local.dir", None) or "/")
     made.stop()
     ours = f"spark-{os.getpid()}-"
-    if room.name.startswith(ours):  # (a server's own is not ours)
-        # (Java goes on using the room of its first session, and makes it anew.)
+    if room.name.startswith(ours):  # (that of a server is not ours)
+        # (Java goes on using the folder of its first session, and makes it again.)
         for one in room.parent.glob(f"{ours}*.tmp"):
             shutil.rmtree(one, ignore_errors=True)
 
@@ -123,7 +123,7 @@ def _launch(settings: dict[str, str]) -> None:
 
     for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    # (A context takes the Python of its workers from here alone.)
+    # (A context takes the Python of its workers only from here.)
     os.environ[_PYTHON] = settings["spark.pyspark.python"]
     conf = SparkConf().setAll(list(settings.items()))
     if not _JAVA_OF_THIS_PROCESS:

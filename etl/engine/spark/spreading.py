@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 WRITTEN = "part string, strings bigint"
-"""What a worker answers, as Spark writes types."""
+"""The columns that a worker returns, as Spark writes types."""
 
 _BATCHES_A_PART = 50
 
@@ -26,8 +26,8 @@ class Spread:
     """The work of one worker.
 
     Attributes:
-        folder: Where parts are written before they count: the driver puts in place those that it
-            was told of, so that what a task wrote that failed, or ran twice, is never seen.
+        folder: Where parts are written before they count: the driver puts in place only those that
+            it was told of, so that parts of a task that failed or ran twice are never seen.
         make: Makes the rows of some strings.
     """
 
@@ -35,7 +35,7 @@ class Spread:
     make: Callable[[pa.Array], pa.Table]
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Understands strings, writes what came out, and says where it is."""
+        """Understands strings, writes the result as a part, and returns the part's name."""
         while made := [
             self.make(batch.column(0)) for batch in islice(batches, _BATCHES_A_PART) if len(batch)
         ]:

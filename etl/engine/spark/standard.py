@@ -1,7 +1,7 @@
-"""A statement said in fewer words: DuckDB's shorthand spelt out, still in DuckDB's dialect.
+"""A statement without DuckDB's shorthand: spelt out, but still in DuckDB's dialect.
 
 Belongs here: columns under their tables, stars, aliases that conditions use, rows as values, unions
-by name. Does not belong here: anything that another dialect says otherwise (``dialect.py``).
+by name. Does not belong here: anything that another dialect writes differently (``dialect.py``).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def standard(tree: exp.Expr, schema: Schema, columns: Columns) -> exp.Expr:
         columns: What DuckDB says of a query's columns.
 
     Returns:
-        The statement, each column of which says of which table it is.
+        The statement, in which each column is named with its table.
     """
     _name_rows(tree, columns)
     tree = _align_unions(tree, columns)
@@ -64,8 +64,8 @@ def asked(select: exp.Select, projections: list[str], *, grouped: bool = False) 
 
     Args:
         select: Whose tables are read.
-        projections: What is asked for, in DuckDB's dialect.
-        grouped: Whether they are of the groups, and not of the rows.
+        projections: The columns of the new query, in DuckDB's dialect.
+        grouped: Whether they are columns of the groups, and not of the rows.
     """
     own = select.args.get("with_")
     common = [*visible_from(select), *(own.expressions if own else [])]
@@ -110,7 +110,7 @@ def _sources(select: exp.Select) -> list[exp.Expr]:
 def _align_unions(tree: exp.Expr, columns: Columns) -> exp.Expr:
     """Writes a union by name as one by place."""
     while True:
-        # (The innermost first: what is on its sides is by place already.)
+        # (The innermost comes first, so that both sides of an outer one are by place already.)
         named = [one for one in tree.find_all(exp.SetOperation) if one.args.get("by_name")]
         if not named:
             return tree

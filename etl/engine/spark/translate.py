@@ -57,9 +57,9 @@ def translate(query: str, schema: Schema, describe: Describe, key: RecordKey) ->
     tree = standard(_as_written(tree), schema, lambda text: [one.name for one in describe(text)])
     found = [one for select in tree.find_all(exp.Select) for one in islands(select)]
     calls = _calls(found, describe, key)
-    # (The innermost first, so that what an outer one is given holds the call already.)
+    # (The innermost comes first, so that the arguments of an outer one hold its call already.)
     for island, (name, _, _) in reversed(list(zip(found, calls, strict=True))):
-        given = list(island.leaves) or [exp.Literal.number(1)]  # (a function of nothing is none)
+        given = list(island.leaves) or [exp.Literal.number(1)]  # (a function needs an argument)
         island.root.replace(exp.Anonymous(this=name, expressions=given))
     tree = expand(tree)
     functions = tuple({name: (name, scalar, kind) for name, scalar, kind in calls}.values())
@@ -67,9 +67,9 @@ def translate(query: str, schema: Schema, describe: Describe, key: RecordKey) ->
 
 
 def _as_written(tree: exp.Expr) -> exp.Expr:
-    """Keeps what the parser takes for something else: a logarithm that rounds otherwise, say."""
+    """Corrects what the parser changes: a logarithm of base 2, say, would round differently."""
     for ignoring in list(tree.find_all(exp.IgnoreNulls)):
-        if isinstance(ignoring.this, exp.AnyValue):  # DuckDB's never gives a null, so it is no news
+        if isinstance(ignoring.this, exp.AnyValue):  # DuckDB's ignores nulls anyway
             ignoring.replace(ignoring.this)
     for logarithm in list(tree.find_all(exp.Log)):
         base, of = logarithm.this, logarithm.expression
@@ -81,7 +81,7 @@ def _as_written(tree: exp.Expr) -> exp.Expr:
 def _calls(
     found: list[Island], describe: Describe, key: RecordKey
 ) -> list[tuple[str, Scalar, str]]:
-    """Says of each island how it is called, in few questions to DuckDB."""
+    """Returns the call of each island, asking DuckDB for many types at once."""
     typed: dict[int, list[Typed]] = {}
     of_selects: dict[tuple[int, bool], list[tuple[int, Island]]] = {}
     for place, island in enumerate(found):
@@ -102,7 +102,7 @@ def _calls(
 
 
 def _is_of_groups(island: Island) -> bool:
-    """Says whether an island is given what was counted of each group."""
+    """Says whether an island's arguments are computed for each group."""
     return any(leaf.find(exp.AggFunc) for leaf in island.leaves)
 
 

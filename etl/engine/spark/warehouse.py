@@ -4,7 +4,7 @@ Whatever is small, and whatever is not one of the project's statements, is done 
 DuckDB, which sees every table that Spark built as a view of its files.
 
 Belongs here: building a table on Spark, and showing Spark the tables that it reads. Does not belong
-here: what a statement says in Spark's words (``translate.py``).
+here: translating a statement (``translate.py``).
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class SparkWarehouse(DuckDBWarehouse):
     def build(self, table: TableName, query: str, *, rows_at_work: int = 0) -> int:
         """Replaces a table by the result of a query: on Spark, if it is one of the project's.
 
-        Spark takes no pieces: what does not fit into memory goes to the disks of the workers.
+        Spark builds no pieces: what does not fit into memory goes to the disks of the workers.
         """
         if table not in statements():
             return super().build(table, query, rows_at_work=rows_at_work)
@@ -153,9 +153,9 @@ class SparkWarehouse(DuckDBWarehouse):
     def spread(
         self, table: TableName, query: str, make: Callable[[pa.Array], pa.Table]
     ) -> int | None:
-        """Adds to a table of parts what a function makes of strings, on Spark's workers.
+        """Has Spark's workers apply a function to strings, and adds its rows to a table of parts.
 
-        Of small registers the driver has done it before Spark has begun.
+        For small registers nothing is done: the driver finishes before Spark would have begun.
         """
         if sum(pq.read_metadata(file).num_rows for file in self._registers()) < self.spread_from:
             return None
@@ -176,7 +176,7 @@ class SparkWarehouse(DuckDBWarehouse):
     # --- what Spark reads -----------------------------------------------------------------------
 
     def _show_to_spark(self, table: TableName) -> None:
-        """Shows a table under the name of its view, if it is another than was shown last."""
+        """Shows a table under the name of its view, if it has changed since it was last shown."""
         if not self.kept(table):
             self._lend_to_spark(table)
             return
@@ -196,7 +196,7 @@ class SparkWarehouse(DuckDBWarehouse):
         data = self.arrow(f"select {carried} from {table.sql}")  # noqa: S608 - our own names
         if data.num_rows:
             frame = self.spark.createDataFrame(data)
-        else:  # (which Spark Connect takes with types only)
+        else:  # (Spark Connect needs the types of empty data)
             kinds = ", ".join(f"`{one.name}` {type_of(one.tree)}" for one in columns)
             frame = self.spark.createDataFrame([], kinds)
         frame.createOrReplaceTempView(view_of(table))
@@ -204,7 +204,7 @@ class SparkWarehouse(DuckDBWarehouse):
     # --- what is not there ----------------------------------------------------------------------
 
     def make_places(self, places: TableName, keys: Mapping[TableName, str]) -> int:
-        """Makes a table of no places: the rows of a Parquet file are found by reading it."""
+        """Makes an empty table of places: the rows of a Parquet file are found by reading it."""
         named = pa.table(
             {
                 "table_number": list(range(len(keys))),
@@ -232,7 +232,7 @@ def arrow_function(scalar: Scalar, kind: str) -> Any:
 
 
 def _state(file: Path) -> tuple[object, ...]:
-    """Tells a table's files from those that took their place."""
+    """Returns what differs between a table's files and those that took their place."""
     parts = sorted(file.glob("*.parquet")) if file.is_dir() else [file]
     return tuple((part.name, part.stat().st_ino, part.stat().st_mtime_ns) for part in parts)
 
