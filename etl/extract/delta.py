@@ -6,7 +6,7 @@ Does not belong here: what the pipeline does with a changed table, and the quest
 
 All rows of a key are replaced together, because a key may stand in several rows. After a delta the
 raw table must have as many rows as the register, and, where keys are compared, the same keys with
-the same times. Where that cannot be had, the register is read whole, and the reason is told.
+the same times. Where that is not so, the register is read whole, and the reason is reported.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ from etl.extract.streams import Reading, reading_register
 from etl.settings import Engine, Source
 
 _MOST_STRAYED = 100_000
-"""Where more keys than this came without a new time of change, the times tell too little."""
+"""If more keys than this have changed without a new time of change, the register is read whole."""
 _KEYS_AT_ONCE = 1_000
 _MOST_AMENDED = 1_000_000
-"""Where more rows than this were replaced, and half of all, the file is written anew."""
+"""If more rows than this, and half of all, were replaced, the file is written again."""
 
 _Progress = Callable[[int, int], None] | None
 
@@ -111,7 +111,7 @@ def try_delta(register: str, source: Source, reading: Reading, query: RegisterQu
 
 
 def look_at(register: str, source: Source, limits: Engine | None = None) -> list[str]:
-    """Returns what tells at a glance whether a register has changed: rows, and the last change.
+    """Returns what quickly shows whether a register has changed: rows and the last change.
 
     Args:
         register: ``insurance`` or ``population``.
@@ -119,7 +119,7 @@ def look_at(register: str, source: Source, limits: Engine | None = None) -> list
         limits: Memory and threads.
 
     Raises:
-        ContractError: It keeps no times of change, so that a look tells too little.
+        ContractError: It keeps no times of change, so that such a look is not enough.
         ConnectionFailedError: It cannot be reached.
     """
     with reading_register(register, source, limits) as (reading, query):
@@ -147,9 +147,9 @@ def _has_times(register: str, source: Source, query: RegisterQuery) -> bool:
 
 
 def _compares_keys(source: Source, query: RegisterQuery) -> bool:
-    """Says whether all keys and their times are read: in a lake they are cheap.
+    """Says whether all keys and their times are read, as always in a lake, where that is cheap.
 
-    And a row may arrive there long after the time that it bears.
+    There, a row may also arrive long after its time of change.
     """
     return query.tombstones is None or source.in_lake
 
@@ -165,7 +165,7 @@ def _by_hash(
     origin: Origin,
     progress: _Progress,
 ) -> Changes:
-    """Reads all rows, and keeps the table as it is where all are as they were."""
+    """Reads all rows, and replaces those of keys whose rows have changed."""
     expected = reading.count(query.statement)
     read = 0
 
@@ -234,7 +234,7 @@ def _lend_columns(
     batches: Iterator[pa.RecordBatch],
     names: tuple[str, ...],
 ) -> None:
-    """Loads a few columns of the contract into a temporary table, the key first, as ``row_key``."""
+    """Loads some columns into a temporary table; the first is the key, as ``row_key``."""
     schema = pa.schema([(name, pa.string()) for name in names])
     texts = (
         pa.record_batch(
@@ -254,9 +254,9 @@ def _lend_columns(
 def _read_strayed(
     warehouse: Warehouse, register: str, reading: Reading, query: RegisterQuery
 ) -> None:
-    """Reads keys that have other rows than the register says, and none that is new by its time.
+    """Reads keys whose rows differ from the register's, though none has a new time of change.
 
-    A row was brought back with an old time, say, or one of several was deleted.
+    For example, a row was restored with its old time, or one of several rows was deleted.
     """
     warehouse.execute(
         f"""
@@ -300,7 +300,7 @@ def _read_strayed(
         )
         asked = [str(key) for key in keys.column(0).to_pylist()]
         _lend(warehouse, register, "again_rows", reading.batches(query.of_keys_in(asked)))
-        # (A source that takes A for a may give rows of other keys, all of them.)
+        # (A source that does not distinguish A from a may also return all rows of other keys.)
         key = key_of(register)
         warehouse.execute(
             f"delete from incoming_rows where {key} in (select {key} from again_rows)"  # noqa: S608
@@ -312,7 +312,7 @@ def _read_strayed(
 def _read_tombstones(
     warehouse: Warehouse, register: str, reading: Reading, query: RegisterQuery, since: datetime
 ) -> None:
-    """Reads which keys were deleted, and from them and ours which keys there are."""
+    """Reads which keys were deleted, and takes these from our keys to get the register's."""
     gone = reading.batches(query.deleted_since(since))
     _lend_columns(warehouse, register, "deleted_keys", gone, (KEYS[register],))
     warehouse.execute(
@@ -331,14 +331,14 @@ def _read_tombstones(
 # --- what both share ------------------------------------------------------------------------------
 
 _TIMES = f"(count(*), sum(hash({CHANGED_AT})::hugeint))"
-"""How many rows there are of a key, and when they were changed."""
+"""How many rows a key has, and when they were changed."""
 
 _TEMPORARY = (
     "incoming_rows", "source_keys", "changed_keys", "deleted_keys", "again_rows", "strayed",
 )  # fmt: skip
 
 _NO_KEY = "chr(0)"
-"""Stands for the key of rows without one: no key is written so."""
+"""Stands for the key of rows without a key; no real key looks like this."""
 
 
 def key_of(register: str) -> str:
@@ -359,7 +359,7 @@ def _content(register: str) -> str:
 def _incoming(
     warehouse: Warehouse, register: str, batches: Iterator[pa.RecordBatch]
 ) -> Iterator[None]:
-    """Has the rows that were read in a table for a while."""
+    """Keeps the rows that were read in a temporary table for a while."""
     try:
         _lend(warehouse, register, "incoming_rows", batches)
         yield
@@ -381,10 +381,10 @@ def _lend(
 def _by_a_file(
     warehouse: Warehouse, register: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[str]:
-    """Lends batches to the engine by way of a file; returns the name under which it reads them.
+    """Lends batches to the engine through a file; gives the name under which it reads them.
 
-    The engine cannot write values as text while it waits for the next of them, and a register's
-    keys alone may be more than fits into memory.
+    The engine cannot convert values to text while it waits for the next batch, and a register's
+    keys alone may not fit into memory.
     """
     file = warehouse.file(TableName("raw", register)).with_suffix(".incoming")
     try:
@@ -451,7 +451,7 @@ def _rows_after(warehouse: Warehouse, register: str) -> int:
 
 
 def _merged(warehouse: Warehouse, register: str, origin: Origin) -> Changes:
-    """Puts what has changed in place; leaves the table alone where nothing has."""
+    """Puts the changed rows in place; leaves the table alone where nothing has changed."""
     counts = {
         str(row["what"]): int(str(row["n"]))
         for row in warehouse.rows("select what, count(*) as n from changed_keys group by what")

@@ -30,7 +30,7 @@ _FOUND_BY = {
     "insurance": {"record_id": {"ndv": ROWS_PER_BATCH, "fpp": 0.01}},
     "population": {"personal_id": {"ndv": ROWS_PER_BATCH, "fpp": 0.01}},
 }
-"""A filter for each group of rows, by which readers find the group of one key."""
+"""Bloom filters, by which readers find the group of rows that holds a key."""
 
 _REPEATING = [
     "gender",
@@ -52,7 +52,7 @@ class Changes:
 
     Attributes:
         inserted: Keys that are new.
-        updated: Keys of which a row is another one.
+        updated: Keys of which a row has changed.
         deleted: Keys that are gone.
     """
 
@@ -72,7 +72,7 @@ class Extraction:
     Attributes:
         register: ``insurance`` or ``population``.
         rows: Rows in the source's snapshot, all of which are in the warehouse.
-        way: ``adbc``, ``files`` or ``rows``: how they travelled.
+        way: ``adbc``, ``files`` or ``rows``: how they were transferred.
         changes: What a delta found; None where the register was read whole.
         whole_because: Why a delta read it whole.
     """
@@ -134,7 +134,7 @@ def read_whole(
 
 @contextmanager
 def replacing(warehouse: Warehouse, table: TableName) -> Iterator[Path]:
-    """Lends a file to write, which takes the table's place if all goes well and else is gone."""
+    """Lends a file to write, which replaces the table's if all goes well, and else is deleted."""
     file = warehouse.file(table)
     make_room(file.parent, folder=True)
     make_room(file, folder=False)
@@ -187,10 +187,10 @@ def new_rows(
 
 
 def store(register: str, batches: Iterable[pa.RecordBatch], file: Path, origin: Origin) -> int:
-    """Writes raw rows to a file, which says itself what it was read from.
+    """Writes raw rows to a file whose metadata say what it was read from.
 
-    Parquet takes a register in with half the work of a DuckDB table, in a third of the space. The
-    codes that repeat are worth a dictionary, names and numbers are not.
+    Writing a register as Parquet takes half the work of a DuckDB table, and a third of the space.
+    Codes that repeat are worth a dictionary, names and numbers are not.
 
     Returns:
         The number of rows written.
@@ -228,7 +228,7 @@ def as_text(warehouse: Warehouse, column: pa.Array, register: str, name: str) ->
             remedy=f"Map it under [{register}.columns] to an SQL expression that makes text of it.",
         )
     if kind == pa.timestamp("us"):
-        # Arrow writes six decimals always; DuckDB as many as there are.
+        # Arrow always writes six decimals; DuckDB writes as many as there are.
         return pc.utf8_rtrim(pc.utf8_rtrim(column.cast(pa.string()), "0"), ".")
     return warehouse.as_text(column)
 

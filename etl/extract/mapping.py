@@ -1,6 +1,6 @@
 """The column mapping: from the contract to a SELECT over the source's own columns.
 
-Belongs here: reflection, what is missing and how it is said. Does not belong here: running the
+Belongs here: reflection, and what to say of missing columns. Does not belong here: running the
 SELECT (``streams.py``).
 """
 
@@ -69,16 +69,16 @@ from etl.settings import Source
 
 _IDENTIFIER = re.compile(r"\w+", re.UNICODE)
 
-# What travels as it is; everything else is turned into text by the source itself.
+# Types that are transferred as they are; the source itself turns all others into text.
 _NATIVE: tuple[type[TypeEngine[object]], ...] = (String, Integer, Boolean, Date, DateTime)  # type: ignore[assignment]
 
 _BYTES = (LargeBinary, BINARY, VARBINARY)
-# Where bytes as text would be hex digits or Chinese; MySQL takes them for UTF-8, and SQLite keeps
-# text as bytes where a program bound it so.
+# Products in which bytes as text would be hex digits or Chinese. MySQL takes them for UTF-8, and
+# SQLite stores text as bytes if a program bound it so.
 _NO_BYTES = frozenset({"postgresql", "mssql", "oracle", "duckdb"})
 
-# What each product can turn anything into: SQL Server's plain text knows no Vietnamese, and
-# Oracle casts nothing to its unbounded one.
+# The type of text to which each product can cast anything: SQL Server's plain text cannot hold
+# Vietnamese, and Oracle casts nothing to its unbounded type.
 _TEXT_OF: dict[str, TypeEngine[str]] = {
     "mssql": NVARCHAR(),
     "oracle": oracle.VARCHAR2(4000),
@@ -92,8 +92,8 @@ class RegisterQuery:
     Attributes:
         statement: The SELECT with every contract column, in the contract's order.
         key: The expression of the key in it, as text or a whole number.
-        changed_at: The source's own column of when a row was last changed; None where it has none
-            that it keeps as a date or a time.
+        changed_at: The source's own column that says when a row was last changed; None where there
+            is none that is a date or a time.
         tombstones: The SELECT of the keys of deleted rows, and when each was deleted; None where
             the register keeps none.
     """
@@ -115,7 +115,7 @@ class RegisterQuery:
         return self.statement.with_only_columns(self.key.label(_KEY), changed_at)
 
     def changed_since(self, since: datetime) -> Select[Any]:
-        """All rows of each key of which one was changed since a moment, or who knows when.
+        """All rows of each key of which one was changed since a moment, or at an unknown time.
 
         Rows without a key are always among them. A key may stand in several rows; what is known of
         it is replaced as a whole.
@@ -128,7 +128,7 @@ class RegisterQuery:
         return self.of_keys_in(self.keys.where(changed).subquery("changed"))
 
     def of_keys_in(self, keys: FromClause | list[str]) -> Select[Any]:
-        """The rows of some keys; of those that a query gives, and those without a key."""
+        """The rows of some keys; if a query gives the keys, also the rows without a key."""
         if isinstance(keys, list):
             values = [int(k) for k in keys] if isinstance(self.key.type, Integer) else keys
             return self.statement.where(self.key.in_(values))
@@ -137,11 +137,11 @@ class RegisterQuery:
 
     @property
     def newest_change(self) -> Select[Any]:
-        """The newest time of change, be it in the future: only to see whether it is another one."""
+        """The newest time of change, even in the future: only to see whether it has changed."""
         return self.statement.with_only_columns(func.max(self.changed_at))
 
     def last_change(self, now: datetime) -> Select[Any]:
-        """When a row was changed last, as the source tells; what lies in the future is not asked.
+        """When a row was changed last, as the source says; times in the future are ignored.
 
         Args:
             now: By this machine's clock, as ``changed_since`` takes moments.
@@ -152,7 +152,7 @@ class RegisterQuery:
         )
 
     def deleted_since(self, since: datetime) -> Select[Any]:
-        """The keys of rows that were deleted since a moment, or who knows when."""
+        """The keys of rows that were deleted since a moment, or at an unknown time."""
         assert self.tombstones is not None  # noqa: S101 - asked for by its callers
         key, deleted_at = (column.element for column in self.tombstones.selected_columns)
         asked = self.tombstones.with_only_columns(key.label(_KEY))
@@ -201,7 +201,7 @@ def register_query(connection: Connection, register: str, source: Source) -> Reg
 
 
 def query_of_lake(files: LakeRegister, register: str, source: Source) -> RegisterQuery:
-    """Builds what ``register_query`` does, of a register that lies in a lake.
+    """Builds what ``register_query`` does, for a register that lies in a lake.
 
     Args:
         files: The register, opened.
@@ -230,7 +230,7 @@ def query_of_lake(files: LakeRegister, register: str, source: Source) -> Registe
 
 
 def in_duckdb(statement: Select[Any]) -> str:
-    """Writes a statement in DuckDB's words, which for these are PostgreSQL's."""
+    """Writes a statement in DuckDB's dialect, which for these statements is PostgreSQL's."""
     return str(statement.compile(dialect=_DUCKDB, compile_kwargs={"literal_binds": True}))
 
 
@@ -245,7 +245,7 @@ def _lake_origin(files: LakeRegister, written: str, setting: str) -> FromClause:
 
 
 def _kind(kind: str) -> TypeEngine[Any]:
-    """The type of a column of files; every other type is asked for as text."""
+    """The type of a column of files; columns of any other type are read as text."""
     if kind.startswith("DECIMAL("):
         return Numeric()
     return _DUCKDB_TYPES.get(kind, NullType())
@@ -311,7 +311,7 @@ def _own(
     product: str,
     kinds: Mapping[str, TypeEngine[Any]],
 ) -> ColumnElement[Any] | None:
-    """A contract column as the source has it, with its type where the server tells."""
+    """A contract column as the source has it, with its type where the server names it."""
     (column,) = (column for column in REGISTERS[register] if column.name == name)
     found = _column(origin, column, source, product)
     kind = kinds.get(name)
@@ -332,7 +332,8 @@ def select_from(
         register: ``insurance`` or ``population``.
         source: The column mapping.
         product: SQLAlchemy's name of the database product.
-        kinds: Contract column -> type, of those that are an expression, where the server tells.
+        kinds: Contract column -> type, of the columns that are an expression, where the server
+            names it.
 
     Raises:
         ContractError: A required column is missing.
@@ -387,7 +388,7 @@ def _origin(connection: Connection, register: str, source: Source) -> FromClause
     if source.query is not None:
         return _query_origin(connection, source, source.query, f"{register}.query")
     inspector, written = inspect(connection), source.table or ""
-    # Some servers take a question about a schema that is not there amiss.
+    # Some servers refuse a question about a schema that is not there.
     schemas = inspector.get_schema_names() if "." in written else []
     for named, name in _readings(written):
         schema = named and (_the_one(named, schemas) or named)
@@ -396,7 +397,8 @@ def _origin(connection: Connection, register: str, source: Source) -> FromClause
         there = inspector.has_table(name, schema)
         found = name if there else _of_other_case(inspector, schema, name)
         if found is not None:
-            # The columns and nothing else: a foreign key may lead to what this user cannot see.
+            # Only the columns are reflected: a foreign key may lead to a table that this user
+            # cannot see.
             columns = _columns(connection, inspector, found, schema)
             return named_table(found, *columns, schema=schema)
     raise ContractError(
@@ -408,7 +410,7 @@ def _origin(connection: Connection, register: str, source: Source) -> FromClause
 
 
 _SEVERAL_DATABASES = frozenset({"mssql", "oracle"})
-"""Whose schemas may be another database's, or a synonym's, and are not listed."""
+"""Products whose schemas may belong to another database or a synonym, and are not listed."""
 
 _MYSQL_COLUMNS = """
 select column_name as name, data_type as kind
@@ -430,7 +432,7 @@ def _columns(
 ) -> list[ColumnClause[Any]]:
     """The columns of a table or view with their types."""
     if connection.dialect.name in ("mysql", "mariadb"):
-        # Reflection asks how a view was made, for which one needs a right beside SELECT.
+        # Reflection asks how a view was made, for which a user needs another right than SELECT.
         asked = {"schema": schema, "name": name}
         found = connection.execute(text(_MYSQL_COLUMNS), asked).all()
         return [named_column(n, _MYSQL_TYPES.get(kind.lower(), NullType())) for n, kind in found]
@@ -450,9 +452,9 @@ def _under_domains(kind: TypeEngine[Any]) -> TypeEngine[Any]:
 def _kinds_of_expressions(
     connection: Connection, origin: FromClause, register: str, source: Source
 ) -> dict[str, TypeEngine[Any]]:
-    """Asks PostgreSQL for the types of the mapping's expressions, by asking for none of their rows.
+    """Asks PostgreSQL for the types of the mapping's expressions, without reading any row.
 
-    A moment must be told in UTC whoever asks, and bytes are refused, from an expression, too.
+    For expressions, too, a moment must be written in UTC whoever asks, and bytes are refused.
     """
     if connection.dialect.name != "postgresql":
         return {}
@@ -466,7 +468,7 @@ def _kinds_of_expressions(
 
 
 def _kinds(found: CursorResult[Any]) -> list[TypeEngine[Any]]:
-    """The types of the columns that PostgreSQL told, domains as what they narrow."""
+    """The types of a result's columns in PostgreSQL; of a domain, the type that it narrows."""
     described: Any = found.cursor.description if found.cursor else ()
     return [_POSTGRESQL_TYPES.get(one[1], NullType()) for one in described]
 
@@ -540,9 +542,9 @@ _NAMES_SHOWN = 40
 
 
 def _query_origin(connection: Connection, source: Source, written: str, setting: str) -> FromClause:
-    """A SELECT as origin: its columns are learnt by asking for none of its rows."""
+    """A SELECT as origin: its columns are found by running it without reading any row."""
     product = connection.dialect.name
-    # A colon is the database's own (a time format, a cast), never the name of a parameter.
+    # A colon belongs to the SQL (a time format, a cast) and never begins a parameter.
     query = bare_sql(written, product, setting).replace(":", "\\:")
     with plain_errors(source, f"Reading the columns of {setting}"):
         found = connection.execute(text(f"select * from ({query}) q where 1 = 0"))  # noqa: S608
@@ -553,7 +555,7 @@ def _query_origin(connection: Connection, source: Source, written: str, setting:
     return text(query).columns(*columns).subquery("q")
 
 
-# By the number of the type; every other type is asked for as text.
+# By the number of the type; columns of any other type are read as text.
 _POSTGRESQL_TYPES: dict[int, TypeEngine[Any]] = {
     16: Boolean(), 17: LargeBinary(), 20: Integer(), 21: Integer(), 23: Integer(),
     1082: Date(), 1114: TIMESTAMP(), 1184: TIMESTAMP(timezone=True),
@@ -576,7 +578,7 @@ def _column(
 
 
 def _as_text(column: ColumnElement[Any], product: str) -> ColumnElement[Any]:
-    """Asks for a column as it is where it travels well, and else as the source's own text."""
+    """Asks for a column as it is if its type is transferred well, and else as the source's text."""
     kind = column.type
     if product == "sqlite":
         # A column of SQLite holds anything, whatever its type says: no value is interpreted
@@ -596,10 +598,10 @@ def _as_text(column: ColumnElement[Any], product: str) -> ColumnElement[Any]:
 
 
 def _postgresql_text(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Has the server write everything but numbers without a fraction, and flags.
+    """Has the server turn all but whole numbers and flags into text.
 
-    Of types that the driver does not know (enums, ``citext``, ``name``, domains), it hands over
-    bytes; and infinite dates it does not know.
+    The driver returns bytes for types that it does not know (enums, ``citext``, ``name``, domains),
+    and it does not know infinite dates.
     """
     kind = column.type
     if isinstance(kind, DateTime) and kind.timezone:
@@ -608,11 +610,11 @@ def _postgresql_text(column: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def _duckdb_text(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Has everything written by DuckDB but text, whole numbers and flags.
+    """Has DuckDB turn all but text, whole numbers and flags into text.
 
-    A whole number that a program kept with decimals, because some rows have none, has none; and
-    what is no number is null. Dates and times that Arrow does not know are written, too, and those
-    with a zone in UTC, as the session is.
+    A whole number that a program stored as a float, because some rows have none, is written without
+    decimals; NaN becomes null. Dates and times become text, because Arrow does not know all of
+    them; those with a zone are written in UTC, which is the session's zone.
     """
     kind = column.type
     if isinstance(kind, (Float, Numeric)):

@@ -1,6 +1,6 @@
 """What the raw table of a register was read from, written into its file, or beside its amendments.
 
-It stands with the rows: whoever has the rows has this, too, whatever became of a run.
+It is kept with the rows: whoever has the rows has this, too, whether or not the run ended well.
 
 Belongs here: what a delta must know of the last read. Does not belong here: reading.
 """
@@ -30,8 +30,8 @@ class Origin:
     """What the rows of a raw table are.
 
     Attributes:
-        basis: A fingerprint of what was asked of which database: where it is another one, no row
-            that was read earlier can be compared with one that is read now.
+        basis: A fingerprint of the query and the database: if it has changed, rows that were read
+            earlier cannot be compared with rows that are read now.
         last_change: When the newest of the rows was changed, as the source says, in ISO 8601;
             empty where it does not say.
     """
@@ -41,14 +41,14 @@ class Origin:
 
     @classmethod
     def of(cls, source: Source, reading: Reading, query: RegisterQuery) -> Origin:
-        """Asks a register that is open."""
+        """Makes it for a register that is open."""
         found: date | None = None
         if query.changed_at is not None:
             found = reading.moment(query.last_change(_now(query)))
         return cls(_basis(source, query), found.isoformat() if found else "")
 
     def as_metadata(self) -> dict[str, str]:
-        """Returns it as the metadata of a new Parquet file, which says which file it is, too."""
+        """Returns it as metadata of a new Parquet file, together with a new id of the file."""
         return {_WRITTEN: self.as_note(), FILE_ID: uuid4().hex}
 
     def as_note(self) -> str:

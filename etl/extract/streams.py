@@ -33,9 +33,9 @@ from etl.settings import Engine, Source
 ROWS_PER_BATCH = 50_000
 _BATCHES_AHEAD = 8
 _END = object()
-# What the driver raises when asked; and while rows arrive, when Arrow stands between.
+# What the driver raises itself, and what Arrow raises in its place while rows arrive.
 _OF_THE_SERVER = (adbc_driver_manager.Error, pa.ArrowException, OSError)
-# The driver takes the text as it is: a percent sign must not be doubled.
+# The driver takes the text literally, so a percent sign must not be doubled.
 _POSTGRESQL = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 
 
@@ -67,13 +67,13 @@ def reading_register(
 ) -> Iterator[tuple[Reading, RegisterQuery]]:
     """Opens a register: what can be asked of it, and how.
 
-    One connection at a time: one that waits while another reads would be ended by some servers,
-    and a user may have no second one.
+    Only one connection is open at a time: some servers would end one that waits while another
+    reads, and a user may not be allowed a second one.
 
     Args:
         register: ``insurance`` or ``population``.
         source: Where it is, and its column mapping.
-        limits: Memory and threads for what is read here and not by a server.
+        limits: Memory and threads for files, which are read here and not by a server.
 
     Raises:
         ContractError: The source does not offer a required column.
@@ -168,7 +168,7 @@ def _as_text(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
-        # As DuckDB writes it, by which the rows of PostgreSQL become text.
+        # As DuckDB writes it, which turns the rows of PostgreSQL into text.
         whole = value.isoformat(sep=" ")
         return whole.rstrip("0") if value.microsecond and not value.tzinfo else whole
     if isinstance(value, date):
@@ -183,7 +183,7 @@ def _plain(value: Any) -> str:
 
 
 def _digits(value: float) -> str:
-    """Writes a number without an exponent: a number of a person may have been kept as one."""
+    """Writes a float without an exponent: an identity number may have been stored as a float."""
     if not math.isfinite(value):
         return str(value)
     if value.is_integer():

@@ -1,7 +1,7 @@
-"""What a run decides by, beside the registers. A delta needs it to be what the last run decided by.
+"""What a run decides by, besides the registers. For a delta it must be the same as in the last run.
 
-Belongs here: the fingerprint of rules, reference tables and configuration, and whether the tables
-of the last run may be gone on with. Does not belong here: what has changed in a register
+Belongs here: the fingerprint of rules, reference tables and configuration, and whether a delta may
+continue with the tables of the last run. Does not belong here: what has changed in a register
 (``etl/extract/delta.py``).
 """
 
@@ -55,7 +55,7 @@ def basis_of(warehouse: Warehouse, settings: Settings) -> dict[str, str]:
 
 
 def why_not_a_delta(warehouse: Warehouse, last: str | None, basis: dict[str, str]) -> str:
-    """Says why a delta must not go on with the tables of the last run; empty where it may.
+    """Says why a delta must not continue with the tables of the last run; empty where it may.
 
     Args:
         warehouse: A copy of what the last run left.
@@ -79,7 +79,7 @@ def why_not_a_delta(warehouse: Warehouse, last: str | None, basis: dict[str, str
 
 
 def last_basis(warehouse: Warehouse) -> str | None:
-    """Returns the basis of the run that a warehouse is of; None where it says none."""
+    """Returns the basis of the run that built a warehouse; None where it holds none."""
     if "basis" not in {name for name, _ in warehouse.columns(_PARAMETERS)}:
         return None
     return str(warehouse.value("select basis from ops.parameters"))

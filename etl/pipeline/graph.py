@@ -17,7 +17,7 @@ from etl.engine.statements import Kind, Statement, TableName, statements
 from etl.pipeline.places import INPUTS, PLACES
 
 GIVEN = frozenset({"ref", "ops"})
-"""Schemas that statements read and no table of the pipeline is in: reference data, the memory."""
+"""Schemas that statements read but the pipeline does not build: reference data and the state."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Table:
         name: Schema and table.
         kind: What its rows depend on.
         inputs: The tables of the pipeline that it reads.
-        statement: The SQL that makes it; None of registers, dictionaries and places.
+        statement: The SQL that makes it; None for registers, dictionaries and places.
     """
 
     name: TableName
@@ -74,7 +74,7 @@ class Pipeline(Mapping[TableName, Table]):
         return [table for table in self.values() if table.name.schema in schemas]
 
     def upstream(self, name: TableName) -> frozenset[TableName]:
-        """Returns every table that a table rests on, itself left out."""
+        """Returns every table that a table depends on, without itself."""
         found: set[TableName] = set()
         waiting = list(self[name].inputs)
         while waiting:

@@ -1,4 +1,4 @@
-"""The lock of runs: one at a time, and whoever dies lets go of it.
+"""The lock of runs: one run at a time; a process that dies releases it.
 
 Belongs here: taking, asking for and giving back the lock. Does not belong here: what a run does
 with it (``run.py``).
@@ -21,10 +21,10 @@ from etl.process.privacy import owner_only
 from etl.settings import Settings
 
 _NAMED = "run "
-"""What stands before a run's id in the lock that it holds."""
+"""What precedes a run's id in the file of the lock that it holds."""
 
 _LINKING = "a reader"
-"""What stands in the lock while a reader links what the last run left, which takes no time."""
+"""What the file holds while a reader makes a snapshot by links, which takes no time."""
 
 _LOOK_AGAIN = 1.0
 """Seconds between two looks whether a run has ended."""
@@ -37,7 +37,8 @@ _LINKING_TAKES = 30.0
 class Held:
     """What a run holds from its first step to its end: the lock, and the open warehouse.
 
-    Opening takes as long as many a step; and what one step read, the next finds in memory.
+    It stays open between steps: opening takes as long as some steps do, and what one step read is
+    still in memory for the next.
     """
 
     run_id: str
@@ -59,7 +60,7 @@ class Lock:
 
     @classmethod
     def take(cls, file: Path, run_id: str) -> Held:
-        """Takes the lock for a run, if the run has it not."""
+        """Takes the lock for a run, if the run does not have it."""
         held = cls._held.get(file)
         if held and held.run_id == run_id:
             return held
@@ -95,10 +96,10 @@ def lock_file(settings: Settings) -> Path:
 
 
 def run_at_work(settings: Settings) -> str | None:
-    """Returns Dagster's id of the run that holds the warehouse, in whichever process; None: none.
+    """Returns Dagster's id of the run that holds the warehouse, in any process; None if none does.
 
-    The operating system frees the lock when its process dies, on whatever machine or in whatever
-    container that was.
+    The operating system frees the lock when its process dies, also on another machine or in another
+    container.
     """
     file = lock_file(settings)
     held = Lock.holder(file)
@@ -113,7 +114,7 @@ def run_at_work(settings: Settings) -> str | None:
 
 
 def _take(file: Path, words: str) -> IO[str] | str:
-    """Takes the lock, after a reader who has it for a moment."""
+    """Takes the lock; waits while a reader has it, which is only for a moment."""
     until = time.monotonic() + _LINKING_TAKES
     while True:
         handle = take(file, words=words)
@@ -131,7 +132,7 @@ def wait_until_free(settings: Settings, seconds: float, tell: Callable[[str], No
         tell: Is told once which run is waited for.
 
     Raises:
-        WarehouseBusyError: It is still at work.
+        WarehouseBusyError: The run is still at work.
     """
     until = time.monotonic() + seconds
     told = None
@@ -151,7 +152,7 @@ def wait_until_free(settings: Settings, seconds: float, tell: Callable[[str], No
 
 @contextmanager
 def while_no_run_is_at_work(settings: Settings) -> Iterator[bool]:
-    """Keeps runs from beginning for a moment; says no where one is at work."""
+    """Keeps runs from beginning meanwhile; gives False where one is at work."""
     file = lock_file(settings)
     if Lock.holder(file) is not None:
         yield False

@@ -1,4 +1,4 @@
-"""Which tables a reader looks up by a key: what it takes to tell one record's story quickly.
+"""Which tables a reader looks up by a key, so that one record's story is found quickly.
 
 Belongs here: the tables and their keys, and making the places of their rows after all are built.
 Does not belong here: how an engine finds a row (``etl/engine``).
@@ -46,7 +46,7 @@ LOOKED_UP = INPUTS | {
         ("publish.places_tables", "ops.builds", "ops.build_inputs", "ops.shown_keys"),
     ),
 }
-"""The tables that are looked up, and what it takes to find a row in them."""
+"""The tables that are looked up, and by which key."""
 
 
 def build_places(warehouse: Warehouse) -> int:
@@ -66,7 +66,7 @@ def focus_on_record(
 ) -> None:
     """Shows of each table of records only the rows of one record, where their places are known.
 
-    Statements that ask for the record say so themselves, so that they are right without places.
+    Statements must ask for the record by themselves, so that they are right without places, too.
 
     Args:
         warehouse: A snapshot.
@@ -83,17 +83,17 @@ def focus_on_record(
 
 
 def focus_on_citizens(warehouse: Warehouse, personal_ids: list[str]) -> None:
-    """Shows of the citizens only those who are asked for, where their places are known."""
+    """Shows only the wanted citizens, where their places are known."""
     if personal_ids and _known(warehouse):
         warehouse.focus(PLACES, [CITIZENS], *personal_ids)
 
 
 _KNOWN: WeakKeyDictionary[Warehouse, bool] = WeakKeyDictionary()
-"""Of the snapshots that are open: what is in one stays as it is."""
+"""Kept for each open snapshot, whose content never changes."""
 
 
 def _known(warehouse: Warehouse) -> bool:
-    """Says whether the places are those of the tables as they are."""
+    """Says whether the places were made from the tables as they are now."""
     if warehouse not in _KNOWN:
         _KNOWN[warehouse] = warehouse.can_focus(PLACES) and not out_of_step(warehouse, [PLACES])
     return _KNOWN[warehouse]

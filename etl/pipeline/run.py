@@ -1,4 +1,4 @@
-"""The run that is writing: its file, its parameters, its first moments.
+"""The run that is writing: its file, its parameters, its start.
 
 Belongs here: the warehouse of one run, ``ops.parameters`` and ``ops.runs``. Does not belong here:
 what a run does (``assets/``), and those who read (``snapshots.py``).
@@ -46,13 +46,13 @@ class Run:
 
     Attributes:
         dagster_run_id: Dagster's id, as in the UI's address.
-        mode: ``full``, or ``delta``: go on with the tables of the last run, where that can be
+        mode: ``full``, or ``delta``: continue with the tables of the last run, where these can be
             trusted.
         replace: Publish to a target of another installation, too, and whatever share of its rows
             would vanish.
         whole: It builds every table, so that nothing of the last run is needed.
         not_a_delta: Why it is full, although a delta was asked for.
-        part: Somebody chose some of its steps.
+        part: Somebody chose only some of its steps.
     """
 
     dagster_run_id: str
@@ -90,11 +90,11 @@ def warehouse_for(settings: Settings, run: Run) -> Iterator[Warehouse]:
                 held.warehouse = _opened(settings, run)
             yield held.warehouse
         except BaseException as error:
-            held.close()  # nothing of a step that broke off is left to the next
+            held.close()  # the next step must not find the rest of one that broke off
             path = settings.warehouse_path
             known = trouble(error, path)
             if known is None or (isinstance(known, DamagedError) and known.file == path):
-                known = unreadable_file(error, path) or known  # the engine says not in which file
+                known = unreadable_file(error, path) or known  # the engine does not name the file
             if isinstance(known, DamagedError):
                 set_aside(known.file)
             raise known or error from None
@@ -123,7 +123,7 @@ def _opened(settings: Settings, run: Run) -> Warehouse:
                 )
             notice(f"This run reads and builds everything: {reason}.")
             return _opened(settings, replace(run, mode=FULL, whole=True, not_a_delta=reason))
-        # (What a run of some tables leaves alone was decided by what the last run decided by.)
+        # (A run of some tables keeps the others, so the basis remains that of the last run.)
         decided_by = json.dumps(basis) if run.whole else last or ""
         run_id = _begin(warehouse, settings, run, decided_by)
         with whole_file(run_of_file(settings)) as file:
@@ -135,7 +135,7 @@ def _opened(settings: Settings, run: Run) -> Warehouse:
 
 
 def _of_run(settings: Settings) -> str | None:
-    """Returns Dagster's id of the run that the warehouse's file is of."""
+    """Returns Dagster's id of the run that wrote the warehouse's file."""
     file = run_of_file(settings)
     if not (file.is_file() and settings.warehouse_path.is_file()):
         return None
@@ -143,10 +143,10 @@ def _of_run(settings: Settings) -> str | None:
 
 
 def _new_file(settings: Settings, run: Run) -> Warehouse:
-    """Begins the file of a run: empty but for the memory, or, for a part of the tables, a copy.
+    """Begins the file of a run: it holds only the state, or, for a run of some tables, a copy.
 
-    What the last run left becomes a snapshot. A file that is damaged is set aside: what a run
-    needs it builds anew, and the memory is read from the state.
+    What the last run left becomes a snapshot. A damaged file is set aside: the run builds the
+    tables that it needs again, and the working copy is read from the state's database.
     """
     last = _last(settings)
     path = settings.warehouse_path
@@ -170,10 +170,10 @@ def _new_file(settings: Settings, run: Run) -> Warehouse:
 
 
 def _forget_built(warehouse: Warehouse) -> None:
-    """Deletes the tables that an engine keeps as Parquet and that this run builds anew.
+    """Deletes the tables that an engine keeps as Parquet and that this run builds again.
 
-    A run that breaks off must not leave tables of the last one beside its own; the last run's are
-    kept in its snapshot.
+    A run that breaks off must not leave tables of the last run beside its own; those are kept in
+    the last run's snapshot.
     """
     for name, table in pipeline().items():
         if table.statement and warehouse.kept(name):
@@ -219,7 +219,7 @@ def _connected(settings: Settings) -> Warehouse:
 
 
 def _clear_spilled(settings: Settings) -> None:
-    """Deletes what a process that was killed had put aside: it is of persons."""
+    """Deletes what a killed process left outside of its memory: it is personal data."""
     spilled = settings.warehouse_path.with_name(f"{settings.warehouse_path.name}.tmp")
     shutil.rmtree(spilled, ignore_errors=True)
     for unfinished in settings.warehouse_path.with_suffix(".files").glob("raw.*.incoming"):

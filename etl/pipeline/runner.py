@@ -93,10 +93,10 @@ def is_delta(warehouse: Warehouse) -> bool:
 
 
 def _build_in_delta(warehouse: Warehouse, table: Table) -> int:
-    """Builds a table whose inputs have changed, or few of its rows, and keeps any other.
+    """Builds a table whose inputs have changed, or some of its rows; keeps any other table.
 
-    The rules, the reference tables and the parameters are those of the last run, or this would be
-    no delta. A statistic is kept whatever its inputs: a full run counts anew.
+    The rules, the reference tables and the parameters are those of the last run: otherwise the run
+    would be full. A statistic is kept whatever its inputs: only a full run counts again.
     """
     name, statement, scope = table.name, table.statement, scope_of(warehouse)
     if table.kind is Kind.STATISTIC:
@@ -118,7 +118,7 @@ def _build_in_delta(warehouse: Warehouse, table: Table) -> int:
 
 
 def _build_if_other(warehouse: Warehouse, statement: Statement) -> None:
-    """Builds a table that reads what people decided, which no build tells: the content does."""
+    """Builds a table that reads decisions, which have no build; its content shows a change."""
     name = statement.name
     with warehouse.transaction():
         before = _content(warehouse, name)
@@ -129,7 +129,7 @@ def _build_if_other(warehouse: Warehouse, statement: Statement) -> None:
 
 
 def _extend(warehouse: Warehouse, table: Table, scope: Scope | None) -> int:
-    """Extends a dictionary. Where it understands a string anew, every row may have that string."""
+    """Extends a dictionary; ends the scope if it also understands an old string differently."""
     before = noted_rows(warehouse, table.name)
     only_amended = bool(scope and scope.may_be_used)
     new = dictionaries.extend(warehouse, table.name.table, only_amended=only_amended)
@@ -198,7 +198,7 @@ def build_all(warehouse: Warehouse, tables: Iterable[Table] | None = None) -> li
 
 
 def run(warehouse: Warehouse, settings: Settings) -> list[Built]:
-    """Reads both registers and builds every table: all of a sync but checks and publish."""
+    """Reads both registers and builds every table: a sync without checks and publish."""
     for table in pipeline().of("raw"):
         read(warehouse, table.name.table, settings)
     return build_all(warehouse)

@@ -1,8 +1,9 @@
-"""Which rows a delta builds anew: what has changed, and whatever rests on it.
+"""Which rows a delta builds anew: those that have changed, and those that depend on them.
 
 A delta takes the rows that have changed in the registers, follows what ties records and citizens
-together, and builds each large table anew for those rows only. It goes in stages (``Stage``): what
-is tied to what depends on what was found before. More rows than needed cost time; fewer would be an
+together, and builds each large table anew for those rows only. It does so in stages (``Stage``),
+because the ties of one stage depend on the results of the stage before. More rows than needed cost
+time; fewer would be an
 error: ``tests/integration/test_scope.py`` compares every table with one that was built whole, and
 ``test_delta.py`` with that of a full run.
 
@@ -37,12 +38,12 @@ from etl.pipeline.ties import (
 
 _MOST = 0.2
 _ALWAYS = 10_000
-"""Where more rows than this, and a larger share of a register than that, would be built anew, all
-of it is: that costs less."""
+"""If more records or citizens than this, and more than the share ``_MOST`` of a register, would be
+built anew, all of them are: that costs less."""
 
 
 class _TooMuchError(Exception):
-    """More is tied to what has changed than is worth a scope."""
+    """So many rows are tied to what has changed that building all of them costs less."""
 
 
 class Scope:
@@ -51,7 +52,7 @@ class Scope:
     def __init__(self, warehouse: Warehouse) -> None:
         """Begins before anything is read, while the tables are as the last run left them.
 
-        Only where that run has built every table can its rows be gone on with.
+        A delta can continue only if that run built every table.
         """
         self._warehouse = warehouse
         self._stages: list[Stage] = []
@@ -116,14 +117,14 @@ class Scope:
         return gone
 
     def keep(self, name: TableName) -> None:
-        """Keeps what a table is, before it is built whole, where the two must be compared."""
+        """Keeps a table's rows before it is built whole, if old and new must be compared."""
         if name.sql in BEFORE and name.sql not in self._kept and self.may_be_used:
             self._kept.add(name.sql)
             self._set(BEFORE[name.sql], f"select * from {name.sql}")  # noqa: S608
 
     @property
     def may_be_used(self) -> bool:
-        """Says whether all that differs from the last run is what was read as a change."""
+        """Says whether the changes that were read are all that differs from the last run."""
         return self._is_usable and all(
             (read := self._extractions.get(register)) and read.changes is not None
             for register in REGISTERS
@@ -132,7 +133,7 @@ class Scope:
     # --- the rows of each stage -------------------------------------------------------------------
 
     def _enter(self, stage: Stage, build: Callable[[TableName], int]) -> None:
-        """Finds the rows of a stage; what it goes by is built before."""
+        """Finds the rows of a stage, after building the tables from which they are found."""
         if stage is Stage.READING:
             self._begin()
         for name, table in pipeline().items():
@@ -145,7 +146,7 @@ class Scope:
             )
             if is_needed:
                 build(name)
-        if not self._is_usable:  # a dictionary understands a string otherwise than before
+        if not self._is_usable:  # a dictionary understands a string differently than before
             raise _TooMuchError
         for table_of_rows, query in SETS[stage].items():
             self._set(table_of_rows, query)
@@ -164,10 +165,10 @@ class Scope:
             self._set(keys, f"select row_key from {found}" if was_changed else nothing)  # noqa: S608
 
     def _follow(self, ties: dict[str, str]) -> None:
-        """Adds to the scope what is tied to what is in it, until nothing comes that is new.
+        """Adds to the scope all that is tied to its rows, until a round finds nothing new.
 
         Args:
-            ties: For each set, what the last round has found that is tied to it.
+            ties: For each set, the query for what is tied to the findings of the last round.
         """
         for of in ties:
             self._set(f"scope_{of}", f"select * from found_{of}")  # noqa: S608 - our own names

@@ -30,12 +30,12 @@ from etl.settings import Settings
 from etl.state.copying import make_views
 
 PATIENCE = 15.0
-"""Seconds to wait for a program of somebody's that has the warehouse's file open for writing."""
+"""Seconds to wait for a foreign program that has the warehouse's file open for writing."""
 
 _FILE = "warehouse.duckdb"
 _IN_USE = "in_use"
 _WHOLE = "whole"
-"""Left in the snapshot of a run that made every table."""
+"""The mark in the snapshot of a run that made every table."""
 
 _EARLIER = "00000000T000000-earlier_version"
 """The snapshot of a file that an earlier version wrote: older than any run of this one."""
@@ -44,7 +44,7 @@ _LAST_TABLE = TableName("publish", "reconciled")
 
 
 def run_of_file(settings: Settings) -> Path:
-    """The file that says which run the warehouse is of: its run id."""
+    """The file that says which run wrote the warehouse: its run id."""
     return settings.warehouse_path.with_suffix(".run")
 
 
@@ -93,14 +93,14 @@ def keep_snapshot(settings: Settings) -> Path | None:
 
 
 def _settle_log(settings: Settings) -> None:
-    """Writes the engine's log of a process that was killed to its file: readers may not."""
+    """Writes the log that a killed process left into the database file; readers may not do that."""
     path = settings.warehouse_path
     if path.with_name(f"{path.name}.wal").exists():
         connect(path, key=load_record_key(settings.home), limits=settings.engine).close()
 
 
 def prune(settings: Settings) -> None:
-    """Deletes snapshots but for the newest: as many whole ones as are to be kept, and the last.
+    """Deletes old snapshots; keeps the configured number of whole ones, and the last one.
 
     One that is being read stays until the next time.
     """
@@ -122,7 +122,7 @@ def snapshots(settings: Settings) -> list[Path]:
     folders = [
         folder
         for folder in settings.snapshots.iterdir()
-        if "." not in folder.name and (folder / _FILE).exists()  # none set aside, none unfinished
+        if "." not in folder.name and (folder / _FILE).exists()  # neither set aside nor unfinished
     ]
     return sorted(folders, key=_age, reverse=True)
 
@@ -137,7 +137,7 @@ def _age(folder: Path) -> tuple[str, int]:
 
 
 def _alone(folder: Path) -> IO[str] | None:
-    """Takes a snapshot's lock for oneself; None where somebody reads it."""
+    """Takes a snapshot's lock exclusively; None where somebody reads it."""
     try:
         handle = (folder / _IN_USE).open("a", encoding="utf-8")
     except OSError:
@@ -152,7 +152,7 @@ def _alone(folder: Path) -> IO[str] | None:
 
 @contextmanager
 def _read_with_others(folder: Path) -> Iterator[bool]:
-    """Keeps a snapshot from being deleted; says no where it is gone already."""
+    """Keeps a snapshot from being deleted; gives False where it is gone already."""
     try:
         handle = (folder / _IN_USE).open("rb")
     except OSError:
@@ -183,7 +183,7 @@ def reading(
         WarehouseBusyError: The first run is still at work.
         DamagedError: The newest cannot be read.
     """
-    # (A snapshot may be pruned between being found and being taken: then the newer one is.)
+    # (A snapshot may be pruned between being found and being held; there is a newer one then.)
     for folder in _after_making_the_newest(settings):
         with _read_with_others(folder) as there:
             if not there:
@@ -207,7 +207,7 @@ def holding(settings: Settings, chosen: Callable[[str], bool]) -> Iterator[Path]
 
     Args:
         settings: Whose.
-        chosen: Says of a run, by its id, whether it may be that.
+        chosen: Says of a run, by its id, whether its snapshot is wanted.
 
     Raises:
         NothingYetError: There is none.
@@ -232,7 +232,7 @@ def opened(
 
 @contextmanager
 def reading_two(settings: Settings, earlier: str, later: str) -> Iterator[Warehouse | None]:
-    """Opens the results of two runs for reading, where both are kept yet; else None.
+    """Opens the results of two runs for reading, where both are still kept; else None.
 
     Args:
         settings: Whose.
@@ -270,7 +270,7 @@ def _opened(
 
 
 def _after_making_the_newest(settings: Settings) -> list[Path]:
-    """Returns the snapshots, the newest first, after that of a run that has just ended is made."""
+    """Makes the snapshot of a run that has just ended; returns all, the newest first."""
     with while_no_run_is_at_work(settings) as alone:
         if alone:
             try:
@@ -291,8 +291,8 @@ def snapshot_file(folder: Path) -> Path:
 def room_of_a_run(settings: Settings) -> int:
     """Returns how many bytes of the disk the next run takes, if it is as large as the last was.
 
-    The result of the last is kept for readers meanwhile, and the files of the registers are written
-    anew beside the old ones. 0 before the first run.
+    The last result is kept for readers meanwhile, and new files of the registers are written beside
+    the old ones. 0 before the first run.
     """
     path = settings.warehouse_path
     found = [path, *(snapshot_file(folder) for folder in snapshots(settings))]
@@ -302,5 +302,5 @@ def room_of_a_run(settings: Settings) -> int:
 
 
 def has(*tables: TableName) -> Callable[[Warehouse], bool]:
-    """Returns what asks of a snapshot whether it has some tables."""
+    """Returns a function that says whether a snapshot has some tables."""
     return lambda warehouse: all(warehouse.exists(table) for table in tables)

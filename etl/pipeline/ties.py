@@ -23,14 +23,15 @@ SAVED = {
     "clean.former_numbers": "old_former_numbers",
     "core.links": "old_links",
 }
-"""What rows were before they are replaced: what they were tied to, they may leave behind."""
+"""Copies of rows before they are replaced: what only the old row was tied to must be built anew,
+too."""
 
 BEFORE = {
     "core.decided": "decided_before",
     "core.near_citizens": "near_before",
     "core.step_probabilistic": "probabilistic_before",
 }
-"""Tables that are built whole, and compared with what they were."""
+"""Tables that are built whole, with the copies that they are then compared with."""
 
 NEEDED = {
     Stage.LINKING: ("core.decided",),
@@ -111,7 +112,7 @@ _ROWS = """
 """
 
 SETS: dict[Stage, dict[str, str]] = {
-    # Several spellings of one personal number are one citizen.
+    # Several spellings of one personal number belong to one citizen.
     Stage.READING: {
         "citizen_numbers": """
             select distinct coalesce(numbers.number, keys.row_key) as number
@@ -154,7 +155,8 @@ SETS: dict[Stage, dict[str, str]] = {
             from old_records
             where id_candidates <> ''
         """,
-        # A citizen of nearly a doubtful record's name, born on its day, is part of the doubt.
+        # A citizen with nearly the name of a doubtful record, and its birth date, affects the
+        # doubt.
         "found_records": """
             select row_key as record_id from record_keys
             union
@@ -311,7 +313,7 @@ TIES: dict[Stage, dict[str, str]] = {
         "linked": "select personal_id from core.links semi join found_records using (record_id)",
     },
 }
-"""What is tied to what the last round has found."""
+"""The queries that find what is tied to the findings of the last round."""
 
 SETS_AFTER: dict[Stage, dict[str, str]] = {
     Stage.LINKING: {"scope_rows": _ROWS},
@@ -329,7 +331,7 @@ SETS_AFTER: dict[Stage, dict[str, str]] = {
         """,
     },
 }
-"""The sets that are made of all that was found."""
+"""The sets that are made at the end, from all that was found."""
 
 _OF_RAW_KEYS = {
     f"raw.{register}": f"{key_of(register)} in (select row_key from {keys})"
@@ -366,7 +368,7 @@ SHOWN: dict[tuple[Stage, str], str] = {
         )
     """,
 }
-"""The rows of an input that count, where its columns do not tell."""
+"""Which rows of an input count, where ``BY_COLUMN`` does not say."""
 
 GONE: dict[str, str] = {
     "clean.repeated_keys": """
@@ -398,4 +400,4 @@ GONE: dict[str, str] = {
         or (record_id, personal_id) in (select (record_id, personal_id) from gone_pairs)
     """,
 }
-"""The rows that are replaced, where a table's columns do not tell."""
+"""Which rows of a table are replaced, where ``BY_COLUMN`` does not say."""
