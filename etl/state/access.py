@@ -41,7 +41,7 @@ def log_access(
 def log_within(
     state: State, record_keys: Iterable[str], command: str, *, by: str | None = None
 ) -> None:
-    """``log_access``, in a state that is open; what it says counts when that is committed."""
+    """As ``log_access``, in a state that is open; the entry counts when that is committed."""
     rows = [
         {
             "access_id": uuid4().hex,

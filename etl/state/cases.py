@@ -59,7 +59,7 @@ def hold(state: State, record_id: str, by: str) -> Hold | None:
         by: Who opens it.
 
     Returns:
-        Who else has it open; None where it is free, and held from now on.
+        Who else has it open; None where nobody has, and it is held for ``by`` from now on.
     """
     table = state.tables["case_holds"]
     mine = table.c.record_id == record_id
@@ -113,7 +113,7 @@ def notes_on(state: State, record_id: str) -> list[Note]:
 
 
 def asked_of(state: State, user: str) -> list[Note]:
-    """Returns what colleagues ask of somebody and is not answered yet, the last first.
+    """Returns the notes that ask somebody and are not answered yet, the last first.
 
     It is answered by a note of theirs on the same case, or by anybody's decision on it.
     """

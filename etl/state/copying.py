@@ -1,8 +1,9 @@
 """The working copy of the state in the warehouse: brought up to date, and what is new in it saved.
 
 Statements read the tables of ``ops``, and a run writes to them. The state's database has the truth:
-a working copy that is of another state, or of an earlier revision, is read anew; rows that it does
-not have yet are saved, within the transaction of the publish where both are one database.
+a working copy that is of another state, or of an earlier revision, is read anew; rows that the
+database does not have yet are saved, within the transaction of the publish if the target is the
+same database.
 
 Belongs here: both directions. Does not belong here: what is remembered (``tables.py``,
 ``ops.sql``).
@@ -21,10 +22,10 @@ from etl.state.store import State, open_state
 from etl.state.tables import SCOPES
 
 _WRITTEN_ONLY = frozenset({"access_log"})
-"""No statement reads it: what earlier versions wrote is saved, and none is read back."""
+"""No statement reads these: rows that earlier versions wrote are saved, and none are read back."""
 
 BETWEEN_RUNS = ("acknowledgements", "decisions", "models")
-"""Written by commands, and small: a reader of a snapshot wants them as they are now."""
+"""Small tables that commands write: a reader of a snapshot needs their present content."""
 
 
 def make_ops(warehouse: Warehouse) -> None:
@@ -46,9 +47,9 @@ def begin(warehouse: Warehouse, settings: Settings, *, replace: bool = False) ->
         replace: Take over the state of another installation.
 
     Raises:
-        ConnectionFailedError: The database cannot be reached, and there is no working copy to go
-            on with.
-        QualityGateError: The state is another installation's.
+        ConnectionFailedError: The database cannot be reached, and there is no working copy to
+            continue with.
+        QualityGateError: The state belongs to another installation.
     """
     make_ops(warehouse)
     try:
@@ -60,7 +61,7 @@ def begin(warehouse: Warehouse, settings: Settings, *, replace: bool = False) ->
             raise
         notice(f"The state could not be reached, so its copy in the home is used. {error}")
         return
-    # Earlier versions kept a copy of the memory in the home; it names persons, and nobody reads it.
+    # Earlier versions kept a copy of the state in the home; it names persons, and nothing reads it.
     shutil.rmtree(settings.home / "memory", ignore_errors=True)
     if "runs" in read:
         notice(f"The warehouse is new. Read back from the state: {', '.join(read)}.")
@@ -77,7 +78,7 @@ def refresh(warehouse: Warehouse, settings: Settings) -> None:
         for name in BETWEEN_RUNS:
             columns = [column.name for column in state.tables[name].columns]
             with warehouse.lending("incoming", state.read(name, columns)):
-                # Made anew: a snapshot of an earlier version lacks columns of this one.
+                # Created again, because a snapshot of an earlier version may lack columns.
                 warehouse.execute(
                     f"create or replace table ops.{name} as "  # noqa: S608 - a name of our own
                     "select *, true as saved from incoming"
@@ -87,7 +88,7 @@ def refresh(warehouse: Warehouse, settings: Settings) -> None:
 def save_now(warehouse: Warehouse, settings: Settings) -> None:
     """Saves what the state does not have yet, in a transaction of its own.
 
-    It is done where a run ends without a publish. A database that cannot be reached is no error
+    It is called where a run ends without a publish. A database that cannot be reached is no error
     here: the next run saves the rows.
     """
     if not any(_unsaved(warehouse, table) for table in SCOPES):
@@ -104,7 +105,8 @@ def save(warehouse: Warehouse, state: State) -> None:
     """Saves what the state does not have yet, within transactions on both sides.
 
     Args:
-        warehouse: Within ``transaction``: it must forget what was saved if the state does.
+        warehouse: Within ``transaction``, so that rows do not count as saved if the state rolls
+            back.
         state: An open transaction.
     """
     for name in SCOPES:
@@ -115,7 +117,7 @@ def save(warehouse: Warehouse, state: State) -> None:
 
 
 def installation(warehouse: Warehouse) -> str:
-    """The pseudonym of the secret of the record keys, which says whose a state is."""
+    """The pseudonym of the secret of the record keys, which says to whom a state belongs."""
     return str(warehouse.value("select record_key('installation')"))
 
 
@@ -146,7 +148,7 @@ def _save_table(warehouse: Warehouse, state: State, name: str) -> None:
 
 
 def _bring(warehouse: Warehouse, state: State) -> list[str]:
-    """Reads the tables anew whose copy is out of date; a state that is new is given the copy.
+    """Reads the tables again whose copy is out of date; a new state is filled from the copy.
 
     Returns:
         The tables that were read.
@@ -159,7 +161,7 @@ def _bring(warehouse: Warehouse, state: State) -> list[str]:
         for row in warehouse.rows("select * from ops.copies")
     }
     of_another = any(known != state_id for known, _ in copies.values())
-    if not revisions:  # a new state, to which all goes that is known here
+    if not revisions:  # a new state, which gets all that is known here
         for name in SCOPES:
             warehouse.execute(f"update ops.{name} set saved = false where saved")  # noqa: S608
     if not (of_another and revisions):
@@ -193,8 +195,8 @@ def _read_table(warehouse: Warehouse, state: State, name: str) -> None:
 def note_written(warehouse: Warehouse, state: State, name: str) -> None:
     """Notes that a table was written in the state and in the copy alike.
 
-    A copy that was behind, because a command has written meanwhile, say, stays behind, so that the
-    next run reads it anew.
+    A copy that was out of date (because a command has written meanwhile, say) stays so, and the
+    next run reads it again.
     """
     before = (state.state_id, state.revisions().get(name, 0))
     copies = warehouse.rows(

@@ -1,8 +1,7 @@
 """What people decided on one record, as the state has it now.
 
-Belongs here: reading the decisions on a record, those that were taken back left out. Does not
-belong here: making one (``etl/stewards/decide.py``), and what a run makes of all
-(``core.decided``).
+Belongs here: reading the decisions on a record, without those that were taken back. Does not belong
+here: making one (``etl/stewards/decide.py``), and what a run makes of all (``core.decided``).
 """
 
 from __future__ import annotations

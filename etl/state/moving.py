@@ -70,13 +70,14 @@ def import_state(settings: Settings, file: Path, *, replace: bool = False) -> di
     Args:
         settings: Whose state.
         file: What ``export_state`` wrote, with this version or an earlier one.
-        replace: Put it in the place of a state that is there.
+        replace: Replace a state that is there.
 
     Returns:
         Rows by table.
 
     Raises:
-        ConfigError: The file is none, or of a newer version; or there is a state already.
+        ConfigError: The file is no exported state, or of a newer version; or there is a state
+            already.
         ConnectionFailedError: The state cannot be reached; it is as it was.
     """
     with _opened(file) as (archive, about), open_state(settings) as state:

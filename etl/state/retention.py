@@ -1,7 +1,7 @@
-"""Forgetting what is told of runs: what is older than the configuration says, and most deltas.
+"""Forgetting the histories of runs: of those older than the configuration says, and most deltas.
 
-A delta may run every quarter of an hour, and a nation's run tells thousands of counts. After a week
-the last published run of a day stands for its deltas; full runs stay.
+A delta may run every quarter of an hour, and a run of a nation writes thousands of counts. After a
+week only the last published run of each day is kept of the deltas; full runs are kept.
 
 Belongs here: which runs are old, which histories of the state grow, and by which moment. Does not
 belong here: the histories of the target (``etl/publish/transaction.py``). What people decided, the
@@ -22,10 +22,10 @@ from etl.state.copying import installation, note_written, save
 from etl.state.store import State, open_state
 
 DELTAS_STAY = timedelta(days=7)
-"""How long a delta is told of that is not the last published run of its day."""
+"""How long a delta is kept that is not the last published run of its day."""
 
 _OF_RUNS = ("ledger", "quality_results", "mismatch_history", "target_comparisons")
-"""Told of a run: forgotten with it."""
+"""Histories of runs, whose rows are forgotten with the run."""
 
 _STILL_ASKED: Mapping[str, str] = MappingProxyType(
     {
@@ -49,7 +49,7 @@ _STILL_ASKED: Mapping[str, str] = MappingProxyType(
             )""",
     }
 )
-"""What later runs ask of runs that are forgotten."""
+"""Rows that are kept although their run is forgotten, because later runs need them."""
 
 _ENDED: Mapping[str, str] = MappingProxyType(
     {
@@ -58,7 +58,7 @@ _ENDED: Mapping[str, str] = MappingProxyType(
         "acknowledgements": "expires_at",
     }
 )
-"""What has ended, and when it did."""
+"""Tables whose rows end, and the column that says when."""
 
 RUNS_AT_ONCE = 500
 """How many runs one statement names."""
@@ -77,9 +77,9 @@ where runs.run_id <> parameters.run_id
 
 
 def old_runs(warehouse: Warehouse, settings: Settings) -> list[str]:
-    """Returns the runs that are told of no longer.
+    """Returns the runs whose histories are to be forgotten.
 
-    The last that was published stays, and so does the last full one: rules and the guard against
+    The last published delta and the last published full run stay: rules and the guard against
     losing many records compare with them.
 
     Args:
@@ -136,7 +136,7 @@ def forget_elsewhere(warehouse: Warehouse, settings: Settings, runs: list[str]) 
 
 
 def forget_old(warehouse: Warehouse, state: State, settings: Settings, runs: list[str]) -> None:
-    """Deletes what is told no longer, in the state and in its working copy.
+    """Deletes what is to be forgotten, in the state and in its working copy.
 
     Args:
         warehouse: Of the run; within ``transaction``.
@@ -154,7 +154,7 @@ def forget_old(warehouse: Warehouse, state: State, settings: Settings, runs: lis
 
 
 def _forget_of_runs(warehouse: Warehouse, state: State, name: str) -> None:
-    """Forgets what one history tells of runs that are forgotten, but what is still asked."""
+    """Deletes the rows of forgotten runs from one history, but for those still needed."""
     asked = _STILL_ASKED.get(name, "false")
     spare = (
         f"from ops.{name} as told "  # noqa: S608 - our own words
@@ -168,7 +168,7 @@ def _forget_of_runs(warehouse: Warehouse, state: State, name: str) -> None:
         f"{kept} where list_contains($runs::varchar[], told.run_id) and ({asked})", {"runs": runs}
     )
     _delete_runs(warehouse, state, name, runs)
-    # (Saved again: the state has lost them with the others of their runs.)
+    # (They must be saved again: the state has lost them with the other rows of their runs.)
     warehouse.execute(
         f"insert into ops.{name} by name select * replace (false as saved) from kept; "  # noqa: S608
         "drop table kept"

@@ -49,9 +49,9 @@ def bring_forward(settings: Settings) -> None:
 
 
 def try_to_bring_forward(settings: Settings) -> str:
-    """Tries whether the state can be made or brought forward, and takes that back.
+    """Tries to make the state or bring it forward, and rolls that back.
 
-    Where a product cannot take it back, only the version that is there is looked at.
+    Where a product cannot roll it back, only the present version is checked.
 
     Returns:
         What is well, in words.

@@ -13,9 +13,9 @@ STATISTICS = TableName("ops", "statistics")
 
 
 def remember_statistic(warehouse: Warehouse, table: TableName) -> None:
-    """Notes a table of kind ``statistic`` that was built, if its content is another one.
+    """Notes a table of kind ``statistic`` after it was built, if its content has changed.
 
-    A warehouse without a memory, of a benchmark say, notes nothing.
+    A warehouse without tables of the state, such as a benchmark's, notes nothing.
     """
     if not warehouse.exists(STATISTICS):
         return

@@ -45,7 +45,7 @@ class State:
         return str(found[0]["state_id"]) if found else None
 
     def adopt(self, installation: str, *, replace: bool = False) -> None:
-        """Proves that the state is this installation's, and makes a new one so.
+        """Proves that the state is this installation's; a new state is marked as such.
 
         Args:
             installation: A pseudonym of the secret of the record keys, which moves with its home.
@@ -75,7 +75,7 @@ class State:
         )
 
     def name_anew(self) -> None:
-        """Gives the state another name: every working copy of it is read anew then."""
+        """Gives the state another name, so that every working copy of it is read again."""
         (known,) = self._all("identity", ["state_id", "installation_id", "made_at"])
         keys = pa.table({"state_id": [known["state_id"]]})
         self.writer.delete(self.tables["identity"], keys.to_reader())
@@ -89,7 +89,8 @@ class State:
     def bump(self, table: str) -> int:
         """Notes that a table was written, and returns its revision.
 
-        Two transactions that write at once wait for each other here, so neither revision is lost.
+        Of two transactions that write at once, one waits here for the other, so that no revision is
+        lost.
         """
         revisions = self.tables["revisions"]
         known = revisions.c.table_name == table
@@ -119,7 +120,7 @@ class State:
             table: The table.
             moment: Its column that says when.
             most: How many.
-            wanted: What they must meet, as conditions of SQLAlchemy.
+            wanted: Which rows, as conditions of SQLAlchemy.
         """
         found = self.tables[table]
         return self.writer.first(found, found.c[moment].desc(), most, wanted)

@@ -30,7 +30,7 @@ from etl.domain.columns import CODE, KEY, MOMENT, TEXT, in_every_letter
 from etl.settings import Settings
 
 PREFIX = "state_"
-"""Stands before the tables' names in a product that has no schemas within a database."""
+"""The prefix of the tables' names in products that have no schemas within a database."""
 
 _WITH_SCHEMAS = frozenset({"postgresql", "mssql"})
 
@@ -53,8 +53,8 @@ SCOPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "worklist_items": ("worklist_id", "record_id", "code"),
     }
 )
-"""The tables, and the columns by which what has changed takes the place of what was there: the
-rows of a key, of a run, or, where there are none, all."""
+"""The tables, and the columns by which saved rows replace older ones: those of the same key or run.
+Without columns, all rows are replaced."""
 
 
 @cache
@@ -276,7 +276,7 @@ def state_metadata(schema: str | None, prefix: str = "") -> MetaData:
 
 
 def metadata_for(settings: Settings) -> tuple[MetaData, str]:
-    """Returns the tables where a configuration has them, and what stands before their names."""
+    """Returns the tables as a configuration places them, and the prefix of their names."""
     product = settings.state_database.parsed.get_backend_name()
     if product in _WITH_SCHEMAS:
         return state_metadata(settings.state.schema_name), ""
