@@ -48,9 +48,9 @@ class Answer:
     Attributes:
         decision: As it stands now.
         is_new: Whether it was written; the same decision twice is written once.
-        before: What had been decided on the record and stood, the last first.
+        before: The decisions on the record that stood before, the last first.
         undone: The decision that was taken back.
-        left: Where one was taken back, what still stands, the last first.
+        left: If one was taken back, the decisions that still stand, the last first.
     """
 
     decision: Decision
@@ -162,7 +162,7 @@ def write(state: State, looked: Looked, *, reason: str, by: str) -> Answer:
     same = [one for one in before if _matter(one) == _matter(made)][:1]
     if same and _what(made) == _what(same[0]) and made.seen == same[0].seen:
         return Answer(same[0], is_new=False, before=before)
-    # What was said again, of other facts, is taken back with it.
+    # The same decision, made again on other facts, is taken back with it.
     undone = [one for one in before if _what(one) == _what(before[0])]
     undone = undone if looked.verdict is Verdict.UNDO else []
     row = {**asdict(made), **looked.said, "undoes": None}
@@ -180,12 +180,12 @@ def _refuse_no_reason(reason: str) -> None:
 
 
 def _matter(decision: Decision) -> bool:
-    """Which record is kept, and whose a record is, are two matters."""
+    """What is decided: which record is kept, or whose it is. One does not replace the other."""
     return decision.verdict == Verdict.KEEP_RECORD
 
 
 def _what(decision: Decision) -> tuple[str | None, ...]:
-    """What a decision says, whatever was seen."""
+    """What a decision says, without the facts that were seen."""
     return decision.verdict, decision.personal_id, decision.kept_record_id
 
 

@@ -24,7 +24,7 @@ class Piece(NamedTuple):
 
 
 def marked(one: str, other: str) -> tuple[list[Piece], list[Piece]]:
-    """Parts two texts into what they share, in order, and what they do not.
+    """Splits two texts into what they share, in order, and what they do not.
 
     Letters are compared as people see them: an accent belongs to its letter, and a capital is the
     same letter. Two numbers of one length are compared digit by digit, because their places matter.
@@ -53,7 +53,7 @@ def marked(one: str, other: str) -> tuple[list[Piece], list[Piece]]:
 
 
 def _parts(a: list[str], b: list[str]) -> Iterator[tuple[bool, int, int, int, int]]:
-    """Says from where to where two texts agree, and from where to where they do not."""
+    """Yields the ranges in which two texts agree, and those in which they do not."""
     one, other = ([letter.casefold() for letter in text] for text in (a, b))
     if len(one) == len(other) and all(letter.isdecimal() for letter in one + other):
         for shared, places in groupby(range(len(one)), lambda at: one[at] == other[at]):
@@ -67,7 +67,7 @@ def _parts(a: list[str], b: list[str]) -> Iterator[tuple[bool, int, int, int, in
 
 
 def _letters(text: str) -> list[str]:
-    """Parts a text into letters with the marks that belong to them."""
+    """Splits a text into letters with the marks that belong to them."""
     letters: list[str] = []
     for char in text:
         if letters and unicodedata.combining(char):

@@ -1,4 +1,4 @@
-"""The questions of the workbench: what waits, what is next, who is searched, whose it is.
+"""The questions of the workbench: what waits, what is next, searches, whose a record is.
 
 Every question is asked through a ``View``, which knows whose records somebody may see. Nothing else
 in the workbench reads a desk, so no page can show another province's record.
@@ -30,17 +30,18 @@ from etl.stewards.desk.making import TOLD_OF, desk_file
 Row = dict[str, Any]
 
 QUEUES = ("contradicted", "review", "shared", "deceased")
-"""In the order in which they are shown: what a colleague's decision waits for, first."""
+"""In the order in which they are shown; first come records on which a person has already
+decided."""
 
 AGES: Mapping[str, tuple[int, int | None]] = {
     "7": (0, 7), "30": (7, 30), "90": (30, 90), "older": (90, None),
 }  # fmt: skip
-"""Days that a case has been open: from, and up to."""
+"""How many days a case has been open: more than the first, and at most the second number."""
 
 CHANCES: Mapping[str, tuple[float, float]] = {
     "high": (0.9, 1.01), "middle": (0.5, 0.9), "low": (0.0, 0.5),
 }  # fmt: skip
-"""How probable the first candidate is: from, and below."""
+"""How probable the first candidate is: at least, and below."""
 
 PAGE = 25
 """Cases on one page."""
@@ -89,10 +90,10 @@ class Filter:
 
 
 _READERS = 4
-"""How many questions are answered at once: each reader is a connection of its own."""
+"""How many questions are answered at once: each reader is a separate connection."""
 
 _OF_A_READER = Engine(memory="1GB", threads=1)
-"""A question reads some row groups; one thread finds a row soonest."""
+"""A question reads only a few row groups, which one thread does fastest."""
 
 
 class Desk:
@@ -127,7 +128,7 @@ class Desk:
 
     @contextmanager
     def reader(self) -> Iterator[Warehouse]:
-        """Lends one of the readers; whoever comes when all are lent waits."""
+        """Lends one of the readers; waits while all are lent."""
         warehouse = self._readers.get()
         try:
             yield warehouse
@@ -138,7 +139,7 @@ class Desk:
     def whole(self, record_id: str, citizen: str | None = None) -> Iterator[Warehouse]:
         """Lends a reader of the snapshot that the desk was made of, which shows one record.
 
-        Of the citizens it shows the one that is named; else those whom somebody asked for last.
+        Of the citizens it shows the one that is named; without one, those that it showed last.
         """
         warehouse = self._whole.get()
         try:
@@ -277,7 +278,7 @@ class View:
     def by_office(self, decided: Collection[str], now: datetime) -> list[Row]:
         """Counts the cases that wait by office and age, the oldest first; 40 offices at most.
 
-        Whoever sees more than one province is shown provinces.
+        For a user who sees more than one province, it counts by province instead.
         """
         where, values = self._conditions(Filter(queue=""), decided)
         office = "office" if len(self._scope.provinces or ()) == 1 else "''"
@@ -361,7 +362,7 @@ class View:
         raise not_here()
 
     def _verdicts(self, records: Collection[str]) -> list[Row]:
-        """What the result says of some records, whoever may see them: for this class alone."""
+        """The verdicts on some records, even those that may not be seen: for this class only."""
         waiting = self._rows(
             f"{_VERDICT} from core.reconciled "
             "where record_id in (select unnest($records::varchar[]))",
@@ -394,9 +395,9 @@ class View:
     def others(self, record_id: str) -> list[Row]:
         """Other records of the citizen, or under the same number.
 
-        Of those that may not be seen, nothing is told but the province whose office keeps them. One
-        that is linked to the same citizen is the same person's: its id is told, because the two
-        offices must agree which of the records is kept; its page is not opened.
+        Of records that may not be seen, only the province whose office keeps them is returned. If
+        one is linked to the same citizen, its id is returned, too, because the two offices must
+        agree which of the records is kept; its page cannot be opened.
         """
         found = self._rows(_OTHERS, {"record": record_id})
         told: dict[str, Row] = {}
@@ -414,7 +415,7 @@ class View:
         return {name: row[name] if name in told else None for name in row}
 
     def agreement(self, record_id: str, citizen: str) -> Row | None:
-        """Says how a record and any citizen agree, and nothing of the citizen.
+        """Says how a record and any citizen agree, but nothing else about the citizen.
 
         Args:
             record_id: A record that may be seen.
@@ -449,7 +450,7 @@ class View:
         typed = [asked.strip(), asked.strip().upper()]
         ids = list(dict.fromkeys([*typed, *(str(row["record_id"]) for row in found)]))
         rows = [row for row in self._verdicts(ids) if self._scope.has(row["province_code"])]
-        rows.sort(key=lambda row: row["record_id"] not in typed)  # what was named comes first
+        rows.sort(key=lambda row: row["record_id"] not in typed)  # ids that were typed come first
         return rows[:MOST_FOUND]
 
     def of_the_same_person(self, records: Collection[str]) -> set[str]:
@@ -464,7 +465,7 @@ class View:
         return {str(row["other_id"]) for row in found}
 
     def proposed(self, record_id: str) -> set[str]:
-        """The citizens whom a record that may be seen is linked to, or may be."""
+        """The citizens whom a record is linked to or may belong to; the record may be seen."""
         with self.warehouse_of(record_id) as warehouse:
             found = warehouse.rows(
                 "select personal_id from core.links where record_id = $record "
@@ -474,9 +475,10 @@ class View:
         return {str(row["personal_id"]) for row in found}
 
     def at_hand(self, records: Collection[str]) -> set[str]:
-        """Those of some records that may be seen and that the desk has: what waits or was decided.
+        """Those of some records that may be seen and that the desk has, as waiting or decided ones.
 
-        Others are not looked for: a file of answers may have decided a hundred thousand at once.
+        Other records are not looked up in the snapshot: a file of answers may have decided on a
+        hundred thousand at once.
         """
         where, values = self._of_scope()
         found = self._rows(
@@ -555,7 +557,7 @@ class View:
 
 
 def not_here() -> ConfigError:
-    """The one answer to whoever asks for a record that is none of theirs, or of nobody's."""
+    """The same answer for a record that may not be seen and for one that does not exist."""
     return ConfigError(
         "There is no such record here.",
         remedy="It may belong to another province, whose office sees it.",

@@ -1,8 +1,8 @@
-"""Making the desk of a run: the cases, by what records are found, and what their stories need.
+"""Making the desk of a run: the cases, a search index, and what the records' stories are told from.
 
 A snapshot of ten million records tells one story in half a second, because each table is large. The
-desk holds the same tables for the records that wait only, a few in a hundred, so that a page is
-there at once; records that do not wait are told from the snapshot.
+desk holds the same tables for the waiting records only, a few in a hundred, so that a page is there
+at once; stories of other records are read from the snapshot.
 
 Belongs here: what is in a desk's file. Does not belong here: asking it (``asking.py``).
 """
@@ -26,7 +26,7 @@ from etl.settings import Settings
 from etl.state.store import open_state
 
 VERSION = 4
-"""Of what is in the file: one of another version is made anew."""
+"""The version of the file's content: a file of another version is made again."""
 
 WAITING = (
     "AMBIGUOUS", "DUPLICATE_INSURANCE", "ID_SHARED", "INSURANCE_NUMBER_SHARED", "DECEASED_ACTIVE",
@@ -44,16 +44,16 @@ _OF_RECORDS = (
     "core.near_scores", "core.candidates", "core.mismatches", "core.corrections", "core.decided",
     "core.held_back", "core.links",
 )  # fmt: skip
-"""Of these the rows of records that wait."""
+"""Tables of which the desk holds only the rows of waiting records."""
 
 _WHOLE = (
     "clean.vocabularies", "ref.provinces", "ref.match_model", "ops.parameters", "ops.decisions",
     "core.register_size",
 )  # fmt: skip
-"""Small ones, taken whole."""
+"""Small tables, of which the desk holds all rows."""
 
 TOLD_OF = frozenset({*LOOKED_UP, *map(TableName.parse, (*_OF_RECORDS, *_WHOLE, "raw.population"))})
-"""All that a record's story is told of, and a decision is held against."""
+"""The tables from which a record's story is told and on which a decision is checked."""
 
 _WAITING = "(select record_id from leaving.publish.cases)"
 
@@ -65,7 +65,8 @@ where
     or reconciled.record_id in (select record_id from ops.decisions)
 order by reconciled.record_id
 """
-"""Of what was decided, too: the overview counts decisions by whose records they are on."""
+"""Verdicts on decided records are held, too: the overview counts decisions by the records'
+province."""
 
 _CITIZENS = """
 select population.*
@@ -122,8 +123,7 @@ def tables_of_a_desk() -> dict[TableName, str]:
 def desk_file(settings: Settings) -> Iterator[Path]:
     """Gives the file of the desk of the last published run, and keeps it from being pruned.
 
-    It is made where it is not there yet: by the first who asks, in some seconds for each million
-    records.
+    The first caller makes it, if it is missing, which takes some seconds for each million records.
 
     Raises:
         NothingYetError: No run has published anything, or nothing of it is kept.
@@ -139,7 +139,7 @@ def desk_file(settings: Settings) -> Iterator[Path]:
 
 
 def newest_published(settings: Settings, known: Collection[str]) -> str | None:
-    """Returns the last published run, if it is none of those that are known."""
+    """Returns the last published run, if it is not among the known ones."""
     last = max(_published_runs(settings), default=None)
     return None if last in known else last
 
@@ -161,7 +161,7 @@ def _make(settings: Settings, warehouse: Warehouse, file: Path) -> None:
 
 
 def _open_since(settings: Settings) -> pa.Table:
-    """Since when each mismatch that waits for a person has been open, as the target remembers."""
+    """Since when each mismatch that waits for a person has been open, read from the target."""
     table = metadata_for(settings.target).tables
     (mismatches,) = (one for name, one in table.items() if name.rpartition(".")[2] == "mismatches")
     waiting = mismatches.c.code.in_(WAITING)

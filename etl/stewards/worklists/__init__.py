@@ -1,4 +1,4 @@
-"""Worklists: what offices are asked to settle and to correct goes out, and their answers come in.
+"""Worklists: lists of records that offices are to settle or correct go out, their answers come in.
 
 Belongs here: which rows an office is sent (``queries``), how a list looks (``templates``,
 ``forms.py``), its files (``writing.py``, ``reading.py``), sending (``sending.py``), taking answers

@@ -1,4 +1,4 @@
-"""Taking answers in: every row of every file that came back is held against what was sent.
+"""Taking answers in: every row of every file that came back is compared with what was sent.
 
 Belongs here: which answer becomes which decision or note, and why a row is returned. Does not
 belong here: reading the files (``reading.py``), the statements (``queries``), and what the next run
@@ -138,7 +138,7 @@ class Taken:
     Attributes:
         rows: How many there were.
         unanswered: Those without an answer.
-        known: Those that had been taken in before.
+        known: Those whose answer had been taken in before.
         decisions: How many decisions were made.
         notes: How many rows were noted as answered without a decision.
         revised: Of the rows taken in, those that had another answer before.
@@ -167,8 +167,8 @@ class _Row:
 def take_in(settings: Settings, files: Sequence[Path], language: Language = "vi") -> Taken:
     """Takes answers in: good rows become decisions or notes, the others are written to files.
 
-    The state is written in one transaction, which two who take in at once wait for. The next run
-    applies the decisions.
+    The state is written in one transaction; of two imports at once, one waits for the other. The
+    next run applies the decisions.
 
     Args:
         settings: Whose state and last result.
@@ -188,7 +188,7 @@ def take_in(settings: Settings, files: Sequence[Path], language: Language = "vi"
         refresh(warehouse, settings)
         warehouse.execute(query("macros"))
         with open_state(settings) as state:
-            state.bump("worklist_items")  # whoever else takes answers in waits here
+            state.bump("worklist_items")  # another import waits here
             _read_sent(warehouse, state, answered)
             _judge(warehouse, answered)
             reasons = _reasons(warehouse)
@@ -229,7 +229,7 @@ def _plain(words: str) -> str:
 
 
 def _answers(form: Form) -> dict[str, str]:
-    """Returns answers by all that may stand for them: codes, and words of both languages."""
+    """Returns answers by every way to write them: their code, and their words in both languages."""
     known = {
         _plain(words): label.code
         for label in ANSWER_LABELS
@@ -245,7 +245,7 @@ _LANGUAGES: tuple[Language, ...] = ("vi", "en")
 
 
 def _note(row: _Row) -> str:
-    """Returns the note, and whatever stands in the form's own inputs behind it."""
+    """Returns the note, followed by what stands in other inputs of the form."""
     values = row.given.values
     others = [
         f"{column.vi}: {values[column.input]}"
@@ -262,7 +262,7 @@ def _number(text: str) -> str:
 
 
 def _told(rows: Sequence[_Row]) -> pa.Table:
-    """Returns what the rows say, as the statements read it."""
+    """Returns the rows as the statements read them."""
     words = {id(row.sheet): _answers(row.sheet.form) for row in rows}
     told: dict[str, list[Any]] = {name: [] for name in _TOLD}
     for number, row in enumerate(rows):
@@ -280,7 +280,8 @@ def _told(rows: Sequence[_Row]) -> pa.Table:
             ("trouble", trouble),
             ("number", _number(typed) if typed else ""),
             ("note", _note(row)),
-            # A sign that was written out, or a number that was rounded, is not what it was.
+            # An id with a sign that was written out, or that was rounded as a number, cannot be
+            # compared.
             ("shown_record", "" if re.search(r"⟨U\+|E\+", values.get("record_id", "")) else shown),
         ):
             told[name].append(value)
@@ -304,7 +305,7 @@ _AT_ONCE = 500
 
 
 def _read_sent(warehouse: Warehouse, state: State, rows: Sequence[_Row]) -> None:
-    """Reads of the state what was sent on the worklists that the rows name."""
+    """Reads from the state what was sent in the worklists that the rows name."""
     named = sorted({row.given.values.get(KEY, "").partition(".")[0] for row in rows})
     items, lists = state.tables["worklist_items"], state.tables["worklists"]
     for name, table in (("items", items), ("lists", lists)):
@@ -315,7 +316,7 @@ def _read_sent(warehouse: Warehouse, state: State, rows: Sequence[_Row]) -> None
             how = f"insert into {name}" if start else f"create or replace temp table {name} as"
             with warehouse.lending("incoming", found):
                 warehouse.execute(f"{how} select * from incoming")  # noqa: S608 - our words
-    # The state has records by the key under which they are published.
+    # The state names records by their published key.
     warehouse.execute(
         "create or replace temp table wanted as "
         "select insurance.record_id, published_key(insurance.record_id) as sent_record "
@@ -329,7 +330,7 @@ _WORKLIST = re.compile(r"[A-Z0-9]{1,32}")
 
 
 def _judge(warehouse: Warehouse, rows: Sequence[_Row]) -> None:
-    """Makes ``judged`` and ``made``: what each row means, and the decisions that come of it."""
+    """Makes ``judged`` and ``made``: what each row means, and the decisions that follow."""
     allowed = [f"{shape}/{answer}" for shape, some in ANSWERS.items() for answer in sorted(some)]
     with (
         warehouse.lending("given", _told(rows)),
@@ -353,7 +354,7 @@ def _reasons(warehouse: Warehouse) -> list[str]:
 
 
 def _write(warehouse: Warehouse, state: State) -> dict[str, int]:
-    """Writes decisions, answers and who looked into the state; returns how many."""
+    """Writes decisions, answers and entries of the access log into the state; returns how many."""
     given = {"at": now(), "by": who_asks()}
     warehouse.execute(
         "create or replace temp table taken_answers as "
@@ -434,7 +435,7 @@ def _write_files(returned: Sequence[tuple[_Row, str]], language: Language) -> It
         written = []
         for found in sheets.values():
             sheet = found[0][0].sheet
-            # (A file of returned rows that was mended in part has the column already.)
+            # (A file of returned rows that was corrected only in part has the column already.)
             kept = [at for at, words in enumerate(sheet.headings) if words != heading]
             lines = [
                 (*(row.given.cells[at] for at in kept), _why(reason, language))

@@ -72,7 +72,7 @@ ANSWERS: Mapping[Shape, frozenset[Answer]] = MappingProxyType(
         Shape.CORRECTIONS: frozenset(_OF_LINKED | {Answer.KEEP_THIS_RECORD}),
     }
 )
-"""What makes sense on a row of each shape: of a linked record, and of one that is not."""
+"""The answers that make sense for each shape, that is for linked records and for others."""
 
 SOURCES: tuple[str, ...] = (
     "number", "worklist_id", "record_id", "insurance_number", "full_name", "date_of_birth",
@@ -91,7 +91,7 @@ SOURCES: tuple[str, ...] = (
 """What a column of a worklist may show; each is told of in docs/worklists.md."""
 
 KEY, ANSWER, CITIZEN_NUMBER, NOTE = "key", "answer", "citizen_number", "note"
-"""The columns that mean something to the import; any other input goes into the note."""
+"""The columns that the import interprets; the content of any other input is added to the note."""
 
 FILES = MappingProxyType(
     {
@@ -170,7 +170,7 @@ class Offered(_Strict):
     means: Words
 
     def in_(self, language: Language) -> str:
-        """Returns the words that are chosen from."""
+        """Returns the words that the office chooses."""
         label = _LABELS[self.code]
         return (self.vi or label.vi) if language == "vi" else (self.en or label.en)
 
@@ -239,10 +239,10 @@ class Form(_Strict):
 
 
 def load_forms(settings: Settings) -> dict[str, Form]:
-    """Returns the forms by the name of their template: those that ship, and the office's own.
+    """Returns the forms by the name of their template: those of the package, and the office's own.
 
     Raises:
-        ConfigError: A template cannot be read, or says something that cannot be.
+        ConfigError: A template cannot be read, or is not valid.
     """
     shipped = files("etl.stewards.worklists").joinpath("templates")
     own = settings.worklists.templates

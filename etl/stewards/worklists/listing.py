@@ -1,7 +1,7 @@
 """The worklists that were sent, with how many of their rows are answered and past due.
 
-Belongs here: reading them of the state. Does not belong here: each row (``worklist_status`` in the
-target).
+Belongs here: reading them from the state. Does not belong here: each row (``worklist_status`` in
+the target).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _NONE = {"answered": 0, "past_due": 0}
 
 
 def _counted(state: State) -> list[dict[str, Any]]:
-    """Returns by worklist how many rows are answered, and how many past due and not."""
+    """Returns by worklist how many rows are answered, and how many are unanswered and past due."""
     items = state.tables["worklist_items"]
     is_late = items.c.answered_at.is_(None) & (items.c.due_at < now())
     counted: Any = (

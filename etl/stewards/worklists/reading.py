@@ -62,8 +62,8 @@ def read_file(file: Path, forms: Iterable[Form]) -> list[GivenSheet]:
     """Reads the lists of a file.
 
     Args:
-        file: A workbook, a CSV file (with or without the mark of UTF-8, parted by comma, semicolon
-            or tab) or a file of JSON Lines.
+        file: A workbook, a CSV file (with or without the mark of UTF-8, separated by comma,
+            semicolon or tab) or a file of JSON Lines.
         forms: The forms that it may be of.
 
     Raises:
@@ -127,7 +127,7 @@ def _list(file: Path, name: str, table: Table, forms: Sequence[Form]) -> GivenSh
 
 
 def _form_of(cells: Sequence[str], forms: Sequence[Form]) -> tuple[Form, list[str]] | None:
-    """Says of which form a row is the headings of, and which column each is."""
+    """Says which form a row of headings belongs to, and which column each heading is."""
     best: tuple[int, Form, list[str]] | None = None
     for form in forms:
         known = {
@@ -222,7 +222,7 @@ def _of_csv(file: Path) -> list[list[str]]:
 
 
 def _of_json_lines(file: Path) -> Iterator[list[str]]:
-    """The headings are the names of the first line that is an object; others go after them."""
+    """The headings are the names in the first object; names that only later ones have follow."""
     names: dict[str, None] = {}
     rows = []
     for number, line in enumerate(_decoded(file).splitlines(), start=1):

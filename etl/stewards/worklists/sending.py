@@ -1,4 +1,4 @@
-"""Sending: the rows of the last result, parted by office, written to files and remembered.
+"""Sending: the rows of the last result, divided by office, written to files and remembered.
 
 Belongs here: who is sent what, and that it was sent. Does not belong here: the statements
 (``queries``), how a file looks (``writing.py``), and how it gets to the office.
@@ -127,13 +127,14 @@ class Sent:
 def send(settings: Settings, request: Request, progress: Progress | None = None) -> Sent:
     """Writes the worklists of the last result, and remembers what was sent to whom.
 
-    Nothing is shown before the access log has it, and nothing is remembered that no file has: the
-    files are put into their places after the state has taken all of it.
+    The files are written whole, then the state is committed, then they are put into their places.
+    So nothing is shown before the access log has it, and nothing is remembered that was not
+    written.
 
     Args:
         settings: Whose result and state.
         request: What is to be sent.
-        progress: Is told how many rows of how many are written.
+        progress: Called with the rows written and the rows in all.
 
     Raises:
         ConfigError: A template is wrong, a province does not exist, or the folder cannot be
@@ -221,7 +222,7 @@ def _gather(warehouse: Warehouse, settings: Settings, request: Request, made_at:
 
 
 def _read_sendings(warehouse: Warehouse, settings: Settings) -> None:
-    """Reads how often each record and code was sent before; the state's database counts."""
+    """Reads how often each record and code was sent before, counted in the state's database."""
     with open_state(settings) as state:
         items = state.tables["worklist_items"]
         times = func.count(distinct(items.c.sent_at)).label("times_sent")
@@ -236,7 +237,7 @@ def _read_sendings(warehouse: Warehouse, settings: Settings) -> None:
 
 
 def _read_ages(warehouse: Warehouse, settings: Settings, provinces: Sequence[str]) -> None:
-    """Reads since when each mismatch is known: the target remembers it."""
+    """Reads from the target since when each mismatch is known."""
     metadata = metadata_for(settings.target)
     (table,) = (one for one in metadata.tables.values() if one.name == "mismatches")
     here = None
@@ -260,7 +261,7 @@ def _labels(language: Language) -> pa.Table:
 
 
 def _clock(settings: Settings, made_at: datetime, request: Request) -> pa.Table:
-    # A program reads days as ISO 8601 has them.
+    # Formats for programs have days as in ISO 8601.
     language = request.language if request.format is Format.XLSX else "en"
     due = {
         str(route): made_at + timedelta(days=getattr(settings.worklists.due_days, route))
@@ -466,7 +467,7 @@ class _Stream:
 
 
 def _stem(province_code: str, addressee: object, taken: set[str]) -> str:
-    """Returns how an office's files are called: letters and digits only, no two alike."""
+    """Returns the name of an office's files: letters and digits only, no two alike."""
     stem = province_code
     if addressee is not None:
         plain = re.sub(

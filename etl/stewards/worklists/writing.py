@@ -57,7 +57,7 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Cover:
-    """What the cover sheet tells beside what the forms say.
+    """What the cover sheet says besides the text of the forms.
 
     Attributes:
         office: Whom the file is for.
@@ -85,7 +85,7 @@ class Cover:
 
 
 def harmless(value: object) -> object:
-    """Returns a value as ``cell`` does; quicker for plain words and numbers, which most are."""
+    """As ``cell``, but quicker for plain words and numbers, which most values are."""
     if isinstance(value, str):
         if value[:1].isalnum() and ";" not in value and value.isprintable():
             return value
@@ -96,7 +96,7 @@ def harmless(value: object) -> object:
 def harmless_column(column: pa.Array) -> list[Any]:
     """Returns the values of a column, those of text as harmless cells.
 
-    Most columns have no text that could do harm, which is asked of all their rows at once.
+    Most columns have no text that could do harm; that is checked for all rows at once.
     """
     values: list[Any] = column.to_pylist()
     if not pa.types.is_string(column.type):
@@ -111,8 +111,8 @@ def harmless_column(column: pa.Array) -> list[Any]:
 
 
 _SUSPECT = r"^[^\p{L}\p{N}]|;|[^\p{L}\p{M}\p{N}\p{P}\p{Sm}\p{Sc}\p{Sk} ]"
-"""Text that is looked at one by one: it begins with no letter or digit, has a semicolon, or a sign
-that may be invisible."""
+"""Text that is checked one by one: it does not begin with a letter or digit, or it has a semicolon
+or a sign that may be invisible."""
 
 
 class File(ABC):
@@ -250,13 +250,13 @@ class Workbook(File):
         try:
             self._book.close()
         except xlsxwriter.exceptions.FileCreateError as error:
-            raise error.args[0] from None  # the system's own, which says why
+            raise error.args[0] from None  # the system's own error, which says why
 
     def _say(self, what: str) -> str:
         return said(what, self._language)
 
     def _write_cover(self, sheets: Sequence[Sheet], cover: Cover) -> dict[str, str]:
-        """Writes the first sheet; returns where the words of each list's answers stand on it."""
+        """Writes the first sheet; returns in which cells of it each list's answers stand."""
         name, formats = self._say("cover"), self._formats
         page = self._book.add_worksheet(name)
         page.hide_gridlines(2)
@@ -319,10 +319,10 @@ class Workbook(File):
         form, formats = sheet.form, self._formats
         page = self._book.add_worksheet(form.sheet.in_(self._language))
         page.set_row(0, 48)
-        page.hide_gridlines(0)  # they are printed, too
+        page.hide_gridlines(0)  # they would be printed, too
         last = max(sheet.rows, 1)
         for at, column in enumerate(form.columns):
-            # (Open cells are those of the whole column: nothing is written for each row.)
+            # (Whole columns are opened for input, so that no cell is written for each row.)
             page.set_column(at, at, column.width, formats.input if column.input else None)
             if column.input:
                 page.conditional_format(
@@ -346,7 +346,7 @@ class Workbook(File):
         page.protect("", _MAY)
         page.set_landscape()
         page.set_paper(_A4)
-        # On paper as wide as can be read, with the names again on each page.
+        # On paper, columns are as wide as can be read, and the headings stand on each page.
         wide = sum(column.width for column in form.columns)
         page.fit_to_pages(max(round(wide / _CHARACTERS_OF_A_PAGE), 1), 0)
         page.repeat_rows(0)
@@ -399,8 +399,8 @@ class _Formats:
         line = {"border": 1, "border_color": "#C8CDD3"}
         blue = {**plain, **line, "bold": True, "bg_color": "#1F4E79", "font_color": "#FFFFFF"}
         wrapped = {"text_wrap": True}
-        # (Wrapped, or a long text would run over the cells that are to be filled in.)
-        # Empty cells are not written, so lines are those of the sheet.
+        # (Wrapped: otherwise a long text would run over the cells that are to be filled in.) Empty
+        # cells are not written, so lines are those of the sheet.
         self.text = book.add_format({**plain, **wrapped})
         self.number = book.add_format({**font, "valign": "top", "align": "center"})
         self.key = book.add_format({**plain, "font_color": "#8A9099", "align": "fill"})
