@@ -1,11 +1,11 @@
 """One record's story, gathered from the warehouse: what ``doisoat explain`` tells.
 
 Belongs here: reading everything that the last run knew and decided of one record. Does not belong
-here: words (``tell.py``), layout (``text.py``, ``page.py``), and any
-decision: what is told is what the statements in ``etl/reconcile/sql`` found.
+here: words (``tell.py``), layout (``text.py``, ``page.py``), and any decision: the story only
+repeats what the statements in ``etl/reconcile/sql`` found.
 
-Of a citizen whom the record is not linked to, and who is no candidate, nothing is read but how
-the fields agree: no name, no number, no date.
+Of a citizen who is neither linked to the record nor a candidate for it, it reads only how the
+fields agree: no name, no number, no date.
 """
 
 from __future__ import annotations
@@ -42,10 +42,12 @@ class Tried:
 
     Attributes:
         step: As in ``etl.domain.codes.MatchStep``.
-        outcome: Where it left the record; ``decided`` where a steward said that it is nobody's.
+        outcome: How it ended for the record; ``decided`` where a steward said that the record is
+            nobody's.
         numbers: The recorded numbers that this step looked up, each with its field.
-        pairs: How the record and each citizen found here agree, and what came of it; never who.
-        looked: Whether there was anything to look with (a name, a number of this kind).
+        pairs: How the record agrees with each citizen found here, and the verdict; never who that
+            is.
+        looked: Whether the record has what the step looks up (a name, a number of this kind).
     """
 
     step: str
@@ -62,7 +64,7 @@ class Person:
     Attributes:
         rank: Among the candidates; 0 for the citizen that the record is linked to.
         match_step: The step that found this citizen.
-        reason: Why this one is not simply linked; ``agrees`` for the citizen that is.
+        reason: Why this citizen is not simply linked; ``agrees`` for the one that is linked.
         citizen: What the population register says.
         levels: How each comparison agrees, where it was made.
         weights: What each comparison weighs, in bits; None where the step weighs nothing.
@@ -91,11 +93,12 @@ class Story:
         understood: The row of ``clean.insurance``; None where it could not be used.
         notes: What was done to each field, or why it could not be read: codes for
             ``etl.normalise.describe``, by contract column.
-        decisions: What people decided on the record and did not take back, the last first; state
-            says whether it stands, or why not, or that it is ``new`` since the run.
-        weighed: Of the citizens weighed by the probabilistic step: how many, and the best chance.
+        decisions: What people decided on the record and did not take back, the last first;
+            ``state`` says whether a decision stands, or why not, or that it is ``new`` since the
+            run.
+        weighed: How many citizens the probabilistic step weighed, and the best probability.
         citizens: Citizens in the population register.
-        wrong_links_per_million: How many links without a person may be wrong.
+        wrong_links_per_million: How many links that no person checks may be wrong.
         model_is_trained: Whether the linkage model has learnt from these registers.
     """
 
@@ -124,7 +127,7 @@ class Story:
 
 
 _TOLD = tuple(TableName("core", name) for name in ("reconciled", "near_scores", "corrections"))
-"""The last tables of which a story is told: a snapshot that has them has the others, too."""
+"""The last-built tables of a story: a snapshot that has them has all others, too."""
 
 
 _READ = frozenset(
@@ -138,13 +141,13 @@ _READ = frozenset(
         ),
     }
 )  # fmt: skip
-"""All that a story is told of."""
+"""All tables from which a story is told."""
 
 
 def read_story(
     settings: Settings, *, record_id: str | None, record_key: str | None, command: str
 ) -> Story:
-    """Gathers the story of one record, and writes that it was looked at.
+    """Gathers the story of one record, and writes this into the access log.
 
     Args:
         settings: Which warehouse.
@@ -188,7 +191,8 @@ def find_verdict(warehouse: Warehouse, record_id: str | None, record_key: str | 
     """Finds the verdict on a record, by its id or its pseudonym.
 
     Raises:
-        ConfigError: No record is called that. What was typed is not repeated: it may be anything.
+        ConfigError: No record is called that. It does not repeat what was typed, which may be
+            anything.
     """
     where, value = ("record_id = $it", record_id)
     if record_id is None:
@@ -278,7 +282,7 @@ def _gather(warehouse: Warehouse, verdict: Row) -> Story:
 def _decisions(
     warehouse: Warehouse, settings: Settings, record_id: str, made: Sequence[Decision]
 ) -> tuple[Row, ...]:
-    """What was decided, and what the run made of it; one that it did not know is new."""
+    """The decisions, and what the run made of each; one that it did not know is ``new``."""
     if not made:
         return ()
     known = _rows(
@@ -308,9 +312,9 @@ def _rows(warehouse: Warehouse, query: str, record_id: str) -> tuple[Row, ...]:
 
 
 def _recorded(warehouse: Warehouse, record_id: str, row_number: int | None) -> tuple[Row, ...]:
-    """The rows of the source with a record id; those of a record that is understood are alike.
+    """The rows of the source with a record id; if the record could be used, all are alike.
 
-    A row is found by its number in a moment; by its key, a column of the whole register is read.
+    Finding a row by its number is quick; by its key, a whole column of the register is read.
     """
     names = ", ".join(column.name for column in INSURANCE)
     numbered = "" if row_number is None else "row_number = $row::uinteger and "
@@ -331,11 +335,11 @@ _REFUSED = (
     ("numbers", "insurance_number"),
     ("numbers", "health_card_number"),
 )
-"""Columns that may be refused, and their dictionaries."""
+"""Columns whose values may be refused, and their dictionaries."""
 
 
 def _notes(recorded: tuple[Row, ...], understood: Row) -> dict[str, tuple[str, ...]]:
-    """Collects what normalisation said: notes and repairs as used, and why it refused a string."""
+    """Collects what normalisation said: notes, repairs, and why it refused a string."""
     refused = {
         column: {refusal(table, column, row[column]) for row in recorded}
         for table, column in _REFUSED
@@ -358,7 +362,7 @@ def _ordered_by_severity(mismatches: tuple[Row, ...]) -> tuple[Row, ...]:
 
 
 def _with_place(warehouse: Warehouse, row: Row) -> Row:
-    """Adds the name of the province, which a person knows better than its code."""
+    """Adds the name of the province, which people know better than its code."""
     province = warehouse.value(
         "select min(province_2025) from ref.provinces where code_2025 = $code",
         {"code": row["province_code"]},
@@ -386,7 +390,7 @@ def _candidates(warehouse: Warehouse, record_id: str, understood: Row) -> tuple[
 
 
 def _citizen(warehouse: Warehouse, personal_id: str) -> Row:
-    """A citizen as understood, with the status that the register has."""
+    """A citizen as understood, with the status as recorded."""
     (citizen,) = warehouse.rows(
         "select citizen, personal_id, recorded_name as full_name, birth_date, "
         "birth_year, birth_month, birth_precision, gender, province_code, province_unread, "
@@ -505,7 +509,7 @@ def _pairs(
 ) -> tuple[Row, ...]:
     """How the record agrees with each citizen that a step found; never who that is.
 
-    A link that a person's decision stands against is no link: somebody is to look again.
+    A link that a person's decision forbids is shown as one for review: somebody must look again.
     """
     found = _rows(
         warehouse,

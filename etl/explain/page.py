@@ -80,7 +80,7 @@ def _both(words: Words) -> str:
 
 
 def _value(recorded: str) -> str:
-    """A value as recorded, not without end."""
+    """A value as recorded, cut where it is too long."""
     return in_html(recorded, _LONGEST)
 
 
@@ -188,10 +188,10 @@ def _corrections(telling: Telling) -> str:
 
 
 def waterfall_chart(person: Person) -> dict[str, Any]:
-    """Draws how each comparison moves the odds, from those of anybody to those of this citizen.
+    """Draws how each comparison moves the odds, from a random citizen's to this citizen's.
 
     Returns:
-        A Vega-Lite chart; its axis is powers of ten of the odds, written as odds.
+        A Vega-Lite chart; its axis is logarithmic, with labels such as ``1 : 1.000``.
     """
     import altair as alt
 
@@ -218,7 +218,7 @@ def waterfall_chart(person: Person) -> dict[str, Any]:
     right = base.mark_text(align="left", dx=5).encode(x="right:Q", text="label:N")
     chart = alt.layer(middle, drawn, right).properties(width=470, height=alt.Step(28))
     spec: dict[str, Any] = _readable_sizes(chart).to_dict()
-    # Without its schema's address the chart says what it is by its shape.
+    # The address of the schema is removed: the chart works without it.
     del spec["$schema"]
     return spec
 
@@ -243,14 +243,14 @@ def _bars(person: Person) -> list[dict[str, Any]]:
         side = "for" if weight > 0 else "against"
         bars.append(_bar(side, reached, reached + weight, label))
         reached += weight
-    # Other citizens who are near, and that the person may be in no register.
+    # The effect of other citizens who are near, and of persons who are not registered.
     bars.append(_bar("for" if total > reached else "against", reached, total, COMPARED["rest"]))
     bars.append(_bar("total", 0.0, total, COMPARED["total"]))
     return bars
 
 
 def _log_odds(probability: float) -> float:
-    """Turns a probability into bits, short of the certainty that rounding would make of it."""
+    """Turns a probability into bits; cuts one that was rounded to 0 or 1, and would be infinite."""
     kept = min(max(probability, 1e-15), 1 - 1e-15)
     return math.log2(kept / (1 - kept))
 

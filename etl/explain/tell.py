@@ -1,6 +1,6 @@
 """A record's story in words, for a person who knows no statistics.
 
-Belongs here: which sentence is said of what was found. Does not belong here: finding it
+Belongs here: which sentences express what was found. Does not belong here: finding it
 (``etl/explain/gather.py``), the sentences' fixed parts (``etl/domain/words.py``), and layout.
 """
 
@@ -229,7 +229,7 @@ def _understood(field: str, row: Row | None) -> Words:
 
 
 def _alike(value: object) -> Words:
-    """A value that both languages write alike."""
+    """A value that is the same in both languages."""
     return Words(text(value), text(value))
 
 
@@ -469,7 +469,7 @@ def _facts(citizen: Row) -> Iterator[tuple[Words, Words]]:
 
 
 def _citizen_status(citizen: Row) -> Words:
-    """Says whether a citizen lives, or what the register says where that is not understood."""
+    """Says whether a citizen is alive, or quotes the register's status if it was not understood."""
     if citizen["status"] == "deceased":
         died = text(citizen["date_of_death"])
         return Words(f"đã mất, {died}", f"deceased, {died}")

@@ -1,8 +1,8 @@
 """One person's fields, understood and explained: what ``doisoat normalise`` says.
 
-Belongs here: putting the answers of ``etl.normalise`` beside each other, with their reasons in
-words. Does not belong here: any rule of understanding (``etl/normalise``), or layout
-(``etl/report/display.py``). Nothing is read but the values given, and nothing is kept.
+Belongs here: collecting the answers of ``etl.normalise``, with their reasons in words. Does not
+belong here: any rule of understanding (``etl/normalise``), or layout (``etl/report/display.py``).
+Only the given values are read, and nothing is kept.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from etl.normalise.numbers import Field as NumberField
 Lang = Literal["vi", "en"]
 FieldName = Literal["name", "birth", "gender"] | NumberField
 
-# Of fields, parts and kinds of number: Vietnamese, English.
+# The words for fields, parts and kinds of number: Vietnamese, English.
 _WORDS = {
     "name": ("Họ tên", "Name"),
     "birth": ("Ngày sinh", "Birth date"),
@@ -116,14 +116,14 @@ class Understood:
 
 
 class _Record(NamedTuple):
-    """What the record itself says of its holder: the numbers are held against it."""
+    """What the record itself says of its holder, against which its numbers are checked."""
 
     birth_year: int | None
     gender: str | None
 
 
 def readable(argument: str) -> str:
-    """A text as a shell or a file gave it: bytes that are no UTF-8 are read as Latin-1.
+    """Returns a text from a shell or a file, with bytes that are not UTF-8 read as Latin-1.
 
     That is how the programs behind most registers show text in an old Vietnamese encoding, and
     what ``parse_name`` decodes.
@@ -143,7 +143,7 @@ def understand(
     numbers: Mapping[NumberField, str | None] | None = None,
     lang: Lang = "vi",
 ) -> list[Understood]:
-    """Understands the fields of one record, each in the light of the others.
+    """Understands the fields of one record; birth and sex check the numbers.
 
     Args:
         name: As recorded; None when it was not given.
@@ -268,7 +268,7 @@ def _number(field: NumberField, raw: str, record: _Record, lang: Lang) -> Unders
 
 
 def _candidate(number: str, record: _Record) -> ParsedNumber:
-    """A possible number, held against the record."""
+    """A possible number, checked against the record."""
     field: NumberField = "personal" if len(number) == 12 else "insurance"
     held = parse_number(number, field=field, birth_year=record.birth_year, gender=record.gender)
     return replace(held, number=number)
