@@ -3,9 +3,9 @@
 Belongs here: reading one value. Does not belong here: comparing two (``compare``), times of day
 (``clock``).
 
-A date of year only, or of month and year, is legal and stays one: no day is ever invented. What is
-left open by the text (two-digit year, first of January, day and month that could change places) is
-noted, not decided.
+A date of year only, or of month and year, is legal and stays one: no day is ever invented. What the
+text leaves open (two-digit year, first of January, day and month that could be swapped) is noted,
+not decided.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _DMY = re.compile(r"(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4}|\d{2})")
 _MY = re.compile(r"(\d{1,2})([-/. ])(\d{4})")
 _YM = re.compile(r"(\d{4})[-/. ](\d{1,2})")
 _SERIAL = re.compile(r"(\d{5})([.,]\d+)?")
-_LAST_MINUTE = 1 - 1 / (24 * 60)  # Of a day that is 1.
+_LAST_MINUTE = 1 - 1 / (24 * 60)  # As a share of a day.
 _LETTER = re.compile(r"[^\W\d_]")
 _DIGITS = re.compile(r"\d+")
 # The health sector's form, and with seconds HL7's: zeros stand for an unknown month or day.
@@ -70,7 +70,7 @@ _WEEKDAY = re.compile(
 _ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b|\bof\b", re.I)
 _UNKNOWN_PART = re.compile(r"(?<![\w])(?:[x?*_]{1,2}|\.{2}|--|…)(?=[-/. ])", re.I)
 _SEPARATOR = re.compile(r"\s*([-/.])\s*")
-# Where a named month stood, and the orders in which day and year stand around it.
+# The sign that replaces a named month, and the orders in which day and year stand around it.
 _NAMED = "@"
 _AROUND_NAMED = tuple(
     re.compile(form)
@@ -96,7 +96,7 @@ def _months() -> dict[str, int]:
 
 @cache
 def _month_named() -> re.Pattern[str]:
-    """A month that says it is one: by an English name, or by a number or name after "tháng"."""
+    """A month that is marked as one: by an English name, or by "tháng" before a number or name."""
     vietnamese = sorted(
         {name.removeprefix("tháng ") for name in _months() if name.startswith("tháng ")},
         key=len,
@@ -171,7 +171,7 @@ class _Reader:
         return text.strip(" -/.")
 
     def _without_names(self, text: str) -> str:
-        """The text with each named month as a sign of its own, and no other words."""
+        """The text with each named month replaced by a sign, and without other words."""
         text = _month_named().sub(self._take_month, _WEEKDAY.sub("", text))
         if self.months:
             text = _ORDINAL.sub(" ", text)
@@ -198,7 +198,7 @@ class _Reader:
         return f" {_NAMED} "
 
     def _around_named(self) -> ParsedBirth | None:
-        """Day and year around a month that says it is one: their order leaves no doubt."""
+        """Day and year around a month that is marked as one, so that their order is certain."""
         text = re.sub(r"[-/. ]+", " ", self.text)
         for form in _AROUND_NAMED:
             match = form.fullmatch(text)

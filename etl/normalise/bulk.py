@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     Column: TypeAlias = pa.Array | pa.ChunkedArray | pd.Series | Iterable[str | None]
 
 # Arrow works outside the interpreter lock, so threads use every core; below this they save nothing.
-# Processes were measured slower than one thread: their rows travel twice.
+# Processes were measured to be slower than one thread: their rows are copied twice.
 PARALLEL_FROM = 300_000
 _CHUNK = 125_000
 
@@ -72,7 +72,7 @@ def _strings(raw: Column) -> pa.Array:
 
 
 def _whole_floats(raw: pa.Array) -> pa.Array:
-    """Floats as text, whole ones without exponent: a column with gaps is a float's in pandas."""
+    """Floats as text, whole ones without exponent: pandas makes floats of numbers with gaps."""
     limit = 2.0 ** (24 if raw.type == pa.float32() else 11 if raw.type == pa.float16() else 53)
     whole = pc.and_(pc.equal(pc.floor(raw), raw), pc.less(pc.abs(raw), limit)).fill_null(False)
     digits = pc.if_else(whole, raw, pa.scalar(None, raw.type)).cast(pa.int64()).cast(pa.string())

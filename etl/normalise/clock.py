@@ -1,13 +1,13 @@
 """Times of day that stand beside a birth date, and the day that they mean.
 
-Belongs here: taking a time and its zone off a text, and which day the two together mean in Viet
+Belongs here: removing a time and its zone from a text, and which day date and time mean in Viet
 Nam. Does not belong here: reading the date itself (``births``).
 
 A register keeps days, but programs keep instants: midnight in Viet Nam, written as universal time,
-stands on the day before. How many hours before has changed often (17:00 today, 16:00 in the south
-from 1960 to 1975, 15:00 in the summer of 1945), so the time zone database is asked. Spreadsheets
-that a script wrote miss midnight by seconds, because clocks ran 6 minutes and 30 seconds ahead of
-today's until 1911.
+stands on the day before. The difference has changed often (midnight is 17:00 today, 16:00 in the
+south from 1960 to 1975, 15:00 in the summer of 1945), so the time zone database is used.
+Spreadsheets that a script wrote miss midnight by seconds, because clocks ran 6 minutes and 30
+seconds ahead of today's until 1911.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 _SLACK = timedelta(minutes=1)
-# Ahead of universal time in Viet Nam at one time or another since 1911.
+# How far Viet Nam has been ahead of universal time, at various times since 1911.
 _PAST_OFFSETS = (timedelta(hours=7), timedelta(hours=8), timedelta(hours=9))
 _EARLIEST_DOUBT = timedelta(hours=24) - max(_PAST_OFFSETS) - _SLACK
 _LARGEST_OFFSET = timedelta(hours=16)  # PostgreSQL's own limit.
@@ -74,7 +74,8 @@ class Clock(NamedTuple):
             return Meant(written, self._doubt_without_zone(moment, written))
         universal = moment - self.offset
         local = _in_viet_nam(universal)
-        # (The slack is added before: a clock that was put forward at midnight skipped the hour.)
+        # (The slack is added before the conversion: a clock that was put forward at midnight skips
+        # an hour.)
         midnight = _midnight(moment) or _begun(_in_viet_nam(universal + _SLACK))
         if midnight:
             # The last second of a day may be its end as well as the next one's beginning.

@@ -1,7 +1,7 @@
 """Names, plain numbers and plain dates by the column, as Arrow and numpy operations.
 
 Belongs here: splitting a column into tokens, looking each distinct token up once, putting the
-columns together again; telling numbers and dates that are right as they stand. Does not belong
+columns together again; recognising numbers and dates that are right as they stand. Does not belong
 here: any rule. Rows that need one are handed to ``names``, ``parse_number`` or
 ``parse_birth`` one by one, so both paths give the same rows.
 """
@@ -87,7 +87,7 @@ def resolve_column(raw: Array) -> list[Array]:
 
 
 def _looked_up(raw: Array) -> _Rows:
-    """Every row as if all its words were plain; the mask tells where one is not."""
+    """Every row, looked up as if all its words were plain; the mask marks rows where one is not."""
     text = raw.fill_null("")
     lists = pc.split_pattern(text, " ")
     offsets = lists.offsets.to_numpy()
@@ -117,14 +117,14 @@ def _joined(tokens: Array, offsets: np.ndarray[Any, Any]) -> Array:
 
 
 def _settled(raw: Array, rows: _Rows) -> _Rows:
-    """The rows that looking up their words left open: by the column, and the last one by one."""
+    """Settles the rows that a look-up of words left open: by the column, then one by one."""
     rows = _improved(raw, rows, lambda text, _: _after_tidying(text))
     rows = _improved(raw, rows, _after_decoding)
     return _improved(raw, rows, lambda text, _: _after_care(text))
 
 
 def _improved(raw: Array, rows: _Rows, step: Callable[[Array, _Rows], _Rows]) -> _Rows:
-    """The rows, with what a step makes of those that are still open."""
+    """The rows, with those still open replaced by the result of a step."""
     where = np.flatnonzero(rows.unsettled)
     if not len(where):
         return rows
@@ -149,7 +149,7 @@ def _after_tidying(raw: Array) -> _Rows:
 
 
 def _after_decoding(raw: Array, rows: _Rows) -> _Rows:
-    """Rows that are plain once they are decoded, or stand as they should and are no mojibake."""
+    """Rows that are plain after decoding, or whose text is in order and no mojibake."""
     text = raw.fill_null("")
     decoded = decode_names(text)
     again = _looked_up(decoded.texts)
@@ -278,7 +278,7 @@ class RepairedNumbers(NamedTuple):
 
 
 def repaired_numbers(raw: Array, field: Field) -> RepairedNumbers:
-    """Numbers that the commonest slips keep from being plain: see ``_REPAIRS``.
+    """Numbers that would be plain but for the commonest slips: see ``_REPAIRS``.
 
     Args:
         raw: A string array; nulls allowed.
@@ -299,13 +299,13 @@ def repaired_numbers(raw: Array, field: Field) -> RepairedNumbers:
 
 
 def _changed(text: Array, pattern: str, change: Callable[[Array], Array]) -> Array:
-    """The texts, those of a pattern changed: most are not, and cost nothing more."""
+    """The texts, with those that match a pattern changed; most do not match, and cost nothing."""
     matching = pc.match_substring_regex(text, pattern)
     return pc.replace_with_mask(text, matching, change(text.filter(matching)))
 
 
 def _letters_read(text: Array) -> Array:
-    """Look-alike letters as the digits that they stand for, where a whole number comes of it."""
+    """Look-alike letters as the digits that they stand for, where that gives a whole number."""
     read = upper = pc.utf8_upper(text)
     for character, digit in ascii_lookalikes().items():
         read = pc.replace_substring(read, character, digit)
@@ -318,7 +318,7 @@ def _letters_read(text: Array) -> Array:
 
 
 def _zero_restored(text: Array) -> Array:
-    """Eleven digits with the zero that a spreadsheet dropped, where a person comes of it."""
+    """Eleven digits with the zero that a spreadsheet dropped, if that can be a person's number."""
     whole = pc.binary_join_element_wise("0", text, "")
     lost = pc.and_(_possible_person(whole), pc.invert(_is_stand_in(text)))
     return pc.if_else(lost, whole, text)
@@ -414,7 +414,7 @@ def _integers(text: Array, pattern: str, parts: tuple[str, ...]) -> list[np.ndar
 def _days(
     year: np.ndarray[Any, Any], month: np.ndarray[Any, Any], day: np.ndarray[Any, Any]
 ) -> np.ndarray[Any, Any]:
-    """Dates; no date where there is none, or where month or day is missing."""
+    """Dates; not-a-date where the day does not exist, or where month or day is missing."""
     months = (year - 1970).astype("M8[Y]").astype("M8[M]") + (month - 1)
     days = months.astype("M8[D]") + (day - 1)
     exists = (month >= 1) & (month <= 12) & (day >= 1) & (days.astype("M8[M]") == months)

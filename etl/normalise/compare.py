@@ -5,7 +5,7 @@ Does not belong here: reading a single value (``names``, ``births``), or any dec
 
 The first level that holds is the answer, from closest to furthest. This is the readable reference;
 ``etl/reconcile/sql/macros.sql`` gives the same levels for whole tables, and
-``tests/unit/test_agreement.py`` holds the two together.
+``tests/unit/test_agreement.py`` checks that both agree.
 """
 
 from __future__ import annotations
@@ -123,14 +123,14 @@ def _words_level(pair: _Pair) -> NameLevel:
     if sorted(left) == sorted(right):
         return "reordered"
     if left[0] != right[0] and left[-1] != right[-1]:
-        # Slips of the keyboard leave one end of a name alone.
+        # A slip of the keyboard changes at most one end of a name.
         return "different"
     near = _letters_level(*pair.texts)
     return near or ("given_shared" if left[-1] == right[-1] else "surname_shared")
 
 
 def _lacks_middle(short: list[str], long: list[str]) -> bool:
-    """Every word of the shorter name stands in the longer one, in its order, the ends included."""
+    """All words of the shorter name stand in the longer one, in the same order, the ends equal."""
     if not 2 <= len(short) < len(long):
         return False
     rest = iter(long)
@@ -139,7 +139,7 @@ def _lacks_middle(short: list[str], long: list[str]) -> bool:
 
 
 def _is_abbreviation(short: list[str], long: list[str]) -> bool:
-    """N. V. An for Nguyễn Văn An: the given name whole, initials before it."""
+    """N. V. An for Nguyễn Văn An: initials, then the whole given name."""
     if len(short) != len(long) or short[-1] != long[-1]:
         return False
     return all(
@@ -154,7 +154,7 @@ def _letters_level(a: str, b: str) -> NameLevel | None:
     if distance == 1:
         return "one_edit"
     first, last = ((left.split(b" ")[i], right.split(b" ")[i]) for i in (0, -1))
-    long_enough = min(len(a), len(b)) >= _MIN_SIMILAR  # letters: foreign ones have several bytes
+    long_enough = min(len(a), len(b)) >= _MIN_SIMILAR  # in letters: foreign ones are several bytes
     if distance == 2 and long_enough and _near_word(*first) and _near_word(*last):
         return "similar"
     return None

@@ -1,7 +1,7 @@
-"""Letters that are lost: what programs leave where they could not write one.
+"""Lost letters: what programs write in place of a letter that they could not write.
 
 Belongs here: telling a text that lost letters from one that never had them. Does not belong here:
-any repair; what is lost is asked of a person, never guessed.
+any repair; a person is asked for what is lost, it is never guessed.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from functools import cache
 from etl.normalise.misread import has_remains, remains_pattern
 from etl.normalise.syllables import VIETNAMESE_LETTERS
 
-# SUBSTITUTE is written for what an encoding lacks, the replacement character for unreadable bytes.
+# SUBSTITUTE stands for a letter that an encoding lacks, the replacement character for unreadable
+# bytes.
 _MARK = re.compile("[\x1a\ufffd]")
-# Text of two bytes a letter, read as one.
+# Text with two bytes a letter that was read with one byte a letter.
 _NUL_BETWEEN = re.compile("[^\\W\\d_]\x00+[^\\W\\d_]")
 _LOST_CODE = re.compile("[^\\W\\d_][\x80-\x9f]|[\x80-\x9f][^\\W\\d_]")
-# Beside a letter, before a name, or two and more for a word.
+# A question mark beside a letter or before a name, or two and more in place of a word.
 _QUESTION = re.compile("[^\\W\\d_][?]|[?][^\\W\\d_]|^[?]+ |(?<!\\S)[?]{2,}(?!\\S)")
 _NO_SIGNS = VIETNAMESE_LETTERS | frozenset(" '-.,()/\u2019\u2018\u00a0\u00bf")
 
@@ -30,7 +31,7 @@ def suspicious_pattern() -> str:
 
 def has_marks_of_loss(text: str) -> bool:
     """Whether a text has a character that only stands for lost ones, or half of each letter."""
-    if text.isprintable():  # as most are, and of the marks only this one is
+    if text.isprintable():  # as most texts are; of the marks, only this one is printable
         return "\ufffd" in text
     return _MARK.search(text) is not None or _NUL_BETWEEN.search(text) is not None
 
@@ -39,7 +40,7 @@ def has_lost_letters(text: str) -> bool:
     """Whether a text bears the marks of lost letters, whatever encoding the rest is in.
 
     ``¿`` is what Oracle writes for a letter that an encoding lacks. It is also a letter of three
-    Vietnamese encodings: then other signs of them stand beside it.
+    Vietnamese encodings: in these, it stands beside other signs of that encoding.
 
     Args:
         text: As stored, NFC, and not undone by ``misread.undo_utf8``.
@@ -50,12 +51,12 @@ def has_lost_letters(text: str) -> bool:
 
 
 def has_lost_codes(text: str) -> bool:
-    """Whether codes that are no letters stand beside letters, where nothing was decoded."""
+    """Whether a text that was not decoded has control codes beside letters."""
     return _LOST_CODE.search(text) is not None
 
 
 def has_question_marks(text: str) -> bool:
-    """Whether question marks stand for letters or words; one behind a name, alone, is a doubt.
+    """Whether question marks stand for letters or words; a lone one after a space does not.
 
     Args:
         text: With single spaces.

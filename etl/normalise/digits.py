@@ -1,6 +1,7 @@
 """The digits in a cell: cleaning, look-alike letters, scientific notation, stand-ins, dates.
 
-Belongs here: from typed text to digits, and which digits are no number of anybody. Does not belong
+Belongs here: from typed text to digits, and which digits cannot be anybody's number. Does not
+belong
 here: what kind of number the digits are (``numbers``).
 """
 
@@ -55,7 +56,7 @@ def stand_ins() -> frozenset[str]:
 
 
 class Cleaned(NamedTuple):
-    """A typed value without the ways of writing it, and what was removed."""
+    """A typed value without separators and the like, and what was removed."""
 
     text: str
     repairs: tuple[str, ...]
@@ -103,7 +104,7 @@ def is_scientific(raw: str) -> bool:
 
 
 def digits_of_scientific(raw: str) -> str | None:
-    """The whole number that scientific notation gives in full.
+    """The whole number behind scientific notation, if all its digits are given.
 
     Returns:
         ``79062000001`` for ``7.9062000001E10``; None for ``7.9E10``, whose last digits a

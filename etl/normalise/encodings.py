@@ -1,8 +1,8 @@
 """The encodings that Vietnamese was stored in, and how a text in each is read.
 
 Belongs here: the tables of ``data/legacy_encodings.csv``, a decoder for each, and the way to type
-accents as signs (VIQR). Does not belong here: which reading of a text is believed (``legacy``), nor
-UTF-8 read as something else (``misread``).
+accents as signs (VIQR). Does not belong here: deciding which reading of a text is right
+(``legacy``), nor UTF-8 read as something else (``misread``).
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ DECODERS = (
 
 
 def decode_all(encoding: str, source: str) -> str | None:
-    """A text in an encoding; None where a letter beyond ASCII is none of its letters.
+    """A text decoded from an encoding; None where that lacks one of the letters beyond ASCII.
 
     Args:
         encoding: As in ``data/legacy_encodings.csv``.
@@ -119,7 +119,8 @@ def decode_all(encoding: str, source: str) -> str | None:
     decoded = next(d for d in DECODERS if d.note == f"decoded_{encoding}").decode(source)
     if encoding != "vni":
         return decoded
-    # What VNI does not know it leaves: à is a mark after a vowel, and no letter by itself.
+    # The decoder for VNI leaves unknown signs as they are: à is a mark after a vowel, and no letter
+    # by itself.
     unknown = [c for c in _vni_pattern().sub("", source) if not c.isascii()]
     return None if unknown else decoded
 
@@ -129,10 +130,10 @@ def decode_all(encoding: str, source: str) -> str | None:
 _VIQR_MARKS = {"^": "\u0302", "(": "\u0306", "+": "\u031b", "*": "\u031b",
                "`": "\u0300", "?": "\u0309", "~": "\u0303", "'": "\u0301",
                ".": "\u0323"}  # fmt: skip
-# The shape before the tone, or after it.
+# The sign of the shape may stand before or after that of the tone.
 _VIQR_VOWEL = re.compile(r"([aeiouy])([`?~'.][\^(+*]|[\^(+*]?[`?~'.]?)", re.I)
-# Signs that no name contains for another reason, as ' and . at the end of a word are. A question
-# mark alone is none: it also stands where a letter was lost (Hu?nh for Huỳnh).
+# Signs that a name contains for no other reason; ' and . at the end of a word may have another. A
+# question mark alone does not count: it also stands for a lost letter (Hu?nh for Huỳnh).
 _VIQR_SURE = re.compile(r"[aeouy][`?~'.]?[\^(+*]|[aeouy][~`]|[aeiouy]\.[a-z]|\bdd", re.I)
 
 
@@ -155,13 +156,13 @@ def decode_viqr(text: str) -> Decoding | None:
 
 
 def all_readings(text: str) -> Iterator[str]:
-    """Whatever a short text may say in any encoding, for one that must be a word of a list.
+    """All readings of a short text in any encoding, for a text that must be a word of a list.
 
     Args:
         text: As stored.
     """
     if text.isascii():
-        # The first codes are letters in some encodings.
+        # In some encodings, the lowest codes are letters.
         yield from (decoder.decode(text) for decoder in DECODERS if min(text, default=" ") < " ")
         yield _VIQR_VOWEL.sub(_viqr_letter, re.sub(r"\bd[d9]", "đ", text, flags=re.I))
         return

@@ -40,7 +40,7 @@ _MORE_THAN_SIGNS = re.compile("[^ -@[-`{-~]")
 
 
 def _words(text: str) -> list[str]:
-    """What stands between spaces, if it is more than ASCII digits and signs."""
+    """The parts between spaces that are more than ASCII digits and signs."""
     words = _WORD_BREAKS.split(text)
     return [word for word in words if word.isalpha() or _MORE_THAN_SIGNS.search(word)]
 
@@ -63,7 +63,7 @@ class _Reading(NamedTuple):
     words: tuple[str, ...]
 
 
-# A shorter word on its own is too little to go by.
+# A single word that is shorter than this is not enough evidence.
 _SHORTEST_LONE_WORD = 4
 _ODD_CAPITAL_COST = 6.0
 
@@ -78,7 +78,7 @@ SMALL_LETTER = re.compile("[a-z]")
 
 
 def has_split_a(text: str) -> bool:
-    """Whether it has what UTF-8 shows for à, and its no-break space is no space between words."""
+    """Whether it has a misread à of UTF-8, whose no-break space is not a space between words."""
     if "\u00a0" not in text or SPLIT_A.search(text) is None:
         return False
     return SMALL_LETTER.search(text) is not None
@@ -95,7 +95,7 @@ def readable_as_is(text: str) -> bool:
 
 @lru_cache(maxsize=1 << 16)
 def _weighed(word: str) -> tuple[str | None, float]:
-    """The word as a syllable, None if it is none or tells of mojibake, and its log share."""
+    """The word as a syllable (None if it is none, or a sign of mojibake), and its log share."""
     restored = _restored_eth(word)
     standard = None if restored in telltales() else standard_syllable(restored)
     return standard, likelihood(standard)
@@ -114,12 +114,12 @@ def _judge(text: str) -> _Reading:
     return _Reading(readable, likelihood, tuple(standard))
 
 
-# ASCII is the same in every encoding, so it is a sign of none; the controls below it are letters.
+# ASCII is the same in every encoding, so it is a sign of none; control codes are letters in some.
 _SIGN = re.compile(r"[^\w -~\u2019\u2018\u02bc\u00a0]|[ªº\u00b2\u00b3\u00b9\u00bc-\u00be]")
 
 
 def _has_signs(text: str) -> bool:
-    """Whether it contains what no name does: signs and controls beyond ASCII, and ª and º."""
+    """Whether it contains what no name contains: signs and controls beyond ASCII, ª and º."""
     return _SIGN.search(text) is not None
 
 
@@ -160,17 +160,17 @@ def _telltale_rows() -> dict[str, dict[str, str]]:
 def telltales() -> frozenset[str]:
     """Words that can be syllables, but are more often what a very common name turns into.
 
-    ``thò`` is what Thị becomes when VNI is read as Latin-1, and a clan of the Hmong.
+    ``thò`` is what Thị becomes when VNI is read as Latin-1; it is also the name of a Hmong clan.
     """
     return frozenset(_telltale_rows())
 
 
 def _a_telltale_tells(words: list[str]) -> bool:
-    """Whether a telltale tells by its place, where every word reads well as it stands.
+    """Whether a telltale shows by its place that it is mojibake, though every word reads well.
 
-    It stands where the name does that it stands for, and no other word is against it: each is ASCII
-    or becomes a common name in the telltale's encoding, as Hoà Thò does, Hồ Thị. Giàng Thò Mai does
-    not: Giàng is in another encoding than the telltale would be.
+    It must stand in the usual place of the name that it stands for, and no other word may
+    contradict it: each is ASCII or becomes a common name in the telltale's encoding. Hoà Thò
+    becomes Hồ Thị. Giàng Thò Mai stays: in the telltale's encoding Giàng is no common name.
 
     Args:
         words: As stored; all can be syllables.
@@ -184,7 +184,7 @@ def _a_telltale_tells(words: list[str]) -> bool:
 
 
 def _common_under(encoding: str, word: str) -> str | None:
-    """A word, in small letters, as the encoding reads it: ASCII, or a name that is common."""
+    """A word as the encoding reads it, in small letters, if it is ASCII or a common name."""
     if word.isascii():
         return word.lower()
     source = as_bytes(word)
@@ -202,14 +202,14 @@ def _stands_in_place(place: str, at: int, others: list[str | None]) -> bool:
 
 
 def _says_an_encoding(word: str) -> bool:
-    """Whether a word that is no telltale has accents and does not read well as it stands."""
+    """Whether a word that is no telltale has accents and reads badly as it stands."""
     if word.isascii() or word in telltales():
         return False
     return standard_syllable(_restored_eth(word)) is None
 
 
 class _Word(NamedTuple):
-    """One word under one decoding: its text, how it reads, and what speaks against it."""
+    """One word under one decoding: its text, how well it reads, and what speaks against it."""
 
     text: str
     reading: _Reading
@@ -224,9 +224,9 @@ class _Readings(NamedTuple):
     Attributes:
         words: The readings.
         readable: How many syllables each has.
-        telltale: Whether it is a telltale, which another word must bear out.
-        bears_out: Whether it says by itself that the text is in another encoding: it does not read
-            well as it stands, and better in one.
+        telltale: Whether it is a telltale, which needs the support of another word.
+        bears_out: Whether it is evidence by itself that the text is in another encoding: it reads
+            badly as it stands, and better in one of them.
     """
 
     words: tuple[_Word, ...]
@@ -250,17 +250,17 @@ def _readings(word: str) -> _Readings:
 
 
 class Evidence(NamedTuple):
-    """What one word says of each decoder; of a text, the sums of its words decide.
+    """The evidence of one word for each decoder; for a text, its words' evidence is added up.
 
     Attributes:
         signs: Whether it contains what no name does.
         readable: Vietnamese syllables in it, as it stands and then by decoder.
         lengths: Words in it, as it stands and then by decoder.
         telling: By decoder, whether it becomes a word that is common in names.
-        odd: By decoder, whether it becomes what no name contains.
+        odd: By decoder, whether it becomes something that no name contains.
         texts: The word by decoder.
         telltale: Whether it is a telltale.
-        bears_out: Whether it bears a telltale out.
+        bears_out: Whether it supports a telltale.
     """
 
     signs: bool
@@ -275,7 +275,7 @@ class Evidence(NamedTuple):
 
 @lru_cache(maxsize=1 << 16)
 def evidence(word: str) -> Evidence:
-    """What one word of a text says of each of ``DECODERS``.
+    """The evidence of one word of a text for each of ``DECODERS``.
 
     Args:
         word: Without spaces, of characters of one byte.
@@ -323,14 +323,14 @@ class _Candidate(NamedTuple):
 
     @property
     def odds(self) -> float:
-        """How likely it is beside another, as a logarithm."""
+        """How likely it is compared with another, as a logarithm."""
         likelihood = sum([word.reading.likelihood for word in self.read])
         odd = _odd_capitals(self.decoding.text, self.read)
         return likelihood + self.decoder.prior - _ODD_CAPITAL_COST * odd
 
 
 def _candidates(text: str) -> list[_Candidate]:
-    """The decodings that are believed, of those that leave the fewest words unread."""
+    """The decodings that explain a text, of those that leave the fewest words unread."""
     source = as_bytes(text)
     if source is None:
         return []
@@ -375,7 +375,7 @@ def decode_bytes(text: str) -> Decoding | None:
             are letters in some encodings.
 
     Returns:
-        None when the string is not mojibake, or nothing decides between two readings.
+        None when the string is not mojibake, or when two readings are nearly as likely.
     """
     candidates = [] if text.isascii() else _candidates(text)
     if len(candidates) == 1:
@@ -414,7 +414,7 @@ def lone_word(word: str) -> _LoneWord | None:
         word: Without spaces, NFC.
 
     Returns:
-        None when it reads well as it stands, or no encoding or several make it a name.
+        None when it reads well as it stands, or not exactly one encoding makes it a name.
     """
     source = None if word.isascii() else as_bytes(word)
     if source is None:
@@ -454,7 +454,7 @@ def _read_well(others: list[str]) -> bool:
 
 
 def _telltale_decoded(word: str, decoder: Decoder) -> str:
-    """A telltale of the encoding that another word of its name is in: Nguyeãn Thò Hòa."""
+    """A telltale, decoded by the encoding of another word of its name: Nguyeãn Thò Hòa."""
     row = _telltale_rows().get(word.lower())
     is_of_it = row is not None and decoder.note == f"decoded_{row['encoding']}"
     return decoder.decode(word) if is_of_it else word

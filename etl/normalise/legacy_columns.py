@@ -1,8 +1,8 @@
 """Names in a legacy encoding, decoded by the column as Arrow and numpy operations.
 
-Belongs here: adding up what each word speaks for and against each encoding. Does not belong here:
-what a word speaks for (``legacy``), nor any text that these sums alone do not decide: there
-``names`` looks, and both give the same answer.
+Belongs here: adding up each word's evidence for and against each encoding. Does not belong here:
+the evidence of a word (``legacy``), nor any text that these sums alone do not decide: those go to
+``names``; where both decide, they give the same answer.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class DecodedNames(NamedTuple):
     Attributes:
         texts: The decoded text; null where nothing was decoded.
         notes: The bit of the encoding's note, 0 where nothing was decoded.
-        readable_as_stored: No encoding explains the text better than the text itself. Where
-            neither this holds nor a text is given, ``legacy.decode_bytes`` must look.
+        readable_as_stored: No encoding explains the text better than the text itself. Where this is
+            false and no text is given, ``legacy.decode_bytes`` must decide.
     """
 
     texts: Array
@@ -41,7 +41,7 @@ class DecodedNames(NamedTuple):
 
 
 def decode_names(raw: Array) -> DecodedNames:
-    """Decodes the names of which one encoding of one byte a letter makes more sense than any other.
+    """Decodes the names that one encoding of one byte a letter explains better than any other.
 
     Args:
         raw: A string array without nulls.
@@ -69,7 +69,7 @@ def decode_names(raw: Array) -> DecodedNames:
 
 
 def _looked_at_alone(raw: Array) -> Array:
-    """Rows that the sums of their words do not decide: UTF-8, escapes, QR texts, lost letters."""
+    """Rows that sums over words cannot decide: UTF-8, escapes, QR texts, lost letters."""
     alone = pc.match_substring_regex(raw, rf"\||{letters.ESCAPES}|{damage.suspicious_pattern()}")
     some = pc.match_substring_regex(raw, misread.TWO_BYTES.pattern)
     utf8 = pc.match_substring_regex(raw.filter(some), misread.may_be_utf8().pattern)
@@ -94,12 +94,12 @@ class _Words:
         self._evidence = [legacy.evidence(word) for word in encoded.dictionary.to_pylist()]
 
     def _summed(self, facts: list[tuple[int, ...]]) -> Integers:
-        """Facts of words, added up by text."""
+        """The facts of words, added up for each text."""
         values = np.array(facts, np.int64)[self._codes]
         return np.add.reduceat(values, self._offsets[:-1], axis=0)
 
     def believed(self) -> Booleans:
-        """Which decoders are believed of each text: ``legacy``'s rule, for all rows at once."""
+        """Which decoders explain each text: the rule of ``legacy``, for all rows at once."""
         readable = self._summed([word.readable for word in self._evidence])
         lengths = self._summed([word.lengths for word in self._evidence])
         telling = self._summed([word.telling for word in self._evidence])
@@ -114,7 +114,7 @@ class _Words:
         return found
 
     def doubtful(self) -> Booleans:
-        """Texts with a telltale that no other word bears out: its place decides, word by word."""
+        """Texts with a telltale that no other word supports: its place must decide, one by one."""
         told = self._summed([(word.telltale, word.bears_out) for word in self._evidence])
         found: Booleans = (told[:, 0] > 0) & (told[:, 1] == 0)
         return found

@@ -24,10 +24,10 @@ _STRUCK_D = re.compile("([dD])[\u0335\u0336]+")
 
 
 def composed(text: str) -> str:
-    """The text in NFC, with marks that no order of Unicode composes put in the one that does.
+    """The text in NFC, after marks were put into the order in which they can be composed.
 
-    A tone before the shape (``e``, tilde, circumflex) cannot be composed, for both marks are of one
-    class; no Vietnamese letter reads otherwise than ễ. A mark typed twice counts once.
+    A tone before the shape (``e``, tilde, circumflex) cannot be composed, because both marks are of
+    one class; it can only mean ễ. A mark typed twice counts once.
     """
     text = unicodedata.normalize("NFC", text)
     if text.isascii() or not _LOOSE_MARK.search(text):
@@ -44,7 +44,7 @@ def _in_order(match: re.Match[str]) -> str:
     marks = list(dict.fromkeys(match[2]))
     shapes = [mark for mark in marks if mark in _SHAPES]
     tones = [mark for mark in marks if mark in _TONES]
-    # Two shapes are a letter of its own (ơ̆), two tones say nothing: neither is touched.
+    # Two shapes are a letter of their own (ơ̆), two tones have no meaning: neither is changed.
     ordered = shapes + tones if len(shapes) < 2 and len(tones) < 2 else marks
     return match[1] + "".join(ordered)
 
@@ -123,7 +123,7 @@ _ANY_ESCAPE = re.compile(ESCAPES)
 def escapes_undone(text: str) -> str:
     r"""A text in which programs wrote letters as ``\u1ec5``, ``&#7877;`` or ``%E1%BB%85``.
 
-    Only letters are read so, and their marks and spaces: what else was escaped stays.
+    Only letters, marks and spaces are undone; other escapes stay.
     """
     if not _ANY_ESCAPE.search(text):
         return text

@@ -1,6 +1,6 @@
 """UTF-8 that a program read in an encoding of one byte a letter: ``Nguyá»…n``, ``Tráş§n``.
 
-Belongs here: undoing it, and what its remains look like where it cannot be undone. Does not belong
+Belongs here: undoing it, and recognising its remains where it cannot be undone. Does not belong
 here: Vietnamese encodings (``legacy``).
 """
 
@@ -22,11 +22,12 @@ _CP1252 = {
     if b not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)
 }
 
-# Every character that a byte from 80 up is shown as, but the no-break space, which ends a word.
+# Every character as which a byte from 80 up may be shown, except the no-break space: it ends a
+# word.
 ONE_BYTE_LETTERS = re.escape("".join(map(chr, (*range(0x80, 0xA0), *range(0xA1, 0x100), *_CP1252))))
 
-# What Vietnamese computers read bytes in, and what others do: central European and Cyrillic
-# Windows, Turkish Windows, and the consoles of DOS and Windows.
+# The encodings in which Vietnamese computers read bytes, and those of others: central European,
+# Cyrillic and Turkish Windows, and the consoles of DOS and Windows.
 _COMMON = ("latin-1", "cp1252", "cp1258", "mac_roman")
 _OTHERS = ("iso8859-2", "cp1250", "cp1251", "cp1254", "cp437", "cp850", "cp852")
 
@@ -46,7 +47,7 @@ def as_bytes(text: str) -> str | None:
 
 
 def _shown_as(first: int, last: int, encodings: tuple[str, ...]) -> str:
-    """The characters that some encoding shows a range of bytes as, for a class of a pattern."""
+    """The characters as which some encodings show a range of bytes, for a class of a pattern."""
     some = bytes(range(first, last + 1))
     return re.escape("".join(sorted({c for e in encodings for c in some.decode(e, "ignore")})))
 
@@ -72,20 +73,20 @@ def may_be_utf8() -> re.Pattern[str]:
 
 @cache
 def beyond_bytes() -> re.Pattern[str]:
-    """A character that is no byte where Vietnamese encodings are read: the text is Unicode."""
+    """A character that is no byte of the encodings read here, so that the text is Unicode."""
     return re.compile(f"[^\x00-\x7f\x80-\xff{_shown_as(0x80, 0xFF, _COMMON)}]")
 
 
-# UTF-8 has two and more bytes a letter beyond ASCII; few other texts have two such together.
+# UTF-8 has two or more bytes for a letter beyond ASCII; in other texts two such are rare.
 TWO_BYTES = re.compile("[^\x00-\x7f]{2}|\u00c3 ")
-# The same of the bytes themselves, once an encoding is chosen.
+# The same for the bytes themselves, once an encoding is chosen.
 _LEAD_AND_NEXT = re.compile(b"[\xc2-\xf4][\x80-\xbf]")
-# What a Macintosh shows for the bytes that begin a letter or sign in UTF-8.
+# What a Macintosh shows for the first byte of a letter or sign in UTF-8.
 _MAC_LEADS = re.compile("[\u201a\u221a\u0192\u2206\u00b7]")
 
 
 class _Bytes(NamedTuple):
-    """The bytes that a text may have been, and who believes what they say in UTF-8."""
+    """The bytes that a text may have been, and the test that their UTF-8 reading must pass."""
 
     raw: bytes
     is_believable: Callable[[str], bool]
@@ -132,7 +133,7 @@ def _likelihood(text: str) -> float:
 
 
 def _clearly_likeliest(found: dict[str, float]) -> str | None:
-    """The likeliest reading; None where another is nearly as likely: áşĄ is ạ in one, ấ in one."""
+    """The likeliest reading; None where another is nearly as likely: áşĄ may be ạ or ấ."""
     ranked = sorted(found, key=found.__getitem__, reverse=True)
     if len(ranked) > 1 and found[ranked[0]] - found[ranked[1]] < CLEAR_LEAD:
         return None
@@ -140,7 +141,7 @@ def _clearly_likeliest(found: dict[str, float]) -> str | None:
 
 
 def readings_as_utf8(text: str) -> Iterator[str]:
-    """Everything that the bytes of a text may say in UTF-8, read wrongly once or twice."""
+    """All readings of a text that was UTF-8 and was misread once or twice."""
     for once, _ in _read_as_utf8(text):
         yield once
         for twice, _ in _read_as_utf8(once):
@@ -173,7 +174,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 
 def _has_small_among_capitals(text: str) -> bool:
-    """Whether the misread text was put into capitals, which makes other bytes of some: CHíNH."""
+    """Whether the misread text was put into capitals, which changes some of its bytes: CHíNH."""
     near = zip(f" {text}", text, f"{text[1:]} ", strict=False)
     return any(
         not c.isascii() and c.islower() and before.isupper() and after.isupper()
@@ -184,7 +185,7 @@ def _has_small_among_capitals(text: str) -> bool:
 def _reads_as_vietnamese(text: str) -> bool:
     """Whether it has no letters but Vietnamese ones, and most accented words are syllables.
 
-    Where an encoding is seldom met, the bytes alone do not tell: ÓŁ of a Polish name are two that
+    For rare encodings, valid bytes are not enough evidence: ÓŁ of a Polish name are bytes that
     UTF-8 could have.
     """
     words = [word for word in _WORD.findall(text.lower()) if not word.isascii()]
@@ -202,16 +203,16 @@ _NO_NAMES_LETTERS = frozenset("ªºƒƑµ")
 def _remains(letter: str, encoding: str) -> dict[str, str]:
     """What the first two bytes of an accented letter look like, in any case.
 
-    Two letters in a row are no sign (a name may end in áť), unless a third byte's follows, or they
-    are two that no language has beside each other (Ã and Š).
+    Two letters in a row are no sign of it (a name may end in áť), unless the letter of a third byte
+    follows, or no language has the two beside each other (Ã and Š).
 
     Returns:
-        For two characters, those that must follow them; nothing where two are enough.
+        By two characters, those of which one must follow them; empty where the two are enough.
     """
     raw = letter.encode()
     shown = raw[:2].decode(encoding, "ignore")
     if len(shown) < 2 or " " in shown or "\u00a0" in shown:
-        return {}  # Spaces between words stand beside capitals, too.
+        return {}  # A space between words stands beside capitals, too.
     cased = {shown, shown.lower(), shown.upper()}
     if shown[0] == "Ã" and shown[1] > "\xff":
         return dict.fromkeys(cased, "")
@@ -238,8 +239,8 @@ def _all_remains() -> dict[str, str]:
 def remains_pattern() -> str:
     """Two or three characters that are the remains of one Vietnamese letter's UTF-8.
 
-    Never found in a name, nor in a Vietnamese encoding: there two letters of this kind would be
-    two accented vowels, and only ươ has two.
+    They are never found in a name, nor in a Vietnamese encoding: two letters of this kind would be
+    two accented vowels there, and only ươ has two.
     """
     pairs = sorted(_all_remains().items())
     return "|".join(re.escape(pair) + (f"[{third}]" if third else "") for pair, third in pairs)

@@ -5,8 +5,8 @@ not belong here: single words (``words``), the ways to write one letter (``lette
 (``legacy``, ``misread``), lost letters (``damage``), stand-ins (``placeholders``), similarity of
 two names (``compare``).
 
-A name whose words are all plain letters takes that path alone; every other goes through the
-cleaning steps and back.
+A name whose words are all plain letters is only looked up; every other goes through the cleaning
+steps and is looked up again.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from etl.normalise.words import (
 
 # Room for a long name in decomposed letters, mojibake, or an identity card's QR text.
 _MAX_RAW_LENGTH = 300
-# A longer text may still be a name in a padded field; beyond this nobody looks.
+# A longer text may still be a name in a padded field; texts beyond this length are rejected.
 MAX_PADDED_LENGTH = 5_000
 _MAX_ROUNDS = 3
 
@@ -88,7 +88,7 @@ class NameRow(NamedTuple):
 
 
 def resolve(raw: str) -> NameRow:
-    """Understand one name; any string at all returns, and at once."""
+    """Understand one name; it is quick and never fails, whatever the string."""
     if len(raw) > _MAX_RAW_LENGTH:
         padded = _resolve_tidied(raw) if len(raw) <= MAX_PADDED_LENGTH else None
         return padded or rejected_name("name_too_long", NAME_NOTE_BIT["too_long"])
@@ -96,12 +96,12 @@ def resolve(raw: str) -> NameRow:
 
 
 def resolve_unsettled(raw: str) -> NameRow:
-    """``resolve`` for a name that looking up its tidied words did not settle."""
+    """As ``resolve``, for a name that is not settled by looking up its tidied words."""
     return resolve(raw) if len(raw) > _MAX_RAW_LENGTH else _resolve_with_care(raw)
 
 
 def _resolve_as_stored(raw: str) -> NameRow | None:
-    """The name that no encoding explains better, if it is letters that stand as they should."""
+    """The name as stored, if its letters are in order and no encoding explains it better."""
     row = _resolve_plain(raw, care=CLEANING | LONE_WORD)
     return row if row is not None and row.canonical == raw else None
 
@@ -199,7 +199,7 @@ def _resolve_with_care(raw: str) -> NameRow:
         return rejected_name("name_missing")
     work = _decoded(raw)
     settled = _resolve_plain(work.text) if work.mask else _resolve_as_stored(raw)
-    if settled is not None:  # and would stay so
+    if settled is not None:  # which cleaning would not change
         return settled._replace(mask=settled.mask | work.mask)
     row = _cleaned(work)
     for _ in range(_MAX_ROUNDS):
@@ -208,7 +208,7 @@ def _resolve_with_care(raw: str) -> NameRow:
         again = _resolve_plain(row.canonical) or _cleaned(_decoded(row.canonical))
         if again.canonical == row.canonical:
             return row._replace(key=again.key)
-        # Cleaning uncovered something else to clean.
+        # Cleaning may uncover something else to clean.
         row = again._replace(mask=again.mask | row.mask)
     return rejected_name("name_junk", row.mask | NAME_NOTE_BIT["junk"])
 
@@ -279,7 +279,7 @@ def _finish(work: _Work) -> NameRow:
     if work.mask & NAME_NOTE_BIT["lost_letters"] or has_question_marks(tidy):
         return rejected_name("name_damaged", work.mask | NAME_NOTE_BIT["lost_letters"])
     symbols = 0
-    if not tidy.replace(" ", "").isalpha():  # letters and spaces have nothing to clean away
+    if not tidy.replace(" ", "").isalpha():  # letters and spaces need no cleaning
         symbols = len(_KEPT.findall(tidy.replace(".", "")))
         work.replace(_INNER_ZERO.sub("o", tidy), "letter_for_digit")
         work.replace("".join(c for c in work.text if c.isalpha() or not c.isnumeric()), "digits")

@@ -4,11 +4,11 @@ Belongs here: what one typed value means, the repairs it took, and where its str
 with the record. Does not belong here: whether such a number exists (that is reconciliation), the
 layout of cards (``cards``), place names (``places``), the cleaning of a cell (``digits``).
 
-A personal number has no check digit and the law promises no more than 12 digits, so structure is
-evidence: a disagreement is a warning, never a reject. A repair is made only where one reading is
-left; otherwise the readings are candidates and ``number`` is None. What a repair made is judged
-like what was typed: it may be a stand-in, a birth date, or nobody's. One repair of digits is not
-put on another.
+A personal number has no check digit, and the law only says that it has 12 digits. So its structure
+is only evidence: a disagreement is a warning, never a reject. A repair is made only if it leaves
+one reading; otherwise the readings are candidates and ``number`` is None. The result of a repair is
+judged like what was typed: it may be a stand-in, a birth date, or nobody's. Digits are not repaired
+twice.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def _settled(parsed: ParsedNumber, birth_year: int | None, sex: Gender | None) -
     """Choose the one candidate whose structure fits the record's own birth year and sex."""
     if len(parsed.candidates) != 1 or birth_year is None or sex is None or parsed.reject:
         return parsed
-    if "letter_for_digit" in parsed.repairs:  # Two repairs: no structure makes up for them.
+    if "letter_for_digit" in parsed.repairs:  # After two repairs a fitting structure is not enough.
         return parsed
     number = parsed.candidates[0]
     if len(number) != 12 or _disagreements(number, birth_year, sex):
@@ -280,14 +280,15 @@ def _by_shape(clean: Cleaned, field: Field) -> ParsedNumber:
 
 
 def _after_letters(found: ParsedNumber, *, digit_leads: bool) -> ParsedNumber:
-    """What a number is worth whose letters were read as digits.
+    """Judges a number whose letters were read as digits.
 
-    One repair is enough: what needs another one, or does not look like a person's, is a candidate.
+    One repair is allowed: a number that needs another one, or does not look like a person's, is
+    only a candidate.
 
     Args:
         found: As read from the digits.
-        digit_leads: A letter in front is a passport's, or a foreign number's, unless all twelve
-            or ten digits are there.
+        digit_leads: Whether the text begins with a digit. A letter in front belongs to a passport
+            or a foreign number, unless all twelve or ten digits are there.
     """
     number = found.number
     twice = number is None or "lost_zeros" in found.repairs
@@ -309,7 +310,7 @@ def _by_digits(text: str, repairs: tuple[str, ...], field: Field) -> ParsedNumbe
 
 
 def _judged(found: ParsedNumber) -> ParsedNumber:
-    """The answer, unless what a repair made is a stand-in."""
+    """The answer without stand-ins that a repair made; a reject if nothing else is left."""
     candidates = tuple(number for number in found.candidates if number not in stand_ins())
     if found.number in stand_ins() or (found.candidates and not candidates):
         return ParsedNumber(repairs=found.repairs, reject="number_placeholder")

@@ -1,7 +1,7 @@
 """What stands where a name should: ``N/A``, ``vô danh``, a newborn on its mother's name.
 
-Belongs here: telling such texts (``data/name_placeholders.csv``, ``data/newborn_words.csv``). Does
-not belong here: texts that are no words at all (``names``).
+Belongs here: recognising such texts (``data/name_placeholders.csv``, ``data/newborn_words.csv``).
+Does not belong here: texts that are no words at all (``names``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import cache
 from etl.normalise.files import read_rows
 from etl.normalise.syllables import unaccent
 
-# From this share on, in percent, nobody bears the surname as a middle name after "Con".
+# A surname of this share, in percent, or more is never a middle name after "Con".
 _COMMON_SURNAME = 1.0
 
 

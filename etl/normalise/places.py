@@ -2,8 +2,8 @@
 
 Belongs here: looking a code up. Does not belong here: parsing the numbers that hold the code.
 
-63 provinces became 34 on 1 July 2025 (Decision 19/2025/QĐ-TTg), and six codes went on under another
-province's name: 15, 24, 52, 80, 82, 91. A personal number keeps the code of its day, so it is
+63 provinces became 34 on 1 July 2025 (Decision 19/2025/QĐ-TTg), and six codes now mean a province
+of another name: 15, 24, 52, 80, 82, 91. A personal number keeps the code of its day, so it is
 always read with the 2004 table; only an address is read with the table of its date.
 """
 

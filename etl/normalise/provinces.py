@@ -3,9 +3,9 @@
 Belongs here: reading one value of a province column. Does not belong here: the place that a
 personal number encodes (``places``).
 
-Codes are those of the 2004 table; the 34 codes of 2025 are among them, each for the province that
-took that code's territory in. Names are read without accents, with or without Tỉnh and Thành phố.
-Where code and name stand together they must agree.
+Codes are those of the 2004 table. The 34 codes of 2025 are among them, each for the new province
+that took in the territory of the old one. Names are read without accents, with or without Tỉnh and
+Thành phố. Where code and name stand together they must agree.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _APART = re.compile(r"[^a-z0-9]+")
 
 
 def _folded(name: str) -> str:
-    """A name in small letters without accents and without what kind of place it is."""
+    """A name in small letters, without accents and without the kind of place."""
     plain = _APART.sub(" ", unaccent(name.lower())).strip()
     plain = re.sub(r"^tp(?=[a-z]{2})", "tp ", plain)
     return _KIND.sub("", plain) or plain

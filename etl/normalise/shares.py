@@ -1,4 +1,4 @@
-"""How common syllables are in Vietnamese names: the evidence between two readings of one text.
+"""How common syllables are in Vietnamese names: the evidence for one reading of a text or another.
 
 Belongs here: shares of syllables and surnames, from ``etl/domain/data/name_frequencies.csv``. Does
 not belong here: what a text can be read as (``legacy``, ``misread``).

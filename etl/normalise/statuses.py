@@ -32,8 +32,8 @@ def _folded(text: str) -> str:
 def parse_status(raw: str | None, register: Register) -> str | None:
     """A status as recorded: Đang tham gia, đã dừng, 1; Còn sống, ĐÃ CHẾT, deceased.
 
-    Case and accents do not count. Letters alone (D, S) mean one thing here and another there, so
-    they are read only where the configuration says what they mean.
+    Case and accents do not count. Single letters (D, S) mean different things in different
+    registers, so they are read only if the configuration says what they mean.
 
     Args:
         raw: As recorded.

@@ -152,7 +152,7 @@ _CODA_MARK = re.compile("(?<=[ghmnptc])[\u0300\u0301\u0303\u0309\u0323](?=[ghnpt
 
 
 def with_both_horns(token: str) -> str | None:
-    """The syllable of which one of the two horns of ươ was left out: ``phuơng``, ``đưọc``.
+    """The syllable for a spelling with one of the two horns of ươ left out: ``phuơng``, ``đưọc``.
 
     Args:
         token: Lower case, NFC; no syllable as it stands (``thuở`` is one).

@@ -44,10 +44,10 @@ def in_any_encoding(raw: str, understand: Callable[[str], str | None]) -> str | 
 
     Args:
         raw: As recorded.
-        understand: Says what a text means, or None.
+        understand: Returns what a text means, or None.
 
     Returns:
-        None where nothing is understood, or two readings say two things.
+        None where nothing is understood, or two readings mean different things.
     """
     found = understand(raw)
     if found is not None:

@@ -1,10 +1,10 @@
-"""One word of a name: its canonical spelling, its key, and what must be looked at in its name.
+"""One word of a name: its canonical spelling, its key, and what it says about the rest of its name.
 
 Belongs here: the analysis of a word by itself, the lexicon of words already seen, and how the words
-of one name bear on each other's spelling. Does not belong here: the steps that make words out of
+of one name affect each other's spelling. Does not belong here: the steps that make words out of
 what a register holds (``names``).
 
-A name is made of few distinct syllables, so each word is analysed once and looked up ever after.
+A name is made of few distinct syllables, so each word is analysed once and looked up from then on.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ UNACCENTED = NAME_NOTE_BIT["unaccented"]
 _ABBREVIATED = NAME_NOTE_BIT["abbreviated"]
 # H and K are prefixes of Ê-đê and K'ho names.
 _INITIALS = frozenset("bcdđfgjlmnpqrstvwxz")
-# Above the notes: what a name needs that its words alone do not settle.
+# The bits above those of the notes: what a name needs if looking up its words does not settle it.
 DECODING = 1 << len(NAME_NOTES)
 CLEANING = DECODING << 1
 # A word that may be in another encoding than the rest of its name: Leâ of Leâ Thị Mai.
 LONE_WORD = CLEANING << 1
 CARE = DECODING | CLEANING | LONE_WORD
-# What its words say together: a respelling that only a Vietnamese name asks for, a word that none
-# has, and one that no other has.
+# What its words say together: a word was respelled as only a Vietnamese name needs it; a word that
+# no Vietnamese name has; a word that only Vietnamese names have.
 RESPELLED = LONE_WORD << 1
 FOREIGN = RESPELLED << 1
 AT_HOME = FOREIGN << 1
@@ -178,27 +178,27 @@ def _not_a_syllable(whole: str, lower: str, mask: int) -> Token:
 
 
 def _origin(lower: str, key: str) -> int:
-    """Whether a word that is no syllable is of Vietnam all the same, foreign, or may be either."""
+    """Whether a word that is no syllable is still from Vietnam, is foreign, or may be either."""
     if lower in _clan_words() or any(c in _ONLY_VIETNAMESE for c in lower):
         return AT_HOME
     typed_plainly = lower.isascii() and key in syllable_keys()
     return 0 if typed_plainly or len(lower) < 2 else FOREIGN
 
 
-# Others have ă and đ, too.
+# Other languages have ă, đ, ĩ and ũ, too.
 _ONLY_VIETNAMESE = frozenset(c for c in VIETNAMESE_LETTERS if c > "\xff") - frozenset("ăđĩũ")
 _LATIN_LETTERS = re.compile("[a-z\u00df-\u00f6\u00f8-\u024f\u1e00-\u1eff]+")
 
 
 def _beyond_latin1(lower: str) -> bool:
-    """Only Vietnamese letters, one of them outside Latin-1: such a token is no mojibake."""
+    """Whether all letters are Vietnamese and one is outside Latin-1, so that it is no mojibake."""
     return all(c in VIETNAMESE_LETTERS or c in "fjwz" for c in lower) and max(lower) > "\xff"
 
 
 class _Lexicon(dict[str, Token]):
-    """Every token seen so far; bounded, for registers hold unbounded nonsense too.
+    """Every token seen so far; limited, because registers also hold endless nonsense.
 
-    A token that needs no care has a canonical spelling that is its own canonical spelling.
+    The canonical spelling of a token that needs no care is not changed by another look-up.
     """
 
     def __missing__(self, token: str) -> Token:
@@ -225,7 +225,7 @@ LEXICON = _Lexicon()
 def _careful_words() -> frozenset[str]:
     """Words that send a name down the careful path.
 
-    They may be a prefix, an abbreviation or a child without a name, or tell of mojibake.
+    They may be a prefix, an abbreviation, a child without a name, or a sign of mojibake.
     """
     return telltales() | {"h", "k", "ng", "y", "con"}
 
@@ -234,7 +234,7 @@ def is_out_of_place(mask: Any) -> Any:
     """Whether a word was respelled as Vietnamese in a name that is foreign: Noé Botella.
 
     Args:
-        mask: What the words of one name say together, or of each of many names.
+        mask: What ``mask_of`` returns for one name, or an array of these for many.
     """
     return mask & (RESPELLED | FOREIGN | AT_HOME) == RESPELLED | FOREIGN
 
@@ -263,7 +263,7 @@ def mask_of(entries: list[Token]) -> int:
 
 
 def in_place(words: list[str]) -> list[Token]:
-    """The words of a name as they are spelled in it: none as Vietnamese where it is foreign."""
+    """The words of a name as spelled in it; in a foreign name none is respelled as Vietnamese."""
     entries = [LEXICON[word] for word in words]
     if not is_out_of_place(mask_of(entries)):
         return entries
