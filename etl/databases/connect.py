@@ -50,18 +50,21 @@ _PLACES: dict[str, tuple[str, ...]] = {
     "mssql": ("host", "server"),
     "oracle": ("host",),
 }
-"""What of a URL's query names the machine, for each product; a driver may prefer it to the host."""
+"""The parameters of a URL's query that name the machine, by product; a driver may prefer them to
+the host."""
 
 _INDIRECT = frozenset(
     {"service", "servicefile", "read_default_file", "read_default_group", "dsn", "odbc_connect"}
 )
-"""What of a URL's query names a file or a setting elsewhere, in which any machine may stand."""
+"""The parameters of a URL's query that name a file or setting elsewhere, which may name any
+machine."""
 
 
 def is_local(url: URL) -> bool:
     """Says whether a server is this machine: a loopback address or a Unix socket.
 
-    Whatever names the machine counts, and what names it indirectly is not this machine.
+    Every parameter that names the machine counts; one that names it indirectly counts as another
+    machine.
     """
     if not _INDIRECT.isdisjoint(url.query):
         return False
@@ -76,12 +79,12 @@ def is_local(url: URL) -> bool:
 
 
 def _without_port(host: str) -> str:
-    """A host of a list, which may have its own port: ``localhost:5433``."""
+    """A host of a list without its port: ``localhost:5433`` is ``localhost``."""
     return host.partition(":")[0] if re.fullmatch(r"[^:/]*:\d*", host) else host
 
 
 def _values(url: URL, name: str) -> tuple[str, ...]:
-    """Returns what a URL's query says of a parameter, each time that it does."""
+    """Returns the values of a parameter in a URL's query, which may have several."""
     found = url.query.get(name, ())
     return (found,) if isinstance(found, str) else found
 
@@ -156,9 +159,9 @@ def _timeout(backend: str) -> dict[str, Any]:
 
 
 def _always(backend: str) -> dict[str, Any]:
-    """What every connection asks for, whatever the URL says: UTF-8, and nothing prepared.
+    """What every connection sets, whatever the URL says: UTF-8, and no prepared statements.
 
-    A statement that the server keeps between transactions is another session's behind a pooler.
+    Behind a pooler, a prepared statement may belong to another session in the next transaction.
     """
     if backend == "postgresql":
         return {"client_encoding": "UTF8", "prepare_threshold": None}
@@ -168,10 +171,10 @@ def _always(backend: str) -> dict[str, Any]:
 
 
 def postgresql_address(database: Database) -> str:
-    """Returns how libpq is told where a PostgreSQL is, password and all; not to be shown.
+    """Returns libpq's connection string of a PostgreSQL; it holds the password, so never show it.
 
-    It is made of what SQLAlchemy reads in the URL, because both would read it differently:
-    a ``+``, a space, several hosts.
+    It is made from SQLAlchemy's reading of the URL, because libpq would read the URL differently: a
+    ``+``, a space, several hosts.
 
     Raises:
         ConfigError: The URL has a parameter that PostgreSQL does not know, or asks for no
@@ -200,9 +203,9 @@ def postgresql_address(database: Database) -> str:
 
 
 def patiently(connect: Callable[[], _T]) -> _T:
-    """Connects; waits a moment where all connections are taken.
+    """Connects; if all connections are taken, waits a moment and tries again.
 
-    A server counts a connection for a moment after it was closed, and a user may have one only.
+    A server still counts a connection just after it was closed, and a user may have only one.
     """
     for pause in _PAUSES:
         try:
@@ -237,7 +240,7 @@ _WRITE_AHEAD = b"\x02\x02"
 
 
 def _sqlite_journal(file: Path) -> str:
-    """Says how a file is opened that keeps changes beside it (WAL), where no file can be made.
+    """Says how to open a file with changes beside it (WAL), where no file can be made.
 
     Raises:
         ConnectionFailedError: It cannot be read without a file that this user cannot make.
@@ -254,7 +257,7 @@ def _sqlite_journal(file: Path) -> str:
         return ""
     whole = not changes.exists() or changes.stat().st_size == 0
     if whole and os.statvfs(file.parent).f_flag & os.ST_RDONLY:
-        return "&immutable=1"  # nobody can write there
+        return "&immutable=1"  # nobody can be writing there
     raise ConnectionFailedError(
         "The SQLite file keeps its changes in a second file (WAL), and this user may not make "
         "one in its folder.",
@@ -283,12 +286,13 @@ def _sqlite_engine(url: URL, read_only: bool, *, waits: bool) -> Engine:
             f"{file.as_uri()}?mode={mode}", uri=True, check_same_thread=False
         )
         connection.text_factory = text_of_bytes
-        # SQLAlchemy, not the driver, begins transactions: so that a read is one snapshot.
+        # SQLAlchemy begins transactions, not the driver, so that a read is one snapshot.
         connection.isolation_level = None
         return connection
 
     engine = create_engine("sqlite://", creator=connect, poolclass=sqlalchemy.NullPool)
-    # Of two that read before they write, the second would be refused: it waits from the start.
+    # Of two transactions that read before they write, the second would be refused; so it waits at
+    # its start.
     begin = "BEGIN IMMEDIATE" if waits else "BEGIN"
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
@@ -300,8 +304,8 @@ def engine_for(database: Database, *, read_only: bool, kept: int = 0) -> Engine:
     Args:
         database: Where.
         read_only: Whether it is only read.
-        kept: How many connections are kept for what is asked later, by a program that serves;
-            0: each is closed when its work is done.
+        kept: How many connections are kept open for later requests, by a server; 0: each is closed
+            when its work is done.
 
     Raises:
         ConfigError: The product is not supported or its driver is not installed.
@@ -319,7 +323,7 @@ def engine_for(database: Database, *, read_only: bool, kept: int = 0) -> Engine:
         return _sqlite_engine(url, read_only, waits=bool(kept))
     secure, arguments = secured(url)
     if backend == "postgresql" and secure.get_driver_name() == "psycopg":
-        postgresql_address(database)  # what one driver accepts, all must
+        postgresql_address(database)  # a URL must suit every driver
     usual = secure.get_driver_name() == _DRIVERS[backend]
     try:
         engine = create_engine(
@@ -345,19 +349,19 @@ def engine_for(database: Database, *, read_only: bool, kept: int = 0) -> Engine:
 def _pool(kept: int) -> dict[str, Any]:
     if not kept:
         return {"poolclass": sqlalchemy.NullPool}
-    # A connection that the server or a firewall has ended meanwhile is made anew.
+    # A connection that the server or a firewall has ended meanwhile is replaced.
     return {"pool_size": kept, "max_overflow": kept, "pool_pre_ping": True, "pool_recycle": 600}
 
 
 POSTGRESQL_SNAPSHOT = (
     "set transaction isolation level repeatable read, read only",
-    # Rows that a policy hides would be taken for rows that are not there: rather an error.
+    # Rows that a policy hides would seem to be missing; this makes them an error.
     "set local row_security = off",
-    # Of what becomes text on the server: dates the ISO way, all digits of a float.
+    # For values that the server turns into text: ISO dates, all digits of a float.
     "set local datestyle = 'ISO, YMD'",
     "set local extra_float_digits = 3",
 )
-"""What begins a transaction in which PostgreSQL is read."""
+"""What PostgreSQL executes at the beginning of a transaction that reads."""
 
 
 def begin_snapshot(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""What a database's refusal means: what happened, what to do, and whether it may pass.
+"""What a database's refusal means: what happened, what to do, whether it may pass by itself.
 
 Belongs here: how the errors of every product are understood, by their code where the driver gives
 one, else by signs in the server's words. Does not belong here: connecting (``connect.py``).
@@ -24,11 +24,11 @@ class Refusal:
 
     Attributes:
         codes: How the codes begin: SQLSTATEs, ``mysql:1045``, ``SQLITE_BUSY``.
-        signs: What stands in the words, in lower case, where there is no code that tells.
+        signs: Parts of the message, in lower case, by which it is known where no code shows it.
         happened: One sentence.
         remedy: What to do.
         passes: Whether it may pass by itself.
-        also: With the code, one of these must stand in the words.
+        also: Besides the code, the message must contain one of these.
     """
 
     codes: tuple[str, ...]
@@ -48,8 +48,8 @@ class Refusal:
         return any(sign in words for sign in self.signs)
 
 
-# The first kind that fits is told, by code before words. A wrong password is not tried again:
-# three times locks the account. MySQL says "access denied" of a missing right, too.
+# The first kind that fits is reported; codes come before words. A wrong password is not tried
+# again: the third time locks the account. MySQL says "access denied" for a missing right, too.
 REFUSALS = (
     Refusal(
         ("42501",), ("row-level security",),
@@ -211,7 +211,7 @@ REFUSALS = (
 
 _TOO_MANY = next(kind for kind in REFUSALS if "53300" in kind.codes)
 
-# Of codes that no kind knows: what may pass by itself.
+# Of the codes that no kind has: the classes that may pass by themselves.
 _PASSING_CLASSES = ("08", "40", "53", "55", "57", "58", "XX")
 
 
@@ -219,7 +219,7 @@ _PASSING_CLASSES = ("08", "40", "53", "55", "57", "58", "XX")
 def plain_errors(database: Database, what: str) -> Iterator[None]:
     """Turns a database's errors into what happened, where, and what to do.
 
-    The server's own words are dropped but for their class: database errors love to quote values.
+    Only the class of the server's error is kept, because its words often quote values.
     """
     try:
         yield
@@ -230,7 +230,7 @@ def plain_errors(database: Database, what: str) -> Iterator[None]:
 
 
 def explained(database: Database, what: str, error: BaseException) -> ConnectionFailedError:
-    """Words a driver's error for a person, by the signs of its kind, quoting nothing."""
+    """Explains a driver's error to a person, without quoting it."""
     words, codes = str(error).lower(), _codes(error, database.parsed.get_backend_name())
     by_code = (kind for kind in REFUSALS if kind.has_code(codes, words))
     by_words = (kind for kind in REFUSALS if kind.has_sign(words))
@@ -249,7 +249,7 @@ def explained(database: Database, what: str, error: BaseException) -> Connection
 
 
 def is_full(error: BaseException) -> bool:
-    """Says whether a server has no connection to give just now."""
+    """Says whether a server has no free connection at the moment."""
     words = str(error).lower()
     return _TOO_MANY.has_code(_codes(error, ""), words) or _TOO_MANY.has_sign(words)
 

@@ -1,6 +1,6 @@
 """SQL that a person wrote, made fit to stand inside other SQL.
 
-Belongs here: what stands at its end. Does not belong here: what it means.
+Belongs here: removing what stands at its end. Does not belong here: what the SQL means.
 """
 
 from __future__ import annotations

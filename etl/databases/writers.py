@@ -67,7 +67,7 @@ class Writer(ABC):
         """
 
     def hold_still(self) -> None:  # noqa: B027 - most products do so by themselves
-        """Lets all that this transaction reads be of one moment; asked before it reads anything."""
+        """Makes all reads of this transaction see one moment; to be called before the first one."""
 
     @abstractmethod
     def insert(self, table: Table, rows: pa.RecordBatchReader) -> None:
@@ -98,14 +98,14 @@ class Writer(ABC):
 
         Args:
             table: The table.
-            order: By what, as SQLAlchemy says it.
+            order: The order, as an expression of SQLAlchemy.
             most: How many.
-            wanted: What they must meet, as conditions of SQLAlchemy.
+            wanted: Which rows, as conditions of SQLAlchemy.
         """
 
     @abstractmethod
     def increase(self, table: Table, column: str, where: Any) -> int:
-        """Adds one to a column of some rows, and returns of how many.
+        """Adds one to a column of some rows, and returns how many rows.
 
         Args:
             table: The table.
@@ -139,7 +139,7 @@ class RowWriter(Writer):
 
         def batches() -> Iterator[pa.RecordBatch]:
             statement = _selected(table, columns, where)
-            # Of this statement alone: set on the connection, it would count for those that follow.
+            # Set for this statement only: on the connection, it would apply to later ones, too.
             options = {"yield_per": _ROWS_PER_BATCH}
             found = self.connection.execute(statement, execution_options=options)
             for rows in found.partitions():
@@ -218,7 +218,7 @@ def _selected(table: Table, columns: list[str], where: Any) -> Any:
 
 
 def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    """Values of one column. SQLite takes anything anywhere: what is of another kind is a fault."""
+    """Values of one column. SQLite stores any type anywhere: one of another type is an error."""
     try:
         return pa.array(values, kind)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
@@ -332,12 +332,12 @@ def _sql(statement: Any) -> str:
 def transaction(
     target: Database, what: str = "Publishing", *, publishes: bool = True
 ) -> Iterator[Writer]:
-    """Opens one transaction: all of it is seen, or nothing.
+    """Opens one transaction: others see all of it, or nothing.
 
     Args:
         target: The database that is written to.
         what: What is done, for messages.
-        publishes: Whether its commit publishes the result, or only remembers something.
+        publishes: Whether its commit publishes the result, or only writes the state.
 
     Raises:
         ConnectionFailedError: The database cannot be reached, refuses, or breaks off; it is as it
@@ -354,8 +354,8 @@ def _arrow_transaction(target: Database, what: str, publishes: bool) -> Iterator
     connection = arrow_connection(target, what)
     try:
         with connection.cursor() as cursor:
-            cursor.execute("set local row_security = off")  # hidden rows: an error, not a surprise
-        with on_stop(connection.adbc_cancel):  # the server would wait on, for a lock, say
+            cursor.execute("set local row_security = off")  # makes hidden rows an error
+        with on_stop(connection.adbc_cancel):  # else the server may go on waiting for a lock
             yield ArrowWriter(connection)
         with committing(publishes=publishes):
             connection.commit()
@@ -383,7 +383,7 @@ def _rows(target: Database, what: str, publishes: bool) -> Iterator[Writer]:
 
 
 def _cancel(connection: Connection) -> None:
-    """Ends what a server is doing for a process that is about to end, where its driver can."""
+    """Cancels a server's work for a process that is about to end, where the driver can."""
     driver = connection.connection.driver_connection
     for name in ("cancel_safe", "cancel", "interrupt"):  # psycopg, Oracle and SQL Server, SQLite
         if cancel := getattr(driver, name, None):

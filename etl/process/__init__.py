@@ -1,4 +1,4 @@
-"""The process and its home: what a signal ends and how, who else is at work, whose files they are.
+"""The process and its home: stopping by signals, locks between processes, private files.
 
 Belongs here: signals, locks, and the folder that a configuration calls home. Does not belong here:
 what the process does.

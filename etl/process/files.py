@@ -41,7 +41,7 @@ _REFUSALS: dict[int, tuple[str, str]] = {
 
 
 def refused(file: Path, error: OSError, what: str = "file could not be written") -> ConfigError:
-    """Words why a file could not be written. What stood there before still stands there."""
+    """Says why a file could not be written; the file's former content is still there."""
     reason, remedy = _REFUSALS.get(
         error.errno or 0, (f"the system reported {type(error).__name__}", _ANOTHER)
     )
@@ -49,7 +49,7 @@ def refused(file: Path, error: OSError, what: str = "file could not be written")
 
 
 def hard_copy(file: Path, copy: Path) -> None:
-    """Gives a file that nobody changes any more a second name; copies it where that cannot be."""
+    """Gives a file that never changes again a second name; copies it where that is impossible."""
     try:
         os.link(file, copy)
     except OSError:
@@ -58,10 +58,10 @@ def hard_copy(file: Path, copy: Path) -> None:
 
 @contextmanager
 def whole_file(file: Path, *, private: bool = True) -> Iterator[Path]:
-    """Gives a place to write to, and puts what was written in the file's place when it is whole.
+    """Gives a place to write to, and moves what was written to the file's place when it is whole.
 
-    A process that dies, a power cut or a full disk leaves the last file or this one. A device or
-    a pipe, such as ``/dev/stdout``, is written to as it is.
+    After a crash, a power cut or a full disk there is either the former file or the new one. A
+    device or a pipe, such as ``/dev/stdout``, is written to as it is.
 
     Args:
         file: The file; links are followed.
@@ -131,7 +131,7 @@ def read_toml(file: Path) -> dict[str, Any]:
 
 
 def _begun(place: Path, private: bool) -> Path:
-    """Makes the empty file beside the place, so that nothing is worked out that has no room."""
+    """Makes an empty file beside the place, so that no work is done that cannot be written."""
     if place.is_dir():
         raise IsADirectoryError(errno.EISDIR, "is a folder")
     draft = place.with_name(f".{place.name[:100]}.{secrets.token_hex(4)}.unfinished")
@@ -142,7 +142,7 @@ def _begun(place: Path, private: bool) -> Path:
 
 
 def to_disk(path: Path) -> None:
-    """Waits until what a file holds, or which files a folder holds, would outlive a power cut."""
+    """Waits until a file's content, or a folder's list of files, would survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

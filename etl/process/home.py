@@ -1,7 +1,7 @@
 """The home of a configuration: a folder that no other user may enter.
 
 Belongs here: making it, shutting it, and setting aside what is damaged in it. Does not belong here:
-what lies in it (each room knows its own files).
+what lies in it (each package knows its own files).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from etl.process.files import refused
 _OTHERS = 0o077
 
 _UNNAMED = 2.0
-"""Seconds within which whoever takes a lock has left a word in it."""
+"""Seconds after which the holder of a lock has certainly written its words into the file."""
 
 
 def prepare_home(home: Path) -> None:
@@ -91,10 +91,10 @@ def _owner(home: Path) -> str:
 
 
 def _shut_below(home: Path) -> None:
-    """Takes what lies in a home from other users: it was open, so its files may be, too.
+    """Denies other users what lies in a home: the home was open, so its files may be, too.
 
-    A lock's file is made anew: whoever could open it may hold it locked for ever. Two runs are
-    kept apart all the same, by the engine's own lock.
+    Files of locks are replaced: another user who could open one may hold it locked for ever. The
+    engine's own lock still keeps two runs apart.
     """
     for folder, _, names in os.walk(home):
         for path in (Path(folder), *(Path(folder) / name for name in names)):
@@ -127,7 +127,7 @@ def locked(file: Path, refusal: Callable[[str], Exception] | None = None) -> Ite
 def take(file: Path, *, wait: bool = False, words: str = "") -> IO[str] | str:
     """Takes a lock that the operating system frees when this process dies, however it dies.
 
-    The file is its owner's only: whoever may open a file may lock it.
+    Only its owner may open the file: whoever may open a file may lock it.
 
     Args:
         file: The lock's file; made where it is missing.
@@ -151,14 +151,14 @@ def take(file: Path, *, wait: bool = False, words: str = "") -> IO[str] | str:
                 found = handle.read().strip()
             if found or time.monotonic() > until:
                 return found
-            time.sleep(0.05)  # somebody looks whether it is taken, or is about to say who he is
+            time.sleep(0.05)  # its holder only tests it, or is about to write its words
             continue
         if _still(file, handle):
             try:
                 handle.truncate(0)
                 handle.write(words)
                 handle.flush()
-            except OSError:  # a full disk, say: whoever does not get the lock does not keep it
+            except OSError:  # a full disk, say: then the lock is given back
                 with suppress(OSError):
                     handle.close()
                 raise
@@ -167,7 +167,7 @@ def take(file: Path, *, wait: bool = False, words: str = "") -> IO[str] | str:
 
 
 def is_locked(file: Path) -> bool:
-    """Says whether a process, this one or another, holds a lock; nothing is made by asking."""
+    """Says whether any process, this one included, holds a lock; makes no file."""
     try:
         handle = file.open("rb")
     except OSError:
@@ -188,7 +188,7 @@ def _still(file: Path, handle: IO[str]) -> bool:
 
 
 def set_aside(path: Path) -> Path:
-    """Moves what is damaged out of the way, for whoever wants to look at it, and says so.
+    """Moves a damaged file or folder aside, so that it can still be examined, and says so.
 
     Returns:
         Where it is now: beside where it was.
@@ -201,7 +201,7 @@ def set_aside(path: Path) -> Path:
 
 
 def make_room(path: Path, *, folder: bool) -> None:
-    """Sets aside what stands where a file or a folder of ours belongs, and is another thing.
+    """Sets aside a folder that stands where a file of ours belongs, or a file in a folder's place.
 
     Args:
         path: Where it belongs.
@@ -212,5 +212,5 @@ def make_room(path: Path, *, folder: bool) -> None:
 
 
 def notice(text: str) -> None:
-    """Says on the error stream, and so in the log of a nightly job, what was mended unasked."""
+    """Reports on the error stream, and so in a nightly job's log, what was repaired unasked."""
     logging.getLogger("doisoat").warning(text)

@@ -1,7 +1,7 @@
 """What the machine refuses: a place to write, room on a disk, memory, threads, letters.
 
-Belongs here: trying these before a run needs them, and telling what an error of the system means.
-Does not belong here: what the engine's and the databases' errors mean (``etl/engine``,
+Belongs here: trying these before a run needs them, and explaining what an error of the system
+means. Does not belong here: what the engine's and the databases' errors mean (``etl/engine``,
 ``etl/databases``).
 """
 
@@ -53,7 +53,7 @@ def trouble_of_the_machine(error: BaseException, where: str = "") -> DoisoatErro
         where: Where it happened, if the error itself does not say.
 
     Returns:
-        The error to raise in its place; None where it is of no kind that is known here.
+        The error to raise in its place; None where its kind is not known here.
     """
     for cause in _chain(error):
         if isinstance(cause, OSError):
@@ -66,7 +66,7 @@ def trouble_of_the_machine(error: BaseException, where: str = "") -> DoisoatErro
             words = str(cause)
             if "disk is full" in words:
                 return _disk_full(where)
-            if "disk I/O error" in words:  # what SQLite says of a full disk, mostly
+            if "disk I/O error" in words:  # mostly SQLite's words for a full disk
                 return DiskFullError(
                     "The disk is full, or reports an error.",
                     where=where or "the home",
@@ -136,7 +136,7 @@ def try_home(home: Path) -> int:
 
 
 def try_writing(folder: Path, called: str = "home") -> int:
-    """Writes to a folder of the home, and takes it back.
+    """Writes a file to a folder of the home, and deletes it.
 
     Args:
         folder: The folder.
@@ -201,13 +201,13 @@ def machine_memory() -> int:
 
 
 def foreign_encoding() -> str | None:
-    """Returns the encoding of the standard output where it is not UTF-8, which has all letters."""
+    """Returns the encoding of the standard output if it is not UTF-8, and so may lack letters."""
     encoding = str(getattr(sys.stdout, "encoding", None) or "utf-8")
     return None if encoding.lower().replace("-", "").replace("_", "") == "utf8" else encoding
 
 
 def speak_with_any_terminal() -> None:
-    """From now on letters that the terminal's encoding lacks are written as their codes.
+    """Makes letters that the terminal's encoding lacks be written as their codes from now on.
 
     Without that, printing the result of a run would fail after the run was published.
     """

@@ -1,4 +1,4 @@
-"""Pseudonyms: how a record is named where its data may not appear.
+"""Pseudonyms: the names of records where their data may not appear.
 
 Belongs here: the record key, its secret, how to keep values out of messages, and other users out
 of files. Does not belong here: who may see what (``etl/cli/app.py`` asks) and encryption of the
@@ -31,7 +31,7 @@ SHOWN = 16  # hex digits of a record key: 64 bits, no chance collision among 100
 FINGERPRINT = 32  # hex digits of a fingerprint: no chance collision among any number of rows
 
 WITHHELD = "its words are withheld, because they may quote personal data"
-"""What is said in place of an error's own words."""
+"""What replaces an error's own words in a message."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def load_record_key(home: Path) -> RecordKey:
             remedy="It must be a file that this user may read, in a folder that it may write to.",
         ) from None
     if not _KEY_FORM.fullmatch(text):
-        # Never made anew by itself: nobody would notice what is lost.
+        # Never replaced automatically: nobody would notice that all former keys are lost.
         raise ConfigError(
             "The secret of the record keys is damaged: the file holds no 64 hexadecimal digits.",
             where=str(file),
@@ -102,7 +102,7 @@ _KEY_FORM = re.compile(r"[0-9a-fA-F]{64}")
 
 
 def _make_key(file: Path) -> None:
-    """Makes the secret; of two processes that do, the first one's counts for both."""
+    """Makes the secret; if two processes do so at once, both use the one that was made first."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -137,11 +137,11 @@ def _parse(text: str, where: str) -> bytes:
 
 @contextmanager
 def owner_only() -> Iterator[None]:
-    """Whatever this process writes meanwhile, its own user alone may read.
+    """Makes files that this process writes meanwhile readable by its own user only.
 
-    Engines make files when they need them (a log, what does not fit in memory), so that none of
-    them can be made safe one by one. A process has one umask for all of its threads: the first of
-    several that ask sets it, and the last to end puts back what was there.
+    Engines make files when they need them (a log, what does not fit in memory), so they cannot be
+    protected one by one. A process has one umask for all of its threads: the first block that
+    begins sets it, and the last that ends restores the former one.
     """
     with _Umask.lock:
         if not _Umask.asked:
@@ -157,7 +157,7 @@ def owner_only() -> Iterator[None]:
 
 
 class _Umask:
-    """How many ask for private files at this moment, and the umask before the first of them."""
+    """How many blocks of ``owner_only`` are open, and the umask before the first of them."""
 
     lock = threading.Lock()
     asked = 0
@@ -168,7 +168,7 @@ _umask_of_the_user: int | None = None
 
 
 def own_what_is_written() -> None:
-    """From now on whatever this process and its children write, its own user alone may read."""
+    """Makes all files of this process and its children readable by its user only, from now on."""
     global _umask_of_the_user  # noqa: PLW0603 - a process has one
     before = os.umask(0o077)
     if _umask_of_the_user is None:
@@ -176,7 +176,7 @@ def own_what_is_written() -> None:
 
 
 def mode_for_others() -> int:
-    """Returns the mode of a file that others may read, too, as far as the user's umask has it."""
+    """Returns the mode of a file that others may read, too, as far as the user's umask allows."""
     if _umask_of_the_user is not None:
         return 0o666 & ~_umask_of_the_user
     before = os.umask(0o077)
@@ -185,7 +185,7 @@ def mode_for_others() -> int:
 
 
 def shut(path: Path) -> None:
-    """Takes a file or folder from other users, where an earlier version left it open to them."""
+    """Denies other users a file or folder that an earlier version left open to them."""
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
         path.chmod(mode & 0o700)
@@ -201,10 +201,10 @@ def places(error: BaseException) -> str:
 
 
 def stack_trace(error: BaseException) -> str:
-    """Returns an error's stack and those of its causes, as Python prints them but for the words.
+    """Returns an error's stack and those of its causes, as Python prints them, without the words.
 
-    The words of ``DoisoatError`` are our own and kept; those of any other error may be a
-    database's, and databases love to quote values.
+    The words of ``DoisoatError`` are our own and kept; those of any other error may be a database's
+    and may quote values.
     """
     told: list[str] = []
     chain: BaseException | None = error
@@ -217,7 +217,7 @@ def stack_trace(error: BaseException) -> str:
 
 
 def mute_uncaught_errors() -> None:
-    """Lets errors that nobody catches, in a thread or while cleaning up, tell kind and place only.
+    """Prints only kind and place of errors that nobody catches, in a thread or while cleaning up.
 
     Python would print their words to the terminal, and so into the log of a nightly job.
     """

@@ -1,16 +1,16 @@
-"""Stopping at once: a signal ends the process within seconds, wherever it is, and half of nothing.
+"""Stopping at once: a signal ends the process within seconds, wherever it is, and leaves no half.
 
 Belongs here: what happens between a signal and the end of the process. Does not belong here: what
-has to be said and let go of, which those register who know it (``on_stop``).
+must be said or released at the end; the code that knows it registers it (``on_stop``).
 
-A stop is a crash with a word of goodbye. Nothing is raised inside the work: an exception between
-two lines of an engine's own code can leave it waiting for itself for ever. The work runs in a
-thread of its own, the main thread waits for signals, and the process ends under the work. That is
-safe because every step already bears a power cut: the target is written in one transaction, files
-are put in place whole, and the engine replays its log.
+A stop is a crash with a message. No exception is raised inside the work, because one between two
+lines of an engine's own code can leave the engine waiting for itself for ever. The work runs in a
+thread, the main thread waits for signals, and the process ends while the work is still running.
+That is safe because every step already survives a power cut: the target is written in one
+transaction, files are put in place whole, and the engine replays its log.
 
-The one thing that must not be cut is the commit of a publish, because afterwards nobody could say
-whether it happened: ``committing`` keeps it and the stop apart.
+Only the commit of a publish must not be interrupted, because afterwards nobody could say whether it
+happened: ``committing`` makes the stop wait for it.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _COMMIT_SECONDS = 5.0
 """How long a stop waits for a commit that is under way."""
 
 _GOODBYE_SECONDS = 3.0
-"""How long what was registered may take."""
+"""How long all registered actions may take."""
 
 
 class _State:
-    """What a stop must know; one for the process."""
+    """What a stop must know; a process has one."""
 
     def __init__(self) -> None:
         self.actions: list[Callable[[], None]] = []
@@ -54,13 +54,13 @@ _state = _State()
 
 
 def at_stop(action: Callable[[], None]) -> None:
-    """Has something done whenever a signal stops the process, as ``on_stop`` for good."""
+    """Registers an action for whenever a signal stops the process: ``on_stop`` without an end."""
     _state.actions.append(action)
 
 
 @contextmanager
 def on_stop(action: Callable[[], None]) -> Iterator[None]:
-    """Has something done when a signal stops the process meanwhile.
+    """Registers an action for when a signal stops the process within this block.
 
     All actions run at once, each in a thread of its own, and have three seconds in all.
 
@@ -76,7 +76,7 @@ def on_stop(action: Callable[[], None]) -> Iterator[None]:
 
 @contextmanager
 def ends_by_itself(ask: Callable[[], None]) -> Iterator[None]:
-    """For work that ends in good order when it is asked to, as a server does.
+    """Marks work that ends properly when asked to, as a server does.
 
     The first signal asks; a second one stops the process.
 
@@ -94,11 +94,12 @@ def ends_by_itself(ask: Callable[[], None]) -> Iterator[None]:
 def committing(*, publishes: bool = True) -> Iterator[None]:
     """Keeps a commit and a stop apart: whichever comes first, the other waits for it.
 
-    A stop that came first never lets go, so that the work cannot commit any more.
+    If the stop came first, it keeps the lock until the process has ended, so that the work can no
+    longer commit.
 
     Args:
-        publishes: Whether the result is published by it, which a stop says afterwards; a run also
-            commits what it remembers.
+        publishes: Whether it publishes the result, which a stop then reports; a run also commits
+            the state alone.
     """
     with _state.commit:
         yield
@@ -106,25 +107,26 @@ def committing(*, publishes: bool = True) -> Iterator[None]:
 
 
 def begin_run(cancel: Callable[[], None]) -> None:
-    """Says that a run is at work, of which nothing is published yet.
+    """Notes that a run is at work, of which nothing is published yet.
 
     Args:
-        cancel: Notes, where runs are listed, that it was cancelled.
+        cancel: Marks the run as cancelled where runs are listed.
     """
     _state.committed = False
     _state.cancel = cancel
 
 
 def end_run() -> None:
-    """Says that the run has ended: a stop has nothing to note any more."""
+    """Notes that the run has ended, so that a stop need not cancel it."""
     _state.cancel = None
 
 
 def run(work: Callable[[], int]) -> int:
     """Does a command's work in a thread and waits for it, or for a signal.
 
-    What is registered with ``atexit`` is done there, too. Leave with ``os._exit`` then: while
-    Python takes itself apart, for a second or more with so many libraries, nobody hears signals.
+    What is registered with ``atexit`` is also done in that thread. The caller must then leave with
+    ``os._exit``: the usual end of Python takes a second or more with so many libraries, and signals
+    are not handled meanwhile.
 
     Args:
         work: Returns the exit code.
@@ -132,7 +134,8 @@ def run(work: Callable[[], int]) -> int:
     Returns:
         The exit code. A signal ends the process from here, with ``STOPPED``.
     """
-    # A signal that comes just before a lock is waited for is not seen; one in a socket is.
+    # A signal that comes just before the main thread waits for a lock would be missed; one that is
+    # written to a socket is not.
     reading, writing = socket.socketpair()
     writing.setblocking(False)
     signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
@@ -146,7 +149,8 @@ def run(work: Callable[[], int]) -> int:
             writing.send(bytes([_WORK_HAS_ENDED]))
 
     for number in SIGNALS:
-        # nohup asks for deafness; a shell's background job is born deaf to Ctrl+C and means nothing
+        # A signal that is ignored stays so, as nohup wants it; but not SIGINT, which shells have
+        # every background job ignore.
         if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _heard_by_the_socket)
     threading.Thread(target=do, name="doisoat", daemon=True).start()
@@ -166,11 +170,11 @@ _WORK_HAS_ENDED = 0
 
 
 def _heard_by_the_socket(_number: int, _frame: FrameType | None) -> None:
-    """Does nothing: Python writes a signal to the socket because there is somebody to hear it."""
+    """Does nothing: Python writes a signal to the socket only if it has a handler."""
 
 
 def _tidy_up() -> None:
-    """Does what Python does at the end of a process, as long as signals are heard."""
+    """Does what Python does at the end of a process, while signals are still handled."""
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):  # a reader that has gone, as head does
@@ -178,12 +182,12 @@ def _tidy_up() -> None:
 
 
 def watch() -> None:
-    """Stops this process at a signal although its main thread is somebody else's.
+    """Stops this process at a signal although its main thread is not ours.
 
     For the process that Dagster starts for a run of the UI: its main thread does the work and
     may be deep in a query, where Python's own handlers wait. Python writes each signal to a socket
-    at once, and a thread reads it there. Only the main thread can set this up; elsewhere, and where
-    the signals are kept already, nothing changes.
+    at once, and a thread reads it there. Only the main thread can set this up; in other threads,
+    and where signals are already written to a socket, it does nothing.
     """
     if threading.current_thread() is not threading.main_thread() or _watched:
         return
@@ -204,13 +208,13 @@ _watched: list[socket.socket] = []
 
 
 def stop(number: int) -> None:
-    """Ends the process: waits for a commit under way, says goodbye, and is gone.
+    """Ends the process: waits for a commit under way, runs the registered actions, and exits.
 
     Args:
         number: The signal.
     """
     if not _state.stopping.acquire(blocking=False):
-        os._exit(STOPPED)  # somebody is impatient
+        os._exit(STOPPED)  # a second signal
     known = _state.commit.acquire(timeout=_COMMIT_SECONDS)
     threads = [
         threading.Thread(target=_quietly, args=(action,), daemon=True)
@@ -244,6 +248,6 @@ def _quietly(action: Callable[[], None]) -> None:
 
 
 def _say(text: str) -> None:
-    # Past Python's own buffers: the thread that was stopped may hold their locks.
+    # Written without Python's buffers: the thread that was stopped may hold their locks.
     with suppress(OSError):
         os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, f"\n✗ {text}\n".encode())

@@ -1,8 +1,8 @@
-"""What every server of ours asks of a request, and how it listens.
+"""What every server of ours demands of a request, and how it listens.
 
-Belongs here: whether a request was meant for this server and sent by one of its own pages, what
-every answer says to browsers, and the socket. Does not belong here: who somebody is (the gate of
-the Dagster UI, the users of the workbench) and what is served.
+Belongs here: whether a request was meant for this server and sent by one of its own pages, the
+headers of every answer, and the socket. Does not belong here: who somebody is (the gate of the
+Dagster UI, the users of the workbench) and what is served.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from etl.domain.errors import ConfigError
 LOOPBACK = "127.0.0.1"
 
 SAFE = frozenset({"GET", "HEAD"})
-"""What changes nothing."""
+"""Methods that change nothing."""
 
 EVERY_ANSWER = {
-    # The address of a page may hold the token, until it is in the cookie.
+    # The address of a page may hold the token, until the cookie has it.
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -32,7 +32,7 @@ EVERY_ANSWER = {
 
 
 def known_host(host: str, port: int, names: Collection[str]) -> bool:
-    """Says whether a Host header is ours: else a foreign name could point to this machine.
+    """Says whether a Host header is ours; a foreign name could point to this machine.
 
     Args:
         host: The header.
@@ -46,11 +46,11 @@ def known_host(host: str, port: int, names: Collection[str]) -> bool:
 
 
 def from_here(headers: Headers, host: str, method: str) -> bool:
-    """Says whether no foreign page sent a request.
+    """Says whether a request was not sent by a foreign page.
 
-    A browser says with Origin whose page sends what could change something, and with
-    Sec-Fetch-Site (all of them since 2023) where anything comes from. Another port of this machine
-    is another site to the first and the same to the second.
+    A browser sends Origin with requests that could change something, and Sec-Fetch-Site (all
+    browsers since 2023) with all requests. Another port of this machine is another origin, but the
+    same site.
     """
     own = {f"http://{host}".lower(), f"https://{host}".lower()}  # a proxy speaks TLS for us
     if not {origin.lower() for origin in headers.getlist("Origin")} <= own:

@@ -1,7 +1,8 @@
 """Work in several processes, one for each core.
 
-Belongs here: how many there are, how far they may run ahead, and that they end with their parent.
-Does not belong here: what they do (a function at the top of a module, and what it is given).
+Belongs here: how many there are, how many jobs may be taken in advance, and that they end with
+their parent. Does not belong here: what they do (a function at the top of a module, and what it is
+given).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def in_processes(
 
     Jobs are taken as they are needed, two for each process, so that memory does not grow with
     their number. A process is made by ``spawn``, so a script that asks for more than one needs the
-    usual ``if __name__ == "__main__":``. It ends when its parent does, however that ended.
+    usual ``if __name__ == "__main__":``. It ends when its parent does, in whatever way.
 
     Args:
         work: A function at the top of a module.
