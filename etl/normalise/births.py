@@ -273,7 +273,7 @@ class _Reader:
         return self._checked(year, month, day)
 
     def _year(self, text: str, month: int, day: int) -> int:
-        """The year; of two digits the latest century in which the day is not yet to come."""
+        """The year; two digits mean the latest century in which the day is not in the future."""
         if len(text) == 4:
             return int(text)
         self.notes.append("two_digit_year")
