@@ -1,4 +1,4 @@
-"""Alerts as Dagster sees them: the runs that have ended, and the sensor that tells of them.
+"""Alerts as Dagster sees them: the runs that have ended, and the sensor that reports them.
 
 Belongs here: reading a run's end and its checks from the event log; the warehouse stays closed,
 because the next run may be writing in it. Does not belong here: what is news, its words and sending
@@ -26,13 +26,13 @@ from etl.settings import Alerts, Settings
 SENSOR = "alerts"
 
 TOLD_JOBS = (FULL_SYNC, DELTA_SYNC, PRUNE_HISTORY)
-"""What a person materializes in the UI, that person sees end."""
+"""The jobs that are reported; a person who materializes assets in the UI sees how it ends."""
 
 _ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
-"""Whoever cancels a run knows of it."""
+"""Cancelled runs are not reported: whoever cancels a run knows of it."""
 
 _STALE = timedelta(days=1)
-"""Of runs that ended longer ago and were never looked at, each job's last says how it stands."""
+"""Of runs that ended longer ago and were not reported yet, only each job's last is reported."""
 
 _READ = {
     dg.DagsterEventType.STEP_START,
@@ -46,7 +46,7 @@ _LONGEST = 1_000
 
 
 def tell_news(settings: Settings, instance: dg.DagsterInstance) -> Told:
-    """Tells what is new of the runs that have ended: the one way of the sensor and ``sync``.
+    """Reports what is new in the runs that have ended; both the sensor and ``sync`` use it.
 
     Args:
         settings: Who is told.
@@ -60,7 +60,7 @@ def tell_news(settings: Settings, instance: dg.DagsterInstance) -> Told:
 
 
 def tell_of_no_run(settings: Settings, instance: dg.DagsterInstance, error: DoisoatError) -> Told:
-    """Tells that a sync of the command line could not begin, and what else is new.
+    """Reports that a sync of the command line could not begin, and what else is new.
 
     Args:
         settings: Who is told.
@@ -76,7 +76,7 @@ def tell_of_no_run(settings: Settings, instance: dg.DagsterInstance, error: Dois
 
 
 def alert_sensor(alerts: Alerts) -> dg.SensorDefinition:
-    """The sensor; it is on where the configuration names somebody to tell."""
+    """The sensor; it is on where the configuration names a receiver."""
 
     @dg.sensor(
         name=SENSOR,
@@ -108,7 +108,7 @@ def _reports(
     seen: Mapping[str, datetime],
     ask: AskPublished,
 ) -> list[Report]:
-    """Reads the runs that ended since, oldest first; the very first time only the last one."""
+    """Reads the runs that ended since, the oldest first; the first time, only the last run."""
     if since is None:
         records = [
             record
@@ -168,11 +168,11 @@ def _report(instance: dg.DagsterInstance, record: Any, ask: AskPublished) -> Rep
 
 
 def _failure(events: list[dg.DagsterEvent]) -> tuple[str, str]:
-    """Returns what a run failed by, as a word that stays the same, and for a person."""
+    """Returns why a run failed: as a word that never varies, and as text for a person."""
     failures = [e for e in events if e.event_type == dg.DagsterEventType.STEP_FAILURE]
     broken = [event for event in failures if not stopped_by_check(event)]
     outcome = Outcome("")
-    # A step that broke is not hidden by a check that failed beside it, and may be known.
+    # A step that broke comes before a check that failed beside it; its error may be a known one.
     for event in broken or events:
         note(event, outcome)
     problem = outcome.problem[:_LONGEST]

@@ -1,9 +1,8 @@
 """The checks: one per expectation, one step per table.
 
 Belongs here: showing suites as Dagster asset checks. Every declared check is always emitted: one
-that is declared and not emitted would let downstream assets run. Where a blocking one failed the
-step ends after that in plain words. Does not belong here: the rules
-(``expectations``).
+that is declared and not emitted would let downstream assets run. If a blocking one failed, the step
+then fails with a plain message. Does not belong here: the rules (``expectations``).
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -34,7 +33,7 @@ _SEVERITY = {
     Severity.INFO: dg.AssetCheckSeverity.WARN,
 }
 
-# Sorted behind the meaning and the next step, which the UI must not fold away.
+# These names sort after the meaning and the next step, which the UI must not fold away.
 SINCE, KNOWN_UNTIL = "since", "until (acknowledged)"
 
 
@@ -65,7 +64,7 @@ def _checks_of(suite: Suite) -> dg.AssetChecksDefinition:
             published = last_published(warehouse)
             tell_checks(context, failed_checks(warehouse))
             if any(result.rule.blocking and not result.passed for result in results):
-                save_now(warehouse, doisoat.settings)  # this run does not come to its publish
+                save_now(warehouse, doisoat.settings)  # this run will not publish
         schedule = doisoat.settings.schedule
         for result in results:
             publish = advice.publish(result.rule.blocking, published, schedule)
@@ -77,7 +76,7 @@ def _checks_of(suite: Suite) -> dg.AssetChecksDefinition:
 
 
 def _closes_gate(result: RuleResult) -> bool:
-    """Says whether a result stops what is downstream, as Dagster has it."""
+    """Says whether a result stops what is downstream, by Dagster's rules."""
     error = _SEVERITY[result.rule.severity] == dg.AssetCheckSeverity.ERROR
     return result.rule.blocking and error and not result.passed
 
@@ -91,8 +90,8 @@ def _documented(
 ) -> str | None:
     """Writes the table's page of the Data Docs and says where it opens.
 
-    Whatever befalls the page, what was judged stands. Where rules were not asked again, the page of
-    the run that asked them stays: those that were went as they did then.
+    If the page cannot be written, the results count all the same. If some rules were not checked
+    again, the page of the run that checked them stays: the others have the same results as then.
     """
     folder = settings.data_docs.resolve()
     earlier = max(result.asked_in for result in results)
@@ -121,7 +120,7 @@ def _shown(suite: Suite, result: RuleResult, page: str | None, publish: str) -> 
         check_name=rule.name,
         severity=_SEVERITY[rule.severity],
         description=result.observed + ", within tolerance" * bool(result.passed and result.failed),
-        # The UI sorts by name and folds all but the first few lines away: the meaning leads.
+        # The UI sorts by name and folds all but the first few lines: the meaning comes first.
         metadata={
             "meaning": rule.why,
             "observed": result.observed,
@@ -157,7 +156,7 @@ def _to_work_on(suite: Suite, result: RuleResult) -> dict[str, str]:
 
 
 def _standing(result: RuleResult) -> dict[str, dg.MetadataValue]:
-    """Since when a rule fails and until when that is known; the alerts read both from here."""
+    """Since when a rule fails and until when that is acknowledged; the alerts read both here."""
     found = result.standing
     if found is None:
         return {}
@@ -182,13 +181,14 @@ def suite_checks(judged: Iterable[Suite] = SUITES) -> list[dg.AssetChecksDefinit
     """Returns the checks of every suite.
 
     Args:
-        judged: The suites with the numbers of a configuration; else as they ship.
+        judged: The suites with the numbers of a configuration; by default with those of the
+            package.
     """
     return [_checks_of(suite) for suite in judged]
 
 
 def judges() -> dict[str, Callable[[Warehouse], int]]:
-    """Returns, by table, what judges its rules without Dagster, as measurements do.
+    """Returns, by table, a function that judges its rules without Dagster, for measurements.
 
     Each returns how many rules it judged.
     """

@@ -1,6 +1,6 @@
 """A service of Dagster's as a child that does not outlive its parent.
 
-Belongs here: ending, with all that it started, when ``doisoat ui`` has ended, however it did. Does
+Belongs here: ending, with all that it started, when ``doisoat ui`` has ended in whatever way. Does
 not belong here: the services, which are Dagster's.
 """
 
@@ -19,11 +19,11 @@ PATIENCE = 15.0
 
 
 def _end_with(parent: int) -> None:
-    """Waits for the end of a pipe that the parent holds open and nobody writes to."""
+    """Waits until a pipe ends that the parent holds open and nobody writes to."""
     os.read(parent, 1)
     family = psutil.Process().children(recursive=True)
     os.kill(os.getpid(), signal.SIGINT)
-    # A run is told by a signal, at which it cancels itself; what is left then was no run.
+    # Runs get a signal and cancel themselves; processes that are left after that are no runs.
     for process in family:
         with suppress(psutil.Error):
             process.terminate()
@@ -38,7 +38,7 @@ def _end_with(parent: int) -> None:
 def main() -> None:
     """Runs a command of Dagster with the arguments that follow the pipe's number."""
     threading.Thread(target=_end_with, args=(int(sys.argv[1]),), daemon=True).start()
-    # A background job of a shell is born deaf to it.
+    # A shell has its background jobs ignore this signal.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if sys.argv[2] == "daemon":
         from dagster._daemon.cli import run_command

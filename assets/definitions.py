@@ -32,11 +32,11 @@ def build_defs(
     """Composes the definitions.
 
     Args:
-        settings: The settings; None reads those that ``DOISOAT_CONFIG`` names. Where there are
-            none that can be read, the graph is shown all the same, and a run says what is wrong.
+        settings: The settings; None reads those that ``DOISOAT_CONFIG`` names. If they cannot be
+            read, the graph is still shown, and a run says what is wrong.
         resources: Resources in place of the usual ones.
     """
-    keep_engines()  # a run of the UI opens Dagster's instance before anything of ours
+    keep_engines()  # a run of the UI opens Dagster's instance before any other code of ours
     settings = settings or _readable_settings()
     kinds = {
         name: getattr(settings, name).parsed.get_backend_name() if settings else "database"
@@ -64,7 +64,7 @@ def build_defs(
         ],
         resources={
             "doisoat": Doisoat(settings.file if settings else None),
-            # Dagster's own would let whoever launches a run name a folder to write to.
+            # With Dagster's own, whoever launches a run could name a folder to write to.
             "io_manager": dg.mem_io_manager,
             **(resources or {}),
         },
@@ -81,7 +81,7 @@ def _readable_settings() -> Settings | None:
 
 
 def _readable_suites(settings: Settings | None) -> tuple[Suite, ...]:
-    """The suites with the configured numbers, or as they ship where those cannot be read."""
+    """The suites with the configured numbers; if these cannot be read, with the package's."""
     try:
         return suites(settings.quality.thresholds if settings else None)
     except ConfigError:
@@ -90,13 +90,13 @@ def _readable_suites(settings: Settings | None) -> tuple[Suite, ...]:
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """What the UI, the daemon and a run of theirs load, and only they."""
+    """The definitions that the UI, the daemon and their runs load; nobody else calls it."""
     _keep_the_terminal_clear()
     return build_defs()
 
 
 def _keep_the_terminal_clear() -> None:
-    """Keeps the events of the UI's runs, all in their logs there, off ``doisoat ui``'s terminal.
+    """Keeps the events of the UI's runs, which are in their logs, off ``doisoat ui``'s terminal.
 
     Dagster prints each of them, a failed step's with its stack, unless the run's configuration says
     otherwise; its own setting for that would keep our warnings out of the run's log, too.

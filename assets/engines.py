@@ -1,9 +1,9 @@
 """Dagster's SQLite databases, opened so that a run of a thousand events is quick.
 
-Dagster makes an engine anew for every event that it stores, and with it goes what SQLAlchemy had
-compiled; it opens and closes the file, too, at which SQLite copies its log into the file. Together
-that was a third of the time of a small run. Here engines are kept, and for as long as a run works
-their connections as well.
+Dagster makes a new engine for every event that it stores, so that all statements that SQLAlchemy
+has compiled are lost. It also opens and closes the file, at which SQLite copies its log into the
+file. Together that was a third of the time of a small run. Here engines are kept, and for as long
+as a run works their connections as well.
 
 Belongs here: that. Does not belong here: what is in the databases.
 """
@@ -23,23 +23,23 @@ from sqlalchemy import Engine, Pool, QueuePool, create_engine, event
 from sqlalchemy.pool import NullPool
 
 _DATABASES = 32
-"""Each run has a database of its own; a process works on few of them at a time."""
+"""How many engines are kept. Each run has its own database; a process uses few at a time."""
 
 _OPEN: dict[str, Engine] = {}
 _HOLDING: list[bool] = []
 
 
 def keep_engines() -> None:
-    """Lets Dagster's storages of this process use an engine again."""
+    """Makes Dagster's storages in this process reuse their engines."""
     for storage in (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage):
         storage.create_engine = _kept  # type: ignore[attr-defined]
 
 
 @contextmanager
 def held_open() -> Iterator[None]:
-    """Keeps what is opened meanwhile open, to the end.
+    """Keeps the connections that are opened meanwhile open until the end.
 
-    Not longer than a run works: nobody may move or set aside a database meanwhile.
+    Use it only while a run works: nobody may move or set aside a database meanwhile.
     """
     _HOLDING.append(True)
     try:
@@ -60,7 +60,7 @@ def _kept(
         return _engine(url, arguments)
     if url not in _OPEN:
         _OPEN[url] = _made(url, arguments, QueuePool)
-        # Dagster disposes of the engine after each event.
+        # Dagster disposes of the engine after each event; that must do nothing.
         _OPEN[url].dispose = _keep  # type: ignore[method-assign]
     return _OPEN[url]
 
@@ -79,7 +79,7 @@ def _made(url: str, connect_args: tuple[tuple[str, Any], ...], pool: type[Pool])
 
     @event.listens_for(engine, "connect")
     def opened(connection: sqlite3.Connection, _: object) -> None:
-        # A power cut may cost the last events, but no more: Dagster has SQLite write ahead.
+        # A power cut may lose the last events, but no more, because Dagster has SQLite write ahead.
         connection.execute("pragma synchronous = normal")
 
     return engine

@@ -7,10 +7,10 @@ Dagster's server has no login, takes any Host, and mutates by plain GET. So any 
 page open in a browser of this machine, could launch a run. The gate asks of each request:
 
 1. a Host that is ours: else a name of a foreign page could point to this machine (DNS rebinding);
-2. that no foreign page sent it: by Origin, and by what browsers say of where a request comes from;
+2. that no foreign page sent it, as Origin and Sec-Fetch-Site show;
 3. no query to the API by GET, which a link or a picture could send;
-4. the token of this start, in the address once and then in a cookie or as a bearer; or the secret
-   by which a proxy that has asked who somebody is makes itself known.
+4. the token of this start, first in the address and then in a cookie or as a bearer; or the secret
+   of the trusted proxy, which has authenticated the user.
 """
 
 from __future__ import annotations
@@ -54,10 +54,11 @@ class Gate:
     """What a request must show.
 
     Attributes:
-        port: Of the Dagster UI; it names the cookie, so that two of them do not lose theirs.
+        port: Of the Dagster UI; it is part of the cookie's name, so that two UIs do not overwrite
+            each other's.
         hosts: Names beside the loopback address under which a proxy serves it.
-        proxy_secret: What a trusted proxy says in ``PROXY_HEADER``; empty where there is none.
-        token: What everybody else must know; made anew at each start.
+        proxy_secret: What a trusted proxy sends in ``PROXY_HEADER``; empty where there is no proxy.
+        token: What everybody else must send; a new one at each start.
     """
 
     port: int
@@ -67,7 +68,7 @@ class Gate:
 
     @property
     def cookie(self) -> str:
-        """The cookie's name. Browsers send it to each port of this machine, the pages' too."""
+        """The cookie's name. Browsers send it to every port of this machine, also to the pages'."""
         return f"doisoat_{self.port}"
 
     def address(self, url: str) -> str:
@@ -86,7 +87,7 @@ class Gate:
         scheme, _, bearer = headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer" and _same(bearer.strip(), self.token):
             return True
-        # By hand: other servers of this machine leave cookies at which a parser gives up.
+        # Parsed by hand: other servers of this machine leave cookies at which a parser fails.
         cookies = ";".join(headers.getlist("Cookie")).split(";")
         pairs = (cookie.strip().partition("=") for cookie in cookies)
         return any(name == self.cookie and _same(value, self.token) for name, _, value in pairs)
@@ -108,7 +109,7 @@ class Guarded:
         self._port = port
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers a refusal itself, and hands on what may pass."""
+        """Answers refused requests itself, and hands on all others."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
@@ -121,7 +122,7 @@ class Guarded:
             await send({"type": "websocket.close", "code": 1008, "reason": "refused"})
 
     def _answer(self, scope: Scope) -> Response | None:
-        """Returns what is said instead of what was asked for; None where it may pass."""
+        """Returns the answer to a refused request; None where the request may pass."""
         headers = Headers(scope=scope)
         method = str(scope.get("method", "GET"))
         host = headers.get("Host", "")

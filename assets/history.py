@@ -3,9 +3,9 @@
 Belongs here: the job that prunes, and what it must keep. Does not belong here: the memory of the
 warehouse (``ops``): trends, acknowledgements, link history (``etl/state/retention.py``).
 
-Dagster deletes a run's rows; its files, its checks and the space it leaves alone
+Dagster deletes a run's rows, but not its files, its checks and the space
 (``DagsterInstance.delete_run`` in 1.13). What it leaves is removed here, for the SQLite storage of
-``dagster.yaml``; on another storage its own tools give the space back.
+``dagster.yaml``; on another storage, that storage's own tools give the space back.
 """
 
 import sqlite3
@@ -41,7 +41,7 @@ class Pruned:
 
     Attributes:
         deleted: Runs that are gone.
-        kept: Runs that are old and stay, because the UI's last word on something is in them.
+        kept: Old runs that stay, because they hold what the UI last knows of something.
         freed: Bytes that the disk has back.
     """
 
@@ -53,8 +53,8 @@ class Pruned:
 def prune(instance: dg.DagsterInstance, keep: timedelta) -> Pruned:
     """Deletes the runs that ended longer ago than that, with all that Dagster holds of them.
 
-    Deltas that ended well go after ``DELTAS_STAY`` already: a run takes 7 MB, and what it found
-    stands in the state.
+    Deltas that ended well are deleted after ``DELTAS_STAY`` already: a run takes 7 MB, and its
+    results stand in the state.
 
     Runs that have not ended stay, and so do those in which an asset was last materialized, a check
     was last made or a job last succeeded: without them the UI would show a table as never built.
@@ -78,7 +78,7 @@ def prune(instance: dg.DagsterInstance, keep: timedelta) -> Pruned:
 def _ended_before(
     instance: dg.DagsterInstance, when: datetime, *, well: bool = False, job: str | None = None
 ) -> set[str]:
-    # A run may have been made long before it ended: the time of its end decides.
+    # A run may have been created long before it ended: the time of its end decides.
     statuses = [dg.DagsterRunStatus.SUCCESS] if well else _ENDED
     wanted = dg.RunsFilter(job_name=job, statuses=statuses, created_before=when)
     return {
@@ -146,7 +146,7 @@ def _give_space_back(instance: dg.DagsterInstance) -> None:
     for connect in (events.index_connection, runs.connect):
         with connect() as connection:
             file = connection.exec_driver_sql("pragma database_list").one()[2]
-        # A reader in the way: what is free now is given back by the next pruning.
+        # If a reader is in the way, the next pruning gives the space back.
         with suppress(sqlite3.OperationalError), closing(sqlite3.connect(file, _PATIENCE)) as found:
             found.execute("vacuum")
             found.execute("pragma wal_checkpoint(truncate)")

@@ -1,7 +1,7 @@
 """Dagster's instance in the home: made once, opened, and mended where its databases are damaged.
 
-Belongs here: the files that Dagster keeps, as long as nothing is asked of them but to be there.
-Does not belong here: what is in them (``history.py`` prunes it) and running (``running.py``).
+Belongs here: the files that Dagster keeps: that they exist and can be opened. Does not belong here:
+what is in them (``history.py`` prunes it) and running (``running.py``).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def instance_for(settings: Settings) -> dg.DagsterInstance:
     """Returns the Dagster instance of a configuration, making it where it is missing.
 
     One process at a time: two that make its databases at once leave them so that none can be
-    opened again. What is damaged is set aside and made anew; only the UI's history is lost by it.
+    opened again. Damaged files are set aside and replaced; only the UI's history is lost.
 
     Raises:
         ConfigError: ``dagster.yaml`` of the home says what Dagster does not know, or the home
@@ -69,7 +69,8 @@ def instance_for(settings: Settings) -> dg.DagsterInstance:
         try:
             return _opened()
         except DagsterInvalidConfigError as error:
-            # Whole only of an unknown name: of a value it quotes the value, perhaps a secret.
+            # The full message is shown only for an unknown name: for a value it would quote the
+            # value, which may be a secret.
             told = [
                 problem.message if "NOT_DEFINED" in problem.reason.name else problem.reason.value
                 for problem in error.errors
@@ -108,7 +109,7 @@ def _put_instance_file(home: Path) -> None:
 
 
 def _storage_elsewhere(home: Path) -> bool:
-    """Says whether whoever keeps ``dagster.yaml`` has Dagster's storage elsewhere than in the home.
+    """Says whether ``dagster.yaml`` places Dagster's storage elsewhere than in the home.
 
     Raises:
         ConfigError: Its URL has a raw character that may have ended the password: Dagster would
@@ -135,7 +136,7 @@ _STORAGES = ("storage", "run_storage", "event_log_storage", "schedule_storage")
 
 
 def _urls(part: Any) -> Iterator[str]:
-    """The URLs of a section: as they stand there, or in the variable of the environment named."""
+    """The URLs of a section: as written there, or in the environment variable that it names."""
     for name, value in part.items() if isinstance(part, dict) else ():
         if name not in ("postgres_url", "mysql_url"):
             yield from _urls(value)
@@ -146,7 +147,7 @@ def _urls(part: Any) -> Iterator[str]:
 
 
 def _storage_away(home: Path, error: Exception) -> ServerAwayError:
-    """Words why a storage elsewhere cannot be opened; an error's own words may quote its URL."""
+    """Says why a storage elsewhere cannot be opened; the error's own words may quote its URL."""
     return ServerAwayError(
         f"Dagster's storage, which is not in the home, cannot be opened ({type(error).__name__}).",
         where=str(home / "dagster.yaml"),
@@ -157,7 +158,7 @@ def _storage_away(home: Path, error: Exception) -> ServerAwayError:
 
 
 def _complete(file: Path, found: Mapping[str, object]) -> None:
-    """Adds to the file of an earlier version what this one has to say of a run's output."""
+    """Adds this version's section on the output of runs to the file of an earlier version."""
     shipped = root_file("dagster.yaml").read_text("utf-8")
     section = shipped[shipped.index(_OUTPUT) :]
     ours = file.read_text("utf-8").startswith(shipped.splitlines()[0])
@@ -171,14 +172,14 @@ _OUTPUT = "# What a run prints"
 
 
 def _opened() -> dg.DagsterInstance:
-    """Opens the instance and looks into each of its databases, which makes those that are new."""
+    """Opens the instance and reads from each of its databases, which creates missing ones."""
     keep_engines()
     instance = dg.DagsterInstance.get()
     try:
         instance.get_runs(limit=1)
         instance.get_asset_keys(limit=1)
         instance.all_instigator_state()
-        # Whoever is let into the UI could set it otherwise, for good: to none, or to two writers.
+        # A user of the UI could have changed it permanently, to no writer or to two.
         instance.event_log_storage.set_concurrency_slots(WAREHOUSE_POOL, 1)
     except BaseException:
         instance.dispose()
@@ -193,12 +194,12 @@ def of_damage(error: BaseException) -> bool:
 
 
 def with_log(instance: dg.DagsterInstance, run_id: str, work: Callable[[], _Found]) -> _Found:
-    """Does something with a run's log; one that is damaged is set aside, and a new one begun.
+    """Does something with a run's log; sets a damaged log aside and begins a new one.
 
     Args:
         instance: Whose run it is.
         run_id: The run.
-        work: What is done; it is done again with the new log.
+        work: What is done; with a new log it is done again.
     """
     try:
         return work()

@@ -26,7 +26,7 @@ NIGHTLY = "nightly_sync"
 BETWEEN = "delta_sync_between"
 
 UI_LOCK = "ui.lock"
-"""The file of the home that ``doisoat ui`` holds locked: it starts what is scheduled."""
+"""The file of the home that ``doisoat ui`` holds locked while it starts scheduled runs."""
 
 
 def full_sync() -> dg.UnresolvedAssetJobDefinition:
@@ -39,7 +39,7 @@ def full_sync() -> dg.UnresolvedAssetJobDefinition:
 
 
 def delta_sync() -> dg.UnresolvedAssetJobDefinition:
-    """The small job: the same assets and checks, which go on with what the last run left."""
+    """The small job: the same assets and checks, which continue with the last run's tables."""
     return dg.define_asset_job(
         DELTA_SYNC,
         selection=dg.AssetSelection.all() | dg.AssetSelection.all_asset_checks(),
@@ -50,7 +50,7 @@ def delta_sync() -> dg.UnresolvedAssetJobDefinition:
 
 
 def try_schedule(schedule: Schedule) -> str:
-    """Says when the configuration has the nightly run begin next.
+    """Says when the nightly run begins next by the configuration.
 
     Raises:
         ConfigError: Dagster, which keeps the schedule, does not take its cron expression.
@@ -89,7 +89,7 @@ def next_nightly(settings: Settings) -> str:
 
 
 def _switched(settings: Settings) -> bool | None:
-    """Says how a person switched the nightly run in the UI; None where nobody did, or who knows."""
+    """Says how a person switched the nightly run in the UI; None if nobody did or it is unknown."""
     if not settings.dagster_home.is_dir():
         return None
     try:
@@ -111,7 +111,7 @@ def _next_start(schedule: Schedule, setting: str = "cron") -> datetime:
     try:
         usable = is_valid_cron_schedule(cron)
         next_run = get_next_cron_tick(cron, datetime.now(UTC), schedule.timezone)
-    except Exception:  # the parser stumbles over some expressions instead of refusing them
+    except Exception:  # the parser crashes at some expressions instead of refusing them
         usable = False
     if not usable:
         raise ConfigError(
@@ -124,7 +124,7 @@ def _next_start(schedule: Schedule, setting: str = "cron") -> datetime:
 
 
 def usable_schedule(schedule: Schedule) -> Schedule:
-    """Returns the schedule, or one that is off where Dagster cannot take it: the UI shows the rest.
+    """Returns the schedule, or, if Dagster cannot take it, one that is off, so that the UI starts.
 
     Args:
         schedule: As configured.
@@ -164,7 +164,7 @@ def between(job: dg.UnresolvedAssetJobDefinition, schedule: Schedule) -> dg.Sche
 
 
 _AT_NOON = "0 12 * * *"
-"""Far from the night's sync, for which it would have to wait: one run at a time."""
+"""Far from the nightly sync, because only one run works at a time."""
 
 
 def pruning(job: dg.JobDefinition, schedule: Schedule) -> dg.ScheduleDefinition:

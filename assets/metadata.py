@@ -32,8 +32,8 @@ _STAGES = (
     ("5_names", ("core.step_probabilistic",)),
     ("6_links", ("core.links", "core.candidates")),
 )
-"""The stages of the waterfall: what each one ends with. All that it rests on is its part, but for
-what an earlier stage has; the rest of ``core`` is the verdicts."""
+"""The stages of the waterfall, with the tables at which each ends. All tables of ``core`` on which
+these depend belong to the stage, unless to an earlier one; all others are the verdicts."""
 _LAST_STAGE = "7_verdicts"
 
 OWNER = "team:data-engineering"
@@ -128,11 +128,11 @@ _EVERYWHERE = {
     "is_outdone": "somebody else has exactly the recorded name and birth date",
     "is_alone": "only the given name differs, and no other record may be the citizen's",
 }
-"""Columns that mean the same in whichever table of the warehouse they stand."""
+"""Columns that mean the same in every table of the warehouse."""
 
 
 def descriptions(table: TableName) -> dict[str, str]:
-    """Returns what is known of the columns of a table: of its own contract before all else.
+    """Returns descriptions of a table's columns; those of its own contract come first.
 
     Args:
         table: A table of the warehouse.
@@ -163,7 +163,7 @@ def table_metadata(
         warehouse: The open warehouse.
         table: The table.
         lineage: Where each of its columns comes from. The open-source UI draws no graph of it, so
-            it is told in words too, beside the column.
+            it is also written beside the column.
     """
     found: dict[str, dg.MetadataValue] = {
         "dagster/row_count": dg.MetadataValue.int(warehouse.count(table)),

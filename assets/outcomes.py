@@ -1,7 +1,7 @@
 """How a run ended, read from its events.
 
 Belongs here: what a person wants to know of a run, for the terminal and for alerts. Does not belong
-here: running it (``running.py``) and telling of it (``alerts.py``, ``etl/cli/app.py``).
+here: running it (``running.py``) and reporting it (``alerts.py``, ``etl/cli/app.py``).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Outcome:
 
 
 def note(event: dg.DagsterEvent, outcome: Outcome) -> None:
-    """Takes from an event what the person at the terminal will want to know."""
+    """Notes what an event says that the person at the terminal should know."""
     if event.event_type == dg.DagsterEventType.STEP_SUCCESS:
         outcome.steps += 1
     elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
@@ -60,7 +60,7 @@ _PUBLISHING = "publish_to_target"
 def has_published(
     events: Iterable[dg.DagsterEvent], run_id: str, ask: AskPublished | None
 ) -> bool | None:
-    """Says whether a run has published; None where only the target knows, and does not answer.
+    """Says whether a run has published; None if only the target knows and cannot be asked.
 
     Args:
         events: At least its steps' starts and successes.
@@ -80,9 +80,9 @@ _BY_CHECKS = "blocking checks that failed"
 
 
 def gate_closed(rules: Sequence[str]) -> dg.Failure:
-    """What a step raises after its results, where blocking checks failed: in words, for the UI.
+    """What a step raises after its results if blocking checks failed, with words for the UI.
 
-    Dagster stops such a step by itself, too, but with a stack of its own in place of words.
+    Dagster would stop such a step, too, but with its own stack trace in place of words.
 
     Args:
         rules: Those that failed, as ``table.check``.
@@ -105,7 +105,7 @@ def stopped_by_check(event: dg.DagsterEvent) -> bool:
     data = event.step_failure_data
     if data.user_failure_data is not None:
         return _BY_CHECKS in data.user_failure_data.metadata
-    # As earlier versions left it to Dagster.
+    # Earlier versions left it to Dagster, which raises this error.
     return data.error is not None and data.error.cls_name == "DagsterAssetCheckFailedError"
 
 

@@ -1,7 +1,7 @@
-"""The Data Docs over HTTP, beside the UI: a browser opens no file from a page of a server.
+"""The Data Docs over HTTP, beside the UI: a browser opens no file from a server's page.
 
-Belongs here: handing out the pages, and the charts of the last run, as they are, and saying so
-where a check of an earlier run asks for its own. Does not belong here: what they say
+Belongs here: handing out the pages, and the charts of the last run, unchanged, and a note if the
+link came from a check of an earlier run. Does not belong here: what they say
 (``expectations/docs.py``, which is not imported: it loads Great Expectations), and who may read
 them (``gate.py``).
 """
@@ -22,10 +22,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 _RUN = re.compile(r'<meta name="run" content="([^"]*)">')
-"""Where a page says which run it is of."""
+"""The place where a page names its run."""
 
 _HEAD = 2_000
-"""Characters of a page within which it does."""
+"""How many characters at the beginning of a page are searched for it."""
 
 _OF_A_LATER_RUN = """<!doctype html>
 <html lang="en">
@@ -100,14 +100,14 @@ def _is_file(file: Path) -> bool:
 
 
 def _of_a_later_run(page: str, asked: str, there: str) -> str:
-    """Says that the page is not what the check saw; a link of the check led here."""
+    """Adds a note that the page is of a later run than the check whose link led here."""
     known = {"page": page, "asked": asked, "there": there, "link": f"./{quote(page)}"}
     shown = {name: escape(value) for name, value in known.items()} | {"style": _style()}
     return _OF_A_LATER_RUN.format_map(shown)
 
 
 _FRESH = {"Cache-Control": "no-store"}
-"""Each run writes the pages anew."""
+"""Browsers must not keep pages, because each run replaces them."""
 
 
 def _html(text: str, status: int = 200) -> Response:
@@ -121,7 +121,7 @@ def _style() -> str:
 
 
 def _run_of(page: Path) -> str | None:
-    """The run that a page is of: empty where it does not say, None where there is no page."""
+    """The run of a page: empty where the page does not say, None where there is no page."""
     try:
         with page.open(encoding="utf-8") as text:
             found = _RUN.search(text.read(_HEAD))

@@ -1,6 +1,6 @@
-"""Runs whose process died: which process a run is, and runs that only look as if they were at work.
+"""Runs whose process died: which process executes a run, and runs that only seem to be at work.
 
-Belongs here: naming a run's process and burying the dead. Does not belong here: running
+Belongs here: noting a run's process, and marking dead runs as failed. Does not belong here: running
 (``running.py``).
 """
 
@@ -40,7 +40,7 @@ def this_process() -> dict[str, str]:
 
 
 def cancelled_by_signals(instance: dg.DagsterInstance, run_id: str) -> None:
-    """Lets a signal that stops this process end the run with it, at once and in good order."""
+    """Makes a signal that stops this process also mark the run as cancelled."""
 
     def cancel() -> None:
         known = instance.get_run_by_id(run_id)
@@ -61,15 +61,15 @@ _UNDER_WAY = [
 ]
 
 _SLOWEST_START = timedelta(minutes=10)
-"""So long a run may take, between two steps or before its first, without holding the warehouse."""
+"""How long a run may be without the warehouse, before its first step or between two steps."""
 
 
 def bury_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> list[str]:
-    """Marks runs failed whose process is no more (killed, a power cut, a container made anew).
+    """Marks runs as failed whose process is gone (killed, a power cut, a replaced container).
 
-    On this machine the process itself is looked for. A run of another machine's name, or of no
-    process that is known, is dead where it does not hold the warehouse, which the operating system
-    frees when a process dies, and has shown no sign for some minutes.
+    On this machine the process itself is looked for. A run of another machine, or of an unknown
+    process, counts as dead if it does not hold the warehouse (the operating system frees it when a
+    process dies) and has written no event for some minutes.
 
     Args:
         instance: Where the runs are.
@@ -112,7 +112,7 @@ _EPITAPHS = {
 
 
 def _epitaph(instance: dg.DagsterInstance, run_id: str, ask: AskPublished | None) -> str:
-    """Tells why a run is marked failed, and what became of its publish."""
+    """Says why a run is marked as failed, and what became of its publish."""
     logs = instance.all_logs(run_id, of_type=_STEPS)
     events = [entry.dagster_event for entry in logs if entry.dagster_event]
     return _EPITAPHS[has_published(events, run_id, ask)]

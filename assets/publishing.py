@@ -209,7 +209,7 @@ def _publish_asset(kind: str) -> dg.AssetsDefinition:
 
 
 def _summary(warehouse: Warehouse, settings: Settings) -> dict[str, dg.MetadataValue]:
-    """What a run found, for its first screen: statuses, failed checks, where to read on."""
+    """What a run found, for the first screen: statuses, failed checks, where to read more."""
     figures, failed = figures_of(warehouse), failed_checks(warehouse)
     quality = settings.quality
     model, links = figures.model, links_since_the_last(warehouse)
@@ -255,7 +255,7 @@ def _checks_as_markdown(failed: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _as_written(name: str, difference: Difference, counts: PublishedCounts) -> dg.AssetCheckResult:
-    """Says whether the rows that were read whole held what had been written to them."""
+    """Says whether the rows that were read whole still held what had been written."""
     read = f"{difference.compared:,} {'' if counts.whole else f'(one slice of {len(SLICES)}) '}"
     observed = f"{read}of the published rows were compared; all hold what was written"
     if difference.repaired:
@@ -285,9 +285,9 @@ def _as_written(name: str, difference: Difference, counts: PublishedCounts) -> d
 def _charts_asset() -> dg.AssetsDefinition:
     @dg.asset(
         key=["publish", "charts"],
-        # Drawn when published: what is shown is what readers of the target have.
+        # Drawn after the publish, so that the charts show what readers of the target have.
         deps=[["target", "sync_runs"], *_built(OF_THE_CHARTS)],
-        # What is drawn is what the target holds.
+        # It is in this group because it shows what the target holds.
         group_name=GROUPS["target"],
         description="One page of charts of the last published run, for a browser: records by "
         "province and step, probabilities and thresholds, mismatches by province. It holds "

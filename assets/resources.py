@@ -28,8 +28,8 @@ Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext
 class Doisoat:
     """Settings and warehouse.
 
-    A plain object, which takes no configuration from a run: whoever may launch a run could name a
-    configuration of his own with it, and so copy the registers anywhere.
+    A plain object, which takes no configuration from a run: otherwise whoever may launch a run
+    could name another configuration, and so copy the registers anywhere.
     """
 
     def __init__(self, config_file: Path | None = None) -> None:
@@ -48,20 +48,20 @@ class Doisoat:
         """The settings, read when first needed: a broken file must not hide the graph.
 
         Raises:
-            ConfigError: They cannot be read, or the thresholds that they name.
+            ConfigError: They, or the thresholds that they name, cannot be read.
         """
         if self._settings is None:
             found = load_settings(self._file)
-            suites(found.quality.thresholds)  # the graph shows those that ship where these fail
+            suites(found.quality.thresholds)  # the graph has the package's if these fail
             self._settings = found
         return self._settings
 
     @contextmanager
     def step(self, context: Context) -> Iterator[Warehouse]:
-        """Opens the warehouse for one step; a known trouble fails it in plain words.
+        """Opens the warehouse for one step; a known error fails the step with a plain message.
 
         Raises:
-            dg.Failure: What a person can mend, without a stack trace's noise.
+            dg.Failure: An error that a person can correct, without a stack trace.
         """
         try:
             self.name_process(context)
@@ -76,7 +76,7 @@ class Doisoat:
             raise self._failure(error) from None
 
     def _run_of(self, context: Context) -> Run:
-        """Returns the run that a step is of, looked up once: the plan of a run is long to read."""
+        """Returns the run of a step; looked up once, because reading a run's plan takes long."""
         if context.run.run_id not in self._runs:
             self._runs = {context.run.run_id: self._looked_up(context)}
         return self._runs[context.run.run_id]
@@ -94,14 +94,14 @@ class Doisoat:
         )
 
     def _keep_what_was_found(self, context: Context, error: Exception) -> None:
-        """Saves what was judged before a step failed; what cannot be, the next run saves."""
+        """Saves results of checks after a step failed; if that fails, the next run saves them."""
         if isinstance(error, DamagedError) or (isinstance(error, DoisoatError) and error.may_pass):
             return  # a file was set aside, or a database is out of reach
         with suppress(Exception), warehouse_for(self.settings, self._run_of(context)) as warehouse:
             save_now(warehouse, self.settings)
 
     def _failure(self, error: Exception) -> dg.Failure:
-        """Words what failed a step, for the run's page and for the command line."""
+        """Describes why a step failed, for the run's page and for the command line."""
         where = str(self._settings.home) if self._settings else ""
         known = error if isinstance(error, DoisoatError) else trouble_of_the_machine(error, where)
         if known is not None:
@@ -110,14 +110,14 @@ class Doisoat:
                 metadata={"exit_code": known.exit_code},
                 allow_retries=known.may_pass,
             )
-        # Errors of databases love to quote values, and Dagster keeps what it is given.
+        # Errors of databases often quote values, and Dagster keeps what it is given.
         return dg.Failure(
             description=f"{type(error).__name__} at {places(error)}; {WITHHELD}.",
             allow_retries=False,
         )
 
     def name_process(self, context: Context | dg.OpExecutionContext) -> None:
-        """Says once which process a run lives in, so that its death is noticed."""
+        """Notes once which process executes a run, so that its death is noticed."""
         if self._named != context.run.run_id:
             self._named = context.run.run_id
             context.instance.add_run_tags(context.run.run_id, this_process())
@@ -125,9 +125,9 @@ class Doisoat:
 
 
 def _steps_chosen(context: Context) -> bool:
-    """Says whether a run executes some steps of its job only: one that is taken up again, say.
+    """Says whether a run executes only some steps of its job, as one that is retried does.
 
-    A run that is made by the command line names all of them.
+    A run of the command line names all steps.
     """
     run = context.run
     if not (named := run.step_keys_to_execute) or run.execution_plan_snapshot_id is None:
@@ -137,4 +137,4 @@ def _steps_chosen(context: Context) -> bool:
 
 
 DoisoatResource = dg.ResourceParam[Doisoat]
-"""The annotation by which an asset, a check, an op or a sensor asks for it."""
+"""The annotation by which an asset, a check, an op or a sensor gets it."""

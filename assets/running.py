@@ -74,7 +74,7 @@ def run_sync(
         ConfigError: The home, the engine's limits or the schedule cannot be used; nothing was run.
         ConnectionFailedError: The target cannot be reached or refuses; nothing was run.
     """
-    free = try_home(settings.home)  # the target of an example lives there, too, as a SQLite file
+    free = try_home(settings.home)  # the examples' target lies there, too, as a SQLite file
     if (needed := room_of_a_run(settings)) > free:
         notice(
             f"The last run took {needed / 1e9:,.1f} GB of the disk, and {free / 1e9:,.1f} GB are "
@@ -82,7 +82,7 @@ def run_sync(
         )
     try_memory(settings.engine)
     try_schedule(settings.schedule)
-    # A target that refuses is better known now than after hours of work.
+    # A target that refuses is better found now than after hours of work.
     try_tables(settings.target)
     instance = instance_for(settings)
     bury_dead_runs(instance, settings)
@@ -101,7 +101,7 @@ def _run(
     job_name = JOBS[mode]
     job = build_defs(settings).resolve_job_def(job_name)
     run_id = str(uuid4())
-    cancelled_by_signals(instance, run_id)  # making the run takes seconds, and lists it at once
+    cancelled_by_signals(instance, run_id)  # creating the run takes seconds, and lists it at once
     run = instance.create_run_for_job(
         job,
         run_id=run_id,
@@ -130,7 +130,7 @@ def _run(
 
 
 def _figures(settings: Settings, run: dg.DagsterRun) -> Figures | None:
-    """Reads the figures while the run still has the warehouse: nobody can come in between."""
+    """Reads the figures while the run still holds the warehouse, before any other run writes."""
     try:
         with warehouse_for(settings, Run(run.run_id)) as warehouse:
             return figures_of(warehouse)

@@ -1,4 +1,4 @@
-"""The Dagster UI and the Data Docs, from start to the last process ended.
+"""The Dagster UI and the Data Docs, from the start until the last process has ended.
 
 Belongs here: the servers, the daemon beside them, and their end. Does not belong here: who may ask
 them (``gate.py``) and what the pages say (``pages.py``).
@@ -47,8 +47,8 @@ from etl.report import display
 from etl.report.charts import charts_file
 from etl.settings import Settings
 
-_WAITING = 128  # requests that may wait to be taken
-_POLL_MILLISECONDS = 2_000  # how often the UI asks what is new, as Dagster's own command has it
+_WAITING = 128  # connections that may wait to be accepted
+_POLL_MILLISECONDS = 2_000  # how often the UI asks what is new, as in Dagster's own command
 _START_SECONDS = 180.0  # a cold Python on a busy machine compiles a great deal
 _LOOK = 2.0  # seconds between two looks at the daemon
 
@@ -96,7 +96,7 @@ def serve(settings: Settings, port: int) -> int:
         )
         servers.insert(0, _server(ui, gate, own))
         for server in servers:
-            server.listening.listen(_WAITING)  # whoever is quicker than the server waits for it
+            server.listening.listen(_WAITING)  # early requests wait for the server
         display.show_ui(settings, gate.address(f"http://{LOOPBACK}:{port}"))
         with ends_by_itself(lambda: _end(servers)):
             return _run(servers, {"daemon": daemon, "code server": code})
@@ -110,7 +110,7 @@ def _open_already(_words: str) -> ConfigError:
 
 
 def _pages_socket(settings: Settings, open_things: ExitStack) -> list[socket.socket]:
-    """Listens where the checks' links lead, if that is this machine; a taken port stops nothing."""
+    """Listens where the checks' links lead, if that is this machine; a port in use is no error."""
     port = settings.quality.local_pages_port
     if port is None:
         return []
@@ -147,7 +147,7 @@ def _server(app: ASGIApp, gate: Gate, listening: socket.socket) -> _Server:
 
 
 def _run(servers: Sequence[_Server], services: Mapping[str, subprocess.Popen[bytes]]) -> int:
-    """Serves until somebody ends it, or one of Dagster's services ends by itself."""
+    """Serves until somebody stops it, or one of Dagster's services ends by itself."""
     ended = threading.Event()
     died: list[str] = []
 
@@ -185,10 +185,11 @@ def _code_server(home: Path) -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
     """Starts the process that holds the definitions, for the UI and the daemon alike.
 
     Yields:
-        The workspace file that tells where it listens, a socket that only this user may open; and
-        the process.
+        The workspace file, which names its socket, one that only this user may open; and the
+        process.
     """
-    # In the system's folder: a socket's path must be short, and a home's may be long.
+    # In the system's folder for temporary files: a socket's path must be short, and a home's may be
+    # long.
     with tempfile.TemporaryDirectory(prefix="doisoat-") as folder:
         place = Path(folder) / "code"
         file = home / "workspace.yaml"
@@ -227,7 +228,7 @@ def _child(home: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
         # Dagster takes a dagster.yaml in the current folder for a mistake.
         cwd=home,
         pass_fds=[reading],
-        # Ctrl+C reaches this process alone, which then ends the others in their order.
+        # Ctrl+C must reach this process only, which then ends the others in order.
         start_new_session=True,
     )
     os.close(reading)

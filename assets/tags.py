@@ -1,8 +1,7 @@
-"""What the list of runs says of a run: its checks and its outcome, as tags.
+"""What the list of runs shows of a run: its checks and its outcome, as tags.
 
-Belongs here: the words of the tags, and writing them while a run goes on, so that they stand there
-however it ends. Does not belong here: the checks (``checks.py``) and how a run ends
-(``outcomes.py``).
+Belongs here: the words of the tags, and writing them during the run, so that they are there however
+it ends. Does not belong here: the checks (``checks.py``) and how a run ends (``outcomes.py``).
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import dagster as dg
 from etl.engine.port import Warehouse
 
 REPLACE_TAG = "doisoat/replace_target"
-"""Says of a run, with ``yes``, that it may take over a target or replace most of its rows."""
+"""With ``yes``, the run may take over a target or replace most of its rows."""
 
 CHECKS = "doisoat/checks"
 OUTCOME = "doisoat/outcome"
@@ -37,7 +36,7 @@ def failed_checks(warehouse: Warehouse) -> list[dict[str, Any]]:
 
 
 def checks_in_words(failed: Sequence[Mapping[str, Any]]) -> str:
-    """Words how many rules failed: 3 errors, 5 warnings."""
+    """Says how many rules failed: 3 errors, 5 warnings."""
     errors = sum(rule["severity"] == "error" for rule in failed)
     parts = [
         f"{number} {name}{'s' if number > 1 else ''}"
@@ -48,7 +47,7 @@ def checks_in_words(failed: Sequence[Mapping[str, Any]]) -> str:
 
 
 def tell_checks(context: Context, failed: Sequence[Mapping[str, Any]]) -> None:
-    """Puts the checks that have failed so far on the run, and what one that blocks means."""
+    """Tags the run with the checks that have failed so far, and with what a blocking one means."""
     tags = {CHECKS: checks_in_words(failed)}
     blocking = [str(rule["rule"]) for rule in failed if rule["blocking"]]
     if blocking:
@@ -58,12 +57,12 @@ def tell_checks(context: Context, failed: Sequence[Mapping[str, Any]]) -> None:
 
 
 def tell_published(context: Context) -> None:
-    """Says that the run has published."""
+    """Tags the run as published."""
     context.instance.add_run_tags(context.run.run_id, {OUTCOME: PUBLISHED})
 
 
 def tell_failed(context: Context, step: str) -> None:
-    """Says at which step the run failed, and whether it had published before."""
+    """Tags the run with the step at which it failed, and whether it had published before."""
     known = context.instance.get_run_by_id(context.run.run_id)
     had = known is not None and known.tags.get(OUTCOME, "").startswith(PUBLISHED)
     words = f"{PUBLISHED}; failed afterwards at {step}" if had else f"failed at {step}"

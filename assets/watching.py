@@ -1,7 +1,7 @@
 """The sensor that begins a delta when a register has changed.
 
-Belongs here: what is asked of the registers, and whether that is news. Does not belong here: the
-run, and what has changed (``etl/extract``).
+Belongs here: what is asked of the registers, and whether the answer has changed. Does not belong
+here: the run, and what has changed (``etl/extract``).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from etl.settings import Schedule
 WATCH = "watch_registers"
 
 AGAIN = timedelta(hours=1)
-"""How long after a run that failed its changes are tried again, though nothing is news."""
+"""How long after a failed run its changes are tried again, although nothing is new."""
 
 
 def watch(job: dg.UnresolvedAssetJobDefinition, schedule: Schedule) -> dg.SensorDefinition:
-    """The sensor; it is on where the schedules are.
+    """The sensor; it is on where the schedules are on.
 
     Args:
         job: The delta.
@@ -73,7 +73,7 @@ def watch(job: dg.UnresolvedAssetJobDefinition, schedule: Schedule) -> dg.Sensor
 
 
 def _failed_at(instance: dg.DagsterInstance) -> datetime | None:
-    """Returns when the last sync failed; None where it went well, or a person stopped it."""
+    """Returns when the last sync failed; None if it succeeded or a person stopped it."""
     last = [
         record
         for job in (DELTA_SYNC, FULL_SYNC)
