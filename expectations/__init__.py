@@ -19,17 +19,17 @@ _WRITTEN: tuple[Suite, ...] = (
 )
 
 SUITES = tuned(_WRITTEN)
-"""The suites with the numbers that ship."""
+"""The suites with the numbers of the package."""
 
 
 def suites(thresholds: Path | None) -> tuple[Suite, ...]:
-    """Returns the suites with the numbers of a configuration in place of those that ship.
+    """Returns the suites with a configuration's numbers in place of the package's.
 
     Args:
         thresholds: The file that ``[quality] thresholds`` names; None where it names none.
 
     Raises:
-        ConfigError: The file cannot be read, or says something that cannot be.
+        ConfigError: The file cannot be read, or has an entry that is not valid.
     """
     return tuned(_WRITTEN, read_overlay(thresholds, _WRITTEN)) if thresholds else SUITES
 

@@ -1,11 +1,11 @@
 """Data Docs of the last run: an index and one page per table, for a browser, without any value.
 
-Belongs here: laying out what was judged, for a person who mends it: what fails first, its meaning
-before its SQL. Great Expectations' own words stand below each expectation, folded; the frame is
+Belongs here: laying out the results for a person who corrects faults: failures first, the meaning
+before the SQL. Great Expectations' own words stand below each expectation, folded; the frame is
 ours, because theirs fetches styles, scripts and pictures from the internet, and these pages must
-open on a machine that has none. Great Expectations is loaded with this module, so import it where
-a page is written. Does not belong here: judging (``runner.py``), which lets nothing of a row come
-this far, and handing out the pages (``assets/pages.py``).
+open on a machine that has none. Importing this module loads Great Expectations, so import it only
+where a page is written. Does not belong here: judging (``runner.py``), which keeps the values of
+rows from reaching this module, and handing out the pages (``assets/pages.py``).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 _RUN = "select run_id, started_at from ops.parameters"
 
-# A step that was tried again has judged its table twice.
+# A step that was tried again has judged its table twice: the last time counts.
 _TABLES_OF_RUN = """
 with judged as (
     select results.*
@@ -74,7 +74,7 @@ order by stopped desc, errors > 0 desc, warnings > 0 desc, min(checked_at), tabl
 
 @dataclass(frozen=True, slots=True)
 class _RunShown:
-    """The run that a page is of, as its first lines name it."""
+    """The run of a page, as its first lines name it."""
 
     run_id: str
     started: datetime
@@ -87,7 +87,7 @@ class _RunShown:
         return self.at(self.started)
 
     def at(self, moment: datetime) -> str:
-        """Writes a time as those who read the page count it."""
+        """Writes a time in the time zone of the readers."""
         return self.schedule.shown(moment)
 
 
@@ -100,17 +100,17 @@ def write_docs(
 ) -> str:
     """Writes the page of a table and brings the index up to date.
 
-    Pages of tables that this run has not judged are deleted: what is there is one run's.
+    Pages of tables that this run has not judged are deleted, so that all pages are of one run.
 
     Args:
         warehouse: Holds the run's results of this table already.
         suite: The suite of the table.
-        results: What came of it.
+        results: Its results.
         folder: Where the pages are.
         schedule: Has the time zone of those who read them.
 
     Returns:
-        The run that the pages now are of; links name it, because the next run overwrites them.
+        The run of the pages; links name it, because the next run overwrites the pages.
 
     Raises:
         OSError: A page cannot be written.
@@ -135,7 +135,7 @@ _OURS = (".html", ".new")
 
 
 def _put(file: Path, text: str) -> None:
-    """Writes a file whole, readable by its owner only: a reader has the last one or this one."""
+    """Writes a file whole, for its owner only; readers get the former file or the new one."""
     draft = file.with_name(f"{file.name}.new")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -160,7 +160,7 @@ _GROUPS = {
     _TOLERATED: ("tolerated", "Within tolerance", "holds within its tolerance"),
     _HOLDS: ("held", "What holds", "holds"),
 }
-"""Look, heading, and outcome of each group of expectations, in the order of a page."""
+"""Style, heading, and outcome of each group of expectations, in the order of a page."""
 
 _LISTS = {"column_list": "Columns", "value_set": "Allowed words"}
 """Arguments of rules that are lists: of columns, or of a vocabulary of ``etl/domain/codes.py``."""
@@ -190,7 +190,7 @@ def _group(result: RuleResult) -> int:
 
 
 def _verdict(stopped: bool, errors: int, warnings: int) -> dict[str, str]:
-    """The headline of a page: its look, and the same in words."""
+    """The headline of a page: its style and its text."""
     if stopped:
         return {"look": "failed", "words": "The publish was stopped"}
     if errors:
@@ -201,7 +201,7 @@ def _verdict(stopped: bool, errors: int, warnings: int) -> dict[str, str]:
 
 
 def _target(stopped: bool, run: _RunShown) -> str:
-    """What the target holds, where nothing of this run leaves."""
+    """What the target holds if this run does not publish."""
     if not stopped:
         return ""
     return f"Nothing of this run leaves; {advice.target(run.published, run.schedule)}."
@@ -228,7 +228,7 @@ def _do(count: int, verb: str) -> str:
 
 
 def _card(suite: Suite, result: RuleResult, run: _RunShown) -> dict[str, Any]:
-    """What a person reads of one expectation: its meaning, how it stands, what to do next."""
+    """What a person reads about one expectation: its meaning, its standing, what to do next."""
     look, group, outcome = _GROUPS[_group(result)]
     rule = result.rule
     open_matter = result.failed or not result.passed
@@ -252,7 +252,7 @@ def _card(suite: Suite, result: RuleResult, run: _RunShown) -> dict[str, Any]:
 
 
 def _commands(suite: Suite, result: RuleResult) -> dict[str, str]:
-    """What to do next: command by what it is for."""
+    """What to do next: commands by their purpose."""
     name = f"{suite.table.sql}.{result.rule.name}"
     found = {"Next": advice.more(name)}
     if result.sample:
@@ -263,7 +263,7 @@ def _commands(suite: Suite, result: RuleResult) -> dict[str, str]:
 
 
 def _observed(result: RuleResult) -> str:
-    """Words what was seen: rows that fail where the rule is about rows."""
+    """Describes what was seen: how many rows fail, if the rule is about rows."""
     evidence, rule = result.evidence, result.rule
     if evidence.exception_info["raised_exception"] or rule.seen:
         return result.observed
@@ -314,7 +314,7 @@ def _own_words(evidence: ExpectationValidationResult) -> RenderedSectionContent:
     """Great Expectations' own rendering of one expectation."""
     result = dict(evidence.result)
     if isinstance(result.get("observed_value"), list):
-        # Theirs would be a list as Python writes it, and unescaped.
+        # Great Expectations would write a list as Python does, and without escaping.
         result["observed_value"] = escape(", ".join(map(str, result["observed_value"])))
     told = ExpectationValidationResult(
         success=evidence.success,
@@ -350,7 +350,7 @@ def _index(tables: list[dict[str, Any]], run: _RunShown) -> str:
 
 
 def _framed(document: RenderedDocumentContent, template: str, **known: Any) -> str:
-    """Puts a document into our frame, by the view that lays out each of its blocks."""
+    """Renders a document's blocks by the view, within our frame."""
     style = _TEMPLATES.joinpath("data_docs.css").read_text("utf-8")
     frame = {"style": style, "policy": _POLICY, "index": INDEX}
     return str(_view().render(document, template, **frame, **known))  # type: ignore[no-untyped-call]
@@ -358,5 +358,5 @@ def _framed(document: RenderedDocumentContent, template: str, **known: Any) -> s
 
 @cache
 def _view() -> DefaultJinjaPageView:
-    """Their templates and ours; compiling them takes longer than filling them."""
+    """A view of their templates and ours; cached, because compiling takes longer than rendering."""
     return DefaultJinjaPageView(custom_views_directory=str(_TEMPLATES))

@@ -1,4 +1,4 @@
-"""The memory of failing rows: which are new, which still fail, which are mended.
+"""The history of failing rows: which are new, which still fail, which are corrected.
 
 Belongs here: ``ops.quality_rules``, ``ops.quality_results`` and ``ops.quality_failures`` as the
 runner writes them. Does not belong here: judging (``runner.py``) and reading
@@ -40,7 +40,7 @@ anti join ops.shown_keys as shown using (record_key)
 where record_id is not null
 """
 _OF_RECORDS = "record_key(record_id)"
-"""The key of tables of insurance records, by which explain finds a record, too."""
+"""The key for tables of insurance records, by which explain also finds a record."""
 
 _CLOSE = """
 update ops.quality_failures as known
@@ -93,8 +93,8 @@ class Standing:
     """How a failure stands.
 
     Attributes:
-        since: The first of its last unbroken failures.
-        acknowledged_until: When the note that somebody knows of it expires; None without one.
+        since: When it began to fail without a break.
+        acknowledged_until: When the acknowledgement expires; None without one.
     """
 
     since: datetime
@@ -102,15 +102,15 @@ class Standing:
 
 
 def keep_failures(warehouse: Warehouse, suite: Suite, rule: Rule) -> tuple[int, tuple[str, ...]]:
-    """Writes down which rows fail a rule now: new ones, those that still do, those mended.
+    """Writes down which rows fail a rule now: new ones, those that still fail, those corrected.
 
     Args:
         warehouse: Holds the table and ``ops``.
         suite: The suite of the table.
-        rule: A rule that tells which rows fail.
+        rule: A rule that says which rows fail.
 
     Returns:
-        How many rows fail, and a few of their keys, the newest first: they are what is new.
+        How many rows fail, and a few of their keys, the newest failures first.
     """
     which = {"table_name": suite.table.sql, "check_name": rule.name}
     warehouse.execute(
@@ -130,7 +130,7 @@ def keep_failures(warehouse: Warehouse, suite: Suite, rule: Rule) -> tuple[int, 
 
 
 def sample_of(warehouse: Warehouse, suite: Suite, rule: Rule) -> tuple[str, ...]:
-    """Returns a few keys of the rows that fail a rule, the newest first: they are what is new."""
+    """Returns a few keys of the rows that fail a rule, the newest failures first."""
     sample = warehouse.rows(
         "select record_key from ops.quality_failures "
         "where table_name = $table_name and check_name = $check_name and closed_run is null "
@@ -141,14 +141,14 @@ def sample_of(warehouse: Warehouse, suite: Suite, rule: Rule) -> tuple[str, ...]
 
 
 def close_failures(warehouse: Warehouse, suite: Suite, rules: Iterable[Rule]) -> None:
-    """Writes down that no row fails any of these rules any more."""
+    """Writes down that no row fails these rules any longer."""
     names = [rule.name for rule in rules]
     if names:
         warehouse.execute(_CLOSE_ALL, {"table_name": suite.table.sql, "check_names": names})
 
 
 def know_rules(warehouse: Warehouse, suite: Suite) -> None:
-    """Writes the suite's rules down, as triage will word them."""
+    """Writes the suite's rules down, with the words that triage shows."""
     rules = [
         {
             "table_name": suite.table.sql,
@@ -181,7 +181,7 @@ def trends_of(warehouse: Warehouse, suite: Suite) -> dict[str, tuple[int, ...]]:
 
 
 def standings_of(warehouse: Warehouse, suite: Suite) -> dict[str, Standing]:
-    """Returns since when rules fail, and whether somebody has said that it is known.
+    """Returns since when rules fail, and whether somebody has acknowledged it.
 
     Args:
         warehouse: Holds this run's results already.

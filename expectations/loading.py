@@ -19,11 +19,11 @@ _HIDDEN = ("pyspark", "pyspark.sql.connect")
 
 
 def load_great_expectations() -> None:
-    """Loads it; whoever imports it asks for this before.
+    """Loads it; must be called before Great Expectations is imported.
 
-    It takes what is installed of Spark with it, which no rule here runs on: those of a run on Spark
-    ask its tables through DuckDB. Where PySpark's server of Connect is not installed, PySpark may
-    even end the process that asks for it.
+    It would also load PySpark if that is installed. No rule here needs it: in a run on Spark, too,
+    they read the tables through DuckDB. If the server of Spark Connect is missing, importing
+    PySpark may even end the process.
     """
     if "great_expectations" in sys.modules:
         return
@@ -33,7 +33,7 @@ def load_great_expectations() -> None:
 
 
 def _load_when_asked(*modules: str) -> None:
-    """Loads modules when something in them is asked for, and not when they are imported.
+    """Loads modules when something in them is used, and not when they are imported.
 
     A third of the time that Great Expectations takes to load is that of two libraries for
     expectations that no rule here uses.
@@ -44,7 +44,7 @@ def _load_when_asked(*modules: str) -> None:
         spec.loader = LazyLoader(spec.loader)
         sys.modules[name] = module = module_from_spec(spec)
         spec.loader.exec_module(module)
-        # An import that does not find it in its package would look at it, and so load it.
+        # Otherwise an import from its package would look into the module, and so load it.
         package, _, short = name.rpartition(".")
         if package:
             setattr(sys.modules[package], short, module)
@@ -55,7 +55,7 @@ def _as_if_missing(*names: str) -> Iterator[None]:
     """Hides libraries that are not loaded yet."""
     hidden = [name for name in names if name not in sys.modules]
     for name in hidden:
-        # What Python takes for "not there".
+        # With None, Python reports the module as missing.
         sys.modules[name] = None  # type: ignore[assignment]
     try:
         yield

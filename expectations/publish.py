@@ -1,4 +1,4 @@
-"""Suites of the schema ``publish``: does what leaves add up?
+"""Suites of the schema ``publish``: do the published counts add up?
 
 Belongs here: the last look at counts before they are published. Does not belong here: the target
 itself, whose rows are counted inside the publishing transaction.
@@ -170,8 +170,8 @@ EMPLOYER_SIGNALS = Suite(
     key="employer_code",
 )
 
-# Against the usual rate of the last published runs: more than by chance (four standard errors),
-# and by more of itself than thresholds.toml allows.
+# Compared with the usual rate in the last published runs: a difference larger than chance explains
+# (four standard errors), and larger, as a share of the usual rate, than thresholds.toml allows.
 _DRIFTS = """
 scheme = 'all' and coalesce((
     select

@@ -30,10 +30,10 @@ class Kind(StrEnum):
 
 
 AT_MOST = "<at_most>"
-"""Stands in SQL for the number of ``thresholds.toml``."""
+"""In SQL, the place of the number from ``thresholds.toml``."""
 
 BATCH = "{batch}"
-"""Stands in SQL for the table that is judged."""
+"""In SQL, the place of the table that is judged."""
 
 _SCHEMAS_OF_THE_FLOW = ("raw", "clean", "core", "publish")
 
@@ -48,14 +48,14 @@ class Rule:
         arguments: Its arguments.
         severity: ``error`` marks the check failed, ``warning`` warns.
         blocking: Whether a failure stops what is downstream, and so the publish.
-        owner: Who can put it right. Of most rules that are whoever runs doisoat: they hold unless
-            doisoat or its configuration is at fault.
-        why: Why it matters and what to do when it fails, for the person who sees it red.
+        owner: Who can correct a failure. For most rules it is whoever runs doisoat: they only fail
+            if doisoat or its configuration is at fault.
+        why: Why it matters and what to do when it fails, for the person who sees the failure.
         failing: SQL condition that is true of a failing row, over the table's columns; empty for
             rules about the table as a whole.
-        limit: What is expected, in words; ``{at_most}`` is the number of ``thresholds.toml``.
-        seen: SQL that puts into words what was observed, where a count of rows says nothing;
-            ``{batch}`` is the table. No value of a person.
+        limit: What is expected, in words; ``{at_most}`` is the number from ``thresholds.toml``.
+        seen: SQL that returns, in words, what was observed, where a count of rows says nothing;
+            ``{batch}`` is the table. It must not return a person's data.
     """
 
     name: str
@@ -76,14 +76,14 @@ class Rule:
 
     @property
     def fingerprint(self) -> str:
-        """Tells this rule from any other: another number, another SQL."""
+        """Identifies this rule: with another number or other SQL it is different."""
         return hashlib.md5(repr(self).encode(), usedforsecurity=False).hexdigest()
 
     @property
     def looks_beyond(self) -> bool:
         """Says whether its outcome may change while its tables do not.
 
-        It looks at earlier runs, or at the clock.
+        That is so if it reads earlier runs, or the clock.
         """
         asked = f"{self.arguments}{self.failing}{self.seen}"
         return any(word in asked for word in ("ops.", "now()", "current_", "today()"))
@@ -254,7 +254,7 @@ def never(name: str, condition: str, why: str, **options: Any) -> Rule:
         why: Why it matters and what to do.
         options: Severity, blocking, owner.
     """
-    # As a column first, so that a condition may use window functions.
+    # The condition is computed as a column first, so that it may use window functions.
     escaped = condition.replace("{", "{{").replace("}", "}}")
     query = f"select 1 from (select ({escaped}) as fails from {{batch}}) where fails"  # noqa: S608
     return Rule(

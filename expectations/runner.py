@@ -1,7 +1,7 @@
 """The one runner: a suite against its table, inside DuckDB, through Great Expectations.
 
-Belongs here: letting Great Expectations judge. It is loaded only when it is needed, because that
-takes seconds, and no value that it sampled leaves this module. Does not belong here: rules, what a
+Belongs here: letting Great Expectations judge. It is loaded only when needed, because that takes
+seconds, and no value that it has sampled leaves this module. Does not belong here: rules, what a
 failure leads to, and the pages of what was judged (``docs.py``).
 """
 
@@ -47,10 +47,10 @@ class RuleResult:
         observed: What was seen, as a word or a count, never a value of a person.
         sample: A few keys of failing rows.
         trend: Rows that failed in the last runs, this one last.
-        standing: Since when it fails and whether that is known; None where it holds.
-        evidence: Great Expectations' own result, its counts only; the Data Docs are drawn from it.
-            None where the rule was not asked again.
-        asked_in: The run in which it was held against these very tables; empty: in this one.
+        standing: Since when it fails and whether that is acknowledged; None where it holds.
+        evidence: Great Expectations' own result, its counts only; the Data Docs are made from it.
+            None where the rule was not checked again.
+        asked_in: The run that checked it on these builds; empty if it was this run.
     """
 
     rule: Rule
@@ -66,12 +66,12 @@ class RuleResult:
 
 
 def run_suite(warehouse: Warehouse, suite: Suite) -> list[RuleResult]:
-    """Validates one table by its suite and keeps what was found.
+    """Validates one table by its suite and stores the results.
 
     Results go to ``ops.quality_results`` and the keys of failing rows to ``ops.quality_failures``.
-    A delta does not ask a rule again whose tables are the very builds that it was held against
-    last. Of one that looks at earlier runs or at the clock, its SQL is asked whether it holds
-    still; Great Expectations, which takes seconds to load, judges only where it does not.
+    A delta does not check a rule again if its tables are still the builds on which it was checked
+    last. If the rule reads earlier runs or the clock, only its SQL is run, to see whether it still
+    holds; Great Expectations, which takes seconds to load, judges only if it does not.
 
     Args:
         warehouse: The open warehouse; failing rows are found through it, by SQL.
@@ -85,7 +85,7 @@ def run_suite(warehouse: Warehouse, suite: Suite) -> list[RuleResult]:
     asked = tuple(rule for rule in suite.rules if rule.name not in known)
     found = _validate(warehouse, replace(suite, rules=asked)) if asked else {}
     if known and any(_is_news(warehouse, suite, rule, found[rule.name]) for rule in asked):
-        known, found = {}, _validate(warehouse, suite)  # the table's page is drawn from all of them
+        known, found = {}, _validate(warehouse, suite)  # the table's page needs all of them
     know_rules(warehouse, suite)
     judged = [
         known.get(rule.name) or _judged(warehouse, suite, rule, found[rule.name], total)
@@ -126,7 +126,7 @@ qualify row_number() over (partition by check_name order by checked_at desc) = 1
 
 
 def _known(warehouse: Warehouse, suite: Suite, states: Mapping[str, str]) -> dict[str, RuleResult]:
-    """Returns the outcomes that stand: of the same rule, on the same builds."""
+    """Returns the results that still count: those of the same rule on the same builds."""
     last = {
         str(row["check_name"]): row
         for row in warehouse.rows(_LAST_RESULTS, {"table": suite.table.sql})
@@ -157,25 +157,25 @@ def _known(warehouse: Warehouse, suite: Suite, states: Mapping[str, str]) -> dic
 
 
 def _holds(warehouse: Warehouse, suite: Suite, rule: Rule) -> bool:
-    """Says whether a rule that is broken by the rows of a query holds now."""
+    """Says whether a rule that is broken if a query returns rows holds now."""
     if rule.kind is not Kind.NO_ROWS:
         return False
     broken = rule.arguments["unexpected_rows_query"].format(batch=suite.table.sql)
     try:
         return not warehouse.number(f"select count(*) from ({broken})")  # noqa: S608 - our own rule
     except Exception:
-        return False  # Great Expectations says of a rule that it cannot be evaluated
+        return False  # Great Expectations reports a rule that cannot be evaluated
 
 
 def _seen(warehouse: Warehouse, suite: Suite, rule: Rule, observed: str) -> str:
-    """Words what was observed, by the rule's own SQL where it has one."""
+    """Describes what was observed, by the rule's own SQL where it has one."""
     if not rule.seen:
         return observed
     return str(warehouse.value(rule.seen.replace(BATCH, suite.table.sql)))
 
 
 def _is_news(warehouse: Warehouse, suite: Suite, rule: Rule, evidence: Any) -> bool:
-    """Says whether a rule went otherwise than last time."""
+    """Says whether a rule's outcome differs from the last one."""
     last = warehouse.value(
         "select arg_max(passed, checked_at) from ops.quality_results "
         "where table_name = $table and check_name = $check",
@@ -202,7 +202,7 @@ def _judged(
 
 
 def _validate(warehouse: Warehouse, suite: Suite) -> dict[str, Any]:
-    """Lets Great Expectations judge each rule: name -> its result without values."""
+    """Has Great Expectations judge each rule: name -> its result without values."""
     load_great_expectations()
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
@@ -210,7 +210,7 @@ def _validate(warehouse: Warehouse, suite: Suite) -> dict[str, Any]:
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     with warehouse.for_great_expectations() as url:
-        # All at once: after each part that is added, the context writes itself down.
+        # All at once, because the context writes itself to disk after each part that is added.
         table = {"table_name": suite.table.table, "schema_name": suite.table.schema}
         assets: list[Any] = [
             {
@@ -223,13 +223,14 @@ def _validate(warehouse: Warehouse, suite: Suite) -> dict[str, Any]:
         add: Any = context.data_sources.add_sql  # whose stub does not know assets
         source = add("warehouse", connection_string=url, assets=assets)
         batch = source.get_asset(suite.table.sql).get_batch_definition("all").get_batch()
-        # Neither the suite nor what came of it is kept in the context: that took a third longer.
+        # Neither the suite nor its results are stored in the context, which would take a third
+        # longer.
         checks = gx.ExpectationSuite(
             name=suite.table.sql, expectations=[_expectation(rule) for rule in suite.rules]
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            # BOOLEAN_ONLY would hide counts; the values that SUMMARY samples are left behind here.
+            # BOOLEAN_ONLY would hide counts; the values that SUMMARY samples are dropped here.
             outcome = batch.validate(checks, result_format={"result_format": "SUMMARY"})
         source.get_engine().dispose()
     return {_rule_name(result): _without_values(result) for result in outcome.results}
@@ -251,7 +252,7 @@ _COUNTS = {
 
 
 def _without_values(result: Any) -> Any:
-    """Copies a result by what is known to be harmless: counts, and names of columns."""
+    """Copies only what is known to be harmless of a result: counts, and names of columns."""
     from great_expectations.core import ExpectationValidationResult
 
     details = result.result or {}
@@ -273,7 +274,7 @@ def _without_values(result: Any) -> Any:
 
 
 def _raised(info: dict[str, Any]) -> bool:
-    """Says whether a rule could not be evaluated: as itself, or one of the metrics it asks for."""
+    """Says whether a rule, or a metric that it needs, could not be evaluated."""
     if "raised_exception" in info:
         return bool(info["raised_exception"])
     return any(metric["raised_exception"] for metric in info.values())
@@ -286,7 +287,7 @@ def _expectation(rule: Rule) -> Any:
 
 
 def _observed(result: Any) -> str:
-    """Words what was seen, from counts alone: samples of values are left where they are."""
+    """Describes what was seen, from counts only and never from samples of values."""
     if result.exception_info["raised_exception"]:
         return _NOT_EVALUATED
     details = result.result
@@ -303,7 +304,7 @@ def _observed(result: Any) -> str:
 def _failing_rows(
     warehouse: Warehouse, suite: Suite, rule: Rule, passed: bool
 ) -> tuple[int, tuple[str, ...]]:
-    """Returns how many rows fail, and a few of their keys; keeps all of them."""
+    """Returns how many rows fail, and a few of their keys; stores all keys."""
     if not rule.failing:
         return int(not passed), ()
     if passed and "mostly" not in rule.arguments:
@@ -314,7 +315,7 @@ def _failing_rows(
 def _remember(
     warehouse: Warehouse, suite: Suite, results: list[RuleResult], states: Mapping[str, str]
 ) -> None:
-    """Writes down how each rule went, and against which builds of the tables that it reads."""
+    """Stores the result of each rule, and the builds of the tables that it read."""
     run_id = warehouse.value("select run_id from ops.parameters")
     rows = [
         {

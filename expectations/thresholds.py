@@ -1,6 +1,6 @@
-"""The numbers of the rules: how much may fail, and how much that matters.
+"""The numbers of the rules: how much may fail, and how severe a failure is.
 
-Belongs here: reading ``thresholds.toml`` and the file that a configuration lays over it, and
+Belongs here: reading ``thresholds.toml`` and the configuration's file that overrides it, and
 putting their numbers into the rules. Does not belong here: the rules, and the reasons for the
 numbers, which stand beside them in the files.
 """
@@ -24,7 +24,7 @@ from expectations.rules import AT_MOST, Kind, Rule, Suite
 
 Entry = Mapping[str, Any]
 Entries = Mapping[str, Entry]
-"""By table and check."""
+"""The entries, by table and check."""
 
 
 @cache
@@ -39,7 +39,8 @@ def tuned(suites: Iterable[Suite], overlay: Entries | None = None) -> tuple[Suit
 
     Args:
         suites: The suites as they are written.
-        overlay: Entries that come before those: what one leaves out is as it ships.
+        overlay: Entries that override those; what an entry leaves out stays as in
+            ``thresholds.toml``.
     """
     found = _merged(overlay or {})
     return tuple(
@@ -90,7 +91,7 @@ def _arguments(rule: Rule, entry: Entry) -> dict[str, Any]:
 
 
 def _limit(rule: Rule, entry: Entry) -> str:
-    """Words what is expected, with the reason for the number."""
+    """Describes what is expected, with the reason for the number."""
     if "mostly" in entry:
         expected = f"at least {entry['mostly']:.1%} of the rows hold"
     else:
@@ -118,21 +119,21 @@ _ALLOWED: dict[str, tuple[Callable[[Any], bool], str]] = {
         "the reason for what is said here, in words",
     ),
 }
-"""What an entry may say: what is allowed of each key, for the machine and for a person."""
+"""The keys of an entry, each with a test of its value and with words for what is allowed."""
 
 _SHARES_OF_ROWS = (Kind.NOT_NULL, Kind.UNIQUE, Kind.IN_SET, Kind.BETWEEN)
 _RULES_SHOWN = 3
 
 
 def read_overlay(file: Path, suites: Iterable[Suite]) -> Entries:
-    """Reads the numbers that a configuration lays over those that ship.
+    """Reads the numbers with which a configuration overrides those of the package.
 
     Args:
         file: The file that ``[quality] thresholds`` names.
         suites: The suites as they are written, whose rules it may name.
 
     Raises:
-        ConfigError: The file cannot be read, or an entry says something that cannot be.
+        ConfigError: The file cannot be read, or an entry is not valid.
     """
     rules = {_name(suite, rule): rule for suite in suites for rule in suite.rules}
     found = _parsed(file)
@@ -164,7 +165,7 @@ def _parsed(file: Path) -> dict[str, Any]:
 
 
 def _faults(name: str, entry: Any, rules: Mapping[str, Rule]) -> Iterator[str]:
-    """Tells what is wrong with an entry, each with what is allowed."""
+    """Yields what is wrong with an entry, each with what is allowed."""
     at = f'["{name}"]'
     if name not in rules:
         yield f"{at} is no rule{_hint(name, rules)}"
@@ -184,14 +185,14 @@ def _faults(name: str, entry: Any, rules: Mapping[str, Rule]) -> Iterator[str]:
 
 
 def _hint(name: str, rules: Iterable[str]) -> str:
-    if "." not in name:  # TOML reads a name without quotation marks as tables within tables
+    if "." not in name:  # TOML reads a name without quotation marks as nested tables
         return '; an entry is ["schema.table.check"], in quotation marks'
     near = get_close_matches(name, rules, _RULES_SHOWN)
     return f"; near it are {', '.join(near)}" if near else "; doisoat triage and the UI name them"
 
 
 def _keys_of(rule: Rule) -> list[str]:
-    """Returns what may be said of a rule: each has one kind of number, or none."""
+    """Returns the keys of an entry that suit a rule, which has one kind of number or none."""
     shares = rule.kind in _SHARES_OF_ROWS
     counts = AT_MOST in f"{rule.arguments}{rule.failing}" or "{at_most" in rule.limit
     unfit = {"mostly": not shares, "at_most": not counts}
@@ -199,7 +200,7 @@ def _keys_of(rule: Rule) -> list[str]:
 
 
 def _contradictions(at: str, name: str, entry: Entry, rule: Rule) -> Iterator[str]:
-    """Tells what an entry cannot say of this rule, though of others."""
+    """Yields what an entry says that is valid for other rules but not for this one."""
     whole = {**thresholds().get(name, {}), **entry}
     blocking = whole.get("blocking", rule.blocking)
     if blocking is True and whole.get("severity", rule.severity) == Severity.WARNING:

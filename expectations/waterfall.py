@@ -1,7 +1,7 @@
 """Suites of the waterfall's inner tables: did each step do what it says?
 
 Belongs here: what must be true of a step, of what reaches it and of what it weighs, so that a fault
-is seen where it is made. Does not belong here: the result as a whole (``core.py``).
+is found where it arises. Does not belong here: the result as a whole (``core.py``).
 """
 
 from etl.domain.codes import (
@@ -19,7 +19,7 @@ from expectations.rules import Rule, Suite, is_between, is_filled, is_one_of, is
 
 _KEY = "record_key(record_id)"
 _KEY_OF_ROW = "'row ' || record"
-"""Of narrow tables: the row of raw.insurance, which says nothing of anybody."""
+"""The key for narrow tables: the row of raw.insurance, which discloses nothing about anybody."""
 _LEVELS = {
     "name_agreement": NAME_LEVELS,
     "birth_agreement": BIRTH_LEVELS,
@@ -54,7 +54,7 @@ def _one_row_per_pair() -> Rule:
 
 
 def _step(step: MatchStep) -> Suite:
-    """The suite of a step: verdicts known, one citizen at most, nobody linked to nobody."""
+    """The suite of a step: verdicts are known, one citizen at most, each link has a citizen."""
     return Suite(
         TableName("core", f"step_{step.value}"),
         (
