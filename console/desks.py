@@ -1,4 +1,4 @@
-"""The desk that is open, and the next one when a run has published.
+"""The desk that is open, and its replacement when a run has published.
 
 Belongs here: opening, exchanging and closing desks while questions are asked. Does not belong here:
 what is in one (``etl/stewards/desk``).
@@ -18,7 +18,7 @@ from etl.stewards.desk.asking import Desk
 from etl.stewards.desk.making import newest_published
 
 LOOK_AGAIN = 15.0
-"""Seconds between two looks whether a run has published."""
+"""Seconds between two checks whether a run has published."""
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Desks:
                 lent.desk.close()
 
     def look(self) -> bool:
-        """Takes the desk of a newer run where there is one, and says whether there was."""
+        """Opens the desk of a newer run if there is one, and says whether there was."""
         known = {self._current.desk.run_id} if self._current else set()
         if newest_published(self._settings, known) is None:
             return False

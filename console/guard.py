@@ -1,4 +1,4 @@
-"""What a request must show before a page is made: a known host, our own page, a user, a token.
+"""What a request must have before a page is made: a known host, our own page, a user, a token.
 
 Belongs here: sessions, logging in, and refusing. Does not belong here: which users there are
 (``users.py``), and which records somebody may see (``etl/stewards/desk/asking.py``).
@@ -29,18 +29,18 @@ from etl.settings import Console
 PROXY_HEADER = "X-Doisoat-Proxy"
 USER_HEADER = "X-Doisoat-User"
 TOKEN_FIELD = "token"  # noqa: S105 - a name
-"""The field of a form that shows that our page sent it."""
+"""The field of a form that proves that one of our pages sent it."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
-"""What a page may load and do: its own files, and nothing that stands in it."""
+"""What a page may load and do: use files of this server, and no script or style within the page."""
 
 _ANSWERS = EVERY_ANSWER | {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"}
 
 TRIES = 5
-"""Wrong passwords of one name, or from one address, before it must wait."""
+"""How many wrong passwords for one name, or from one address, are allowed before it must wait."""
 
 TRIES_WITHIN = timedelta(minutes=10)
 
@@ -53,12 +53,12 @@ class Session:
     """Somebody who is logged in.
 
     Attributes:
-        user_name: Who; the role is read anew at each request.
-        token: What a form must carry.
-        began: When, in seconds of a clock that is never set.
+        user_name: Who; the role is read again at each request.
+        token: The token that a form must carry.
+        began: When it began, in seconds of a monotonic clock.
         seen: When the last request came.
         language: ``vi`` or ``en``.
-        said: What the next page tells once: a word of ``SAID``, and the case that it is about.
+        said: What the next page says once: a key of ``SAID``, and the case that it is about.
     """
 
     user_name: str
@@ -126,7 +126,7 @@ class Sessions:
         for one in [
             name for name, times in self._failures.items() if not times or times[-1] < since
         ]:
-            del self._failures[one]  # nobody fills the memory with names
+            del self._failures[one]  # so that many names cannot fill the memory
         times = self._failures.setdefault(who, deque())
         while times and times[0] < since:
             times.popleft()
@@ -141,7 +141,7 @@ class Sessions:
 
 
 class Guard:
-    """Stands before the pages: refuses what no page of ours sent, and says who asks."""
+    """Comes before the pages: refuses requests that no page of ours sent, and finds the user."""
 
     def __init__(
         self, app: ASGIApp, settings: Console, port: int, users: Users, sessions: Sessions
@@ -152,7 +152,7 @@ class Guard:
             app: The pages.
             settings: Hosts and the proxy.
             port: The port that the server listens on; it names the cookie.
-            users: Who may.
+            users: Who may use the workbench.
             sessions: Who is logged in.
         """
         self._app = app
@@ -162,7 +162,7 @@ class Guard:
         self._sessions = sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers a refusal itself, and hands on what may pass with ``user`` and ``session``."""
+        """Answers refused requests itself, and hands on others with ``user`` and ``session``."""
         if scope["type"] != "http":
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1008, "reason": "refused"})
@@ -188,16 +188,16 @@ class Guard:
         }  # fmt: skip
         try:
             await self._app(scope, receive, send)
-        except Exception as error:  # it was answered; a server would print it with its words
+        except Exception as error:  # already answered; a server would print its words
             notice(f"The workbench failed at a page.\n{stack_trace(error)}")
 
     def cookie(self, headers: Headers) -> str:
-        """The cookie's name: behind a proxy with TLS, one that only this host can have set."""
+        """The cookie's name; with TLS it has a prefix that allows only this host to set it."""
         prefix = "__Host-" if self._is_encrypted(headers) else ""
         return f"{prefix}doisoat_console_{self._port}"
 
     def set_cookie(self, headers: Headers, secret: str) -> str:
-        """The header that gives a browser a session; an empty secret takes it back."""
+        """The header that sets a session's cookie; an empty secret deletes it."""
         encrypted = "; Secure" if self._is_encrypted(headers) else ""
         ended = "" if secret else "; Max-Age=0"
         return f"{self.cookie(headers)}={secret}; Path=/; HttpOnly; SameSite=Lax{encrypted}{ended}"
@@ -212,7 +212,7 @@ class Guard:
         return headers.get(USER_HEADER, "").strip()
 
     def _is_encrypted(self, headers: Headers) -> bool:
-        """Says whether the browser speaks TLS: so does every proxy that serves another name."""
+        """Says whether the browser uses TLS, as with every proxy that serves another name."""
         host = headers.get("Host", "").lower()
         return host in {name.lower() for name in self._settings.hosts}
 

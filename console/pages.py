@@ -1,7 +1,7 @@
 """The pages of the workbench: which address shows what, and who may open it.
 
-Belongs here: requests and answers. Does not belong here: what is on a page (``templates``), what is
-known and done (``workbench.py``), and what a request must show (``guard.py``).
+Belongs here: requests and answers. Does not belong here: what is on a page (``templates``), data
+and actions (``workbench.py``), and what a request must have (``guard.py``).
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class Pages:
     """All pages of one workbench."""
 
     def __init__(self, workbench: Workbench, sessions: Sessions) -> None:
-        """Takes what the pages ask.
+        """Takes what the pages use.
 
         Args:
-            workbench: What is known and done.
+            workbench: Data and actions.
             sessions: Who is logged in.
         """
         self._workbench = workbench
@@ -58,7 +58,7 @@ class Pages:
         self._render = Renderer(workbench.settings)
 
     def app(self) -> Starlette:
-        """Returns the application, without what guards it."""
+        """Returns the application, without its guard."""
         everybody, decides, administers = _everybody, _decides, _administers
         return Starlette(
             routes=[
@@ -96,7 +96,7 @@ class Pages:
     def _shown(
         self, may: Callable[[User], bool], page: Callable[[Request, User], Response]
     ) -> Callable[[Request], Response]:
-        """A page for whoever is logged in and may open it."""
+        """Makes a page that only users who are logged in and allowed to can open."""
 
         @wraps(page)
         def answer(request: Request) -> Response:
@@ -114,7 +114,7 @@ class Pages:
         may: Callable[[User], bool],
         act: Callable[[Request, User, Mapping[str, str]], Response],
     ) -> Callable[[Request], Awaitable[Response]]:
-        """An act of whoever is logged in, may do it, and sent it from a page of this session."""
+        """Makes an action that only allowed users can do, from a page of their session."""
 
         @wraps(act)
         async def answer(request: Request) -> Response:
@@ -131,7 +131,7 @@ class Pages:
         return answer
 
     def _to_log_in(self, request: Request) -> Response:
-        if request.state.proxied is not None:  # the proxy has asked already
+        if request.state.proxied is not None:  # the proxy has authenticated already
             raise HTTPException(403)
         place = request.url.path.removesuffix("/decide").removesuffix("/note").removesuffix("/skip")
         ended = {"ended": "yes"} if request.method == "POST" else {}
@@ -150,7 +150,7 @@ class Pages:
         """Begins a session."""
         form = _fields(await request.form(max_fields=10, max_files=0))
         name, address = form.get("name", "").strip(), request.client.host if request.client else ""
-        # (Behind a proxy, and on this machine, everybody comes from one address.)
+        # (Behind a proxy, and on this machine, all requests come from one address.)
         who = [f"name {name}", *([f"address {address}"] if address != LOOPBACK else [])]
         place = _own_path(form.get("next", "/"))
         if self._sessions.must_wait(*who):
@@ -183,7 +183,7 @@ class Pages:
 
     def home(self, request: Request, user: User) -> Response:
         """What is open, what was decided this week, the run's headline."""
-        if user.administers:  # who sees no records sees no counts
+        if user.administers:  # administrators see neither records nor counts
             return RedirectResponse("/access", status_code=303)
         return self._page(request, "home.html", self._workbench.home(user))
 
@@ -210,7 +210,7 @@ class Pages:
         return RedirectResponse(_address(row, wanted), status_code=303)
 
     def search_page(self, request: Request, _user: User) -> Response:
-        """Asks what is searched."""
+        """Shows the form of the search."""
         return self._page(
             request, "search.html", {"found": None, "asked": "", "born": "", "unread": False}
         )
@@ -279,7 +279,7 @@ class Pages:
             answer = self._workbench.decide(user, key, answers, form["reason"], seen)
         except Meanwhile as other:
             said = {"error": SAID[other.args[0]], "meanwhile": other.args[0] == "decided_meanwhile"}
-            kept = {"reason": form["reason"]}  # the answer is chosen anew, of what is there now
+            kept = {"reason": form["reason"]}  # the answer must be chosen again
             return self._case(request, user, {"form": kept} | said, 409)
         except ConfigError:
             said = {"form": form, "error": SAID["cannot_be_decided"]}
@@ -292,7 +292,7 @@ class Pages:
         return self._next_after(request, form)
 
     def _wrong(self, request: Request, user: User, form: Mapping[str, str]) -> Response | None:
-        """Says what is missing of a decision, before it is asked whether it can be made."""
+        """Says what is missing from a decision, before it is checked whether it can be made."""
         answer, reason = form.get("answer", ""), form.get("reason", "").strip()
         error = None
         if not answer:
@@ -308,9 +308,9 @@ class Pages:
     def _of_nobody_proposed(
         self, request: Request, user: User, form: Mapping[str, str]
     ) -> Response | None:
-        """Lets somebody look twice before a record is given to a citizen whom nobody proposed.
+        """Asks for a confirmation before a record is given to a citizen whom nobody proposed.
 
-        How the two agree is told, and never who the citizen is.
+        It shows how the two agree, and never who the citizen is.
         """
         number = "".join(form.get("citizen", "").split())
         if not (len(number) == 12 and number.isdecimal()):
@@ -360,7 +360,7 @@ class Pages:
     # --- what goes wrong ------------------------------------------------------------------------
 
     def refused(self, request: Request, error: Exception) -> Response:
-        """Says why a page is not shown."""
+        """Shows why a page is refused."""
         status = error.status_code if isinstance(error, HTTPException) else 500
         detail = error.detail if isinstance(error, HTTPException) else ""
         what = {403: "not_allowed", 404: "no_page"}.get(status, "out_of_order")
@@ -370,7 +370,7 @@ class Pages:
         return self._render.page(request, "refused.html", {"what": what, "advice": advice}, status)
 
     def failed(self, request: Request, error: Exception) -> Response:
-        """Says in words what did not work."""
+        """Shows in words what did not work."""
         if isinstance(error, NothingYetError):
             said = {"what": "no_result", "advice": ""}
             return self._render.page(request, "refused.html", said, 503)
@@ -382,7 +382,7 @@ class Pages:
         )
 
     def broken(self, request: Request, _error: Exception) -> Response:
-        """Says that something is wrong here, and nothing of what was asked."""
+        """Shows that an error has happened, without details of the request."""
         said = {"what": "out_of_order", "advice": ""}
         return self._render.page(request, "refused.html", said, 500)
 
@@ -431,7 +431,7 @@ def _fields(form: FormData) -> dict[str, str]:
 
 
 def _own_path(path: str) -> str:
-    """A path of this server: whoever is sent elsewhere would be sent by us."""
+    """Returns a path of this server, so that no address can redirect users elsewhere."""
     return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
 
 
@@ -454,7 +454,7 @@ def _query_of(request: Request) -> str:
 
 
 def _after(request: Request) -> int:
-    """The place of the case after which the queue goes on."""
+    """The place of the case after which the queue continues."""
     after = request.query_params.get("after", "0")
     if not after.isdecimal() or len(after) > 15:
         raise HTTPException(404)
@@ -466,7 +466,7 @@ def _address(row: Mapping[str, Any], wanted: Filter) -> str:
 
 
 def _answers(form: Mapping[str, str]) -> list[tuple[str, str]]:
-    """What a form says: one answer, or that a record is none of the citizens who were shown."""
+    """The answers of a form: one, or one for each citizen shown if it is none of them."""
     said, _, other = form["answer"].partition(":")
     if said == "none":
         return [("not_link", citizen) for citizen in form.get("shown", "").split(";") if citizen]

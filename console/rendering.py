@@ -1,4 +1,4 @@
-"""Pages made of templates: languages, labels, harmless values, marks of differences, the chart.
+"""Pages made from templates: languages, labels, escaped values, marked differences, the chart.
 
 Belongs here: what templates may call. Does not belong here: what they show (``workbench.py``).
 """
@@ -33,13 +33,13 @@ _LONGEST = 500
 
 
 class Renderer:
-    """Makes pages of templates."""
+    """Makes pages from templates."""
 
     def __init__(self, settings: Settings) -> None:
         """Loads the templates.
 
         Args:
-            settings: In which time zone moments are told.
+            settings: They name the time zone of the moments shown.
         """
         self._settings = settings
         environment = Environment(
@@ -88,7 +88,7 @@ class Renderer:
         Args:
             request: Whose user and language count.
             template: Its name.
-            told: What it shows.
+            told: The values that it shows.
             status: Of the answer.
         """
         state = request.state
@@ -119,7 +119,7 @@ _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 
 
 def _shown(value: object) -> Markup:
-    """A recorded value: text, whatever it holds; a day as it is written here."""
+    """A recorded value as escaped text; a date in the Vietnamese way of writing."""
     written = text(value)
     if day := _DAY.fullmatch(written):
         written = "/".join(reversed(day.groups()))
@@ -127,7 +127,7 @@ def _shown(value: object) -> Markup:
 
 
 def _whole(value: object) -> Markup:
-    """What a colleague wrote, all of it."""
+    """A colleague's whole text, escaped."""
     return Markup(in_html(str(value)))  # noqa: S704 - escaped by in_html
 
 
@@ -167,7 +167,7 @@ def compared(story: Story, person: Person, language: str) -> list[dict[str, Any]
 
 
 def _born(row: Mapping[str, Any]) -> str | None:
-    """A birth date as far as it is known, without the words for how far that is."""
+    """A birth date as far as it is known, without words for its precision."""
     return born(dict(row)).vi.partition(" (")[0] if row.get("birth_year") is not None else None
 
 
@@ -217,7 +217,7 @@ _WIDTH, _LABELS, _ROW, _NUMBERS = 640, 210, 26, 90
 
 
 def chart(person: Person, language: str) -> Markup:
-    """Draws what each comparison weighs, as bars from the middle: a picture without scripts.
+    """Draws the weight of each comparison as a bar from the middle: an image without scripts.
 
     Args:
         person: A citizen whose evidence was weighed.

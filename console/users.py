@@ -1,7 +1,7 @@
 """Who may use the workbench: names, roles, provinces, passwords.
 
-Belongs here: the file of the users, and whether a password is right. Does not belong here: sessions
-and what a request must show (``guard.py``).
+Belongs here: the file of the users, and checking passwords. Does not belong here: sessions and what
+a request must show (``guard.py``).
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from etl.process.files import refused, write_whole
 from etl.stewards.desk.asking import Scope
 
 SHORTEST_PASSWORD = 12
-"""Characters; a sentence is better than a riddle."""
+"""Characters; a long sentence is a better password than a complicated word."""
 
 
 class Role(StrEnum):
     """What somebody may do.
 
     A steward sees and decides the cases of some provinces, a national steward all; a viewer sees
-    counts only; an administrator sees who looked at what and who may, and no case.
+    counts only; an administrator sees the access log and the users, but no case.
     """
 
     STEWARD = "steward"
@@ -47,7 +47,7 @@ class User:
     Attributes:
         name: As in the access log and beside decisions.
         role: What may be done.
-        provinces: Codes of 2025, of a steward; of a viewer, none means all.
+        provinces: Codes of 2025. A steward has some; for a viewer, none means all.
     """
 
     name: str
@@ -66,13 +66,13 @@ class User:
 
     @property
     def scope(self) -> Scope:
-        """Whose records, or counts, may be seen."""
+        """The scope of the records, or counts, that may be seen."""
         everywhere = self.role is Role.NATIONAL or (self.role is Role.VIEWER and not self.provinces)
         return Scope(None if everywhere else self.provinces)
 
 
 class _Stored(BaseModel):
-    """A user as the file has one."""
+    """A user as stored in the file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -96,7 +96,7 @@ _HASHER = PasswordHasher()
 
 
 class Users:
-    """The users of a file, which is read again whenever it was written."""
+    """The users of a file, which is read again whenever it has changed."""
 
     def __init__(self, file: Path) -> None:
         """Names the file.
@@ -124,7 +124,7 @@ class Users:
     def check(self, name: str, password: str) -> User | None:
         """Returns the user whose name and password these are.
 
-        A name that nobody has takes as long as a wrong password.
+        An unknown name takes as long as a wrong password, so that names cannot be guessed.
         """
         stored = self._all().get(name)
         known = stored.password if stored and stored.password else _of_nobody()
@@ -141,10 +141,11 @@ class Users:
             name: The name.
             role: The role.
             provinces: Codes of 2025.
-            password: None: the one there is stays; a user without one comes by the proxy only.
+            password: The new password; None keeps the present one. A user without one can only come
+                through the proxy.
 
         Raises:
-            ConfigError: Something of it cannot be.
+            ConfigError: One of these is not valid.
         """
         if not name.strip() or name != name.strip() or len(name) > 64 or not name.isprintable():
             raise ConfigError(
@@ -201,7 +202,7 @@ def try_users(file: Path) -> str:
     """Reads the file of the users, and says how many there are.
 
     Raises:
-        ConfigError: It cannot be read, or something of it cannot be.
+        ConfigError: It cannot be read, or is not valid.
     """
     users = Users(file).all()
     deciding = sum(user.decides for user in users)

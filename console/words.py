@@ -270,4 +270,4 @@ COMMANDS = {
     "undo": Words("hoàn tác", "took back"),
     "explain": Words("xem bằng lệnh", "explained by command"),
 }
-"""What the access log calls what was done."""
+"""The names of actions in the access log, in words."""

@@ -38,14 +38,14 @@ from etl.stewards.desk.asking import EVERYWHERE, Filter, View
 Row = dict[str, Any]
 
 COMMAND = "console"
-"""What the access log calls a look at a case; a decision is called as by the command line."""
+"""The access log's name for opening a case; a decision has the command line's name."""
 
 SEARCHED = "console search"
 REFUSED = "console refused"
-"""Somebody asked for a record of another province."""
+"""The access log's name for a request for a record of another province."""
 
 COMPARED = "console compare"
-"""A record was held against a citizen whom nobody proposed."""
+"""The access log's name for comparing a record with a citizen whom nobody proposed."""
 
 WEEK = timedelta(days=7)
 
@@ -53,7 +53,7 @@ _KEY = 16
 """Letters of a record's pseudonym."""
 
 _REMEMBERED = 2.0
-"""Seconds for which what was decided since the run is not asked again."""
+"""Seconds for which the decisions since the run are kept before they are read again."""
 
 _ANSWERS = {
     "link": Verdict.LINK,
@@ -69,16 +69,16 @@ class Case:
     """All that the page of a case shows.
 
     Attributes:
-        key: The record's pseudonym, by which the page is called.
+        key: The record's pseudonym, which is part of the page's address.
         story: What the run knew.
         telling: The same in words.
-        waits: As what the record waits: rows of the desk.
+        waits: The cases of the record that wait: rows of the desk.
         others: Other records of the citizen or number.
-        decisions: What counts of what people decided, the last first.
-        history: All that people decided, and how it was taken back.
-        beside: What was decided since the run on the other records of the same person.
+        decisions: The decisions that count, the last first.
+        history: All decisions, and how they were taken back.
+        beside: The decisions since the run on other records of the same person.
         notes: What stewards wrote.
-        links: The record's links over time, without whose they were.
+        links: The record's links over time, without the citizens.
         sent: The rows of worklists that offices were sent of the record, the last first.
         held: Who else has the case open.
     """
@@ -98,7 +98,7 @@ class Case:
 
     @property
     def seen(self) -> str:
-        """What a decision says that it was made upon: the run, and the decision before it."""
+        """The state of the case on which a decision is made: the run, and the last decision."""
         last = self.decisions[0].decision_id if self.decisions else ""
         return f"{self.story.run_id}/{last}"
 
@@ -206,7 +206,7 @@ class Workbench:
         return free[0] if free else None
 
     def search(self, user: User, asked: str, born: str) -> list[Row]:
-        """Finds records; each that is shown is written into the access log before."""
+        """Finds records; writes each into the access log before it is shown."""
         with self.view(user) as view:
             found = view.search(asked, born)
             waiting = view.seen_of([row["record_id"] for row in found])
@@ -215,7 +215,7 @@ class Workbench:
         return [row | {"waits": row["record_id"] in waiting} for row in found]
 
     def asked(self, user: User) -> list[tuple[str, Note]]:
-        """What colleagues ask of somebody and is open yet, with the key of each case."""
+        """The open questions of colleagues to somebody, with the key of each case."""
         with self._sessions.open("Reading the notes") as state:
             notes = asked_of(state, user.name)
         with self.view(user) as view:
@@ -236,7 +236,7 @@ class Workbench:
         return [(keys[one.record_id], one, undone) for one, undone in mine if one.record_id in keys]
 
     def accesses(self, by: str = "", key: str = "", most: int = 200) -> list[Row]:
-        """The last lines of the access log, of one person or one record where they are named."""
+        """The last lines of the access log, optionally of one person or one record."""
         with self._sessions.open("Reading the access log") as state:
             log = state.tables["access_log"].c
             wanted = [log.accessed_by == by] * bool(by) + [log.record_key == key] * bool(key)
@@ -245,7 +245,7 @@ class Workbench:
     def _decided_records(self) -> set[str]:
         """The records that were decided since the run began: they wait for the next run.
 
-        Which of a citizen's records is kept is said of all of them.
+        A decision which of a citizen's records is kept counts for all of these records.
         """
         made = self._since_the_run()
         kept = {one.record_id for one in made if one.verdict == Verdict.KEEP_RECORD}
@@ -267,7 +267,7 @@ class Workbench:
     # --- one case -------------------------------------------------------------------------------
 
     def case(self, user: User, key: str) -> Case:
-        """Opens a case: notes the look, and that the user has it open.
+        """Opens a case: logs the access, and notes that the user has it open.
 
         Raises:
             ConfigError: There is no such record, or the user may not see it.
@@ -294,7 +294,7 @@ class Workbench:
             )  # fmt: skip
 
     def _record(self, view: View, user: User, key: str) -> str:
-        """Returns the record of a key; a look at what may not be seen is logged, too."""
+        """Returns the record of a key; an attempt to see a forbidden one is logged, too."""
         try:
             return view.record_of(key)
         except ConfigError:
@@ -304,7 +304,7 @@ class Workbench:
             raise
 
     def colleagues(self, user: User, case: Case) -> list[str]:
-        """Who else may see a case, and so be asked."""
+        """Who else may see a case, and so can be asked."""
         province = case.story.understood["province_code"] if case.story.understood else None
         return [
             one.name
@@ -329,7 +329,7 @@ class Workbench:
             try:
                 with self._sessions.open("Noting who works on what") as state:
                     return hold(state, record_id, user.name)
-            except Clash:  # somebody opened it in this very moment: look who
+            except Clash:  # somebody opened it at the same moment: see who
                 continue
         return None
 
@@ -341,9 +341,10 @@ class Workbench:
         Args:
             user: Who.
             key: The record's pseudonym.
-            answers: What is said, and of whom: several where none of some citizens is meant.
+            answers: Verdicts, each with its citizen; several if the record is none of some
+                citizens'.
             reason: Why.
-            seen: ``Case.seen`` of the page that was decided upon.
+            seen: ``Case.seen`` of the page on which the decision was made.
 
         Raises:
             Meanwhile: Somebody has decided, or a newer result is there; nothing was written.
@@ -385,11 +386,11 @@ class Workbench:
     def _refuse_strangers(
         self, view: View, user: User, record_id: str, verdict: Verdict, citizen: str
     ) -> None:
-        """Refuses to speak of a citizen who is none of the record's, whatever a page had sent.
+        """Refuses decisions on a citizen who has nothing to do with the record, whatever was sent.
 
         Raises:
-            ConfigError: It is refused for a citizen that nobody proposed, but for a link that
-                ``may_be_given`` allows; whether there is such a citizen is not told.
+            ConfigError: Nobody proposed the citizen, and it is no link that ``may_be_given``
+                allows; the message does not say whether there is such a citizen.
         """
         if citizen in view.proposed(record_id):
             return
@@ -424,29 +425,29 @@ class Workbench:
 
 FAR_NAMES = ("different", "surname_shared", "missing")
 FAR_BIRTHS = ("different", "missing")
-"""Levels at which a name, or a birth date, says nothing for one person."""
+"""Levels at which a name, or a birth date, is no evidence for the same person."""
 
 
 def may_be_given(user: User, agreement: Row) -> bool:
     """Says whether somebody may give a record to a citizen whom nobody proposed.
 
-    Where neither name nor birth date come near, only who decides for the whole nation may: else any
-    citizen could be looked at by way of any record.
+    If neither name nor birth date are near, only those who decide for the whole nation may:
+    otherwise a steward could see any citizen by way of any record.
     """
     apart = agreement["name"] in FAR_NAMES and agreement["birth"] in FAR_BIRTHS
     return user.scope.provinces is None or not apart
 
 
 class Meanwhile(Exception):  # noqa: N818 - it is no error: somebody else was quicker
-    """A case is other than on the page that was decided upon; ``args[0]`` names what to say."""
+    """A case has changed since the page was made; ``args[0]`` is the key of the message."""
 
 
 class UnknownColleague(Exception):  # noqa: N818
-    """There is no colleague of a name who may see a case."""
+    """No colleague of that name may see the case."""
 
 
 def _is_said(last: Decision | None, looked: Looked, user: User) -> bool:
-    """Says whether somebody has just said this very thing: a page that was sent twice."""
+    """Says whether the user has just made this decision: a page may be sent twice."""
     return last is not None and (
         (last.decided_by, last.verdict, last.personal_id, last.kept_record_id)
         == (user.name, looked.verdict, looked.citizen, looked.kept)
@@ -454,7 +455,7 @@ def _is_said(last: Decision | None, looked: Looked, user: User) -> bool:
 
 
 def _links(state: State, record_id: str) -> list[Row]:
-    """A record's links over time; whose they were is not told."""
+    """A record's links over time, without the citizens."""
     table = state.tables["link_history"]
     names = ["match_step", "opened_at", "closed_at", "why_closed"]
     rows: list[Mapping[str, Any]] = (
