@@ -49,7 +49,7 @@ def tell_news(settings: Settings, instance: dg.DagsterInstance) -> Told:
     """Reports what is new in the runs that have ended; both the sensor and ``sync`` use it.
 
     Args:
-        settings: Who is told.
+        settings: Names the receivers.
         instance: Where the runs are.
 
     Raises:
@@ -63,7 +63,7 @@ def tell_of_no_run(settings: Settings, instance: dg.DagsterInstance, error: Dois
     """Reports that a sync of the command line could not begin, and what else is new.
 
     Args:
-        settings: Who is told.
+        settings: Names the receivers.
         instance: Where earlier runs are.
         error: Why it could not.
 

@@ -26,7 +26,8 @@ NIGHTLY = "nightly_sync"
 BETWEEN = "delta_sync_between"
 
 UI_LOCK = "ui.lock"
-"""The file of the home that ``doisoat ui`` holds locked while it starts scheduled runs."""
+"""The file of the home that ``doisoat ui`` keeps locked; only while it is open, schedules start
+runs."""
 
 
 def full_sync() -> dg.UnresolvedAssetJobDefinition:

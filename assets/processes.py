@@ -30,7 +30,7 @@ _HOST_TAG, _PROCESS_TAG, _STARTED_TAG = (
 
 
 def this_process() -> dict[str, str]:
-    """Returns the tags that name this process as the one that a run lives in."""
+    """Returns the tags that name this process as the one that executes a run."""
     me = psutil.Process()
     return {
         _HOST_TAG: socket.gethostname(),

@@ -83,7 +83,7 @@ def _raw_asset(register: str) -> dg.AssetsDefinition:
 
 
 def _how_read(extraction: Extraction) -> dict[str, Any]:
-    """What a run's page says of a read: how rows came, and what a delta found."""
+    """What a run's page says of a read: how rows were transferred, and what a delta found."""
     told: dict[str, Any] = {"read_by": extraction.way}
     if changes := extraction.changes:
         told |= {

@@ -216,7 +216,7 @@ class Pages:
         )
 
     def search(self, request: Request, user: User, form: Mapping[str, str]) -> Response:
-        """Shows what is found. What was searched is no part of an address: logs keep those."""
+        """Shows what is found. The address omits the search, because logs keep addresses."""
         asked, born = form.get("asked", ""), form.get("born", "")
         found = self._workbench.search(user, asked, born) if asked.strip() else []
         unread = bool(born.strip()) and parse_birth(born).year is None

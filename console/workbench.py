@@ -125,7 +125,7 @@ class Workbench:
     """The parts, opened once for all requests."""
 
     def __init__(self, settings: Settings, desks: Desks, sessions: StateSessions) -> None:
-        """Takes what is open.
+        """Takes the open parts.
 
         Args:
             settings: Whose.

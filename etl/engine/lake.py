@@ -109,7 +109,10 @@ def _link(files: Path, lake: Path) -> None:
 
 
 def _refuse_other_place(files: Path, folder: Path, lake: Path | None) -> None:
-    """Refuses a link to another lake than the settings name; a folder without a mark is none."""
+    """Refuses a link to another place than the settings name.
+
+    If they name no lake, a user may still link to a folder of their own, which has no mark.
+    """
     if lake is None and not (folder / MARK).is_file():
         return
     if lake is None or folder.parent != lake.resolve():

@@ -117,8 +117,8 @@ class RegisterQuery:
     def changed_since(self, since: datetime) -> Select[Any]:
         """All rows of each key of which one was changed since a moment, or at an unknown time.
 
-        Rows without a key are always among them. A key may stand in several rows; what is known of
-        it is replaced as a whole.
+        Rows without a key are always among them. A key may stand in several rows; all rows of a key
+        are replaced together.
 
         Args:
             since: In the zone of the source's column, with a zone where the column has one.
@@ -177,7 +177,7 @@ _KEY = "row_key"
 
 
 def register_query(connection: Connection, register: str, source: Source) -> RegisterQuery:
-    """Builds the SELECT that offers a register as the contract wants it, and what a delta asks.
+    """Builds the SELECT of a register's contract columns, and the queries that a delta needs.
 
     Args:
         connection: To the source, for reflection.
@@ -269,7 +269,7 @@ def _register_query(
     product: str,
     kinds: Mapping[str, TypeEngine[Any]],
 ) -> RegisterQuery:
-    """Builds what is asked of a register whose columns are known."""
+    """Builds the queries of a register whose columns are known."""
     statement = select_from(origin, register, source, product, kinds)
     key = statement.selected_columns[KEYS[register]]
     changed_at = _own(origin, register, CHANGED_AT, source, product, kinds)
@@ -297,8 +297,8 @@ def _tombstones(origin: FromClause, register: str, source: Source, product: str)
 
 
 def _is_moment(kind: TypeEngine[Any], product: str) -> bool:
-    # (SQLite keeps what it is given; a column that is declared as a date or a time says nothing. Of
-    # moments with a zone, the drivers of SQL Server and Oracle lose or confuse the zone.)
+    # (SQLite stores any value in any column, so a declared date or time says nothing. For moments
+    # with a zone, the drivers of SQL Server and Oracle lose or confuse the zone.)
     zoned = isinstance(kind, (TIMESTAMP, DATETIMEOFFSET)) and product in ("mssql", "oracle")
     return isinstance(kind, (Date, DateTime)) and product != "sqlite" and not zoned
 
@@ -496,12 +496,12 @@ def _unquoted(part: str) -> str:
 
 
 def _of_other_case(inspector: Inspector, schema: str | None, name: str) -> str | None:
-    """The one table whose name differs by case, or by how its accents are kept."""
+    """The only table whose name differs just by case, or by how its accents are encoded."""
     return _the_one(name, _tables(inspector, schema))
 
 
 def _the_one(name: str, there: list[str]) -> str | None:
-    """The name itself, or the one that differs by case, or by how its accents are kept."""
+    """The name itself, or the only one that differs just by case, or by how accents are encoded."""
     folded = [one for one in there if _folded(one) == _folded(name)]
     return name if name in there else folded[0] if len(folded) == 1 else None
 
@@ -521,7 +521,7 @@ def _tables(inspector: Inspector, schema: str | None) -> list[str]:
 
 
 def _offered(inspector: Inspector, written: str) -> str:
-    """Says what there is in the schema that was asked, the nearest names where it is much."""
+    """Names the tables of a schema; if there are many, only those with the most similar names."""
     named, name = next(_readings(written))
     schemas = inspector.get_schema_names() if named else []
     schema = named and _the_one(named, schemas)

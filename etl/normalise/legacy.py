@@ -158,7 +158,7 @@ def _telltale_rows() -> dict[str, dict[str, str]]:
 
 @cache
 def telltales() -> frozenset[str]:
-    """Words that can be syllables, but are more often what a very common name turns into.
+    """Words that can be syllables, but are more often the mojibake of a very common name.
 
     ``thò`` is what Thị becomes when VNI is read as Latin-1; it is also the name of a Hmong clan.
     """

@@ -37,13 +37,13 @@ def likelihood(syllable: str | None) -> float:
 
 
 def is_common_in_names(syllable: str) -> bool:
-    """Whether a syllable, in the standard spelling, is common enough to tell a Vietnamese name."""
+    """Whether a syllable, in the standard spelling, is common enough to show a Vietnamese name."""
     return _name_weights().get(syllable, 0.0) >= _TELLING_SHARE
 
 
 @cache
 def common_surnames() -> frozenset[str]:
-    """Surnames that are common enough to tell a Vietnamese name, in small letters."""
+    """Surnames that are common enough to show a Vietnamese name, in small letters."""
     rows = read_rows("name_frequencies.csv", "etl.domain")
     return frozenset(
         row["value"].lower()

@@ -129,7 +129,7 @@ def wait_until_free(settings: Settings, seconds: float, tell: Callable[[str], No
     Args:
         settings: Whose warehouse.
         seconds: How long to wait at most.
-        tell: Is told once which run is waited for.
+        tell: Called once, with words that name the run for which it waits.
 
     Raises:
         WarehouseBusyError: The run is still at work.

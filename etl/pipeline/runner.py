@@ -88,7 +88,7 @@ def build(warehouse: Warehouse, name: TableName) -> int:
 
 
 def is_delta(warehouse: Warehouse) -> bool:
-    """Says whether the run goes on with the tables of the last one."""
+    """Says whether the run continues with the tables of the last one."""
     return warehouse.value("select mode from ops.parameters") == DELTA
 
 

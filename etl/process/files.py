@@ -1,4 +1,4 @@
-"""Files that doisoat writes: whole or not at all, and what to tell where one cannot be written.
+"""Files that doisoat writes: whole or not at all, and what to say where one cannot be written.
 
 Belongs here: writing beside the place and putting in place, the words for what the system
 refuses, and reading what a person's editor wrote. Does not belong here: what the files hold, and

@@ -57,7 +57,7 @@ def from_here(headers: Headers, host: str, method: str) -> bool:
         return False
     if set(headers.getlist("Sec-Fetch-Site")) <= {"none", "same-origin"}:
         return True
-    # A link in a mail, or from the UI to the Data Docs, opens a page: that is no more than a look.
+    # A link in a mail, or from the UI to the Data Docs, opens a page: that changes nothing.
     opened = headers.get("Sec-Fetch-Mode") == "navigate"
     return opened and headers.get("Sec-Fetch-Dest") == "document" and method in SAFE
 
@@ -80,7 +80,7 @@ def listening(port: int) -> Iterator[socket.socket]:
     """Takes a port of the loopback address.
 
     Raises:
-        ConfigError: It cannot be had.
+        ConfigError: The port cannot be used.
     """
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 def in_processes(
     work: Callable[[Job], Result], jobs: Iterable[Job], workers: int
 ) -> Iterator[Result]:
-    """Yields what a function makes of each job, in the order of the jobs.
+    """Yields a function's result for each job, in the order of the jobs.
 
     Jobs are taken as they are needed, two for each process, so that memory does not grow with
     their number. A process is made by ``spawn``, so a script that asks for more than one needs the

@@ -68,7 +68,7 @@ def publish_difference(
         writer: The target's open transaction.
         table: The table.
         part: The published rows that are read whole and compared column by column.
-        look_first: Is told what would change, and how many rows are published, before anything
+        look_first: Called with what would change, and how many rows are published, before anything
             is written; it may raise.
         unchanged: The table is the build that was published last: only the part is compared, to
             find what somebody else has changed.

@@ -4,7 +4,7 @@ Within one run of the main job Dagster stops what comes after a failed blocking 
 may launch any selection of tables, retry a failed run, or make Dagster go on despite a failure; so
 the publish checks again.
 
-Belongs here: that all tables are of one state, that each blocking rule was held against this state
+Belongs here: that all tables are of one state, that each blocking rule was checked on this state
 and passed, that nothing was lost, that the target is this installation's, and that its rows do not
 vanish. Does not belong here: the rules (``expectations``), and writing (``transaction.py``).
 """

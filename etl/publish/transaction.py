@@ -104,7 +104,7 @@ def publish(
 
     Args:
         warehouse: Of the run.
-        settings: Where it goes, and where what is remembered of it is kept.
+        settings: The target, and the database of the state.
         guards: The rules that must have passed on these very tables.
         replace: Publish to a target of another installation, too, and whatever share of its rows
             would vanish.

@@ -25,7 +25,7 @@ def log_access(
 
     Args:
         settings: Whose state.
-        record_keys: The records, by their keyed pseudonyms; each look has a line of its own.
+        record_keys: The records, by their keyed pseudonyms; each access has its own row.
         command: What is about to show them.
         by: Who asks; by default whoever runs the command.
 

@@ -5,7 +5,7 @@ a working copy that is of another state, or of an earlier revision, is read anew
 database does not have yet are saved, within the transaction of the publish if the target is the
 same database.
 
-Belongs here: both directions. Does not belong here: what is remembered (``tables.py``,
+Belongs here: both directions. Does not belong here: which tables there are (``tables.py``,
 ``ops.sql``).
 """
 
@@ -39,7 +39,7 @@ def make_views(warehouse: Warehouse) -> None:
 
 
 def begin(warehouse: Warehouse, settings: Settings, *, replace: bool = False) -> None:
-    """Makes the working copy that of the state's database, before a run reads it.
+    """Makes the working copy equal to the state's database, before a run reads it.
 
     Args:
         warehouse: Of the run.

@@ -4,7 +4,7 @@ Belongs here: writing all tables of the state to a file, and reading them back. 
 here: the tables (``tables.py``) and their versions (``schema.py``).
 
 The file is a zip archive: ``state.json`` says what it is, and each table is a Parquet file. It
-names persons, as the state does, so it is its owner's only.
+names persons, as the state does, so only its owner may read it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Versions of the statistics: which counts over the whole registers a run decided by.
 
-Belongs here: a version for each content of each table of kind ``statistic``, by which two runs can
-tell whether they decided by the same. Does not belong here: the counts (``.sql`` files).
+Belongs here: a version for each content of each table of kind ``statistic``, which shows whether
+two runs decided by the same counts. Does not belong here: the counts (``.sql`` files).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An Iceberg table as one of its metadata files has it: its rows, as Arrow.
+"""The rows of an Iceberg table, as one of its metadata files lists them, read as Arrow.
 
 Belongs here: which metadata file counts, and reading the files that it names. Does not belong here:
 asking the rows (``lake.py``).

@@ -77,7 +77,7 @@ class LakeRegister:
 
         Raises:
             ConnectionFailedError: There are none, or they cannot be read.
-            ConfigError: They are those of a table, or their folders name other columns.
+            ConfigError: They belong to a table, or some of their folders name other columns.
             ContractError: They keep a column in types that do not go together.
         """
         with self._plain():

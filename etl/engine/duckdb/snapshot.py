@@ -74,7 +74,7 @@ def open_snapshot(
         path: The DuckDB file; its Parquet files stand beside it.
         key: Makes the record keys.
         limits: Memory and threads.
-        patience: Seconds to wait for a program of somebody's that has the file open for writing.
+        patience: Seconds to wait for a foreign program that has the file open for writing.
         only: The tables to show; without any, all are shown, which takes half of the time of
             opening.
 

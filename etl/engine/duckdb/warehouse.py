@@ -259,7 +259,7 @@ class DuckDBWarehouse(Warehouse):
                 self.execute("detach leaving")
 
     def make_places(self, places: TableName, keys: Mapping[TableName, str]) -> int:
-        """Makes a table by which a reader finds rows, and one that says what its numbers mean."""
+        """Makes a table by which a reader finds rows, and one that names the tables in it."""
         numbers = {table: number for number, table in enumerate(sorted(keys))}
         named = pa.table(
             {

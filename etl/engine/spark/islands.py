@@ -56,7 +56,7 @@ _NATIVE = (
 """What both engines understand alike, of the types that they share."""
 
 BOUNDARY = (exp.AggFunc, exp.Window, exp.Subquery, exp.Select, exp.Explode, exp.Filter)
-"""What is no function of one row: Spark computes it, and an island is given the result."""
+"""What depends on more than one row: Spark computes it, and hands the result to an island."""
 
 _TRANSPARENT = (
     *BOUNDARY,
@@ -87,7 +87,7 @@ class Island:
 
     Attributes:
         root: The expression.
-        leaves: What it is given: columns, and what is no function of one row.
+        leaves: Its arguments: columns, and results of ``BOUNDARY``.
         select: The SELECT that it stands in.
         in_aggregate: It is computed before rows are grouped.
     """

@@ -64,7 +64,7 @@ _DEFAULTS = {
     # (Files get these rights, whatever the umask of the process that writes them.)
     "spark.hadoop.fs.permissions.umask-mode": "077",
     "spark.ui.showConsoleProgress": "false",
-    # Its messages quote values; what went wrong is told by doisoat.
+    # Its messages quote values; doisoat reports errors itself.
     "spark.log.level": "OFF",
 }
 
@@ -118,7 +118,7 @@ _JAVA_OF_THIS_PROCESS: list[Any] = []
 
 
 def _launch(settings: dict[str, str]) -> None:
-    """Starts Java with nothing of what it prints shown: a message of Spark may quote a value."""
+    """Starts Java and hides all that it prints: a message of Spark may quote a value."""
     from pyspark import SparkConf, SparkContext, java_gateway
 
     for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
@@ -232,7 +232,7 @@ def _java() -> int:
 
 
 def _answers(address: str) -> None:
-    """Asks whether somebody listens, which Spark would find out after minutes."""
+    """Checks whether a server listens, which Spark would only notice after minutes."""
     for one in address.split(","):  # (several masters may stand by)
         parts = urlsplit(one if "://" in one else f"spark://{one}")
         with suppress(OSError):

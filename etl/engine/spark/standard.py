@@ -60,7 +60,7 @@ def visible_from(node: exp.Expr) -> list[exp.Expr]:
 
 
 def asked(select: exp.Select, projections: list[str], *, grouped: bool = False) -> str:
-    """Returns a query of other columns of what a SELECT reads.
+    """Returns a query of other columns over the tables that a SELECT reads.
 
     Args:
         select: Whose tables are read.

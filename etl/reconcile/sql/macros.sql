@@ -84,10 +84,11 @@ and is_near_word(split_part(a, ' ', -1), split_part(b, ' ', -1));
 create or replace temp macro letters_apart(a, b) as
 damerau_levenshtein(letter_bytes(a), letter_bytes(b));
 
--- Whether one letter ('one_edit') or two letters ('similar') were added, dropped, changed, or
--- swapped with the next one; null where it is more. (The keys are compared first, because that is
--- cheap and rules out most pairs. Two such edits are at most four without swaps, and leaving out
--- accents adds none; two more allow for an i or y, or a space, that the keys write differently.)
+-- Whether one letter ('one_edit') or, in a longer name, two letters ('similar') were added,
+-- dropped, changed, or swapped with the next one; null otherwise. (The keys are compared first,
+-- because that is cheap and rules out most pairs. Two such edits are at most four without swaps,
+-- and leaving out accents adds none; two more allow for an i or y, or a space, that the keys write
+-- differently.)
 create or replace temp macro letters_agreement(a, b, a_key, b_key) as
 case
     when abs(length(a) - length(b)) > 2 then null

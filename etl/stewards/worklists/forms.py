@@ -88,7 +88,7 @@ SOURCES: tuple[str, ...] = (
     ),
     "route", "corrected_by", "age_days", "due_on", "times_sent", "key",
 )  # fmt: skip
-"""What a column of a worklist may show; each is told of in docs/worklists.md."""
+"""What a column of a worklist may show; each is described in docs/worklists.md."""
 
 KEY, ANSWER, CITIZEN_NUMBER, NOTE = "key", "answer", "citizen_number", "note"
 """The columns that the import interprets; the content of any other input is added to the note."""

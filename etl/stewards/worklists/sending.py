@@ -484,7 +484,7 @@ def _stem(province_code: str, addressee: object, taken: set[str]) -> str:
 
 @contextmanager
 def _draft_folder(folder: Path) -> Iterator[Path]:
-    """Makes the folder, and one within it for what is not whole yet."""
+    """Makes the folder, and one within it for unfinished files."""
     folder_for(folder)
     draft = folder / f".{uuid4().hex[:8]}.unfinished"
     try:
@@ -500,7 +500,7 @@ def _draft_folder(folder: Path) -> Iterator[Path]:
 
 
 def _remember(warehouse: Warehouse, settings: Settings, made_at: datetime, run_id: str) -> None:
-    """Writes into the state who is about to see whose data, and what is sent to whom."""
+    """Writes the access log, and what is sent to whom, into the state."""
     given = {"at": made_at, "by": who_asks()}
     warehouse.execute(
         "create or replace temp table sent_looks as "

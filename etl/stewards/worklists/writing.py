@@ -400,7 +400,7 @@ class _Formats:
         blue = {**plain, **line, "bold": True, "bg_color": "#1F4E79", "font_color": "#FFFFFF"}
         wrapped = {"text_wrap": True}
         # (Wrapped: otherwise a long text would run over the cells that are to be filled in.) Empty
-        # cells are not written, so lines are those of the sheet.
+        # cells are not written, so the lines are the sheet's own and not borders of cells.
         self.text = book.add_format({**plain, **wrapped})
         self.number = book.add_format({**font, "valign": "top", "align": "center"})
         self.key = book.add_format({**plain, "font_color": "#8A9099", "align": "fill"})
