@@ -277,8 +277,8 @@ class Warehouse(ABC):
     def kept(self, table: TableName) -> bool:
         """Says whether a table is kept as Parquet: a file, or a folder with a part in it at least.
 
-        A folder may be without one, because a process died before it wrote the first part, or while
-        it merged parts.
+        A folder without a part does not count: a process may have died before it wrote the first
+        part, or while it merged parts.
         """
         file = self.file(table)
         return any(file.glob("*.parquet")) if file.is_dir() else file.exists()

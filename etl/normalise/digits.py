@@ -1,8 +1,7 @@
 """The digits in a cell: cleaning, look-alike letters, scientific notation, stand-ins, dates.
 
 Belongs here: from typed text to digits, and which digits cannot be anybody's number. Does not
-belong
-here: what kind of number the digits are (``numbers``).
+belong here: what kind of number the digits are (``numbers``).
 """
 
 from __future__ import annotations

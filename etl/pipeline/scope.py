@@ -3,9 +3,8 @@
 A delta takes the rows that have changed in the registers, follows what ties records and citizens
 together, and builds each large table anew for those rows only. It does so in stages (``Stage``),
 because the ties of one stage depend on the results of the stage before. More rows than needed cost
-time; fewer would be an
-error: ``tests/integration/test_scope.py`` compares every table with one that was built whole, and
-``test_delta.py`` with that of a full run.
+time; fewer would be an error: ``tests/integration/test_scope.py`` compares every table with one
+that was built whole, and ``test_delta.py`` with that of a full run.
 
 Belongs here: the order in which a scope is found. Does not belong here: what ties rows together
 (``ties.py``), how an engine shows a table in part (``etl/engine``), and building (``runner.py``).

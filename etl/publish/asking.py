@@ -25,8 +25,8 @@ from etl.settings import Target
 AskPublished = Callable[[str], bool | None]
 """Says of a run of Dagster whether it was published; None where the target could not be asked."""
 
-# Runs whose ledger holds, so that they came to their publish, and that are not known to have
-# published; only those that began after the last run that is known to have published.
+# Runs that may have published: the ledger holds, so they came to their publish, and they began
+# after the last run that is known to have published.
 _IN_DOUBT = """
 select runs.run_id, runs.dagster_run_id
 from ops.runs as runs

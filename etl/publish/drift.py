@@ -148,7 +148,8 @@ def _plain(table: Table, name: str, side: str) -> str:
 
 
 _EXACT: Mapping[type, str] = MappingProxyType({bool: "boolean", datetime: "timestamp"})
-"""Types whose values products return as written. (MySQL keeps whole seconds, so all have these.)"""
+"""Types that products return as written. (MySQL keeps whole seconds only, so no moment has
+more.)"""
 
 
 def _floats(table: Table, data: list[str]) -> list[str]:

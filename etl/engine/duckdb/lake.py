@@ -179,7 +179,7 @@ class LakeRegister:
     def _show(self, rows: str) -> None:
         """Makes the view; times with nanoseconds are cut to microseconds.
 
-        DuckDB does not compare the former with moments, and nobody needs nanoseconds.
+        DuckDB cannot compare times with nanoseconds with moments, and nobody needs these digits.
         """
         names = [name for name, kind in self._columns(rows) if kind == "TIMESTAMP_NS"]
         named = [_name(name) for name in names]

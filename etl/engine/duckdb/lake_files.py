@@ -22,8 +22,7 @@ from etl.domain.errors import ConfigError, ConnectionFailedError, ContractError,
 _ENDS = frozenset({".parquet", ".parq", ".pq"})
 
 Mark = tuple[int, int]
-"""A file's size and when it was last written; its inode does not serve: mounted stores change
-it."""
+"""A file's size and when it was last written; not its inode, because mounted stores change it."""
 
 
 @dataclass(frozen=True, slots=True)

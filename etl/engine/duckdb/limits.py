@@ -1,8 +1,7 @@
 """The engine's limits, tried before a run needs them.
 
 Belongs here: what the settings ask for, compared with the machine and tried in the engine. Does not
-belong
-here: reading the settings (``etl/settings/sizes.py``).
+belong here: reading the settings (``etl/settings/sizes.py``).
 """
 
 from __future__ import annotations
