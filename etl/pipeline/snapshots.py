@@ -93,7 +93,7 @@ def keep_snapshot(settings: Settings) -> Path | None:
 
 
 def _settle_log(settings: Settings) -> None:
-    """Writes the log that a killed process left into the database file; readers may not do that."""
+    """Merges the log of a killed process into the database file, which readers may not do."""
     path = settings.warehouse_path
     if path.with_name(f"{path.name}.wal").exists():
         connect(path, key=load_record_key(settings.home), limits=settings.engine).close()

@@ -1,4 +1,4 @@
-"""Stopping at once: a signal ends the process within seconds, wherever it is, and leaves no half.
+"""Stopping at once: a signal ends the process within seconds, and nothing is left half done.
 
 Belongs here: what happens between a signal and the end of the process. Does not belong here: what
 must be said or released at the end; the code that knows it registers it (``on_stop``).

@@ -1,4 +1,4 @@
-"""Forgetting the histories of runs: of those older than the configuration says, and most deltas.
+"""Forgetting the histories of old runs, after the time that the configuration sets, and deltas.
 
 A delta may run every quarter of an hour, and a run of a nation writes thousands of counts. After a
 week only the last published run of each day is kept of the deltas; full runs are kept.

@@ -1,4 +1,4 @@
-"""Worklists: lists of records that offices are to settle or correct go out, their answers come in.
+"""Worklists: lists of records for offices to settle or correct, and the answers that come back.
 
 Belongs here: which rows an office is sent (``queries``), how a list looks (``templates``,
 ``forms.py``), its files (``writing.py``, ``reading.py``), sending (``sending.py``), taking answers
