@@ -33,20 +33,23 @@ if(
 create or replace temp macro is_run(raw) as
 contains('0123456789012345678901-9876543210987654321098-012345678910', raw);
 
+-- Whether digits are neither one digit repeated nor a run. (A repeated digit is a multiple of 11…1.)
+create or replace temp macro is_no_filler(raw, digits) as
+try_cast(raw as ubigint) % cast(repeat('1', digits) as ubigint) <> 0
+and not is_run(raw);
+
 -- Exactly this many digits, and neither one digit repeated nor a run, which people who have no
 -- number write into forms. Everything else goes to etl.normalise, by way of clean.numbers.
--- (Patterns of single characters are matched in half the time of a regular expression, and a
--- repeated digit is a multiple of 11…1.)
+-- (A pattern of single characters is matched in half the time of a regular expression.)
 create or replace temp macro is_plain_number(raw, digits) as
 length(raw) = digits
 and raw glob repeat('[0-9]', digits)
-and try_cast(raw as ubigint) % cast(repeat('1', digits) as ubigint) <> 0
-and not is_run(raw);
+and is_no_filler(raw, digits);
 
 -- A 15-character card: object code and level, province, insurance number.
 create or replace temp macro is_plain_card(raw) as
 raw glob ('[A-Z][A-Z][1-5]' || repeat('[0-9]', 12))
-and is_plain_number(right(raw, 10), 10);
+and is_no_filler(substr(raw, 6), 10);
 
 -- Splits a cell with several former numbers.
 create or replace temp macro split_numbers(numbers) as

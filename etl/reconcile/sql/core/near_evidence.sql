@@ -1,8 +1,4 @@
--- The pairs of which something can come, compared in every respect.
--- Left out as two different people are pairs whose names differ altogether, and pairs whose names
--- have only one end in common and whose birth dates are not the same: at the same address they are
--- relatives. Where ops.parameters says that there are no relatives, none are left out: it may be
--- the same person with an unrecognisable name.
+-- The pairs of which a link can come, compared in every respect.
 -- Slices: core.near_pairs.
 -- Delta: nearness.
 -- Whole: clean.population, clean.former_numbers, core.near_records.
@@ -10,13 +6,7 @@
 with likely as (
     select *
     from core.near_pairs
-    where
-        in_slice(record_id)
-        and (
-            name_agreement not in ('given_shared', 'surname_shared', 'different')
-            or (name_agreement <> 'different' and birth_agreement = 'same')
-            or not (select relatives from ops.parameters)
-        )
+    where in_slice(record_id)
 ),
 
 -- (A former number that a crowd lists is no evidence.)

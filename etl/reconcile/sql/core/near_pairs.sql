@@ -1,8 +1,12 @@
--- Each record beside the citizens near it, compared by birth date and name.
+-- The pairs of a record and a citizen near it who may be one person, by birth date and name.
 -- Birth dates are compared first, because that is cheaper: where they differ, the names must be
--- near. Where ops.parameters says that there are no relatives, the names need not be near, because
--- an address may identify a person better than name and birth date. (Materialized, so that names
--- are compared after the join: that takes a quarter less time.)
+-- near.
+-- Left out as two different people are pairs whose names differ altogether, and pairs whose names
+-- have only one end in common and whose birth dates are not the same: at the same address they are
+-- relatives. Where ops.parameters says that there are no relatives, none are left out: an address
+-- may identify a person better than name and birth date, and it may be the same person with an
+-- unrecognisable name.
+-- (Materialized, so that names are compared after the join: that takes a quarter less time.)
 -- Slices: core.near_citizens.
 -- Delta: nearness.
 -- Whole: clean.population, core.near_records.
@@ -32,14 +36,24 @@ with dated as materialized (
             or levenshtein(records.name_key, population.name_key) <= 4
             or not parameters.relatives
         )
+),
+
+compared as (
+    select
+        record_id,
+        personal_id,
+        birth_agreement,
+        name_agreement(
+            recorded_name, full_name, name_key,
+            citizen_recorded_name, citizen_full_name, citizen_key
+        ) as name_agreement
+    from dated
 )
 
-select
-    record_id,
-    personal_id,
-    birth_agreement,
-    name_agreement(
-        recorded_name, full_name, name_key,
-        citizen_recorded_name, citizen_full_name, citizen_key
-    ) as name_agreement
-from dated
+select compared.*
+from compared
+cross join ops.parameters as parameters
+where
+    name_agreement not in ('given_shared', 'surname_shared', 'different')
+    or (name_agreement <> 'different' and birth_agreement = 'same')
+    or not parameters.relatives
