@@ -1,7 +1,7 @@
 """What each table of a run takes: time, processors, rows, room and memory.
 
-Belongs here: building every table between raw files and what leaves, and measuring each. Does not
-belong here: extraction and publishing, whose time is that of other people's databases.
+Belongs here: building every table from the raw files to the published ones, and measuring each.
+Does not belong here: extraction and publishing, whose time is that of other people's databases.
 """
 
 from __future__ import annotations

@@ -116,8 +116,8 @@ def no_summary(table: Table, data: list[str]) -> str:
 def drifted(table: Table, data: list[str]) -> str:
     """The condition for a row whose hash is unchanged but that holds something else than written.
 
-    ``ours`` is the row as it leaves, ``theirs`` what was read of it from the target. Where the
-    hashes differ, it is an ordinary change.
+    ``ours`` is the row as it is published, ``theirs`` what was read of it from the target. Where
+    the hashes differ, it is an ordinary change.
     """
     floats = "".join(
         f" or (ours.{name} is null) <> (theirs.{name} is null)"

@@ -1,4 +1,4 @@
--- Former numbers that more citizens list than block_limit: what a form was filled with, and nobody's.
+-- Former numbers that more than block_limit citizens list: made-up numbers that fill a form.
 -- A number that a crowd lists identifies nobody.
 -- Kind: statistic.
 select

@@ -1,4 +1,4 @@
--- Every source row that could not be used, with the reason: what raw has and clean has not.
+-- Every source row that could not be used, with the reason: the rows of raw that are not in clean.
 -- Rows are told apart by their content, so that a row that comes again tomorrow is the same reject.
 -- Their key is a keyed hash of the content: the content holds more than is published, and a plain
 -- hash could be guessed by trying values.

@@ -1,4 +1,4 @@
--- The citizens a steward chooses from, as they leave, with what it takes to choose.
+-- The citizens among whom a steward chooses, as published, with the values needed to choose.
 -- Delta: findings.
 -- Kind: record.
 with as_recorded as (

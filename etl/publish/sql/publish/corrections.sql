@@ -1,4 +1,4 @@
--- Proposed corrections, as they leave: for a person to accept, never written to a source.
+-- Proposed corrections, as published: a person accepts them; they are never written to a source.
 -- A record is named by its published key, as everywhere in the target.
 -- Delta: findings.
 -- Kind: record.

@@ -1,5 +1,5 @@
--- One row per record and mismatch code, as it leaves: what disagrees, whose work it is, and the
--- correction that answers it.
+-- The mismatches, as published: one row per record and code, with both registers' values, who must
+-- correct it, and the correction that answers it.
 -- Slices: core.mismatches.
 -- Delta: findings.
 -- Kind: record.

@@ -1,4 +1,5 @@
--- One row per insurance record, as it leaves: the verdict, with the hash that tells a changed row.
+-- The verdict on every insurance record, as published: one row per record. row_hash differs where
+-- any other column does.
 -- Delta: findings.
 -- Kind: record.
 with leaving as (

@@ -1,4 +1,4 @@
--- Source rows that could not be used, as they leave: what to mend at the source.
+-- Source rows that could not be used, as published, with what must be corrected at the source.
 -- Kind: record.
 with leaving as (
     select

@@ -1,6 +1,6 @@
--- What became of what offices were asked: of each record and code, how its last sending stands.
--- Corrected: this run finds the mismatch no more. Answered: an office wrote an answer. Open: it is
--- past due, and nobody has answered. Sent: there is time yet.
+-- What became of each question that an office was sent: one row per record and code, by the last
+-- time that it was sent. 'corrected': this run no longer finds the mismatch. 'answered': the office
+-- wrote an answer. 'open': the time for an answer is over. 'sent': there is still time.
 -- Kind: total.
 with sent as (
     select

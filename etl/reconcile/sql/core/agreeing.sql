@@ -1,5 +1,5 @@
--- The records whose one number, name, birth date and sex are a citizen's, all of them: most records
--- of a register. Those whose citizen no other record claims are settled at once (core.settled); the
+-- The records that have one number, and agree in number, name, birth date and sex with the citizen
+-- who holds it: most records of a register. Those whose citizen no other record claims are settled at once (core.settled); the
 -- others go through all steps of the waterfall.
 -- Delta: linking.
 -- Kind: record.

@@ -1,4 +1,4 @@
--- Given names that one citizen in ten thousand bears, which no slip of the keyboard reaches.
+-- Given names that at least one citizen in ten thousand bears. A misspelt name is rarer.
 -- Kind: statistic.
 select given_name
 from (

@@ -1,5 +1,5 @@
--- The citizen whom a step links each unsettled record to: one row per record at most. What a person's
--- decision forbids is held back (core.held_back); the other rows become links (core.links).
+-- The citizen to whom a step would link each unsettled record: at most one row per record. Rows that
+-- a person's decision forbids go to core.held_back; the others become links (core.links).
 -- Delta: linked.
 -- Kind: record.
 select

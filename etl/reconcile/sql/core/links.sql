@@ -1,5 +1,5 @@
--- Who is linked to whom, by the first step that settled it: one row per linked record. What a
--- person's decision forbids is not linked (core.held_back).
+-- The links between records and citizens, each by the first step that made it: one row per linked
+-- record. A link that a person's decision forbids is not here but in core.held_back.
 -- Delta: linked.
 -- Kind: record.
 select

@@ -1,4 +1,4 @@
--- What disagrees, one row per record and code: what is counted, and what leaves.
+-- The mismatches that are counted and published: one row per record and code.
 -- Where a number is wrong in two columns of a record, field is the first and both values are shown.
 -- Delta: findings.
 -- Kind: record.

@@ -1,4 +1,5 @@
--- The pairs of which a link can come, compared in every respect.
+-- The pairs of core.near_pairs compared in every field: name, birth date, sex, place, address and
+-- number.
 -- Slices: core.near_pairs.
 -- Delta: nearness.
 -- Whole: clean.population, clean.former_numbers, core.near_records.

@@ -1,4 +1,5 @@
--- The keys by which those records look for citizens: one row per record and key.
+-- The blocking keys of the records in core.near_records: one row per record and key. A citizen who
+-- has one of a record's keys is compared with it.
 -- Kind: record.
 with numbered as (
     select

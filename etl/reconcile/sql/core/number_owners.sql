@@ -1,4 +1,4 @@
--- Whose the numbers are: each record beside the citizens that its numbers lead to, compared.
+-- Each record compared with the citizens to whom its numbers lead: one row per record and citizen.
 -- core.number_pairs judges what follows from that. A filler leads to nobody.
 -- Delta: linking.
 -- Kind: record.

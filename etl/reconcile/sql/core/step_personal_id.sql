@@ -1,5 +1,5 @@
--- Step 2, personal_id: the 12-digit number is a citizen's, and name, birth and sex do not
--- contradict it together. Only records that are not in core.settled are judged here.
+-- Step 2, personal_id: the 12-digit number is a citizen's, and name, birth date and sex, taken
+-- together, do not contradict it. Only records that are not in core.settled are judged here.
 -- Delta: linking.
 -- Kind: record.
 select pairs.* exclude (match_step, number)
