@@ -1,4 +1,5 @@
-# What there is to run; `make help` lists it. Everything lives in .venv, made from uv.lock.
+# The commands for work on doisoat; `make help` lists them. All packages are in .venv, which is made
+# from uv.lock.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -30,30 +31,30 @@ demo: install ## run the main job on simulated registers in a real PostgreSQL
 ui: install ## open the Dagster UI on 127.0.0.1:3000
 	$(RUN)/doisoat ui
 
-test: install ## run the tests, a file to each of three processes at a time
+test: install ## run the tests in three processes, one file at a time in each
 	$(RUN)/pytest -m "not long and not wide" $(SPREAD) --durations=15
 
-test-wide: install ## run what is about further products and kinds of damage, or takes long
+test-wide: install ## run the tests of further products and kinds of damage, and those that take long
 	$(RUN)/pytest -m "wide and not long" $(SPREAD) --durations=5
 
-test-long: install ## run the long campaigns
+test-long: install ## run the tests that take many minutes each
 	$(RUN)/pytest -m long --timeout 7200 --durations=15
 
-graph: install ## write tests/graph.txt anew, after a change of assets or checks that was meant
+graph: install ## write tests/graph.txt anew, after an intended change of assets or checks
 	$(RUN)/python -m tests.graph
 
-check: install ## format, lint, types, SQL
+check: install ## check format, lint, types and SQL style
 	$(RUN)/ruff format --check .
 	$(RUN)/ruff check .
 	$(RUN)/mypy
 	$(RUN)/sqlfluff lint --disable-progress-bar etl
 
-format: install ## put code and SQL into shape
+format: install ## format code and SQL, and correct what can be corrected
 	$(RUN)/ruff format .
 	$(RUN)/ruff check --fix .
 	$(RUN)/sqlfluff fix --disable-progress-bar etl
 
-bench: install ## measure; results are printed, not asserted
+bench: install ## run the benchmarks; results are printed, not asserted
 	$(RUN)/python -m benchmarks.simulate
 	$(RUN)/python -m benchmarks.extract
 	$(RUN)/python -m benchmarks.normalise

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs doisoat on a standalone cluster of Spark on this machine: a master and two workers, on the
-# loopback, which end with the command.
+# Runs doisoat on a standalone Spark cluster on this machine: a master and two workers on the loopback
+# address, which are stopped when the command ends.
 #
 #   REGISTERS=path/to/registers_20k examples/spark_standalone.sh examples/spark.toml sync --mode full
 set -euo pipefail
@@ -12,7 +12,7 @@ export SPARK_HOME
 SPARK_HOME=$("$python" -c 'import pyspark, pathlib; print(pathlib.Path(pyspark.__file__).parent)')
 export SPARK_LOCAL_IP=127.0.0.1 PYSPARK_PYTHON=$python
 port=${PORT:-7077}
-room=$(mktemp -d) # of the cluster: what it writes while it works
+room=$(mktemp -d) # for the cluster's working files
 copy=$(dirname "$config")/.standalone-$$.toml
 started=()
 
@@ -23,10 +23,10 @@ end() {
 }
 trap end EXIT
 
-start() { # name of the log, then the class and what it is given
+start() { # arguments: the log's name, the class, the class's arguments
     local log=$room/$1.log
     shift
-    # (What workers shuffle is of persons: it goes into a folder of this user's only.)
+    # (Shuffle files hold personal data, so they go into a folder that only this user can open.)
     SPARK_LOCAL_DIRS=$room "$SPARK_HOME/bin/spark-class" "$@" >"$log" 2>&1 &
     started+=($!)
 }
