@@ -1,11 +1,11 @@
-"""What else could bring a Vietnamese name or number to one form.
+"""Other ways to bring a Vietnamese name or number to one form.
 
 Belongs here: first scripts, pandas, and the text packages of PyPI, each wrapped as a function of
 one string. Does not belong here: timing (``normalise.py``). The packages are in the dependency
 group ``bench`` (``uv sync --group bench``); one that is not installed is left out and named.
 
-Each package does a part of the work, so it is given the rest: its result is composed, its spaces
-collapsed and its words capitalised, as a first script would.
+A package does only a part of the work. The rest is done for it: its result is composed, its spaces
+are collapsed and its words are capitalised, as a first script would do.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ PACKAGES = ("ftfy", "underthesea", "viet_text_tools", "vn_text", "unidecode", "v
 
 
 def missing() -> list[str]:
-    """Packages of the comparison that are not installed."""
+    """The packages of the comparison that are not installed."""
     return [name for name in PACKAGES if find_spec(name) is None]
 
 
 def naive_name(raw: str) -> str:
-    """What a first script does: compose, trim, capitalise."""
+    """Does what a first script does: compose, trim, capitalise."""
     return " ".join(unicodedata.normalize("NFC", raw).split()).title()
 
 
 def naive_number(raw: str) -> str:
-    """Digits only, padded to twelve."""
+    """Keeps the digits, padded to twelve."""
     return "".join(c for c in raw.removesuffix(".0") if c.isdigit()).zfill(12)
 
 
 def pandas_birth(raw: str) -> date | None:
-    """The parser of pandas, day first."""
+    """Parses by pandas, day first."""
     found = pd.to_datetime(raw, dayfirst=True, errors="coerce")
     return None if pd.isna(found) else found.date()
 

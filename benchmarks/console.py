@@ -1,14 +1,14 @@
-"""How fast the workbench answers, beside a run's result of some size.
+"""How fast the workbench answers, for a result of a given size.
 
     python -m benchmarks.console --citizens 1000000 [--home FOLDER] [--rounds 30]
 
-Registers are simulated, landed and reconciled once; the home can be kept for another measurement.
-The run counts as published, though the target stays empty. Then the desk is made, the workbench is
-served as ``doisoat console`` serves it, and pages are asked for over HTTP by one steward after the
-other, and by eight at once. State and target are a SQLite file here.
+Registers are simulated, written as raw files and reconciled once; the home can be kept for another
+measurement. The run counts as published, although the target stays empty. Then the desk is made,
+the workbench is served as ``doisoat console`` serves it, and pages are requested over HTTP by one
+steward after the other, and by eight at once. State and target are a SQLite file here.
 
-Belongs here: the time of pages, and of making a desk. Does not belong here: whether they are right
-(``tests/integration/test_console.py``).
+Belongs here: the time that pages take, and making a desk. Does not belong here: whether they are
+right (``tests/integration/test_console.py``).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ PASSWORD = "of a benchmark"  # noqa: S105 - of nobody
 
 
 def prepare(home: Path, citizens: int, engine: Engine) -> None:
-    """Reconciles registers of that size, if the home does not hold them."""
+    """Reconciles registers of that size, unless the home has them."""
     if (home / "warehouse.duckdb").exists():
         return
     settings = settings_of(home, engine)
@@ -74,7 +74,7 @@ def prepare(home: Path, citizens: int, engine: Engine) -> None:
 
 @contextmanager
 def served(settings: Settings) -> Iterator[tuple[str, Workbench, float]]:
-    """Serves the workbench; yields its address, its parts, and the seconds of opening the desk."""
+    """Serves the workbench; yields its address, its parts, and the seconds that opening took."""
     began = time.perf_counter()
     with (
         listening(0) as taken,
@@ -103,7 +103,7 @@ def logged_in(url: str) -> requests.Session:
 
 
 def taken(ask: Callable[[], requests.Response], rounds: int) -> list[float]:
-    """Returns milliseconds of each answer, in order."""
+    """Returns the milliseconds of each answer, in ascending order."""
     found = []
     for _ in range(rounds):
         began = time.perf_counter()

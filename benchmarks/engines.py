@@ -1,10 +1,11 @@
-"""What the same tables cost with each engine: DuckDB, and Spark on this machine.
+"""What the same tables cost on each engine: DuckDB, and Spark on this machine.
 
     python -m benchmarks.engines --citizens 1100000 [--memory 6GB] [--java 6g]
 
-Both engines build every table between raw files and what leaves, in turn, each in processes of its
-own. Processor time is of all of them, Java and its Python workers included, from the first table to
-the last; starting Spark is told apart. Then every table is compared row for row.
+Both engines build every table between the raw files and what is published, one engine after the
+other, each in separate processes. Processor time is that of all these processes, including Java and
+its Python workers, from the first table to the last; the start of Spark is measured separately.
+Then every table is compared row for row.
 
 Belongs here: timing, and the comparison, which the tests use, too. Does not belong here: how
 statements reach an engine (``etl/engine``).
@@ -36,10 +37,10 @@ from etl.pipeline.places import PLACES
 from etl.settings import Engine
 
 DECIMALS = 9
-"""Floats are compared after so many: sums of floats depend on their order."""
+"""Decimals after which floats are compared, because sums of floats depend on their order."""
 
 _KEY = secrets.token_hex(32)
-"""Both have one secret of the record keys: keys are compared, too."""
+"""The secret of the record keys is the same for both engines, because keys are compared, too."""
 
 
 def differing(warehouse: Warehouse, other: Path) -> dict[str, int]:
@@ -49,16 +50,16 @@ def differing(warehouse: Warehouse, other: Path) -> dict[str, int]:
     rows are compared.
 
     Args:
-        warehouse: One of them, open.
+        warehouse: One warehouse, open.
         other: The file of the other.
 
     Returns:
-        Of each table that is not the same, how many rows only one of them has.
+        For each table that differs, how many rows only one of the two has.
     """
     warehouse.show_beside("other", other)
     found = {}
     for name in pipeline():
-        if name == PLACES:  # where a row stands is each engine's own
+        if name == PLACES:  # each engine stores rows in places of its own
             continue
         columns = {
             str(row["column_name"]): str(row["data_type"])
@@ -96,7 +97,7 @@ def _content(warehouse: Warehouse, rows: str, columns: str) -> object:
 
 
 def _processor_seconds() -> float:
-    """Of this process and of all that it began, ended ones included."""
+    """Returns the processor time of this process and all that it started, also those that ended."""
     me = psutil.Process()
     total = 0.0
     for process in (me, *me.children(recursive=True)):
@@ -107,7 +108,7 @@ def _processor_seconds() -> float:
 
 
 def _build(folder: Path, engine: Engine) -> dict[str, Any]:
-    """Builds all tables with an engine, and says what that took and which differ from DuckDB's."""
+    """Builds all tables with an engine; returns what it took and which differ from DuckDB's."""
     beside = folder / "duckdb" / "warehouse.duckdb" if engine.name == "spark" else None
     started = time.perf_counter(), _processor_seconds()
     with fresh_warehouse(folder / engine.name, engine) as warehouse:

@@ -1,7 +1,8 @@
-"""How fast a register gets from PostgreSQL into the warehouse, beside the obvious alternatives.
+"""How fast a register is read from PostgreSQL, compared with the obvious alternatives.
 
-All ways read the same table of the same server on this machine, in turn, so that noise hits them
-alike; medians are printed, and the ratio to a raw ADBC read that throws its rows away.
+All ways read the same table of the same server on this machine, in turn, so that other work on the
+machine affects them alike. Medians are printed, and their ratio to a raw ADBC read that throws its
+rows away.
 
     python -m benchmarks.extract --citizens 1000000 --rounds 5
 """
@@ -40,14 +41,14 @@ _QUERY = f"select {_COLUMNS} from insurance"
 
 
 def raw_adbc(uri: str, _: Path) -> int:
-    """Reads everything as Arrow and throws it away: the ceiling."""
+    """Reads everything as Arrow and throws it away: the upper limit."""
     with adbc.connect(uri) as connection, connection.cursor() as cursor:
         cursor.execute(_QUERY)
         return sum(batch.num_rows for batch in cursor.fetch_record_batch())
 
 
 def doisoat(uri: str, folder: Path) -> int:
-    """What a sync does: one snapshot, counted, every column as text, loaded while reading."""
+    """Reads as a sync does: one snapshot, counted, every column as text, written while reading."""
     source = Source(url=SecretStr(uri), table="insurance")
     with open_warehouse(folder / "doisoat.duckdb", key=RecordKey(b"benchmark")) as warehouse:
         make_ops(warehouse)
@@ -71,14 +72,14 @@ def naive_adbc(uri: str, folder: Path) -> int:
 
 
 def sqlalchemy_rows(uri: str, _: Path) -> int:
-    """Row streaming, rows thrown away."""
+    """Streams rows and throws them away."""
     engine = create_engine(uri.replace("postgresql:", "postgresql+psycopg:"))
     with engine.connect().execution_options(yield_per=50_000) as connection:
         return sum(len(part) for part in connection.execute(text(_QUERY)).partitions())
 
 
 def pandas_chunks(uri: str, _: Path) -> int:
-    """pandas.read_sql in chunks, frames thrown away."""
+    """Reads by pandas.read_sql in chunks and throws the frames away."""
     engine = create_engine(uri.replace("postgresql:", "postgresql+psycopg:"))
     with engine.connect().execution_options(stream_results=True) as connection:
         return sum(len(frame) for frame in pd.read_sql(text(_QUERY), connection, chunksize=50_000))

@@ -6,7 +6,7 @@ Belongs here: names that no repair may touch (of Vietnam's minorities, made from
 given syllables; of other countries, by Faker where it is installed), and the count of those that
 were decoded, respelled or refused. Does not belong here: names with faults (``normalise.py``).
 
-Faker is asked for only if it is there: ``.uv/bin/uv run --with faker python -m
+Faker is used only if it is installed: ``.uv/bin/uv run --with faker python -m
 benchmarks.false_repairs``.
 """
 
@@ -27,11 +27,11 @@ LOCALES = (
     "sk_SK", "sl_SI", "sv_SE", "tr_TR", "yo_NG", "zu_ZA",
 )  # fmt: skip
 PER_LOCALE = 1_500
-# What may be noted of a name that is right: how it was typed, not what it says.
+# Notes that a right name may have: they are about how it was typed, not about what it says.
 HARMLESS = frozenset(("case", "spaces", "unaccented", "abbreviated", "tone_style", "punctuation"))
 
 _listed = str.split
-# People, and how their names are built: clans, what stands between, given syllables.
+# Peoples, and how their names are built: clans, the middle part, given syllables.
 HMONG = (
     _listed(
         "Thò Giàng Sùng Vàng Lý Má Hờ Cứ Thào Vừ Lầu Mùa Hạng Chá Tráng Phàng Sồng Lờ Cháng Già Ma "
@@ -81,7 +81,7 @@ FIRST_CLANS = _listed(
 
 
 def minority_names(count: int, rng: random.Random) -> list[str]:
-    """Distinct names as the Hmong, Thái, Tày, Khmer and highland peoples bear them."""
+    """Makes distinct names as the Hmong, Thái, Tày, Khmer and highland peoples have them."""
     found: dict[str, None] = {}
     while len(found) < count:
         found[_lowland(rng) if rng.random() < 0.7 else _highland(rng)] = None
@@ -123,14 +123,14 @@ def foreign_names(seed: int) -> list[str]:
 
 
 def is_harmed(name: str, parsed: ParsedName) -> bool:
-    """Whether a letter of a right name was changed or lost, but for case and tone style."""
+    """Whether a letter of a right name was changed or lost, apart from case and tone style."""
     if parsed.canonical is None or not HARMLESS.issuperset(parsed.notes):
         return True
     return _bare(parsed.canonical) != _bare(name)
 
 
 def _bare(name: str) -> str:
-    """Letters without tone, so that one tone style is like the other."""
+    """Removes the tones, so that both tone styles are equal."""
     tones = "\u0300\u0301\u0303\u0309\u0323"
     letters = unicodedata.normalize("NFD", name.lower().replace("i\u0307", "i"))
     return "".join(
@@ -139,7 +139,7 @@ def _bare(name: str) -> str:
 
 
 def report(title: str, names: Iterable[str], spelling: str = "") -> None:
-    """Prints how many of the names were harmed, by what, with a few of them."""
+    """Prints how many names were harmed and by what, with a few examples."""
     names = list(names)
     harmed = [(name, parse_name(name)) for name in names]
     harmed = [(name, parsed) for name, parsed in harmed if is_harmed(name, parsed)]
@@ -154,7 +154,7 @@ def report(title: str, names: Iterable[str], spelling: str = "") -> None:
 
 
 def main() -> None:
-    """Count harmed names, as written and in capitals."""
+    """Counts harmed names, as written and in capitals."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--names", type=int, default=60_000)
     parser.add_argument("--seed", type=int, default=1)

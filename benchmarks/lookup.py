@@ -1,12 +1,12 @@
-"""How fast one record's story is told, beside a run's result of some size.
+"""How fast one record's story is told, for a result of a given size.
 
     python -m benchmarks.lookup --citizens 1000000 [--home FOLDER] [--lookups 30]
 
-Registers are simulated, landed and reconciled once; the home can be kept for another measurement.
-Then records are told in turn, by id and by pseudonym, each from opening the snapshot to the whole
-story, the line in the access log included; Python's start and imports are not. Beside it: the same
-statements without places, which read the tables whole, the verdict alone (opening the snapshot is
-most of that), and how long making the places took.
+Registers are simulated, written as raw files and reconciled once; the home can be kept for another
+measurement. Then the stories of records are told in turn, by id and by pseudonym. The time runs
+from opening the snapshot to the whole story, including the line in the access log, without Python's
+start and imports. Also measured: the same statements without places, which read the tables whole;
+the verdict alone (most of its time is opening the snapshot); and making the places.
 
 Belongs here: the time of ``doisoat explain``. Does not belong here: whether the story is right
 (``tests/integration/test_explain.py``).
@@ -37,7 +37,7 @@ from etl.simulate import SimulationSpec, write_parquet
 
 
 def prepare(home: Path, citizens: int) -> str:
-    """Reconciles registers of that size, if the home does not hold them, and words what it took."""
+    """Reconciles registers of that size, unless the home has them; says what it took."""
     if (home / "warehouse.duckdb").exists():
         return "kept from an earlier measurement"
     with tempfile.TemporaryDirectory(dir=home) as folder:
@@ -55,7 +55,7 @@ def prepare(home: Path, citizens: int) -> str:
 
 
 def sample(settings: Settings, lookups: int) -> list[str]:
-    """Chooses records of every status, the same each time."""
+    """Chooses records of every status, the same in each run."""
     with reading(settings) as warehouse:
         found = warehouse.rows(
             "select record_id from core.reconciled "
@@ -67,7 +67,7 @@ def sample(settings: Settings, lookups: int) -> list[str]:
 
 
 def timed(tell: Callable[[str], object], records: list[str]) -> tuple[float, float, float]:
-    """Returns milliseconds of the first, the median and the slowest."""
+    """Returns the milliseconds of the first, the median and the slowest."""
     taken = []
     for record in records:
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""How fast normalisation is, and how right, against the obvious ways to do the same.
+"""How fast and how often right normalisation is, compared with the obvious ways to do the same.
 
     python -m benchmarks.normalise [--names 200000] [--rows 10000000] [--repeat 5]
 
@@ -6,8 +6,8 @@ Belongs here: strings like those of a register (made from name frequencies, with
 faults), the timing, and the tables of medians. Does not belong here: the other ways themselves
 (``alternatives.py``), and the worst single string (``worst_case.py``).
 
-A way is right about a dirty spelling when it brings it to the same form as the clean spelling of
-the same name, whatever form that is; and it must not bring two clean names to one form.
+A way is right about a faulty spelling if it brings it to the same form as the clean spelling of the
+same name, whatever that form is. It must not bring two clean names to one form.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from etl.process.privacy import RecordKey
 
 Change = Callable[[str], str]
 SLOW_SAMPLE = 20_000
-"""How many strings a slow way is timed on."""
+"""On how many strings a slow way is timed."""
 
 # --- strings of a register ------------------------------------------------------------------------
 
@@ -70,7 +70,7 @@ def _viqr(name: str) -> str:
 
 
 def name_faults() -> dict[str, tuple[float, Change]]:
-    """What registers do to names: share in the sample registers, and the change."""
+    """The faults of names in registers: the share in the sample registers, and the change."""
     by_table = {
         encoding: {letter: chr(code) for code, letter in single_byte_tables()[encoding].items()}
         for encoding in ("tcvn3", "viscii")
@@ -128,7 +128,7 @@ def made_names(count: int, rng: random.Random) -> tuple[list[str], list[str]]:
 
 
 def made_births(count: int, rng: random.Random) -> tuple[list[str], list[date | None]]:
-    """Birth dates in the forms of the sample registers; no date where only the year is there."""
+    """Birth dates in the forms of the sample registers; no date if only the year is known."""
     forms = ["%d/%m/%Y", "%Y-%m-%d", "%d-%m-%Y", "%Y%m%d", "%d.%m.%Y", "%Y-%m-%d 00:00:00", "%Y"]
     found: dict[str, date | None] = {}
     for _ in range(count):
@@ -138,7 +138,7 @@ def made_births(count: int, rng: random.Random) -> tuple[list[str], list[date | 
 
 
 DAMAGED = 0.05
-"""Share of numbers with a fault, as in the sample registers."""
+"""The share of numbers with a fault, as in the sample registers."""
 
 
 def made_numbers(count: int, rng: random.Random, damaged: float) -> tuple[list[str], list[str]]:
@@ -162,7 +162,7 @@ def made_numbers(count: int, rng: random.Random, damaged: float) -> tuple[list[s
 
 
 def rate(work: Callable[[], object], rows: int, repeat: int) -> float:
-    """Median rows per second."""
+    """Returns the median of rows per second."""
     seconds = []
     for _ in range(repeat):
         start = time.perf_counter()
@@ -181,10 +181,10 @@ def _table(title: str, speeds: dict[str, float], right: dict[str, float]) -> Non
 
 
 def bench_names(count: int, repeat: int, rng: random.Random) -> None:
-    """Distinct names: speed, and how many spellings come to the form of the clean name."""
+    """Measures distinct names: speed, and how many spellings get the form of the clean name."""
     dirty, clean = made_names(count, rng)
     array, series = pa.array(dirty), pd.Series(dirty)
-    normalise_names(array.slice(0, SLOW_SAMPLE))  # warm: the lexicon fills once per process
+    normalise_names(array.slice(0, SLOW_SAMPLE))  # the lexicon fills once per process
     one = {"parse_name": lambda raw: parse_name(raw).canonical, "naive": naive_name}
     ways: dict[str, Way] = one | alternatives.name_packages()
     cores = os.cpu_count() or 1
@@ -216,7 +216,7 @@ def _share_right(way: Way, dirty: Sequence[str], clean: Sequence[str]) -> float:
 
 
 def _faults_table(ways: dict[str, Way], rng: random.Random) -> None:
-    """Prints, for each fault, the share of 500 names that each way brings back."""
+    """Prints, for each fault, the share of 500 names that each way restores."""
     names = clean_names(500, rng)
     faults = {label: change for label, (_, change) in name_faults().items() if label != "clean"}
     print("\nright by fault, % of the names that the fault changes; merged: clean names lost")
@@ -232,7 +232,7 @@ def _faults_table(ways: dict[str, Way], rng: random.Random) -> None:
 
 
 def bench_births(count: int, repeat: int, rng: random.Random) -> None:
-    """Distinct birth dates: speed, and how many come to the day meant."""
+    """Measures distinct birth dates: speed, and how many give the day that was meant."""
     births, meant = made_births(count, rng)
     array, series, today = pa.array(births), pd.Series(births), date.today()
     ways: dict[str, Way] = {
@@ -255,7 +255,7 @@ def bench_births(count: int, repeat: int, rng: random.Random) -> None:
 
 
 def bench_numbers(count: int, repeat: int, rng: random.Random) -> None:
-    """Distinct personal numbers: speed, and how many come to the right number."""
+    """Measures distinct personal numbers: speed, and how many give the right number."""
     numbers, meant = made_numbers(count, rng, DAMAGED)
     array, series = pa.array(numbers), pd.Series(numbers)
     ways: dict[str, Way] = {
@@ -281,7 +281,7 @@ def bench_numbers(count: int, repeat: int, rng: random.Random) -> None:
 
 
 def bench_table(rows: int, rng: random.Random) -> None:
-    """A table of which a fifth is distinct, through the dictionaries of a DuckDB warehouse."""
+    """Measures a table in which a fifth of the strings are distinct, through the dictionaries."""
     distinct = rows // 5
     people = pa.table({
         "n": pa.array(range(distinct)),
@@ -299,7 +299,7 @@ def bench_table(rows: int, rng: random.Random) -> None:
 
 
 def _filled_up(strings: list[str], count: int) -> list[str]:
-    """As many strings as asked for; there are only so many dates."""
+    """Repeats strings up to the number that is needed, because there are only so many dates."""
     return (strings * (count // len(strings) + 1))[:count]
 
 
@@ -360,7 +360,7 @@ def _time_dictionaries(warehouse: Warehouse, rows: int) -> None:
 
 
 def _time_rows_one_by_one(rows: int, rng: random.Random) -> None:
-    """The same rows by the obvious ways, on a sample."""
+    """Measures the obvious ways on a sample of the same rows."""
     count = SLOW_SAMPLE
     frame = pd.DataFrame({
         "name": made_names(count, rng)[0][:count] * 1,
@@ -383,7 +383,7 @@ def _time_rows_one_by_one(rows: int, rng: random.Random) -> None:
 
 
 def main() -> None:
-    """Run every comparison and print the medians."""
+    """Runs every comparison and prints the medians."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--names", type=int, default=200_000)
     parser.add_argument("--rows", type=int, default=10_000_000, help="0 leaves the table out")

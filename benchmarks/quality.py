@@ -1,9 +1,10 @@
-"""What validation costs beside the work it judges: every suite, on registers of a size.
+"""What the quality rules cost compared with building the tables, on registers of a given size.
 
     python -m benchmarks.quality --citizens 1100000 [--home FOLDER]
 
-Every table is built once, as a sync does, extraction and publishing apart; then every suite runs
-twice: on tables without failures of an earlier run, and as on the next night, when they are known.
+Every table is built once, as by a sync, without extraction and publish. Then every suite runs
+twice: first when no failure of an earlier run is known, then as on the next night, when failures
+are known.
 
 Belongs here: timing of suites. Does not belong here: how fast tables are built
 (``reconcile_speed.py``), and whether rules find what they should (the tests).
@@ -34,7 +35,7 @@ class Validated:
         table: The table.
         rows: Its rows.
         rules: Rules of the suite.
-        first: Seconds, nothing known of earlier failures.
+        first: Seconds when no earlier failure is known.
         again: Seconds on the next night.
     """
 

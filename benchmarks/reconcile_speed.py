@@ -1,10 +1,10 @@
-"""How fast two registers are reconciled, extraction apart, beside Splink, recordlinkage and dedupe.
+"""How fast two registers are reconciled, compared with Splink, recordlinkage and dedupe.
 
-Every contender runs in a process of its own, so that its peak of memory is its own, in turn, so
-that noise hits them alike; medians are printed. doisoat starts from the raw files of an extraction
-and builds every table up to what leaves. The others start from the clean tables that doisoat has
-made: what they need to get there is given to them. recordlinkage and dedupe get registers of a
-size that they finish in minutes.
+Every contender runs in a separate process, so that its peak of memory can be measured, and in turn,
+so that other work on the machine affects all alike. Medians are printed. doisoat starts from the
+raw files of an extraction and builds every table up to those that are published. The others start
+from the clean tables that doisoat made, so they are spared that work. recordlinkage and dedupe get
+registers of a size that they finish in minutes.
 
     python -m benchmarks.reconcile_speed --citizens 1100000 --rounds 3
 """
@@ -35,14 +35,14 @@ SEED = 101
 _TABLES = ("insurance", "population", "former_numbers")
 _WEIGHTS = (0, 5, 10, 20)
 _LABELS = 200
-"""Pairs that dedupe is taught with, half of them matches: an afternoon of a person."""
+"""Pairs by which dedupe is trained, half of them matches: what a person labels in an afternoon."""
 
 
-# --- what is prepared, unmeasured ------------------------------------------------------------
+# --- preparation, not measured ---------------------------------------------------------------
 
 
 def prepare(folder: Path, citizens: int) -> None:
-    """Simulates and lands the registers."""
+    """Simulates the registers and writes them as raw files."""
     from etl.bench.registers import fresh_warehouse, land
     from etl.simulate import SimulationSpec, write_parquet
 
@@ -59,7 +59,7 @@ def prepare(folder: Path, citizens: int) -> None:
 
 
 def doisoat(folder: Path) -> dict[str, Any]:
-    """Everything between extraction and the target."""
+    """Builds everything between extraction and the target."""
     from benchmarks.accuracy import judge, limits
     from etl.bench.registers import fresh_warehouse, place
     from etl.pipeline import runner
@@ -123,7 +123,7 @@ def recordlinkage(folder: Path) -> dict[str, Any]:
 
 
 def dedupe(folder: Path) -> dict[str, Any]:
-    """dedupe: taught with labels from the truth, one to one."""
+    """dedupe: trained with labels from the truth, one to one."""
     import dedupe as library
     from dedupe import variables as kind
 
@@ -133,7 +133,7 @@ def dedupe(folder: Path) -> dict[str, Any]:
     )
     labels = _labels(folder, records, citizens)
     start = time.perf_counter()
-    # Its fuzzy kinds index every pair of a sample, minutes for each field: one field is fuzzy.
+    # Fuzzy fields index every pair of a sample, which takes minutes for each: only one is fuzzy.
     kinds = (kind.ShortString, kind.Exact, kind.Exact, kind.Exact, kind.Exact)
     linker = library.RecordLink(
         [of(field, has_missing=True) for of, field in zip(kinds, fields, strict=True)], num_cores=2
@@ -223,7 +223,7 @@ def _labels(folder: Path, records: dict[str, Any], citizens: dict[str, Any]) -> 
 def _in_own_process(
     step: str, folder: Path, citizens: int = 0, limit: float | None = None
 ) -> dict[str, Any] | None:
-    """Runs one step in a process of its own; returns what it found, None if it took too long."""
+    """Runs one step in a separate process; returns what it found, or None if it took too long."""
     command = [sys.executable, "-m", "benchmarks.reconcile_speed", "--once", step,
                "--home", str(folder), "--citizens", str(citizens)]  # fmt: skip
     try:
@@ -248,7 +248,7 @@ def measure(
     """Runs contenders in turn on registers of one size.
 
     Returns:
-        Of each contender what its rounds found; nothing of one that takes longer than the limit,
+        For each contender what its rounds found; nothing for one that took longer than the limit,
         which is not tried again.
     """
     folder = home / str(citizens)
@@ -266,7 +266,7 @@ def measure(
 
 
 def _times(seconds: list[float], ours: list[dict[str, Any]]) -> str:
-    """How many times as long as doisoat: the medians, and each round where there are several."""
+    """Says how many times as long as doisoat each took: by medians, and by round if several."""
     medians = statistics.median(seconds) / statistics.median(r["seconds"] for r in ours)
     each = [theirs / r["seconds"] for theirs, r in zip(seconds, ours, strict=False)]
     rounds = f" ({', '.join(f'{ratio:.1f}' for ratio in each)})" if len(each) > 1 else ""
@@ -274,7 +274,7 @@ def _times(seconds: list[float], ours: list[dict[str, Any]]) -> str:
 
 
 def contenders_section(found: dict[str, Any]) -> Section:
-    """Lays out seconds, memory, precision and recall."""
+    """Makes a table of seconds, memory, precision and recall."""
     size = found["doisoat"][0]
     rows: list[tuple[object, ...]] = []
     for name, rounds in found.items():
@@ -298,7 +298,7 @@ def contenders_section(found: dict[str, Any]) -> Section:
 
 
 def statements_section(rounds: list[dict[str, Any]], most: int = 15) -> Section:
-    """Lays out the slowest tables."""
+    """Makes a table of the slowest tables."""
     medians = {
         table: statistics.median(r["statements"][table] for r in rounds)
         for table in rounds[0]["statements"]
@@ -333,7 +333,7 @@ def main() -> None:
 
 
 def _sections(options: argparse.Namespace, home: Path) -> list[Section]:
-    """Measures each size that is asked for, and prints as it goes."""
+    """Measures each size that was asked for, and prints each result at once."""
     sizes = (
         (options.citizens, ("doisoat", "splink")),
         (options.small, ("doisoat", "recordlinkage")),
@@ -344,7 +344,7 @@ def _sections(options: argparse.Namespace, home: Path) -> list[Section]:
         wanted = [name for name in names if name in options.only]
         if not wanted or (wanted == ["doisoat"] and citizens != options.citizens):
             continue
-        # doisoat comes first, always: it makes the clean tables that the others start from.
+        # doisoat always comes first: it makes the clean tables from which the others start.
         found = measure(
             home, citizens, dict.fromkeys(["doisoat", *wanted]), options.rounds, options.limit
         )

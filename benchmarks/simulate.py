@@ -1,9 +1,9 @@
 """Measures the simulator: citizens a second into Parquet, and peak memory, for two sizes.
 
 Run it on an otherwise idle machine: ``python benchmarks/simulate.py [citizens ...]``. Each size is
-run three times, each time in a process of its own, so that no run profits from the one before and
-every peak is that of its own run. Both registers and the truth are counted, and so is the start of
-the worker processes.
+run three times, each time in a new process, so that no run benefits from the one before and every
+peak belongs to one run. The time includes both registers, the truth, and the start of the worker
+processes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SIZES = (1_000_000, 4_000_000)
 
 
 def run_once(citizens: int) -> None:
-    """Simulates into a directory that is thrown away and prints the figures as JSON."""
+    """Simulates into a temporary folder and prints the figures as JSON."""
     from etl.simulate import SimulationSpec, write_parquet
 
     with tempfile.TemporaryDirectory() as directory:
@@ -55,7 +55,7 @@ def measure(citizens: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Prints one line per size."""
+    """Prints one line for each size."""
     if sys.argv[1:2] == ["--once"]:
         run_once(int(sys.argv[2]))
         return

@@ -1,21 +1,22 @@
-"""What a run should leave for its readers, so that none of them meets the writer's lock.
+"""In which form a run should leave its result, so that readers never wait for the writer's lock.
 
     python -m benchmarks.snapshots --records 1000000 [--ways duckdb,sqlite] [--home FOLDER]
 
 The tables that ``doisoat explain`` reads are built from simulated registers and multiplied, with
-new ids, to the size asked for; each way of keeping them is written in a process of its own and read
-by fresh ones. Measured are the size, the time to write (made durable), the time from opening to the
-first answer with a cold and a warm disk, the time of later answers, a question that scans, four
-readers at once, memory, and what a reader sees whose snapshot is deleted.
+new ids, to the wanted size. For each way of keeping them, one process writes and new ones read.
+Measured are the size, the time to write (until it is on disk), the time from opening to the first
+answer with a cold and a warm disk, the time of later answers, a question that scans, four readers
+at once, memory, and what a reader sees when its snapshot is deleted.
 
-An answer is all that explain needs of one record: its rows of ten tables, the citizens that it is
-or may be linked to, what was refused of its strings. Python's start and imports are not counted.
+An answer is all that explain needs about one record: its rows in ten tables, the citizens to whom
+it is or may be linked, and which of its strings were refused. Python's start and imports are not
+counted.
 
 Belongs here: ways to keep a result for readers, and their timing. Does not belong here: whether
-what is read is right (the tests). Multiplied rows repeat themselves more than a nation's would, so
-that the packed sizes are a little too good.
+what is read is right (the tests). Multiplied rows repeat themselves more than a nation's would,
+so packed sizes are a little too small.
 
-DuckLake is measured where its extension is installed as a wheel and fits the DuckDB that runs:
+DuckLake is measured only if its extension is installed as a wheel and fits this DuckDB:
 ``.uv/bin/uv run --with duckdb==V --with duckdb-extension-ducklake==V python -m
 benchmarks.snapshots``.
 """
@@ -44,13 +45,13 @@ from typing import Any
 import duckdb
 
 CITIZENS = 100_000
-"""How many are simulated; more records come of multiplying."""
+"""How many are simulated; further records are made by multiplying."""
 SECRET = bytes(range(32))
 WRITER_MEMORY = "8GB"
 LOOKUPS = 30
 READERS = 4
 ONE_THREAD: dict[str, Any] = {"threads": 1}
-"""One record is found in half the time by one thread alone; what scans gets all."""
+"""One thread finds one record in half the time; questions that scan use all threads."""
 STEPS = ("steward", "personal_id", "former_id", "repaired_id", "demographic", "probabilistic")
 
 _STEPS = " union all by name ".join(
@@ -100,7 +101,7 @@ SHAPE: dict[str, tuple[str | None, str]] = {
         "(select min(version) from base.ref.match_model) as model from base.ops.parameters",
     ),
 }
-"""What a reader is given: the column that it is sorted by, and where it comes from."""
+"""The tables for readers: the column by which each is sorted, and where it comes from."""
 
 OF_RECORD = tuple(name for name, (key, _) in SHAPE.items() if key == "record_key")
 
@@ -118,14 +119,14 @@ create macro other_record(id, k) as 'R' || lpad(
 create macro other_person(id, k) as
     lpad(((substr(id, 1, 3)::int + k) % 1000)::varchar, 3, '0') || substr(id, 4);
 """
-"""New ids of one form with the old ones, scattered, so that no table is sorted by chance."""
+"""New ids in the form of the old ones, scattered, so that no table is sorted by chance."""
 
 
-# --- what is prepared, unmeasured --------------------------------------------------------------
+# --- preparation, not measured -----------------------------------------------------------------
 
 
 def prepare(home: Path, records: int) -> Path:
-    """Returns a warehouse with the tables of ``SHAPE`` in no order, as large as was asked for."""
+    """Returns a warehouse with the tables of ``SHAPE``, unordered and of the wanted size."""
     from benchmarks.reconcile_speed import prepare as land
     from etl.bench.registers import fresh_warehouse, place
     from etl.engine.duckdb.functions import keyed_functions
@@ -173,7 +174,7 @@ def _multiply(
 
 @contextmanager
 def writing(file: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Opens a database with the warehouse's settings: order is free, text is not packed."""
+    """Opens a database with the warehouse's settings: any order of rows, text not packed."""
     connection = duckdb.connect(file)
     try:
         connection.execute(f"set memory_limit = '{WRITER_MEMORY}'")
@@ -193,11 +194,11 @@ class Way:
     """One way to keep a result for readers.
 
     Attributes:
-        what: In words.
-        write: Writes it, from the warehouse's file into a folder that is there.
-        connect: Opens what stands in the folder; a connection that answers SQL.
-        needed: Says whether it can be tried here.
-        key: A record key in the form in which it is kept.
+        what: The way in words.
+        write: Writes from the warehouse's file into an existing folder.
+        connect: Opens what is in the folder; returns a connection that answers SQL.
+        needed: Says whether this way can be tried here.
+        key: Converts a record key into the form in which it is kept.
     """
 
     what: str
@@ -236,7 +237,7 @@ def _duckdb(
                 connection.execute(f"create table snapshot.{name} as {kept}{order}")
                 if key and indexed:
                     connection.execute(f"create index {name}_key on snapshot.{name} ({key})")
-            connection.execute("detach snapshot")  # writes what is in its log
+            connection.execute("detach snapshot")  # moves the log's content into the file
         (folder / "draft").rename(folder / "snapshot.duckdb")
 
     how = "an index, no order" if indexed else "sorted"
@@ -314,7 +315,7 @@ def _ducklake_fits() -> bool:
 
 
 class _Sqlite:
-    """Answers as a DuckDB connection does, as far as the lookups ask."""
+    """Answers as a DuckDB connection does, as far as the lookups need it."""
 
     def __init__(self, file: Path) -> None:
         self._connection = sqlite3.connect(f"file:{file}?mode=ro&immutable=1", uri=True)
@@ -379,7 +380,7 @@ WAYS: dict[str, Way] = {
 
 
 def look_up(connection: Any, key: object) -> int:
-    """Reads all that explain needs of one record; returns how many rows that was."""
+    """Reads all that explain needs about one record; returns how many rows that was."""
     found: dict[str, list[Any]] = {}
     for name in OF_RECORD:
         cursor = connection.execute(f"select * from {name} where record_key = ?", [key])
@@ -417,14 +418,14 @@ def _milliseconds(work: Callable[[], object]) -> float:
 
 
 def _mib() -> float:
-    """Returns this program's peak; getrusage has that of the process that it was forked from."""
+    """Returns this program's peak; getrusage has that of the process from which it was forked."""
     lines = Path("/proc/self/status").read_text().splitlines()
     peak = next(line for line in lines if line.startswith("VmHWM"))
     return int(peak.split()[1]) / 1024
 
 
 def _forget(folder: Path) -> None:
-    """Takes the files out of the operating system's memory, as after a night."""
+    """Removes the files from the operating system's cache, as after a night."""
     for file in _files(folder):
         descriptor = os.open(file, os.O_RDONLY)
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
@@ -436,7 +437,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def read(way: Way, folder: Path, drawn: list[str], ids: list[str]) -> dict[str, float]:
-    """What one process sees: opens, asks for records, scans."""
+    """Reads as one process: opens, asks for records, scans."""
     keys = [way.key(key) for key in drawn]
     with duckdb.connect() as nothing:  # which imports pandas for its first parameter
         nothing.execute("select ?::varchar", ["nothing"]).fetchall()
@@ -482,7 +483,7 @@ def read(way: Way, folder: Path, drawn: list[str], ids: list[str]) -> dict[str, 
 
 
 def read_deleted(way: Way, folder: Path, drawn: list[str]) -> dict[str, str]:
-    """What a reader sees whose snapshot is deleted after its first answer."""
+    """Says what a reader sees if its snapshot is deleted after its first answer."""
     keys = [way.key(key) for key in drawn]
     connection = way.connect(folder)
     look_up(connection, keys[0])
@@ -495,7 +496,7 @@ def read_deleted(way: Way, folder: Path, drawn: list[str]) -> dict[str, str]:
         try:
             work()
             told[name] = "answered"
-        except Exception as error:  # whatever it is, it is the finding
+        except Exception as error:  # any error is the finding
             told[name] = type(error).__name__
     return told
 
@@ -571,7 +572,7 @@ def measure(name: str, warehouse: Path, home: Path) -> dict[str, Any]:
 
 
 def machine() -> str:
-    """Names what was measured on."""
+    """Names the machine and the versions that were measured."""
     model = next(
         (
             line.partition(":")[2].strip()

@@ -1,4 +1,4 @@
-"""How right the last demo was: its result beside the simulator's truth.
+"""How often the links of the last demo are right, compared with the simulator's truth.
 
 doisoat demo --citizens 100000 --seed 2021
 python -m benchmarks.truth

@@ -1,12 +1,13 @@
-"""How long worklists take: written in each format, read back, and taken in.
+"""How long worklists take: to write in each format, to read back, and to import.
 
     python -m benchmarks.worklists [--citizens 130000] [--rounds 3]
 
-Simulated registers are reconciled and published once, to a PostgreSQL of its own. Then the matches
-(form 01, those in which nothing disagrees, too), what is not matched (form 02) and the corrections
-are written, files of 20,000 rows for each province: from the command to the last file in its place,
-with the state that remembers it. Taking in is measured twice: workbooks that nobody has answered
-(reading alone), and JSON Lines in which every row of form 01 is confirmed.
+Simulated registers are reconciled and published once, to a separate PostgreSQL. Then three lists
+are written for each province, in files of at most 20,000 rows: the matches (form 01, including
+those in which nothing disagrees), the records that are not matched (form 02) and the corrections.
+The time runs from the command until the last file is in place and the state has stored what was
+sent. The import is measured twice: workbooks without any answer (only reading), and JSON Lines in
+which every row of form 01 is confirmed.
 
 Belongs here: timing. Does not belong here: whether the lists are right (the tests).
 """
@@ -57,7 +58,7 @@ def make_result(folder: Path, citizens: int, url: str) -> Settings:
 
 
 def timed(what: Callable[[], object]) -> tuple[float, object]:
-    """Returns how many seconds something took, and what it gave."""
+    """Returns how many seconds something took, and its result."""
     start = time.perf_counter()
     found = what()
     return time.perf_counter() - start, found
@@ -74,7 +75,7 @@ def confirm(sent: Sent) -> list[Path]:
 
 
 def main() -> None:
-    """Measures, and prints a line for each way."""
+    """Measures, and prints a line for each format."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--citizens", type=int, default=130_000)
     parser.add_argument("--rounds", type=int, default=3)

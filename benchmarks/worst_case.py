@@ -1,11 +1,11 @@
-"""What the worst string costs: random and hostile strings through every parse function.
+"""What the worst string costs: every parse function reads random and hostile strings.
 
     python -m benchmarks.worst_case [--strings 100000]
 
-Belongs here: strings that no register is meant to hold, and the longest time that one of them
-takes. An exception ends the run and shows the string: that is the fuzz test of the same functions.
-Processor time is counted, and a long one is taken again and the shortest believed, because other
-processes are not the string's fault.
+Belongs here: strings that no register should hold, and the longest time that one of them takes. An
+exception ends the run and shows the string, so this is also a fuzz test of these functions.
+Processor time is counted. A long time is measured again and the shortest one counts, because other
+processes may have caused it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ALPHABETS = (
     "NguyễnVăn AÔÞßØøãò'-.()|/0123456789ÃáºΒвđÐ\u0301\u200b?\u00ad\u00a0",
     "0123456789/-. :TZ+EelOo'",
 )
-# Each is a trap for some rule: of the encodings, the accents, the separators, the dates.
+# Each is hard for some rule: about encodings, accents, separators or dates.
 _UNITS = (
     "a", " ", "'", "-", "Nguyễn ", "NguyÔn ", "Ã¡»", "á»…", "(", "[(", "\u0301", "a\u0301\u0323",
     "\u0323\u0301", "\u200b", "0a0", "?a", "|", "1|", "1/", "12/", "00", "E+", "Con bà ", "Ng. ",
@@ -53,7 +53,7 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
 
 
 def hostile() -> Iterator[str]:
-    """Units repeated to lengths around every limit of the functions."""
+    """Repeats units to lengths around every limit of the functions."""
     for unit in _UNITS:
         for length in (40, 60, 61, 100, 101, 299, 300, 301, 1_000, LONGEST, LONGEST + 1):
             repeated = (unit * length)[:length]
@@ -61,7 +61,7 @@ def hostile() -> Iterator[str]:
 
 
 def drawn(count: int, rng: random.Random) -> Iterator[str]:
-    """Random strings: most as short as a name, one in a hundred up to 5,000 characters."""
+    """Makes random strings: most as short as a name, one in a hundred up to 5,000 characters."""
     for _ in range(count):
         length = rng.choice((1, 3, 8, 14, 20, 20, 40, 60, 100, 300))
         if rng.random() < 0.01:
@@ -70,14 +70,14 @@ def drawn(count: int, rng: random.Random) -> Iterator[str]:
 
 
 def nanoseconds(function: Callable[[str], object], raw: str) -> int:
-    """How much processor time one string takes."""
+    """Returns how much processor time one string takes."""
     start = time.thread_time_ns()
     function(raw)
     return time.thread_time_ns() - start
 
 
 def main() -> None:
-    """Run every string through every function and print the worst."""
+    """Gives every string to every function and prints the worst."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--strings", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)

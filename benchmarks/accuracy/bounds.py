@@ -1,4 +1,4 @@
-"""How sure a measured share is.
+"""How certain a measured share is.
 
 Belongs here: confidence bounds. Does not belong here: what is counted.
 """
@@ -11,10 +11,10 @@ _Z = 1.959964  # two-sided 95% of the normal distribution
 
 
 def lower_bound(right: int, of: int) -> float | None:
-    """Returns what a share is at least, with 95% confidence.
+    """Returns the least value that a share has with 95% confidence.
 
-    Wilson's bound; where nothing went wrong, the rule of three (3 / n), which is what remains of
-    the exact bound.
+    This is Wilson's bound. If nothing went wrong, it is the rule of three (3 / n), to which the
+    exact bound then comes down.
     """
     if of == 0:
         return None
@@ -27,5 +27,5 @@ def lower_bound(right: int, of: int) -> float | None:
 
 
 def share(part: int, of: int) -> float | None:
-    """Returns a share, or None of nothing."""
+    """Returns a share, or None if the whole is zero."""
     return part / of if of else None

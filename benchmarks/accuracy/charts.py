@@ -1,7 +1,7 @@
 """Precision and recall of the probabilistic step against its threshold, as one page.
 
-Belongs here: what is drawn of judged registers, and drawing it. Does not belong here: finding it
-(``weighed.sql``) and the page (``etl/report/charts/page.py``).
+Belongs here: what is drawn of judged registers, and drawing it. Does not belong here: the query
+that finds it (``weighed.sql``) and the page (``etl/report/charts/page.py``).
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ def write(folder: Path, name: str, title: str, weighed: Sequence[Path]) -> Path:
     """Draws the sweep over all seeds together.
 
     Args:
-        folder: Where the page goes; made where it is missing.
+        folder: Where the page goes; it is made if it is missing.
         name: The page's name.
         title: Which registers.
-        weighed: What ``weighed.sql`` gave, a Parquet file a seed.
+        weighed: What ``weighed.sql`` returned: a Parquet file for each seed.
 
     Returns:
         The page.

@@ -1,4 +1,4 @@
-"""doisoat beside Splink alone where names and birth dates collide as among 100 million.
+"""doisoat compared with Splink alone, where names and birth dates coincide as among 100 million.
 
 All births fall within 90 days, 3,000 a day, as in the whole country.
 
@@ -31,7 +31,7 @@ def run(
     """Measures both; ``alone`` leaves Splink out."""
     datasets, swept = [], []
     for seed in seeds:
-        # A smaller register keeps the crowd: fewer days, not fewer births a day.
+        # A smaller register stays as crowded: it has fewer days, not fewer births a day.
         days = max(1, round(DAYS * min(1.0, citizens / CITIZENS)))
         spec = SimulationSpec(citizens, seed=seed, birth_window_days=days)
         datasets.append(Simulated.of(spec, home))
@@ -70,7 +70,7 @@ def _beside_splink(
 
 
 def link_with_splink(data: Simulated) -> tuple[list[tuple[object, ...]], tuple[int, int]]:
-    """Links the clean tables of a reconciled pair of registers with Splink, and sweeps.
+    """Links the clean tables of a reconciled pair of registers with Splink, at many thresholds.
 
     Returns:
         The sweep, and how many records have a citizen and are identifiable.
@@ -90,7 +90,7 @@ def link_with_splink(data: Simulated) -> tuple[list[tuple[object, ...]], tuple[i
 
 
 def _pooled(sweeps: Sequence[Sequence[tuple[object, ...]]]) -> list[tuple[object, ...]]:
-    """Adds the sweeps of several seeds up."""
+    """Adds up the sweeps of several seeds."""
     found: dict[tuple[object, ...], list[int]] = {}
     for rows in sweeps:
         for threshold, one_to_one, *counts in rows:
@@ -106,7 +106,7 @@ def _comparison(
     citizens: int,
     identifiable: int,
 ) -> Section:
-    """Lays both contenders side by side."""
+    """Makes the table that shows both contenders."""
     rows = [_compared("doisoat", at.label, *at[1:], citizens, identifiable) for at in at_limits]
     for what, row in best:
         name = f"Splink alone, {what}"

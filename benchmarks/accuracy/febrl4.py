@@ -1,10 +1,10 @@
-"""doisoat on FEBRL4, beside Splink alone and recordlinkage's own classifiers.
+"""doisoat on FEBRL4, compared with Splink alone and recordlinkage's own classifiers.
 
 5,000 invented Australians against 5,000 damaged copies; the social security number is not used.
-doisoat gets them by a column mapping, as it would any register: the originals are the citizens,
-with a made-up personal number each that the copies do not carry. It runs as it ships, for a
-nation of twins and namesakes; and with the settings of a register like this one, all of which can
-be known without the truth.
+doisoat reads them by a column mapping, as it would any register. The originals are the citizens;
+each has an invented personal number, which its copy does not carry. doisoat runs once with the
+shipped settings, which are for a nation of twins and namesakes, and once with settings for a
+register like this one. Somebody who does not know the truth could choose these settings, too.
 
 Belongs here: the mapping, the two other contenders, and counting. Does not belong here: doisoat's
 pipeline (``pipeline.py``).
@@ -39,17 +39,17 @@ Found = tuple[str, Pairs, Pairs | None]
 
 STATES = {"nsw": "79", "vic": "01", "qld": "48", "wa": "92", "sa": "31", "tas": "46", "act": "38",
           "nt": "68"}  # fmt: skip
-"""Each state by the code of a province, because doisoat knows Vietnam's only."""
+"""The code of a province for each state, because doisoat knows only Vietnam's provinces."""
 
 _REGISTER = {"street_addresses": True, "relatives": False}
-"""Addresses name street and house; no two of the originals share an address, and only
-one pair of them surname and birth date: whoever agrees in such is not a twin."""
+"""Addresses name street and house. No two originals share an address, and only one pair shares
+surname and birth date. So a pair that agrees in these is not a pair of twins."""
 
 SETTINGS = {
     "doisoat, as it ships": Reconcile(),
     "doisoat, set for such registers": Reconcile(**_REGISTER),
-    # To F1, a link too many is as bad as one too few: whatever is more probable than not. Splink's
-    # rows from weight 0 do the same.
+    # F1 counts a wrong link as much as a missing one, so whatever is more probable than not is
+    # linked. Splink's rows from weight 0 do the same.
     "doisoat, the same, links from a probability of 0.5": Reconcile(
         **_REGISTER, wrong_links_per_million=500_000
     ),
@@ -64,7 +64,7 @@ _SHARED = """
 
 
 def run(home: Path, *, alone: bool) -> list[Section]:
-    """Measures every contender in one go; ``alone`` leaves the others out."""
+    """Measures every contender; ``alone`` leaves out all but doisoat."""
     originals, copies = load()
     found: list[Found] = [
         (name, *_doisoat(home, originals, copies, settings)) for name, settings in SETTINGS.items()
@@ -136,7 +136,7 @@ def _doisoat(
 
 
 def write_registers(folder: Path, originals: pd.DataFrame, copies: pd.DataFrame) -> dict[str, Path]:
-    """Writes both sides with the columns of the contract; what FEBRL4 has not is not there."""
+    """Writes both sides with the columns of the contract; those that FEBRL4 lacks are left out."""
     states = " ".join(f"when '{state}' then '{code}'" for state, code in STATES.items())
     shared = _SHARED.format(states=states)
     registers = {name: folder / f"{name}.parquet" for name in ("insurance", "population")}
@@ -147,7 +147,7 @@ def write_registers(folder: Path, originals: pd.DataFrame, copies: pd.DataFrame)
             f"copy (select rec_id as record_id, {shared} from copies) "
             f"to '{registers['insurance']}' (format parquet)"
         )
-        # Place 001, a man of the last century, and a running number: valid, and says nothing.
+        # Place 001, a man of the last century, a running number: it is valid and reveals nothing.
         connection.execute(
             "copy (select rec_id, printf('001000%06d', row_number() over (order by md5(rec_id))) "
             f"as personal_id, {shared} from originals) "
@@ -195,7 +195,7 @@ def _pairs(found: Iterable[tuple[str, str]]) -> Pairs:
 
 
 def _splink(originals: pd.DataFrame, copies: pd.DataFrame) -> Iterator[Found]:
-    """Names, birth date, postcode, suburb and address; the best link one to one."""
+    """Compares names, birth date, postcode, suburb and address; keeps the best one-to-one links."""
     from splink import block_on
 
     from benchmarks.accuracy.splink_alone import best_links
@@ -249,7 +249,7 @@ def _splink_predictions(
 def _linker_of(
     api: Any, linker: Any, settings: Any, originals: pd.DataFrame, copies: pd.DataFrame
 ) -> Any:
-    """Splink wants text, and None where nothing is."""
+    """Returns text, or None where there is nothing, as Splink needs it."""
     inputs = []
     for name, frame in (("a_records", copies), ("b_citizens", originals)):
         api.duckdb_con.register(f"frame_{name}", frame)

@@ -1,4 +1,4 @@
-"""The result beside the truth: precision, recall, and what became of each fault.
+"""Compares the result with the truth: precision, recall, and what became of each fault.
 
 Belongs here: counting records by what became of them. Does not belong here: who made the links
 (``pipeline.py``, ``splink_alone.py``) and layout (``report.py``).
@@ -22,9 +22,9 @@ WRITING_ONLY = (
     "birth_serial", "gender_form", "card_missing", "card_unknown_code", "province_old_code",
     "address_missing", "address_other", "id_apostrophe", "id_separators",
 )  # fmt: skip
-"""Faults left out where combinations of faults are listed, so that the list stays short.
+"""Faults that the list of combinations leaves out, so that it stays short.
 
-Wrong encodings are listed: not every one of them is understood.
+Wrong encodings are listed, because not every one of them is understood.
 """
 
 _OUTCOMES = ("right", "wrong", "review_with", "review_without", "not_found", "rejected")
@@ -110,7 +110,7 @@ def _headline_row(
 
 
 def by_fault(connection: duckdb.DuckDBPyConnection) -> Section:
-    """Returns what became of the records of each fault kind; a record counts under each of its."""
+    """Returns what became of the records with each fault; a record counts under all its faults."""
     rows = connection.execute(f"""
         with kinds as (
             select
@@ -165,7 +165,7 @@ def missed(connection: duckdb.DuckDBPyConnection, *, identifiable: bool, most: i
 
 
 def wrong_links(connection: duckdb.DuckDBPyConnection, most: int = 200) -> Section:
-    """Returns every wrong link, by record key and levels; names and numbers stay where they are."""
+    """Returns every wrong link by record key and levels of agreement, without names and numbers."""
     rows = connection.execute(
         """
         select
@@ -186,7 +186,7 @@ def wrong_links(connection: duckdb.DuckDBPyConnection, most: int = 200) -> Secti
 
 
 def all_sections(judged: list[Path], title: str) -> list[Section]:
-    """Returns the whole report on judged records."""
+    """Returns the whole report about judged records."""
     connection = open_judged(judged)
     return [
         headline(connection, title),

@@ -1,7 +1,7 @@
-"""doisoat's links at other limits of risk, as Splink's are swept over its weights.
+"""doisoat's links at several limits of risk, as Splink's links are counted at several weights.
 
-Belongs here: linking anew with another ``wrong_links_per_million``, and counting what comes out.
-Does not belong here: the pipeline up to there, which knows nothing of the limit.
+Belongs here: linking anew with another ``wrong_links_per_million``, and counting the links. Does
+not belong here: the part of the pipeline before that, which does not depend on the limit.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from etl.pipeline import runner
 from etl.settings import Reconcile
 
 LIMITS = (Reconcile().wrong_links_per_million, 1_000.0, 10_000.0, 100_000.0, 500_000.0)
-"""Wrong links in a million that a link of the probabilistic step may risk.
+"""Limits to try: how many of a million links of the probabilistic step may be wrong.
 
-The first is the default; at the last, as from Splink's weight 0, what is more probable than not is
-enough evidence. (What the agreement rules leave to a person, and a citizen who is linked already,
-stay with a person at any limit.)
+The first is the default. The last accepts whatever is more probable than not, as Splink does from
+weight 0. (At any limit a person decides what the agreement rules leave to a person, and whether a
+citizen who is already linked has a second record.)
 """
 
 _READS_THE_LIMIT = ("step_probabilistic", "links")
 
 
 class AtLimit(NamedTuple):
-    """What one limit gives.
+    """The result at one limit.
 
     Attributes:
         limit: ``wrong_links_per_million``.
         links: How many records are linked.
-        right: How many of them to their own citizen.
+        right: How many of them are linked to their own citizen.
         identified: How many of those are identifiable.
     """
 
@@ -51,10 +51,10 @@ class AtLimit(NamedTuple):
 
 
 def sweep(warehouse: Warehouse, truth: Path, judged: Path) -> list[AtLimit]:
-    """Links anew at each limit; the warehouse is left at the last one.
+    """Links anew at each limit; afterwards the warehouse holds the result of the last one.
 
     Args:
-        warehouse: One that has been reconciled.
+        warehouse: A reconciled one.
         truth: The simulator's table truth, as Parquet.
         judged: What ``judge`` wrote.
     """
@@ -82,7 +82,7 @@ def sweep(warehouse: Warehouse, truth: Path, judged: Path) -> list[AtLimit]:
 
 
 def pooled(sweeps: Sequence[Sequence[AtLimit]]) -> list[AtLimit]:
-    """Adds the sweeps of several registers up."""
+    """Adds up the results of several registers."""
     return [
         AtLimit(found[0].limit, *(sum(part) for part in zip(*(f[1:] for f in found), strict=True)))
         for found in zip(*sweeps, strict=True)
@@ -90,10 +90,10 @@ def pooled(sweeps: Sequence[Sequence[AtLimit]]) -> list[AtLimit]:
 
 
 def section(found: Sequence[AtLimit], citizens: int, identifiable: int) -> Section:
-    """Lays precision and recall out by limit.
+    """Makes a table of precision and recall by limit.
 
     Args:
-        found: What each limit gives.
+        found: The result at each limit.
         citizens: How many records have a citizen.
         identifiable: How many of them are identifiable.
     """

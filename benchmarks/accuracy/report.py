@@ -1,6 +1,6 @@
-"""What is found, as tables: in the terminal, as JSON and as Markdown.
+"""The findings as tables: in the terminal, as JSON and as Markdown.
 
-Belongs here: layout. Does not belong here: finding anything.
+Belongs here: layout. Does not belong here: measuring.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Section:
         title: What it shows.
         columns: Their headings.
         rows: Their values: text, whole numbers, shares (floats from 0 to 1), None.
-        note: What a reader must know to read it.
+        note: What a reader must know to understand it.
     """
 
     title: str
@@ -80,7 +80,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def write(sections: Sequence[Section], json_file: Path | None, markdown_file: Path | None) -> None:
-    """Writes the report into the files that are asked for."""
+    """Writes the report into the files that were asked for."""
     if json_file:
         found = [asdict(section) for section in sections]
         json_file.write_text(json.dumps(found, ensure_ascii=False, indent=1), encoding="utf-8")

@@ -1,6 +1,7 @@
-"""doisoat on simulated registers, beside their truth.
+"""doisoat on simulated registers, compared with their truth.
 
-Belongs here: simulate, reconcile, judge, seed by seed. Does not belong here: the judgement itself.
+Belongs here: simulating, reconciling and judging, seed by seed. Does not belong here: how links are
+judged (``judge.py``).
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ from etl.pipeline.graph import pipeline
 from etl.simulate import SimulationSpec, write_parquet
 
 REPORT_SEEDS = (101, 102, 103)
-"""Never tuned on. Seeds 1 to 9 are for tuning."""
+"""Seeds on which no rule was tuned. Seeds 1 to 9 are for tuning."""
 
 
 @dataclass(frozen=True)
 class Simulated:
-    """One pair of registers with truth, and the folder where the work on them is.
+    """One pair of registers with their truth, and the folder in which they are reconciled.
 
     Attributes:
-        spec: What was asked for.
-        folder: Registers, warehouse and what is found.
+        spec: What is simulated.
+        folder: Holds the registers, the warehouse and the findings.
     """
 
     spec: SimulationSpec
@@ -34,7 +35,7 @@ class Simulated:
 
     @classmethod
     def of(cls, spec: SimulationSpec, home: Path) -> Simulated:
-        """Simulates the registers; those that are there from an earlier run are used again."""
+        """Simulates the registers, or uses those of an earlier run again."""
         window = f"_{spec.birth_window_days}d" if spec.birth_window_days else ""
         folder = home / f"{spec.citizens}_{spec.seed}{window}"
         if not (folder / "truth.parquet").exists():
@@ -53,10 +54,10 @@ class Simulated:
 
 
 def reconcile(data: Simulated) -> list[limits.AtLimit]:
-    """Reconciles and judges; keeps what other contenders need: judged records and clean tables.
+    """Reconciles and judges; keeps the judged records and clean tables for the other contenders.
 
     Returns:
-        What comes out at other limits of risk.
+        The results at other limits of risk.
     """
     with (
         console.status(f"reconciling, seed {data.spec.seed}"),
@@ -84,7 +85,7 @@ def draw(datasets: Sequence[Simulated], folder: Path, name: str, title: str) -> 
 def run(
     citizens: int, seeds: Sequence[int], home: Path, charts: Path | None = None
 ) -> list[Section]:
-    """Measures doisoat on registers that are as crowded as they are large."""
+    """Measures doisoat on registers that are only as crowded as their size makes them."""
     datasets = [Simulated.of(SimulationSpec(citizens, seed=seed), home) for seed in seeds]
     swept = [reconcile(data) for data in datasets]
     title = f"{citizens:,} simulated citizens"

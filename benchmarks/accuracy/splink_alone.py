@@ -1,11 +1,11 @@
-"""Splink alone, with care, on the same clean tables: what a good analyst sets up in a day.
+"""Splink alone on the same clean tables, set up with care, as a good analyst could do in a day.
 
-Names with term frequencies, birth date in levels, sex, province, number; several blocking rules;
-u by random sampling, m by expectation maximisation; the best link per record, and per record and
-citizen, ties dropped; thresholds swept with the truth in hand, which nobody has in real life and
-is to Splink's advantage.
+It compares names with term frequencies, birth date in levels, sex, province and number, and has
+several blocking rules. u is found by random sampling, m by expectation maximisation. The best link
+of each record is kept, or of each record and each citizen; ties are dropped. Thresholds are chosen
+with the truth at hand, which nobody has in real life; this favours Splink.
 
-Belongs here: that set-up and its links. Does not belong here: doisoat's own use of Splink
+Belongs here: this set-up and its links. Does not belong here: doisoat's own use of Splink
 (``etl/reconcile``).
 """
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 SEED = 1
 SWEEP = (0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 35, 40)
-"""Thresholds of match weight: 10 is odds of a thousand to one, 20 of a million to one."""
+"""Thresholds of match weight: 10 means odds of a thousand to one, 20 of a million to one."""
 
 _TARGETS = (0.999, 0.9995, 0.9999)
 _BEFOREHAND = (0, 10, 20)
-_KEEP_FROM = 0.0  # match weight; below it a link is less likely than not
+_KEEP_FROM = 0.0  # match weight; below 0 a link is less likely than not
 
 
 def tables(
@@ -77,7 +77,7 @@ def link(connection: duckdb.DuckDBPyConnection) -> float:
 def _linker(connection: duckdb.DuckDBPyConnection, settings: SettingsCreator) -> Linker:
     logging.getLogger("splink").setLevel(logging.ERROR)
     api = DuckDBAPI(connection)
-    # Splink calls the table left whose name comes first: "a_records" before "b_citizens".
+    # Splink takes the table whose name comes first as the left one, so "a_records".
     inputs = [
         api.register("records", dataset_display_name="a_records"),
         api.register("citizens", dataset_display_name="b_citizens"),
@@ -154,7 +154,7 @@ def _number() -> Any:
 
 
 def _train(linker: Linker) -> None:
-    """Splink's recommended order: prior, u, then m in passes that block on different columns."""
+    """Trains as Splink recommends: prior, u, then m in passes that block on different columns."""
     linker.training.estimate_probability_two_random_records_match(
         [block_on("number"), block_on("name_key", "birth_date", "province_code")], recall=0.95
     )
@@ -166,9 +166,9 @@ def _train(linker: Linker) -> None:
 def best_links(
     connection: duckdb.DuckDBPyConnection, predicted: str, key: str = "unique_id"
 ) -> None:
-    """Makes the table ``best``: the single best citizen of each record.
+    """Makes the table ``best``: the best citizen of each record; after a tie there is none.
 
-    ``mutual`` says that the record is also the single best one of that citizen. A tie is no link.
+    ``mutual`` says that the record is also the only best one of that citizen.
     """
     connection.execute(f"""
         create or replace table best as
@@ -229,10 +229,10 @@ def totals(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
 
 
 def best_rows(rows: Sequence[tuple[Any, ...]]) -> list[tuple[str, tuple[Any, ...] | None]]:
-    """Returns the rows of a sweep to compare by, each with what it is.
+    """Returns the rows of a sweep with which doisoat is compared, each with its description.
 
-    First thresholds that one could choose beforehand, then for each wanted precision the row of
-    the most right links that reaches it, which only the truth can tell.
+    First come thresholds that somebody could choose beforehand. Then, for each wanted precision,
+    comes the row with the most right links that reaches it; only the truth can tell which it is.
     """
     one = [row for row in rows if not row[1]]
     found = [(f"weight from {w:g}", next((r for r in one if r[0] == w), None)) for w in _BEFOREHAND]
@@ -244,7 +244,7 @@ def best_rows(rows: Sequence[tuple[Any, ...]]) -> list[tuple[str, tuple[Any, ...
 
 
 def sweep_section(rows: Sequence[tuple[Any, ...]], citizens: int, identifiable: int) -> Section:
-    """Lays the sweep out."""
+    """Makes a table of the sweep."""
     columns = (
         "match weight from", "one to one", "links", "wrong", "precision", "recall",
         "recall, identifiable",

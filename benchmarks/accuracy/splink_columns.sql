@@ -1,5 +1,5 @@
--- The clean tables as Splink wants them: one shape for both sides. Called for each side with what
--- stands for {key}, {numbers} and {number}.
+-- The clean tables as Splink needs them: the same columns for both sides. Run for each side, with
+-- the values of {key}, {numbers} and {number}.
 select
     {key} as unique_id,
     full_name,

@@ -1,4 +1,4 @@
--- Each record beside the truth: is its citizen identifiable, and what became of it.
+-- Each record compared with the truth: whether its citizen is identifiable, and what became of it.
 -- Reads clean and core of the warehouse, the raw registers, and the simulator's table truth.
 with numbers_of_records as (
     select record_id, id_number as number from clean.insurance where id_number is not null
@@ -9,8 +9,8 @@ with numbers_of_records as (
     select record_id, unnest(string_split(id_candidates, ';')) from clean.insurance
     where id_candidates <> ''
     union
-    -- As typed, digits only, with zeros that may have been lost: what the normaliser refuses to
-    -- read counts too.
+    -- The number as typed, digits only, with the zeros that may have been lost. So a number that
+    -- the normaliser refuses counts, too.
     select record_id, lpad(digits, width, '0')
     from (
         select
@@ -29,7 +29,8 @@ numbers_of_citizens as (
     select personal_id, former_number from clean.former_numbers
 ),
 
--- Theirs, now or former, or one repair away: one digit, or two that changed places.
+-- Records that carry their citizen's own number, present or former, exactly or one repair away (one
+-- wrong digit, or two swapped digits).
 own_numbers as (
     select distinct truth.record_id
     from truth
@@ -121,7 +122,7 @@ select
     reconciled.name_agreement,
     reconciled.birth_agreement,
     reconciled.gender_agreement,
-    -- Of the true citizen, so that a miss can be understood.
+    -- The levels of the true citizen, so that a missing link can be understood.
     compared.name_agreement as true_name_agreement,
     compared.birth_agreement as true_birth_agreement,
     compared.gender_agreement as true_gender_agreement

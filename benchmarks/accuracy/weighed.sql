@@ -1,4 +1,4 @@
--- Each record that reaches the probabilistic step: its citizen's chance there, beside the truth.
+-- Each record that reaches the probabilistic step: its best citizen's probability, and the truth.
 -- Reads core of the warehouse, and the simulator's table truth.
 with best as (
     select
