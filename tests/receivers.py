@@ -1,6 +1,6 @@
 """Receivers of alerts: a real SMTP server and a real HTTP server, in threads.
 
-Belongs here: what takes messages and keeps them. Does not belong here: what they must say.
+Belongs here: what receives messages and keeps them. Does not belong here: what they must say.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Runs of the main job that may be killed, forked from a process that has loaded everything.
+"""Starts runs of the main job that may be killed, by forking a process that has loaded everything.
 
     python -m tests.runs_to_kill doisoat.toml
 
-Each line of the input is the mode of a run. Answers with the process of the run, and with its exit
-status when it has ended, by itself or by force.
+Each line of the input is the mode of a run. The answer is the run's process id and, when it has
+ended by itself or was killed, its exit status.
 """
 
 from __future__ import annotations

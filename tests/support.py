@@ -1,6 +1,6 @@
 """Helpers of the tests: databases, small registers, and a sync without Dagster.
 
-Belongs here: what tests call. Does not belong here: fixtures (``conftest.py``) and claims.
+Belongs here: what tests call. Does not belong here: fixtures (``conftest.py``) and tests.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Server:
 
     Attributes:
         product: ``postgresql`` or ``mariadb``.
-        url: Of the administrator, with ``{}`` in place of the database's name.
-        home: The server's database that is always there.
+        url: The administrator's URL, with ``{}`` in place of the database's name.
+        home: The database that always exists on the server.
     """
 
     product: str
@@ -101,7 +101,7 @@ def _engine(url: str) -> Any:
 
 
 def memory_folder(prefix: str) -> Path:
-    """Makes a folder in memory where the machine offers that: tests need no durability."""
+    """Makes a folder, in memory if the machine offers that: tests need no durability."""
     shared = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a folder of its own in it
     roomy = shared.is_dir() and os.access(shared, os.W_OK)
     if roomy:
@@ -110,7 +110,7 @@ def memory_folder(prefix: str) -> Path:
 
 
 def free_port() -> int:
-    """Returns a port of the loopback address that nobody listens on."""
+    """Returns a free port of the loopback address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -118,7 +118,7 @@ def free_port() -> int:
 
 @contextmanager
 def pages_served(settings: Settings) -> Iterator[None]:
-    """Serves the Data Docs of a configuration where its checks' links lead, to whoever asks."""
+    """Serves the Data Docs of a configuration to everybody, at the address to which checks link."""
     import uvicorn
 
     from assets.pages import pages_app
@@ -158,7 +158,7 @@ _GIVEN = ("Quyên", "Sen", "Bảo", "Trọng", "Phước", "Dịu", "Hải", "L�
 
 
 def citizen(number: int, **changes: object) -> dict[str, object]:
-    """Returns an invented citizen; the same number is always the same one."""
+    """Returns an invented citizen; the same number always gives the same one."""
     year, woman = 1950 + number % 49, number % 2
     person = dict.fromkeys(POPULATION_COLUMNS) | {
         "personal_id": f"001{woman}{year % 100:02d}{number:06d}",
@@ -172,7 +172,7 @@ def citizen(number: int, **changes: object) -> dict[str, object]:
 
 
 def record(number: int, **changes: object) -> dict[str, object]:
-    """Returns the faultless insurance record of the citizen of that number."""
+    """Returns the faultless insurance record of the citizen with that number."""
     person = citizen(number)
     kept = dict.fromkeys(INSURANCE_COLUMNS) | {
         "record_id": f"R{number:06d}",
@@ -193,7 +193,7 @@ SPARK: dict[str, object] = {
     "name": "spark",
     "master": "local[2]",
     "threads": 1,
-    # Little data: to compile well takes longer than to compute.
+    # With little data, optimising the code takes longer than running it.
     "spark": {
         "driver": {"memory": "2g", "extraJavaOptions": "-XX:TieredStopAtLevel=1"},
         "sql": {
@@ -202,7 +202,7 @@ SPARK: dict[str, object] = {
         },
     },
 }
-"""The engine, for little data."""
+"""The settings of the engine, for little data."""
 
 
 @dataclass
@@ -220,7 +220,7 @@ class Registers:
     insurance_url: str
     population_url: str
     target_url: str
-    # One thread is the quicker one where there is little to do.
+    # With little data one thread is faster than several.
     options: dict[str, object] = field(default_factory=lambda: {"engine": {"threads": 1}})
 
     def write(self) -> Registers:
@@ -264,7 +264,7 @@ class Registers:
         return sync(self.settings, mode, replace=replace)
 
     def published(self, query: str) -> list[dict[str, Any]]:
-        """Reads the target; ``{name}`` stands for a table where this product has it."""
+        """Reads the target; ``{name}`` is replaced by the table's name in this product."""
         from etl.domain.contract import target_metadata
 
         prefix = "doisoat." if self.target_url.startswith("postgresql") else ""
@@ -272,7 +272,7 @@ class Registers:
         return read_sql(self.target_url, query.format(**names))
 
     def target_state(self) -> dict[str, list[dict[str, Any]]]:
-        """Everything in the target, to be compared."""
+        """Returns everything in the target, for comparison."""
         tables = ("reconciled", "mismatches", "candidates", "corrections", "rejects", "codes",
                   "mismatch_counts", "sync_runs", "waterfall", "worklist_status")  # fmt: skip
         return {
@@ -317,7 +317,7 @@ def configure(file: Path, **sections: object) -> Path:
         if isinstance(section, Mapping):
             lines.append(f"\n[{name}]")
             lines += [f"{key} = {_toml(value)}" for key, value in section.items()]
-    # Whole or not at all: a thread or a process of a run may read it at this very moment.
+    # Write it whole or not at all: a thread or a process of a run may be reading it.
     new = file.with_name(f"{file.name}.{uuid.uuid4().hex}")
     new.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return new.replace(file)
@@ -338,7 +338,7 @@ def _toml(value: object) -> str:
 
 @dataclass(frozen=True)
 class Synced:
-    """What a sync without Dagster did."""
+    """The result of a sync without Dagster."""
 
     run_id: str
     ledger: list[Equation]
@@ -347,7 +347,7 @@ class Synced:
 
     @property
     def changes(self) -> dict[str, tuple[int, int, int]]:
-        """Rows inserted, updated and deleted, of each table where any were."""
+        """Rows inserted, updated and deleted, for each table that has any."""
         return {
             name: (d.inserted, d.updated, d.deleted)
             for name, d in self.counts.differences.items()
@@ -361,12 +361,12 @@ class Synced:
 
 
 def sync(settings: Settings, mode: str = "full", *, replace: bool = False) -> Synced:
-    """Runs the whole of a sync but for Dagster and Great Expectations.
+    """Runs a whole sync without Dagster and Great Expectations.
 
     Args:
-        settings: Of what.
+        settings: The settings of the registers.
         mode: ``full`` or ``delta``.
-        replace: Whatever share of the target's rows would vanish.
+        replace: Publish whatever share of the target's rows would vanish.
     """
     from etl.pipeline.lock import release_lock
     from etl.pipeline.run import Run, warehouse_for
@@ -396,7 +396,7 @@ def from_warehouse(settings: Settings, query: str) -> list[dict[str, object]]:
 
 @contextmanager
 def writing(settings: Settings, mode: str = "full") -> Iterator[Any]:
-    """Opens the warehouse as a run of some tables does: with what the last run left."""
+    """Opens the warehouse as a run of only some tables does: with the last run's tables."""
     from etl.pipeline.lock import release_lock
     from etl.pipeline.run import Run, warehouse_for
 
@@ -408,7 +408,7 @@ def writing(settings: Settings, mode: str = "full") -> Iterator[Any]:
 
 
 def from_state(settings: Settings, query: str) -> list[dict[str, Any]]:
-    """Reads the state; ``{name}`` stands for a table where the product has it."""
+    """Reads the state; ``{name}`` is replaced by the table's name in the product."""
     from etl.state.tables import metadata_for
 
     metadata, prefix = metadata_for(settings)
@@ -434,7 +434,7 @@ def decide(
     reason: str = "papers seen",
     seen: str | None = None,
 ) -> None:
-    """Lets a steward decide on a record, as early versions kept it but for what was seen."""
+    """Adds a steward's decision on a record as early versions stored it, apart from ``seen``."""
     remember(
         settings,
         "decisions",
@@ -459,7 +459,7 @@ class Command:
 
 @contextmanager
 def empty_warehouse(folder: Path) -> Iterator[Warehouse]:
-    """Opens a new warehouse with a memory and a run, into which a register can be read."""
+    """Opens a new warehouse with ``ops`` tables and a run, into which a register can be read."""
     from etl.engine.duckdb.warehouse import open_warehouse
     from etl.process.privacy import RecordKey
     from etl.state.copying import make_ops

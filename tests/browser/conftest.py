@@ -1,4 +1,4 @@
-"""A served Dagster UI with a good and a failed run in it, and a real Chromium to look at it."""
+"""A served Dagster UI with a good and a failed run, and a real Chromium that opens it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CHROMIUM_OPTIONS = [
 ]  # fmt: skip
 CITIZENS = 2_000
 START_SECONDS = 150
-"""A cold Dagster on a busy machine compiles a great deal."""
+"""Seconds to wait: on a busy machine, Dagster's first start compiles a great deal."""
 
 
 @dataclass
@@ -41,11 +41,11 @@ class Site:
     """The UI as it is served.
 
     Attributes:
-        url: Where.
-        address: The same with the token that lets in.
-        good: The run in which everything held.
-        failed: The later run in which half of the citizens had lost their names.
-        personal: Values of the registers, none of which may be seen.
+        url: Its address.
+        address: The same with the token.
+        good: The run in which every check passed.
+        failed: The later run, in which half of the citizens had lost their names.
+        personal: Values of the registers, none of which may be shown.
         file: The configuration.
         visited: The text of each page that a test looked at.
     """
@@ -78,7 +78,7 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def site(chromium: str, home: Path, command_environment: dict[str, str]) -> Iterator[Site]:
-    """Two runs and the UI that shows them; the UI starts up while the second one runs."""
+    """Two runs and the UI that shows them; the UI starts while the second one runs."""
     from assets.running import run_sync
     from etl.settings import load_settings
     from etl.simulate import SimulationSpec, write_database
@@ -123,7 +123,7 @@ def personal_values(database: Path) -> list[str]:
 
 
 def lose_names(database: Path) -> None:
-    """Takes the names of every other citizen, as a wrong view would."""
+    """Removes the names of every other citizen, as a wrong view would."""
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("update population set full_name = null where rowid % 2 = 0")
 
@@ -139,7 +139,7 @@ def start_ui(file: Path, port: int, environment: dict[str, str]) -> subprocess.P
 
 
 def address_of(server: subprocess.Popen[str]) -> str:
-    """Waits until the UI answers, and returns the address that it prints then."""
+    """Waits until the UI answers, and returns the address that it then prints."""
     assert server.stdout is not None
     said: list[str] = []
     killer = threading.Timer(START_SECONDS, server.kill)
@@ -155,7 +155,7 @@ def address_of(server: subprocess.Popen[str]) -> str:
 
 
 def end(server: subprocess.Popen[str]) -> str:
-    """Ends the UI as Ctrl+C does, and whatever outlives it; returns what it wrote."""
+    """Ends the UI as Ctrl+C does, and kills whatever outlives it; returns what it wrote."""
     family = [psutil.Process(server.pid), *psutil.Process(server.pid).children(recursive=True)]
     server.send_signal(signal.SIGINT)
     try:
@@ -168,7 +168,7 @@ def end(server: subprocess.Popen[str]) -> str:
 
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
-    """A Chromium that has never been anywhere."""
+    """A Chromium with an empty profile."""
     from playwright.sync_api import expect, sync_playwright
 
     expect.set_options(timeout=30_000)
@@ -180,7 +180,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, site: Site, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A fresh profile on a wide screen; what the page says at the end is remembered."""
+    """A new profile on a wide screen; the text of the page at the end is kept."""
     context = browser.new_context(viewport={"width": 1600, "height": 1100}, base_url=site.url)
     opened = context.new_page()
     opened.set_default_timeout(45_000)
@@ -197,7 +197,7 @@ def remember(site: Site, page: Page) -> None:
 
 
 def ask(page: Page, query: str, **variables: Any) -> Any:
-    """Asks the GraphQL that the page itself asks."""
+    """Asks the GraphQL API that the page itself uses."""
     answer = page.request.post("/graphql", data={"query": query, "variables": variables})
     found = answer.json()
     assert "errors" not in found, found["errors"]

@@ -1,4 +1,4 @@
-"""The workbench in a real browser: by keyboard, read out, on a phone, in the dark."""
+"""The workbench in a real browser: by keyboard, for screen readers, on a phone, in dark mode."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def served(synced: Callable[..., Registers]) -> Iterator[Served]:
 
 @pytest.fixture
 def visit(browser: Browser, served: Served) -> Iterator[Callable[..., Page]]:
-    """Opens a browser of somebody's and logs in; what the browser complains of is a failure."""
+    """Opens a user's browser and logs in; any complaint of the browser fails the test."""
     opened: list[Any] = []
     complaints: list[str] = []
 
@@ -59,12 +59,12 @@ def visit(browser: Browser, served: Served) -> Iterator[Callable[..., Page]]:
 def test_a_case_is_decided_by_keyboard_alone(visit: Callable[..., Page], served: Served) -> None:
     page = visit("lan")
     page.goto("/queue/review?why=partial_agreement")
-    page.keyboard.press("n")  # the first case
+    page.keyboard.press("n")  # opens the first case
     page.wait_for_url(re.compile("/case/"))
     before = page.url
     page.keyboard.press("1")
     page.keyboard.press("r")
-    page.keyboard.type("đã xem căn cước, số 1 và chữ n")  # letters of a reason are no keys
+    page.keyboard.type("đã xem căn cước, số 1 và chữ n")  # letters of a reason do not act as keys
     page.keyboard.press("Enter")
     page.wait_for_url(lambda url: "/case/" in url and url != before)
     assert "Đã quyết định; áp dụng từ lần chạy sau." in page.get_by_role("status").inner_text()
@@ -104,7 +104,7 @@ def test_every_page_works_without_scripts(visit: Callable[..., Page], served: Se
 def test_axe_finds_nothing_serious(
     visit: Callable[..., Page], served: Served, screen: dict[str, Any], scheme: str
 ) -> None:
-    """And nothing is wider than its screen."""
+    """Nothing is wider than the screen, either."""
     from axe_playwright_python.sync_playwright import Axe
 
     steward, administrator = (

@@ -1,4 +1,4 @@
-"""Nobody gets anything from the UI, the Data Docs or a run who was not given the address.
+"""Whoever was not given the address gets nothing from the UI, the Data Docs or a run.
 
 The attacks: another user of the machine, a foreign page in the browser of somebody who is logged
 in, and a foreign name that points to this machine.
@@ -43,14 +43,14 @@ NOBODY = 65534
 
 @dataclass
 class Open:
-    """A UI that stands open, with registers behind it.
+    """A UI that is running, with registers behind it.
 
     Attributes:
-        url: Of the UI.
-        pages: Of the Data Docs.
-        address: Of the UI, with the token.
-        home: Of the configuration.
-        process: The command.
+        url: The address of the UI.
+        pages: The address of the Data Docs.
+        address: The address of the UI, with the token.
+        home: The home of the configuration.
+        process: The command's process.
     """
 
     url: str
@@ -83,7 +83,7 @@ class Open:
 @pytest.fixture(scope="module")
 def opened(command_environment: dict[str, str]) -> Iterator[Open]:
     folder = memory_folder("doisoat-gate-")
-    folder.chmod(0o755)  # others may come as far as the home
+    folder.chmod(0o755)  # other users can reach the home
     places = [f"sqlite:///{folder}/{name}.db" for name in ("insurance", "population", "target")]
     pair = Registers(
         folder,
@@ -255,7 +255,7 @@ const body = JSON.stringify({query: launch});
 
 @contextmanager
 def foreign_page(opened: Open) -> Iterator[int]:
-    """A server of somebody else on this machine, with a page that tries everything."""
+    """Another user's server on this machine, with a page that tries every attack."""
     body = (FOREIGN % json.dumps([opened.url, opened.pages, LAUNCH])).encode()
 
     class Handler(BaseHTTPRequestHandler):
@@ -277,7 +277,7 @@ def foreign_page(opened: Open) -> Iterator[int]:
         server.server_close()
 
 
-# A page of another port of this machine is "the same site" to a browser: cookies go along.
+# To a browser, a page of another port of this machine is "the same site": it sends cookies along.
 @pytest.mark.parametrize("name", ["127.0.0.1", "evil.localhost"])
 def test_a_foreign_page_gets_nothing_in_the_browser_of_somebody_who_is_in(
     browser: Browser, opened: Open, name: str
@@ -303,7 +303,7 @@ def test_a_foreign_page_gets_nothing_in_the_browser_of_somebody_who_is_in(
 
 
 def test_a_name_that_points_here_gets_nothing(browser: Browser, opened: Open) -> None:
-    """DNS rebinding: the browser takes the page for one of evil.example."""
+    """DNS rebinding: the browser believes that the page belongs to evil.example."""
     page = browser.new_page()
     for url in (opened.url, opened.pages):
         answer = page.goto(f"http://evil.example:{urlsplit(url).port}/?token={opened.token}")
@@ -357,7 +357,7 @@ def test_a_second_ui_of_the_home_leaves(opened: Open, command_environment: dict[
 
 
 def test_what_a_killed_ui_had_started_ends_too(opened: Open) -> None:
-    """The last test of this file: nobody is served any more."""
+    """The last test of this file, because afterwards nothing is served."""
     children = psutil.Process(opened.process.pid).children(recursive=True)
     assert len(children) >= 3
     opened.process.kill()

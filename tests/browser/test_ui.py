@@ -15,7 +15,7 @@ from tests.browser.conftest import Site, ask, remember
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-# A page of a busy machine takes its time; what is asserted is what it shows, not how soon.
+# On a busy machine a page takes long. The tests are about what it shows, not how soon.
 expect.set_options(timeout=45_000)
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
@@ -25,7 +25,7 @@ OF_TABLE = "raw/population"
 
 
 def why() -> str:
-    """What the failed check says of itself, in the suite."""
+    """The words of the failed check in the suite."""
     from expectations import SUITES
 
     (rule,) = (
@@ -65,22 +65,22 @@ DRAWN = """names => {
     for (const name of names) wanted[name] = (wanted[name] || 0) + 1;
     return Object.entries(wanted).every(([name, times]) => (drawn[name] || 0) >= times);
 }"""
-"""True where the graph has a node for each of the names, and as many as there are of a name."""
+"""True if the graph has a node for each name, and as often as the name occurs."""
 
 
 def test_the_lineage_shows_every_asset_in_its_group(page: Page, site: Site) -> None:
     expected = keys()
     assert {"source/insurance", "source/population", "target/reconciled"} <= set(expected)
-    # Nodes off the screen are not drawn, so this person has a very tall screen.
+    # Nodes outside the screen are not drawn, so the screen of this test is very tall.
     page.set_viewport_size({"width": 4400, "height": 6400})
     page.goto("/")
     page.locator("a").filter(has_text=re.compile("^Lineage$")).click()
     groups = sorted(set(expected.values()))
     for group in groups:
-        # Folded groups first: what a person sees who has never been here.
+        # Folded groups first: this is what somebody sees who opens the page for the first time.
         expect(node(page, group)).to_be_visible()
     remember(site, page)
-    for group in groups:  # one at a time: all nine unfolded are wider than any screen
+    for group in groups:  # one at a time: all nine unfolded groups are wider than any screen
         page.goto(f"/asset-groups?expanded=global@global:{group}")
         inside = [name.rsplit("/", 1)[1] for name, of in expected.items() if of == group]
         page.wait_for_function(DRAWN, arg=[group, *inside])
@@ -122,14 +122,14 @@ def test_a_failed_check_is_three_clicks_from_the_front_page(page: Page, site: Si
     clicks.on(page.locator("a[href='/runs']").first)
     clicks.on(page.get_by_role("link", name=site.failed.run_id[:8]))
     clicks.on(page.get_by_text("check_raw_population", exact=True).last)
-    # The log now tells of this step alone, and its end is in sight.
+    # The log now shows only this step, down to its end.
     expect(page.get_by_role("link", name=FAILED_CHECK)).to_be_visible()
     expect(page.get_by_text(why()).last).to_be_visible()
     expect(page.get_by_text("rows fail").last).to_be_visible()
     expect(page.get_by_text("A blocking quality check failed, so").last).to_be_visible()
     assert clicks.count <= 3
     remember(site, page)
-    # One click more is the check's own page, with its history.
+    # One more click opens the check's own page, with its history.
     page.get_by_role("link", name=FAILED_CHECK).click()
     expect(page).to_have_url(re.compile(r"/assets/raw/population\?.*checkDetail="))
     expect(page.get_by_text("Execution history")).to_be_visible()
@@ -282,13 +282,13 @@ def log_of(page: Page, run: str) -> str:
 
 
 def test_no_page_shows_a_person(page: Page, site: Site) -> None:
-    """Runs last: looks at every page that the others visited, and at both runs whole."""
+    """Runs last: searches every page that the other tests visited, and both runs whole."""
     told = ""
     for run, last in ((site.good, "RUN_SUCCESS"), (site.failed, "RUN_FAILURE")):
         page.goto(f"/runs/{run.run_id}")
         expect(page.get_by_text(last).first).to_be_visible()
         remember(site, page)
-        # The page draws only a part of a long log, so the whole of it is asked for.
+        # The page draws only a part of a long log, so the whole log is requested.
         told += log_of(page, run.run_id)
     assert len(site.personal) >= 50
     assert len(site.visited) >= 10

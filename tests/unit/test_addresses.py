@@ -1,4 +1,4 @@
-"""How two addresses agree, by words and by letters, and which keys they give."""
+"""How two addresses agree, by words and by letters, and which blocking keys they give."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def agreement(
         ("305, Gurnai Pl ace, Umavalepark, Eaton, 4215", "partly", "near"),
         ("306, Grunai Plcae, Umavale Parck, Eatonn, 4215", "different", "partly"),
         ("12, Acacia Street, Bindaree, Corrimal, 2518", "different", "different"),
-        # Nothing but the last word in common.
+        # Only the last word in common.
         ("7, Cobby Avenue, Christies Beach, 4215", "different", "different"),
-        # Nothing written is not the same as nothing written elsewhere.
+        # An empty address is missing, not different.
         ("", "missing", "missing"),
         (" - ?", "missing", "missing"),
         (None, "missing", "missing"),
@@ -83,7 +83,7 @@ def test_two_words_that_are_left_are_a_key_whatever_stands_between(
     assert shared_keys(connection, RIGHT, "umavale 4215") == 1
     assert shared_keys(connection, RIGHT, "4215 Umavale") == 1
     assert shared_keys(connection, RIGHT, "Umavale, Umavale 4215") == 1
-    # Of n words, n (n - 1) / 2 pairs.
+    # n words give n (n - 1) / 2 pairs.
     assert shared_keys(connection, RIGHT, RIGHT.upper()) == 7 * 6 // 2
 
 

@@ -1,4 +1,4 @@
-"""One rule in one place: Python and the SQL macros give every pair the same level."""
+"""Python and the SQL macros give every pair the same level."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Pair = tuple[str | None, str | None]
 
 
 class Judge:
-    """The macros, asked about many pairs at once."""
+    """Asks the macros about many pairs at once."""
 
     def __init__(self) -> None:
         self.connection = duckdb.connect()
@@ -52,7 +52,7 @@ class Judge:
         return self._levels(normalise_genders, pairs, "gender_agreement(a.value, b.value)")
 
     def _levels(self, understand, pairs: Sequence[Pair], agreement: str) -> list[str]:
-        """Understands both sides, then has the macro judge all pairs in one query."""
+        """Normalises both sides, then lets the macro judge all pairs in one query."""
         for side, raws in zip("ab", zip(*pairs, strict=True), strict=True):
             table = understand(pa.array(raws, pa.string()))
             numbered = table.append_column("n", pa.array(range(len(pairs))))
@@ -122,7 +122,7 @@ def test_the_simulators_sexes_are_judged_alike(judge: Judge, simulated: list[dic
     assert disagreements(pairs, levels, judge.genders(pairs)) == []
 
 
-# --- pairs that no register is asked to have --------------------------------------------------
+# --- pairs that no register is likely to have -------------------------------------------------
 
 LETTERS = st.sampled_from("aăâbcdđeêghiknoôơrstuưvxyàảãáạằặấếệìịòóọốộớợùúụừứựỳỵfwz üñ'-ÂĐỨ.")
 
@@ -189,7 +189,7 @@ def test_names_after_a_few_slips_are_judged_alike(judge: Judge, pairs: list[Pair
 
 @settings(max_examples=60)
 @given(st.lists(st.tuples(mixed, mixed), min_size=1, max_size=40))
-@example([("A0A0µ:Î", "")])  # seven letters, two of them of two bytes
+@example([("A0A0µ:Î", "")])  # seven letters, two of them with two bytes
 def test_any_two_strings_are_judged_alike_as_names(judge: Judge, pairs: list[Pair]):
     hold_names_together(judge, [*pairs, *((a, a.upper()) for a, _ in pairs)])
 
@@ -229,7 +229,7 @@ def test_every_level_of_the_vocabulary_can_be_reached(judge: Judge):
 
 
 def test_names_that_agree_have_equal_keys(judge: Judge):
-    """The demographic step joins on the key, and must lose no name that agrees."""
+    """The demographic step joins by the key, and must not lose a name that agrees."""
     agreeing = {
         level
         for level in codes.NAME_LEVELS

@@ -1,4 +1,4 @@
-"""What of a run is news: told once, again when worse or after a week, never while it is known."""
+"""Which results are reported: once, again if worse or after a week, not while acknowledged."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def memory() -> Memory:
 
 @pytest.fixture
 def night(memory: Memory) -> Night:
-    """Ends a run; each is a day after the last."""
+    """Ends a run; each ends a day after the one before."""
     count = 0
 
     def end(*checks: CheckReport, cause: str = "", job: str = JOB) -> News | None:
@@ -184,7 +184,7 @@ def test_a_damaged_memory_is_set_aside_and_begins_anew(tmp_path: Path, damaged: 
     file = memory_file(tmp_path)
     file.write_bytes(damaged)
     assert recall(tmp_path).damaged
-    assert file.read_bytes() == damaged  # a look changes nothing
+    assert file.read_bytes() == damaged  # reading changes nothing
 
     with remembering(tmp_path) as memory:
         assert memory is not None

@@ -1,4 +1,4 @@
-"""A cell without the blanks around it: quicker than trimming each, and the same."""
+"""Cells without the blanks around them: faster than trimming each, with the same result."""
 
 from __future__ import annotations
 

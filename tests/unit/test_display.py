@@ -1,4 +1,4 @@
-"""What a terminal shows: whatever its width, keys and commands stay whole."""
+"""What a terminal shows: keys and commands stay whole at any width."""
 
 from __future__ import annotations
 

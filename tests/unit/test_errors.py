@@ -1,4 +1,4 @@
-"""The table of errors says what the program says."""
+"""The table of errors has the words that the program prints."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _script() -> ModuleType:
 
 
 def _said() -> list[str]:
-    """Every text of the program, with … for what is put into it."""
+    """Every text of the program, with … for the values in it."""
     texts = []
     for package in ("etl", "assets", "expectations"):
         for file in (ROOT / package).rglob("*.py"):
@@ -61,7 +61,7 @@ def test_what_the_page_says_is_seen_is_what_the_program_says() -> None:
         for fragment in phrase.split("…")
         if len(fragment.strip()) > 3 and not any(fragment.strip() in text for text in texts)
     ]
-    assert unknown == [" is damaged and cannot be read"]  # which the class itself says
+    assert unknown == [" is damaged and cannot be read"]  # the class itself has these words
 
 
 @pytest.mark.parametrize("needed", ["The user lacks a right", "no encrypted connection", "130"])

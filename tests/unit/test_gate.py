@@ -1,4 +1,4 @@
-"""The gate, request by request: what passes, and that nothing else does."""
+"""The gate, request by request: what it lets pass, and that it lets nothing else pass."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HERE = f"127.0.0.1:{PORT}"
 
 @dataclass
 class Answer:
-    """What a request came to; 0 where a web socket was let in, 1008 where it was closed."""
+    """The status of the answer; 0 if a web socket was let in, 1008 if it was closed."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -51,7 +51,7 @@ def ask(
         else:
             await send({"type": "websocket.accept"})
 
-    # Nothing in it waits, so it needs no loop: that of a browser's test may be there already.
+    # It never waits, so it needs no event loop. (A browser's test may have one in this thread.)
     with pytest.raises(StopIteration):
         Guarded(behind, gate, PORT)(scope, receive, send).send(None)
     first = sent[0]
@@ -115,7 +115,7 @@ def test_a_secret_that_can_be_guessed_is_refused() -> None:
     [
         ({"sec_fetch_site": "same-origin", "sec_fetch_mode": "cors"}, 200),
         ({"sec_fetch_site": "none"}, 200),
-        # A link in a mail: the page opens, and can change nothing.
+        # A link in a mail: the page opens, but can change nothing.
         ({"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate",
           "sec_fetch_dest": "document"}, 200),
         ({"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate",

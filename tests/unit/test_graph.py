@@ -1,4 +1,4 @@
-"""The graph that Dagster is told of is the one that was reviewed."""
+"""The graph that is declared to Dagster is the one that was reviewed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_the_graph_is_the_one_that_was_reviewed() -> None:
 
 
 def test_no_blocking_rule_waits_for_what_waits_for_it() -> None:
-    """A table is built after the blocking rules of what it reads: Dagster would find a circle."""
+    """A table waits for the blocking rules of the tables that it reads, so a circle is an error."""
     circles = [
         f"{suite.table.sql}.{rule.name} reads {table.sql}"
         for suite in SUITES

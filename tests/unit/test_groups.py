@@ -1,4 +1,4 @@
-"""The lineage that the UI folds into groups is a picture that can be read from left to right."""
+"""The groups into which the UI folds the lineage can be read from left to right."""
 
 from __future__ import annotations
 

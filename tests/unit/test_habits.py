@@ -1,4 +1,4 @@
-"""A commit is held to what ``make check`` says, no more and no less."""
+"""The checks before a commit are those of ``make check``, no more and no less."""
 
 import ast
 import importlib
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def _of_make(target: str) -> list[str]:
-    """The commands of a target of the Makefile, with its variables put in."""
+    """The commands of a target of the Makefile, with its variables replaced."""
     lines = (ROOT / "Makefile").read_text("utf-8").splitlines()
     bin_ = next(line.split(":=")[1].strip() for line in lines if line.startswith("RUN :="))
     start = next(n for n, line in enumerate(lines) if line.startswith(f"{target}:"))
@@ -41,14 +41,14 @@ PACKAGES = ("etl", "assets", "expectations", "benchmarks")
 
 @pytest.mark.parametrize("file", BENCHMARKS, ids=lambda file: file.stem)
 def test_a_benchmark_imports_what_is_there(file: Path) -> None:
-    """Nobody runs them for weeks, and what they measure moves."""
+    """Nobody runs benchmarks for weeks, and meanwhile the code that they import is moved."""
     gone = []
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
         if not isinstance(node, ast.ImportFrom) or not node.module:
             continue
         if node.module.split(".")[0] not in PACKAGES:
             continue
-        if node.module.startswith("benchmarks"):  # which load libraries that only they need
+        if node.module.startswith("benchmarks"):  # they load libraries that only benchmarks need
             found = ROOT.joinpath(*node.module.split("."))
             assert found.is_dir() or found.with_suffix(".py").is_file(), node.module
             continue

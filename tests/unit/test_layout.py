@@ -1,4 +1,4 @@
-"""Imports run one way: console, assets -> expectations -> etl, and inside ``etl`` room by room."""
+"""Imports go one way: console, assets -> expectations -> etl, and inside ``etl`` room by room."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FLOORS = (
     ("demo", "bench"),
     ("cli",),
 )
-"""The rooms of ``etl``, the ground floor first: a room imports from lower floors only."""
+"""The rooms of ``etl`` by floor, the lowest first: a room imports from lower floors only."""
 
 ABOVE_ETL = {
     "etl": (),
@@ -34,17 +34,17 @@ ABOVE_ETL = {
     "assets": ("etl", "expectations"),
     "console": ("etl", "expectations"),
 }
-"""The packages, and those below each. The command line puts the parts together: it may call
-``assets`` and ``console``."""
+"""The packages, and those that each may import. The command line puts the parts together, so it
+may call ``assets`` and ``console``."""
 
 NORMALISE_MAY_IMPORT = {"domain", "normalise"}
-"""Pure functions: of their own floor they know nothing."""
+"""Pure functions: they import nothing from their own floor."""
 
 FRAMEWORKS = {"dagster", "great_expectations"}
-"""What ``etl`` knows nothing of."""
+"""Packages that ``etl`` does not import."""
 
 ENGINES = {"duckdb": "etl.engine.duckdb", "pyspark": "etl.engine.spark"}
-"""The engines, and the folder of each, which alone knows of it."""
+"""The engines, and the folder of each; only that folder imports the engine."""
 
 
 def _module(file: Path, root: Path) -> str:
@@ -74,7 +74,7 @@ def _imports(source: str, module: str, is_package: bool) -> set[str]:
 
 
 def graph(root: Path) -> dict[str, set[str]]:
-    """Every module under a root, with all that it imports, typing's imports too."""
+    """Every module under a root, with all that it imports, also for type checking."""
     found = {}
     for package in PACKAGES:
         for file in sorted((root / package).rglob("*.py")):
@@ -84,7 +84,7 @@ def graph(root: Path) -> dict[str, set[str]]:
 
 
 def _room(module: str) -> str | None:
-    """The room of a module of ``etl``; None of what is none, such as the package itself."""
+    """The room of a module of ``etl``; None for a module in no room, such as the package itself."""
     parts = module.split(".")
     return parts[1] if parts[0] == "etl" and len(parts) > 1 else None
 
@@ -93,7 +93,7 @@ _FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 
 def violations(root: Path) -> list[str]:
-    """Every import under a root that goes the wrong way, and every module that has no room."""
+    """Every import under a root that goes the wrong way, and every module without a room."""
     return [
         f"{module} {wrong}"
         for module, imported in graph(root).items()
@@ -124,7 +124,7 @@ def _allowed(room: str | None, other: str | None) -> bool:
 
 
 def circle(root: Path) -> list[str]:
-    """A circle among the modules under a root, as the modules on it; empty where there is none."""
+    """The modules of a circle of imports under a root; empty if there is none."""
     modules = graph(root)
     edges = {
         module: {name for name in imported if name in modules and not module.startswith(name)}

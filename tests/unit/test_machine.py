@@ -1,4 +1,4 @@
-"""What the machine refuses, told as what it is; and limits that the engine takes."""
+"""What the machine refuses is reported as what it is; and limits that the engine accepts."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_the_engine_is_tried_in_a_process_of_its_own(monkeypatch: pytest.MonkeyP
     least = f"{LEAST_MEMORY // 1000**2}MB"
     assert "2 threads" in try_engine(Engine(memory=least, threads=2))
     assert try_engine(Engine(threads=MOST_THREADS))
-    # Whatever the engine does there, even die, is a finding and no end.
+    # Whatever the engine does in that process, even if it dies, the test goes on and reports it.
     monkeypatch.setattr(limits, "_TRY", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
     with pytest.raises(ConfigError, match="does not run with"):
         try_engine(Engine())

@@ -1,4 +1,4 @@
-"""Where two values differ is marked letter by letter, and nothing of them is lost."""
+"""Differences of two values are marked letter by letter, and no letter is lost."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def differing(one: str, other: str) -> tuple[str, str]:
     ("one", "other", "expected"),
     [
         ("Nguyễn Văn Hoa", "Nguyễn Văn Hòa", ("o", "ò")),
-        ("NGUYỄN VĂN HÒA", "Nguyễn Văn Hòa", ("", "")),  # a capital is the same letter
+        ("NGUYỄN VĂN HÒA", "Nguyễn Văn Hòa", ("", "")),  # a capital counts as the same letter
         ("Trương Mỹ Uyên", "Trương Thị Mỹ Uyên", ("", " Thị")),
-        ("Ho\u0300a", "Hòa", ("", "")),  # an accent of its own is the same letter
+        ("Ho\u0300a", "Hòa", ("", "")),  # a letter with a separate accent counts as the same
         ("001062000012", "001062000013", ("2", "3")),
         ("017214672533", "017325399572", ("214672|33", "325399|72")),  # places matter in a number
         ("12/01/1962", "13/01/1962", ("2", "3")),

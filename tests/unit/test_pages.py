@@ -1,4 +1,4 @@
-"""The Data Docs over HTTP: which run's page is asked for, and which is there."""
+"""The Data Docs over HTTP: links name a run, and the page says if it shows another."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TABLE = "core.links"
 
 @pytest.fixture
 def quality(tmp_path: Path) -> Iterator[Quality]:
-    """Where one page of the run ``today`` is served."""
+    """The address of a served page of the run ``today``."""
     from etl.settings import load_settings
 
     database = {"url": "sqlite:///none.db"}

@@ -1,4 +1,4 @@
-"""Record keys, a secret that only its owner reads, and errors that are told without their words."""
+"""Record keys, the secret that only its owner may read, and errors reported without values."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_what_is_open_to_others_is_shut(tmp_path: Path, was: int, becomes: int) 
 
 
 def _quoting_error() -> None:
-    """A real error of a database that quotes a value, and one that came of it."""
+    """Raises a real database error that quotes a value, and another error caused by it."""
     with duckdb.connect() as connection:
         try:
             connection.execute("select cast(? as integer)", [CANARY])
@@ -209,7 +209,7 @@ def test_a_command_that_fails_quotes_nothing(
 
 @pytest.fixture
 def muted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hooks of a command, taken back after the test."""
+    """The hooks of a command, removed after the test."""
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
@@ -282,7 +282,7 @@ def test_a_secret_is_made_whole_and_leaves_no_draft(tmp_path: Path) -> None:
 
 
 def test_processes_that_make_the_secret_at_once_have_one(tmp_path: Path) -> None:
-    """A reader never meets half a secret, and the second to come takes the first one's."""
+    """A reader never finds half a secret, and the second process uses the first one's secret."""
     script = (
         "import sys; from pathlib import Path; from etl.process.privacy import load_record_key\n"
         "sys.stdin.readline()\n"
@@ -306,7 +306,7 @@ def test_processes_that_make_the_secret_at_once_have_one(tmp_path: Path) -> None
 
 
 def test_threads_that_ask_for_private_files_at_once_leave_the_umask_as_it_was() -> None:
-    """The one that asked first ends first: the other's files stay private, and nothing remains."""
+    """The first thread ends first: the other's files stay private, and the umask is restored."""
     before = os.umask(0o022)
     try:
         one, other = owner_only(), owner_only()

@@ -1,7 +1,7 @@
-"""What is used of other packages beyond their public APIs is listed, and is still there.
+"""The private names of other packages that are used are listed, and still exist.
 
-The list is in docs/dependencies.md, "Private APIs", with the test of each that would tell when it
-means something else. Here: that the list is whole, and that each name is there.
+The list is in docs/dependencies.md, "Private APIs". It names for each the test that fails if the
+name comes to mean something else. This file tests that the list is complete and each name exists.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("etl", "expectations", "assets")
 PUBLIC = {"_replace", "_asdict", "_exit"}
-"""Public in spite of their names: of named tuples, and of ``os``."""
+"""Names that are public although they begin with an underscore: of named tuples, and of ``os``."""
 
 
 def _trees() -> Iterator[ast.Module]:
@@ -42,7 +42,7 @@ def _imported() -> set[str]:
 
 
 def _attributes() -> set[str]:
-    """Every private attribute of an object that no class of ours makes."""
+    """Every use of a private attribute of an object that is not of our own classes."""
     asked, made = set(), set(PUBLIC)
     for tree in _trees():
         for node in ast.walk(tree):
@@ -87,7 +87,7 @@ def test_a_listed_name_is_there(name: str) -> None:
 
 
 def test_what_is_called_takes_what_it_is_given() -> None:
-    """The signatures of what no other test would call in the same way."""
+    """The signatures of functions that no other test calls in the same way."""
     from dagster._core.execution.api import execute_run_iterator
     from dagster._core.workspace.context import WorkspaceProcessContext
     from dagster_webserver.app import create_app_from_workspace_process_context
@@ -103,7 +103,7 @@ def test_what_is_called_takes_what_it_is_given() -> None:
 
 
 def test_a_log_that_was_set_aside_is_made_anew_when_dagster_forgets_it(tmp_path: Path) -> None:
-    """``_initialized_dbs`` is how Dagster remembers that a run's log is there."""
+    """Dagster remembers in ``_initialized_dbs`` that a run's log exists."""
     from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
     storage = SqliteEventLogStorage(str(tmp_path))
@@ -127,7 +127,7 @@ def test_a_copied_column_belongs_to_no_table_and_is_the_same() -> None:
 
 
 def test_dagsters_databases_keep_their_engines(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    """However often one is asked, one engine is made for it."""
+    """Only one engine is made for a database, however often it is used."""
     from dagster import DagsterInstance
 
     from assets import engines
@@ -154,7 +154,7 @@ def test_dagsters_databases_keep_their_engines(tmp_path: Path, monkeypatch) -> N
 
 
 def test_dagsters_databases_stay_open_while_a_run_works(tmp_path: Path) -> None:
-    """The same connections for all events of a run; afterwards none, and no log is left."""
+    """All events of a run use the same connections; afterwards none is open, and no log is left."""
     import psutil
     from dagster import DagsterInstance
 

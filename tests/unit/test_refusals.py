@@ -1,4 +1,4 @@
-"""What refusals mean, for those that no server here can be brought to: by code, then by words."""
+"""What refusals mean that no server here can be made to give: by code, then by words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings: what a file may say, where its paths start, and that no secret is ever shown."""
+"""Settings: what a file may contain, where its paths start, and that no secret is ever shown."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_variables_of_the_environment_are_put_in(load: Callable[[str], Settings]
 def test_the_kind_of_a_database_may_be_written_in_capitals(
     load: Callable[[str], Settings],
 ) -> None:
-    """As in any URL (RFC 3986, 3.1); the rest stays as it is."""
+    """Only the scheme ignores case, as in any URL (RFC 3986, 3.1); the rest stays as it is."""
     loud = GOOD.replace("postgresql:", "PostgreSQL:").replace("sqlite:////srv", "SQLITE:////Srv")
     loaded = load(loud.replace('sqlite:///registers/population.db"\nquery = "select 1"',
                                'PARQUET:///Lake"'))  # fmt: skip
@@ -209,7 +209,7 @@ def test_no_message_shows_the_password(load: Callable[[str], Settings], spoilt: 
     error: BaseException | None = caught.value
     assert SECRET not in str(error)
     assert caught.value.remedy
-    # A chained error would be printed with it.
+    # A chained error would be printed, too.
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 

@@ -1,4 +1,4 @@
-"""Recorded values where people see them: nothing that is shown is obeyed."""
+"""Recorded values where people see them: no terminal or page obeys what is in them."""
 
 from __future__ import annotations
 

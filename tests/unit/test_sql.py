@@ -1,4 +1,4 @@
-"""SQL that a person wrote: what is taken off its end, and what is not."""
+"""SQL that a person wrote: what is removed from its end, and what is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Dagster keeps of a step that fails: enough to mend it, and no value of a person."""
+"""What Dagster keeps of a failed step: enough to find the cause, and no value of a person."""
 
 import dagster as dg
 import pytest
@@ -7,7 +7,7 @@ from dagster import serialize_value
 from assets.resources import Doisoat, DoisoatResource
 from etl.domain.errors import ConnectionFailedError
 
-CANARY = "ChimHoangYen5521"  # as a value of a register would be, and easy to search for
+CANARY = "ChimHoangYen5521"  # stands for a value of a register, and is easy to search for
 
 
 def run_failing(raised: Exception, tmp_path, monkeypatch) -> tuple[str, dg.DagsterEvent]:

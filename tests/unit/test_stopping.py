@@ -1,4 +1,4 @@
-"""What happens between a signal and the end of a process, each time in a process of its own."""
+"""What happens between a signal and the end of a process, each time in a new process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-HEARS = "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # also under nohup
+HEARS = "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # even under nohup
 
 RUN = """
 import os, signal, sys, threading, time
@@ -31,7 +31,7 @@ os._exit(stopping.run(work))
 def ended(
     work: str, *numbers: int, before: str = HEARS, wait: float = 0.4
 ) -> tuple[int, list[str], str]:
-    """Sends signals to a process once it has begun; returns its exit code and what it said."""
+    """Sends signals to a process once it has begun; returns its exit code and what it printed."""
     script = before + RUN.format(work=work.replace("\n", "\n    "))
     process = subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -1,4 +1,4 @@
-"""The numbers of the rules: as they ship, and as a configuration lays others over them."""
+"""The limits of the rules: the shipped ones, and those by which a configuration replaces them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def overlaid(file: Path) -> Overlaid:
-    """Every rule with the numbers of a file."""
+    """Every rule with the limits of a file."""
 
     def read(text: str) -> dict[str, Rule]:
         file.parent.mkdir(exist_ok=True)
@@ -54,7 +54,7 @@ def test_an_entry_changes_its_own_rule_and_no_other(overlaid: Overlaid) -> None:
     assert changed == {NAMES}
     assert found[NAMES].arguments["mostly"] == 0.8
     assert found[NAMES].limit == "at least 80.0% of the rows hold. Paper of before 1995."
-    assert found[NAMES].severity is Severity.WARNING  # as it ships
+    assert found[NAMES].severity is Severity.WARNING  # the shipped severity
 
 
 def test_a_rule_with_a_number_shows_it_and_has_one() -> None:
@@ -73,7 +73,7 @@ def test_what_stops_the_run_goes_on_to_unless_the_entry_says_otherwise(overlaid:
     assert "(1 - 0.4)" in kept.arguments["unexpected_rows_query"]
     assert kept.limit.startswith("at most 40% of the rows lost")
 
-    # A rule that no file that ships speaks of keeps what its suite says.
+    # A rule that the shipped file does not mention keeps what its suite says.
     assert overlaid(f'["{ONE_LINK}"]\n{why}')[ONE_LINK].blocking
     milder = overlaid(f'["{ONE_LINK}"]\nblocking = false\nseverity = "warning"\n{why}')[ONE_LINK]
     assert (milder.blocking, milder.severity) == (False, Severity.WARNING)
@@ -161,7 +161,7 @@ def configuration(tmp_path: Path) -> Path:
 
 
 def _declared(configuration: Path, rule: str) -> tuple[object, bool]:
-    """The severity and blocking of a check as the graph declares it."""
+    """The severity and blocking of a check as the graph declares them."""
     table, check = rule.rsplit(".", 1)
     for checks in build_defs(load_settings(configuration)).asset_checks or ():
         for spec in checks.check_specs:  # type: ignore[union-attr]

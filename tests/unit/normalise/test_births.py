@@ -1,4 +1,4 @@
-"""Claims about birth dates."""
+"""Birth dates: how they are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The column functions give, row for row, what the single-value functions give."""
+"""The functions for columns give, row for row, what the functions for single values give."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_any_column_of_strings_gives_what_each_string_gives(values):
     assert normalise_names(pa.array(values, pa.string())).to_pylist() == rows_one_by_one(values)
 
 
-# Words as several encodings leave them, whole ones, and what is neither.
+# Words damaged by several encodings, good words, and others.
 WORDS = [
     "Nguyễn", "Thị", "Hòa", "Đặng", "Quốc", "Đức", "Nguyê", "José", "Müller", "NguyÔn", "ThÞ",
     "Hßa", "Ph\xad¬ng", "TrÇn", "Hïng", "NguyÔ", "Nguyeãn", "Thò", "Hoaøng", "Phöông", "PhÕm",

@@ -1,4 +1,4 @@
-"""Claims about the levels of agreement."""
+"""The levels of agreement."""
 
 from __future__ import annotations
 

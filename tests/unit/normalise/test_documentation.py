@@ -23,13 +23,13 @@ def rows_under(heading: str) -> list[list[str]]:
 
 
 def quoted(cell: str) -> list[str]:
-    """The values in a cell, unless words stand around them: those describe, not quote."""
+    """The values in a cell, unless there are words around them: then the cell describes."""
     values = re.findall("`([^`]*)`", cell.replace("\\|", "|"))
     return values if not re.sub("`[^`]*`|[, ]", "", cell) else []
 
 
 def levels(heading: str) -> list[tuple[str, str, str]]:
-    """Level and pair of each example in a table of comparisons."""
+    """The level and the pair of each example in a table of comparisons."""
     found = []
     for row in rows_under(heading):
         examples = re.split("; not ", row[1])[0] if len(row) > 1 else ""

@@ -1,4 +1,4 @@
-"""Claims about legacy encodings, with glibc's iconv as an independent judge."""
+"""Legacy encodings, with glibc's iconv as an independent judge."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ICONV = {"tcvn3": "TCVN5712-1", "viscii": "VISCII"}
 def name_syllables() -> list[str]:
     text = (files("etl.domain.data") / "name_frequencies.csv").read_text(encoding="utf-8")
     rows = csv.DictReader(text.splitlines())
-    # A few entries are typing errors of the source list, two words in one.
+    # A few entries of the source list are typing errors: two words in one.
     words = {word for row in rows for word in row["value"].split()}
     return sorted(w for w in words if w not in ("Hồthị", "Phạmvăn", "Nguyê", "Ksor", "K", "H"))
 
@@ -37,7 +37,7 @@ def iconv(text: str, encoding: str) -> bytes | None:
 
 
 def as_windows(raw: bytes) -> str:
-    """The bytes as Windows shows them; the five it leaves undefined as Latin-1."""
+    """The bytes as Windows shows them; the five that it leaves undefined, as Latin-1."""
     return "".join(
         bytes([b]).decode("cp1252") if b not in (0x81, 0x8D, 0x8F, 0x90, 0x9D) else chr(b)
         for b in raw
@@ -80,7 +80,7 @@ def test_tcvn3_without_capitals_is_read_regardless_of_case():
     codes = {letter: chr(code) for code, letter in single_byte_tables()["tcvn3"].items()}
     for syllable in name_syllables():
         name = f"Nguyễn Thị {syllable}"
-        # Fonts of TCVN3 have no accented capitals: small codes stand for both.
+        # Fonts of TCVN3 have no accented capitals: the codes of small letters stand for both.
         mojibake = "".join(codes.get(c.lower(), c) if not c.isascii() else c for c in name)
         assert parse_name(mojibake).canonical == parse_name(name).canonical
 

@@ -1,4 +1,4 @@
-"""Claims about single names."""
+"""Single names: how they are read."""
 
 from __future__ import annotations
 

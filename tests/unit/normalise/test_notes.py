@@ -11,7 +11,7 @@ from etl.normalise import describe
 from etl.normalise.files import read_rows
 from etl.normalise.notes import NAME_NOTE_BIT, NAME_NOTES, joined, unpack
 
-# Literals in the source that look like codes but are none.
+# Texts in the source that look like codes but are not.
 NOT_CODES = re.compile(r"^(number_placeholders|birth_placeholders|name_.*csv)$")
 
 

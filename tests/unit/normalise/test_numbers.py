@@ -1,4 +1,4 @@
-"""Claims about personal numbers, CMND, insurance numbers and cards."""
+"""How personal numbers, CMND, insurance numbers and cards are read."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_the_fourth_digit_is_century_and_sex(digit, sex, year):
     assert (decoded.sex, decoded.birth_year) == (sex, year)
 
 
-# Codes that survived 1 July 2025 under another province's name.
+# Codes that since 1 July 2025 stand for another province.
 @pytest.mark.parametrize(
     ("code", "province_2004", "province_2025"),
     [

@@ -191,7 +191,7 @@ def commonest_names(count: int) -> list[str]:
 
 
 def in_old_tone_style(name: str) -> str:
-    """An independent rendering of the tone style, for the open rhymes that occur in names."""
+    """An independent implementation of the tone style, for the open rhymes that occur in names."""
     for new, old in (("oà", "òa"), ("oá", "óa"), ("oả", "ỏa"), ("uý", "úy"), ("uỳ", "ùy"),
                      ("uỷ", "ủy"), ("uỵ", "ụy")):  # fmt: skip
         name = " ".join(

@@ -1,6 +1,6 @@
-"""Names, values and comparisons that public reports show going wrong, and their siblings.
+"""Names, values and comparisons that go wrong in public reports, and similar ones.
 
-Each row is one of a kind; the kind's rule is in docs/normalisation.md.
+Each row is an example of a kind; the rule for each kind is in docs/normalisation.md.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from etl.normalise.files import read_rows
 from tests.unit.normalise.test_legacy import name_syllables
 
 READ = [
-    # Marks that no order of Unicode composes, or typed twice.
+    # Marks in an order that Unicode does not compose, or typed twice.
     ("Nguye\u0303\u0302n Văn An", "Nguyễn Văn An", "nfc"),
     ("Trần Thị Tuyé\u0302t", "Trần Thị Tuyết", "nfc"),
     ("Nguyễn Vă\u0306n An", "Nguyễn Văn An", "nfc"),
@@ -37,12 +37,12 @@ READ = [
     ("ĐẶNG VǍN HẢI", "Đặng Văn Hải", "mistaken_letters"),
     ("Lê Vǎn Thǎ\u0301ng", "Lê Văn Thắng", "mistaken_letters"),
     ("H'Hen Byǎ", "H'Hen Byă", "mistaken_letters"),
-    # Styled alphabets, with the holes that letter-like symbols fill.
+    # Styled alphabets, including the letters that Unicode has among the letter-like symbols.
     ("ℕ𝕘𝕦𝕪𝕖𝕟 𝕍𝕒𝕟 𝔸𝕟", "Nguyen Van An", "full_width"),
     ("𝒩𝑔𝓊𝓎ℯ𝓃 𝒱𝒶𝓃 𝐻ℴ𝒶𝓃𝑔", "Nguyen Van Hoang", "full_width"),
     ("ℌ𝔬𝔞 ℭ𝔞𝔬 ℜ𝔬", "Hoa Cao Ro", "full_width"),
     ("Ⓛan Ⓐnh", "Lan Anh", "full_width"),
-    # One horn of two.
+    # Only one horn of ươ typed.
     ("Nguyễn Thị Phuơng", "Nguyễn Thị Phương", "half_horn"),
     ("Nguyễn Thị Phưong", "Nguyễn Thị Phương", "half_horn"),
     ("Nguyễn Thị Hưong", "Nguyễn Thị Hương", "half_horn"),
@@ -88,13 +88,13 @@ KEPT = [
     "Nguyễn Văn Bǐ", "Lê Thị Nǒ", "Trần Thǔ",
     # Han numerals are letters here.
     "三浦 太一", "万丽华", "五十嵐 一", "千葉 六郎",
-    # A rhyme of its own.
+    # A rare rhyme.
     "Nguyễn Thị Thuở", "Lê Huơ",
-    # Letters in a row that are no remains of UTF-8.
+    # Letters in a row that look like remains of UTF-8 but are not.
     "Ján Labáť", "Bróż", "Любєїзний Іван",
     # Foreign words beside Vietnamese ones.
     "Loïc Nguyễn", "Noël Trần", "Zoë Phạm", "José Nguyễn Văn An", "Loïc Hà",
-    # Words that a newborn's stand-in has, too.
+    # Words that also occur in stand-ins for newborns.
     "Lê Con", "Nguyễn Thị Bé", "Bé Thị Lan", "Bế Văn Trai", "Châu Bé Trai", "Nguyễn Văn Con", "Con",
     "Chau Con Bé", "So Y Sinh", "Nguyễn Của", "Vo Danh Nam", "Võ Danh Nam", "Nguyễn Vô Danh",
 ]  # fmt: skip
@@ -132,7 +132,7 @@ def test_cleaning_one_thing_does_not_bring_about_another(raw, canonical):
         ("Nguyeãn Thò Hoa", "Nguyễn Thị Hoa"),
         ("Lyù Thò Mai", "Lý Thị Mai"),
         ("Thò Mreâm Leâ", "Thị Mrêm Lê"),  # a second sign
-        ("Phan Thò Mai", "Phan Thị Mai"),  # its place, and nothing against it
+        ("Phan Thò Mai", "Phan Thị Mai"),  # the right place, and no sign against it
         ("Hoà Thò Thu Long An", "Hồ Thị Thu Long An"),
         ("Toáng Thò Thanh", "Tống Thị Thanh"),
         ("MAI THÒ LAN ANH", "Mai Thị Lan Anh"),
@@ -210,7 +210,7 @@ def test_a_newborn_on_a_parents_name_and_the_unnamed_have_no_name(raw):
         ("Leâ Thị Mai", "Lê Thị Mai", "format"),
         ("Nguyễn Thị Lan (con)", "Nguyễn Thị Lan", "missing"),
         ("Tr¿n V¿n B¿nh", "Trần Văn Bình", "missing"),
-        # Another letter, not only another accent.
+        # A different letter, not only a different accent.
         ("Thò Mí Pó", "Thị Mí Pó", "one_edit"),
     ],
 )

@@ -1,6 +1,6 @@
 """Numbers and birth dates as public reports, manuals and programs write them.
 
-Each row is one example of a kind; siblings that must not fall with it stand beside it.
+Each row is an example of a kind; similar values that must be read differently stand beside it.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def test_a_vietnamese_month_fixes_its_place(form):
     for month, number in [*numbered, *named]:
         parsed = parse_birth(form.format(month=month), TODAY)
         expected = date(1962, number, 5)
-        if month.endswith(("năm năm", "nam nam")):  # Its own "năm" is the year's, too.
+        if month.endswith(("năm năm", "nam nam")):  # the second "năm" is "year"
             parsed = parse_birth(form.format(month=month).replace(" năm 19", " 19"), TODAY)
         assert parsed.date == expected, month
         assert "day_month_could_swap" not in parsed.notes
@@ -169,7 +169,7 @@ def test_a_time_means_the_day_that_it_is_in_viet_nam_and_a_doubt_is_noted(raw, d
     st.sampled_from(["UTC", "Asia/Ho_Chi_Minh", "Asia/Bangkok", "America/New_York"]),
     st.integers(-59, 59),
 )
-@example(date(1945, 3, 15), "UTC", -1)  # from 23:00 the clocks went to midnight
+@example(date(1945, 3, 15), "UTC", -1)  # at 23:00 the clocks were put forward to midnight
 def test_midnight_in_viet_nam_is_its_day_in_every_zone(day, zone, seconds):
     midnight = pd.Timestamp(day, tz="Asia/Ho_Chi_Minh") + timedelta(seconds=seconds)
     written = midnight.tz_convert(zone).isoformat(sep=" ", timespec="seconds")

@@ -1,4 +1,4 @@
-"""Claims about Vietnamese syllables and the place of the tone mark."""
+"""Vietnamese syllables, and the place of the tone mark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claims about sex and flags."""
+"""Sex and flags: how they are read."""
 
 from __future__ import annotations
 

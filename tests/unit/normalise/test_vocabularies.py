@@ -1,4 +1,4 @@
-"""Statuses and provinces: every spelling that registers hold, in every encoding, and no other."""
+"""Statuses and provinces: every known spelling is read, in every encoding, and no other."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from etl.normalise.places import province_codes
         ("01 - Hà Nội", "01"), ("Hà Nội (01)", "01"), ("77 - TP. Hồ Chí Minh", "79"),
         ("Quận 1, TP. Hồ Chí Minh", "79"), ("BHXH tỉnh Bình Dương", "79"),
         ("Thµnh phè Hµ Néi", "01"), ("ThÃ nh phá»‘ HÃ  Ná»™i", "01"),
-        # A district's code is no province's, and code and name must agree.
+        # The code of a district is not read as a province's, and code and name must agree.
         ("0101", None), ("00079", None), ("101", None), ("02 - Hà Nội", None), ("03", None),
         ("", None), (None, None), ("không rõ", None), ("xx", None), ("9" * 500, None),
     ],
@@ -57,7 +57,7 @@ def test_every_province_is_known_by_both_codes_and_both_names(row: dict[str, str
         ("insurance", "Đang tham gia", "active"), ("insurance", "§ang tham gia", "active"),
         ("insurance", "đã dừng", "ended"), ("insurance", "bảo lưu", "other"),
         ("insurance", "alive", None), ("insurance", None, None),
-        # A letter alone means one thing here and another there.
+        # A single letter means different things in different registers.
         ("population", "D", None), ("population", "S", None), ("insurance", "D", None),
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Registers that the tests of the simulator share: made once, as plain Python rows."""
+"""Registers that the tests of the simulator share: they are made once, as plain Python rows."""
 
 from __future__ import annotations
 

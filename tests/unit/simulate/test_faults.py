@@ -1,4 +1,4 @@
-"""Every fault kind, alone: the faulted records show it, and all others are right."""
+"""Every kind of fault, alone: the records with the fault show it, and all others are right."""
 
 # ruff: noqa: ARG005, because all checks take the same arguments
 
@@ -92,7 +92,7 @@ def _undo_double_utf8(text: str) -> str:
 
 
 def _letters_gone(text: str, citizen: Row, _: Registers) -> bool:
-    """No precomposed letter that only Vietnamese has is left."""
+    """Says whether no precomposed letter is left that only Vietnamese has."""
     return not re.search("[ạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỷỹỵđĐơưƠƯ]", text)
 
 
@@ -195,7 +195,7 @@ CHECKS: dict[str, Check] = {
 CHANGES_NOTHING = {"card_missing", "card_of_other", "card_unknown_code"} | {
     kind for kind in KINDS if kind.startswith("insurance_number")
 }
-"""Kinds of columns that the population register does not have, so that nothing can differ."""
+"""Kinds of faults in columns that the population register lacks, so that nothing can differ."""
 
 
 def test_every_kind_but_those_of_whole_rows_has_a_check() -> None:
@@ -312,7 +312,7 @@ NEEDS_THE_RIGHT_RECORD = {
     *("name_tone_style", "name_i_y", "name_eth", "name_dropped_middle"),
     *("birth_day_month_swapped", "birth_unpadded", "province_old_code", "id_former_cmnd"),
 }
-"""Kinds that only some names, dates, provinces or holders can have."""
+"""Kinds of faults that only some names, dates, provinces or people can have."""
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_surnames_have_their_reference_share(registers: Registers, surname: str)
         if row["part"] == "surname" and row["value"] == surname
     )
     share = _share(registers.population, lambda row: row["full_name"].split()[0] == surname)
-    # Families share a surname, so that shares scatter more than those of independent people.
+    # Families share a surname, so shares scatter more than if people were independent.
     assert share == pytest.approx(expected, rel=0.15, abs=0.004)
 
 
@@ -215,6 +215,6 @@ def test_crowded_numbers_end_alike_as_often_as_among_a_hundred_million() -> None
     )
 
     assert len({row["personal_id"] for row in crowd.population}) == 20_000
-    assert len(own) <= 1000  # the fewest that there are: twenty to each
+    assert len(own) <= 1000  # at least a thousand endings: twenty citizens share each
     assert 15 < sum(own.values()) / len(own) < 25
     assert len(set(former) & set(own)) > 0.9 * len(own)
