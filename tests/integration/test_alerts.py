@@ -1,4 +1,4 @@
-"""Alerts, from real runs on a real Dagster instance to a real mail server and a real webhook."""
+"""Alerts: from real runs on a real Dagster instance to a real mail server and a real webhook."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ RED = Report(
 
 @dataclass
 class Nights:
-    """Registers that are read and checked every night, without the work that comes after."""
+    """Registers that are read and checked every night, without the later steps."""
 
     pair: Registers
     instance: dg.DagsterInstance
@@ -65,7 +65,7 @@ class Nights:
         return tell_news(self.pair.settings, self.instance).messages
 
     def tick(self) -> str:
-        """What the sensor says of one look."""
+        """What the sensor answers at one look."""
         repository = self.definitions.get_repository_def()
         sensor = repository.get_sensor_def(SENSOR)
         context = dg.build_sensor_context(
@@ -87,7 +87,7 @@ def nights(registers: Make, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         pair = registers()
         pair.options["alerts"] = {"urls": list(urls), "ui_url": "https://dagster.example/"}
         whole = build_defs(pair.settings)
-        # The first tables only: a whole run takes a minute and says no more.
+        # Only the first tables: a whole run takes a minute and would test nothing more.
         registers_only = dg.define_asset_job(
             FULL_SYNC, dg.AssetSelection.assets(["raw", "insurance"], ["raw", "population"])
         )
@@ -117,7 +117,7 @@ def _one(messages: list[Message]) -> Message:
 def test_a_password_of_any_characters_beside_a_url_arrives_and_is_nowhere_shown(
     registers: Make, doisoat: Doisoat, hook: Hook
 ) -> None:
-    """Neither by the commands, nor in what waits to be sent."""
+    """Neither in the output of commands, nor in messages that wait to be sent."""
     pair = registers()
     password = "a@b/c#d%41 e+f:g?h'i&j=k"
     pair.options["alerts"] = {

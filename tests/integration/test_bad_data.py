@@ -1,4 +1,4 @@
-"""Bad data: each row ends in the result or in the rejects, and nobody is told a person's data."""
+"""Bad data: each row is in the result or in the rejects, and nothing shows a person's data."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _reasons(pair: Registers, register: str) -> dict[str, int]:
 
 
 def _prove(pair: Registers, synced: Synced) -> dict[str, str]:
-    """Every record id has exactly one row, the ledger holds, nothing of it is lost."""
+    """Every record id has exactly one row, the ledger holds, and no row is lost."""
     assert synced.broken == []
     ids = {str(r["record_id"]) for r in pair.insurance if str(r["record_id"] or "").strip()}
     rows = pair.published("select record_id, status from {reconciled}")
@@ -80,7 +80,7 @@ def test_nasty_text_in_every_field_is_kept_and_harms_nothing(
     assert statuses["R000001"] == "VERIFIED"
     for start, nasty in zip(range(10, 100, 10), NASTY.values(), strict=False):
         assert statuses[f"R{start:06d}"] in ("MISMATCH", "REVIEW"), nasty[:30]
-        # A citizen has the same text as name and address: for a person to see, never a link.
+        # A citizen has the same text as name and address: it must never become a link.
         unlinked = ("REJECTED", "NOT_FOUND", "REVIEW")
         assert statuses[f"R{start + 1:06d}"] in unlinked, nasty[:30]
         assert statuses[f"R{start + 3:06d}"] == "VERIFIED", nasty[:30]
@@ -194,7 +194,7 @@ def test_a_column_that_is_nearly_all_null_loses_no_row(registers: Make) -> None:
 def test_empty_registers_break_nothing_in_the_library(
     registers: Make, insurance: int, population: int
 ) -> None:
-    """The command stops before it publishes this; the ledger must hold all the same."""
+    """The command would stop before publishing these; the ledger must hold all the same."""
     pair = registers(
         [record(n) for n in range(1, insurance + 1)],
         [citizen(n) for n in range(1, population + 1)],

@@ -1,4 +1,4 @@
-"""Bad configuration and databases that refuse: what the real command says, and how it ends."""
+"""Bad configurations, and databases that refuse: what the real command says, and how it ends."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SECRET = "s3cret-Passw0rd"
 
 
 def _well_said(words: str) -> None:
-    """An error says what to do, and shows neither its insides nor a secret."""
+    """An error says what to do, and shows neither a stack trace nor a secret."""
     assert "What to do:" in words
     for unwanted in ("Traceback", 'File "', SECRET, "doisoat itself failed", "sqlalche.me"):
         assert unwanted not in words

@@ -1,4 +1,4 @@
-"""``doisoat bench``: what a run takes on this machine, told of every table."""
+"""``doisoat bench``: what a run takes on this machine, for every table."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_every_table_is_measured(doisoat_here: Doisoat, folder: Path) -> None:
     ]
     by_name = {one["table"]: one for one in taken}
     assert by_name["clean.population"]["rows"] == 300
-    assert by_name["clean.names"]["bytes"] > 0  # kept as Parquet
+    assert by_name["clean.names"]["bytes"] > 0  # stored as Parquet
     assert all(one["seconds"] >= 0 and one["peak_bytes"] > 1e6 for one in taken)
     kept = doisoat_here("bench", "profile", "--citizens", "300", "--home", home)
     assert "core.settled" in kept.output
@@ -65,12 +65,12 @@ def test_a_folder_that_somebody_uses_is_left_alone(doisoat_here: Doisoat, folder
 
 
 class BrokenOffError(Exception):
-    """What ends a run in a test."""
+    """Ends a run in a test."""
 
 
 def _nation(home: Path, progress: Callable[[Progress], None] = lambda _: None) -> Report:
     claim(home)
-    some = dict(list(judges().items())[:3])  # all of them take their time
+    some = dict(list(judges().items())[:3])  # only a few, because all of them take long
     return national(home, SimulationSpec(300, seed=1), some, Engine(threads=1), progress=progress)
 
 
@@ -92,7 +92,7 @@ def test_a_nation_is_measured_from_its_registers_to_its_rules_and_judged_by_the_
     assert {f"rules {suite.table.sql}" for suite in SUITES} < set(names)
     assert report["accuracy"]["wrong"] == 0
     assert 200 < report["accuracy"]["links"] <= report["accuracy"]["records"]
-    assert "core.near_pairs: " in told.errors  # a line for each step that is done
+    assert "core.near_pairs: " in told.errors  # a line for each completed step
     assert " of disk" in told.errors
 
 
@@ -119,7 +119,7 @@ def test_a_nation_that_broke_off_goes_on_where_it_was(folder: Path) -> None:
 
 @pytest.mark.parametrize("lost", ["statements", "warehouse"])
 def test_a_nation_begins_anew_where_what_it_had_is_of_no_use(folder: Path, lost: str) -> None:
-    """Other statements, or the warehouse is gone."""
+    """The statements have changed, or the warehouse is gone."""
     home, done = folder / "n", []
     _nation(home)
     assert [file.name for file in home.glob("registers*/*.parquet")] == ["truth.parquet"]

@@ -1,4 +1,4 @@
-"""What changed from one run to another, as ``doisoat runs diff`` tells it."""
+"""What changed from one run to another, as ``doisoat runs diff`` shows it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Make = Callable[..., Registers]
 
 @pytest.fixture
 def two_runs(synced: Make, doisoat_here: Doisoat) -> tuple[Registers, Callable[..., Any]]:
-    """Ten records after a second sync: one is new, one gone, and four were changed."""
+    """Ten records after a second sync: one is new, one is gone, and four have changed."""
     pair = synced([record(n) for n in range(1, 11)])
     rows = {row["record_id"]: row for row in pair.insurance}
     rows["R000001"].update(id_number=citizen(20)["personal_id"], full_name=citizen(20)["full_name"],
@@ -40,7 +40,7 @@ def two_runs(synced: Make, doisoat_here: Doisoat) -> tuple[Registers, Callable[.
 
 
 def summed(rows: list[dict[str, Any]], *names: str, count: str) -> dict[tuple[str, ...], int]:
-    """Counts over provinces."""
+    """Adds up counts over provinces."""
     found: dict[tuple[str, ...], int] = {}
     for row in rows:
         key = tuple(row[name] for name in names)
@@ -56,12 +56,12 @@ def test_links_mismatches_and_records_that_came_and_went_are_counted(
 
     assert summed(changes["links"], "change", count="links") == {
         ("opened",): 1,  # the new record
-        ("closed",): 2,  # one is gone, one is nobody's now
+        ("closed",): 2,  # one is gone, one is linked to nobody now
         ("moved",): 1,
         ("other_step",): 1,
     }
     (other,) = (row for row in changes["links"] if row["change"] == "other_step")
-    assert other["match_step"] in ("demographic", "probabilistic")  # the step that found it now
+    assert other["match_step"] in ("demographic", "probabilistic")  # the step that links it now
     assert {(row["reason"], row["links"]) for row in changes["closed"]} == {
         ("no_longer_linked", 1), ("other_citizen", 1), ("other_step", 1), ("record_gone", 1),
     }  # fmt: skip
@@ -92,7 +92,7 @@ def test_what_was_resolved_is_told_and_runs_may_be_named_in_either_order(
     shown = doisoat_here("--config", pair.file, "runs", "diff").output
     assert "No link was opened, closed or moved." in shown
     assert "Records: 0 new, 0 gone." in shown
-    # Of runs whose result is no longer kept, the state tells.
+    # If a run's result is no longer kept, the links and counts come from the state.
     runs = json.loads(doisoat_here("--config", pair.file, "runs", "--json").output)
     first = told(runs[-1]["run_id"], later)
     assert summed(first["links"], "change", count="links")["moved",] == 1

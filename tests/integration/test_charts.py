@@ -1,4 +1,4 @@
-"""The charts of a run: one page that fetches nothing, whose counts are the published ones."""
+"""The charts of a run: one page that loads nothing, with the published counts."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _charts(synced: Registers) -> dict[str, Any]:
 
 
 def _values(spec: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every row that a chart holds."""
+    """Every row of a chart's data."""
     return [row for rows in spec["datasets"].values() for row in rows]
 
 

@@ -1,4 +1,4 @@
-"""One whole sync by the real command, in the poorest of surroundings: what it says and leaves."""
+"""One whole sync by the real command, in a bare environment: what it says and leaves."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def ended(pair: Registers, command_environment: dict[str, str]) -> Command:
 
 
 def test_a_result_is_shown_on_a_terminal_without_vietnamese_letters(ended: Command) -> None:
-    """The run was published, and then printing it failed."""
+    """Before, the run was published, and then printing its result failed."""
     assert ended.exit_code == 0, ended.errors
     assert "VERIFIED" in ended.output
     assert "Published to" in ended.output
@@ -62,7 +62,7 @@ def test_whatever_a_sync_leaves_is_its_owners_only(ended: Command, pair: Registe
 
 
 def test_a_sync_leaves_no_log_of_a_database(ended: Command, pair: Registers) -> None:
-    """Dagster's databases are held open while it works, and closed in good order."""
+    """Dagster's databases are kept open during the run, and closed properly at its end."""
     assert ended.exit_code == 0, ended.errors
     home = pair.folder / ".doisoat" / "dagster"
     assert len(list(home.rglob("*.db"))) > 2

@@ -1,4 +1,4 @@
-"""The workbench over HTTP: who sees what, what a decision does, what is refused."""
+"""The workbench over HTTP: who sees what, what a decision does, and what is refused."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def test_a_steward_sees_the_cases_of_the_own_province_only(served: Served) -> No
     assert "doubt79" in seen
     assert "twin79" in seen
     assert "doubt01" not in seen
-    assert "R000003" not in seen  # the other record of that citizen is Ha Noi's
+    assert "R000003" not in seen  # that citizen's other record is in Ha Noi
     everywhere = mai.get("/queue/review")
     assert all(one in everywhere for one in ("doubt79", "doubt01", "nowhere"))
 
 
 def paths(served: Served, key: str) -> Iterator[tuple[str, str]]:
-    """Every route of the workbench, with a record in its place where it has one."""
+    """Every route of the workbench, with a record's key where the route has one."""
     app = Pages(served.workbench, Sessions(Console())).app()
     for route in app.routes:
         path = getattr(route, "path", "")
@@ -66,7 +66,7 @@ def paths(served: Served, key: str) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("name", ["lan", "sep", "sep79", "quan"])
 def test_no_route_shows_one_person_of_another_province(served: Served, name: str) -> None:
-    """All routes, by GET and by POST, with the record's key and with its id, searched and named."""
+    """Asks all routes by GET and POST, by the record's key, id, name and number."""
     browser = served.log_in(name)
     token = browser.hidden(browser.get("/"))["token"]
     secret = {"doubt01", "Lê Văn Khác", CITIZEN_OF["doubt01"], "Phố Kín", "nowhere", "Lê Văn Lạ"}
@@ -87,7 +87,7 @@ def test_no_route_shows_one_person_of_another_province(served: Served, name: str
                         browser, method, path + query, form | {"asked": searched}
                     )
                     told = html.unescape(answer.text).replace(html.escape(searched), "")
-                    # What was typed into the search comes back in its own field, and nowhere else.
+                    # What was typed into the search is shown in its own field, and nowhere else.
                     told = re.sub(r'<input id="asked"[^>]*>', "", told)
                     assert not {one for one in secret if one in told}, (method, path, query)
                     asked += 1
@@ -108,7 +108,7 @@ def served_request(
 def test_another_record_of_the_same_person_is_named_and_one_of_somebody_else_is_not(
     served: Served,
 ) -> None:
-    """R000003 is Ha Noi's and the same citizen's; R000005 has the insurance number of half79."""
+    """R000003 is a record of Ha Noi for the same citizen; R000005 has half79's insurance number."""
     lan, mai = served.log_in("lan"), served.log_in("mai")
     page = served.case(lan, "twin79")
     assert "Một hồ sơ do tỉnh khác quản lý" in page
@@ -180,7 +180,7 @@ def test_each_look_and_each_decision_is_in_the_access_log(served: Served) -> Non
         (str(record(12)["insurance_number"]), ""),
         (CITIZEN_OF["doubt79"], ""),
         (f"{CITIZEN_OF['doubt79'][:3]} {CITIZEN_OF['doubt79'][3:]}", ""),
-        (CITIZEN_OF["doubt79"].lstrip("0"), ""),  # as a spreadsheet leaves it
+        (CITIZEN_OF["doubt79"].lstrip("0"), ""),  # as a spreadsheet changes it
         ("trần văn khác", "13/01/1962"),
         ("TRAN VAN KHAC", "1962-01-13"),
         ("Trần Văn Khác", "1962"),
@@ -208,7 +208,7 @@ def test_of_a_number_that_many_share_an_office_finds_its_own(
 ) -> None:
     for module in ("etl.stewards.desk.asking", "console.pages"):
         monkeypatch.setattr(f"{module}.MOST_FOUND", 1)
-    shared = str(citizen(3)["personal_id"])  # of R000003 in 01, which comes first, and of twin79
+    shared = str(citizen(3)["personal_id"])  # of R000003 (in 01, found first) and twin79
 
     def found(name: str) -> str:
         browser = served.log_in(name)
@@ -258,7 +258,7 @@ def test_none_of_the_candidates_refuses_each(served: Served) -> None:
 
 
 def test_a_citizen_whom_nobody_proposed_is_named_after_a_second_look(served: Served) -> None:
-    """How the two agree is told, and never who the citizen is."""
+    """The page says how the two agree, never who the citizen is."""
     mai = served.log_in("mai")
     other = citizen(20)
     number = str(other["personal_id"])
@@ -276,7 +276,7 @@ def test_a_citizen_whom_nobody_proposed_is_named_after_a_second_look(served: Ser
 def test_a_citizen_with_nothing_of_the_record_is_for_who_decides_everywhere(
     served: Served,
 ) -> None:
-    """Else a steward could look at any citizen by way of any record."""
+    """Otherwise a steward could look at any citizen through any record."""
     lan = served.log_in("lan")
     number = str(citizen(20)["personal_id"])
     page = served.decide(lan, "doubt79", "other", 422, citizen=number)
@@ -302,7 +302,7 @@ def test_a_citizen_with_nothing_of_the_record_is_for_who_decides_everywhere(
 def test_a_form_that_somebody_made_up_says_nothing_of_a_stranger(
     served: Served, answer: str, number: str
 ) -> None:
-    """Neither who that is, nor whether there is such a citizen: the answer is always the same."""
+    """The answer reveals neither who that is nor whether there is such a citizen."""
     lan = served.log_in("lan")
     page = served.decide(lan, "doubt79", answer, 422, citizen=number, confirmed=number)
     assert "Không quyết định được như vậy" in page
@@ -384,7 +384,7 @@ def test_what_a_person_has_answered_waits_for_the_source_and_not_for_a_person(
     assert served.desks.look()
     assert "late79" not in lan.get("/queue/deceased")
     assert "twin79" not in lan.get("/queue/shared")
-    assert "R000003" not in mai.get("/queue/shared")  # nor the record that is not kept
+    assert "R000003" not in mai.get("/queue/shared")  # and not the record that is not kept either
     (row,) = served.pair.published(
         "select mismatch_codes from {reconciled} where record_id = 'late79'"
     )
@@ -483,7 +483,7 @@ def test_who_opens_a_case_that_somebody_has_open_is_told(served: Served) -> None
     assert "đang mở hồ sơ này" not in served.case(lan, "doubt79")
     assert re.search(r"lan\s+đang mở hồ sơ này", served.case(huong, "doubt79"))
     assert "Đang mở bởi lan" in huong.get("/queue/review")
-    page = huong.get("/queue/review/next")  # leads past it
+    page = huong.get("/queue/review/next")  # skips the case that somebody has open
     assert "half79" in page or "evil79" in page
     form = lan.hidden(served.case(lan, "doubt79"))
     lan.post(f"/case/{served.key('doubt79')}/skip", form)
@@ -522,7 +522,7 @@ def test_a_colleague_is_asked_and_finds_the_question(served: Served) -> None:
     assert key in huong.get("/asked")
     assert '<span class="badge">1</span>' in huong.get("/queue/review")
     assert key not in served.log_in("ha").get("/asked")
-    for nobody in ("ha", "quan", "khong-co"):  # of another province, of no cases, of no name
+    for nobody in ("ha", "quan", "khong-co"):  # from another province; without cases; unknown
         told = lan.post(f"/case/{key}/note", note | {"asked": nobody}, 422).text
         assert "Không có đồng nghiệp nào" in told
     assert len(from_state(served.pair.settings, "select * from {case_notes}")) == 1
@@ -702,7 +702,7 @@ def test_a_fault_of_ours_is_told_without_what_it_quotes(
     monkeypatch.setattr(served.workbench, "home", fail)
     page = lan.get("/", 500)
     told = page
-    for _ in range(100):  # it is told after the answer
+    for _ in range(100):  # it is logged after the answer
         told += caplog.text + "".join(capfd.readouterr())
         if "ValueError" in told:
             break

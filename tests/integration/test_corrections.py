@@ -1,7 +1,7 @@
-"""What is proposed, to whom and why: duplicates, shared numbers, the dead, cards.
+"""What is proposed, to whom and why: duplicates, shared numbers, deceased people, cards.
 
-Each case stands in one pair of registers and is reconciled once; each rung of the ladder of
-core.duplicates has a citizen of its own, whose two records differ in that rung alone.
+All cases are in one pair of registers, which is reconciled once. For each line of the list by which
+core.duplicates chooses, there is a citizen whose two records differ only in that line.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _record(number: int, record_id: str, **changes: object) -> None:
 
 
 def _pair(case: str, kept: dict[str, object], other: dict[str, object], **of_both: object) -> None:
-    """Two records of one citizen; the one to keep has the later id, so that only its rung helps."""
+    """Two records of one citizen; the one to keep has the later id, so only its line decides."""
     number = _citizen(case)
     number_of = {"insurance_number": f"88{number:08d}"}
     _record(number, f"{case}-b", **({**of_both} | kept))
@@ -51,7 +51,7 @@ _pair("compulsory", {"compulsory_si": "1"}, {"voluntary_si": "1", "unemployment_
 _pair("schemes", {"voluntary_si": "1"}, {"updated_at": "2025-06-01 00:00:00"})
 _pair("number", {}, {"insurance_number": None, "updated_at": "2025-06-01 00:00:00"})
 _number = _citizen("found")
-# A letter for a zero: found only after a repair.
+# A letter for a zero: the number is found only after a repair.
 _record(_number, "found-a", id_number=f"O{str(PEOPLE['found']['personal_id'])[1:]}",
         updated_at="2025-06-01 00:00:00")  # fmt: skip
 _record(_number, "found-b")
@@ -66,19 +66,19 @@ for _id in ("equal-c", "equal-a", "equal-b"):
     _record(_number, _id, insurance_number={"equal-a": "8800000001", "equal-b": "8800000002",
                                             "equal-c": "8800000003"}[_id])  # fmt: skip
 
-# The record to keep has no number; the number of the other lives on.
+# The record to keep has no number; the other record's number is kept.
 _pair("numberless", {"insurance_number": None}, {"status": "ended"})
 
-# The number of the record that would else be kept is another citizen's, too.
+# Another citizen's record has the number of the record that would otherwise be kept.
 _number = _citizen("contested")
 _record(_number, "contested-a", insurance_number="8700000001")
 _record(_number, "contested-b", insurance_number="8700000002")
 _record(_citizen("contester"), "contester", insurance_number="8700000001")
 
-# One number typed by a family: it is the father's.
+# A family's records have one number, which is the father's.
 _number = _citizen("father")
 _record(_number, "father")
-# So rare a name that name and birth date find the citizen.
+# The name is so rare that name and birth date find the citizen.
 _rare = {"full_name": "Giàng Mỹ Uyển"}
 _record(_citizen("child", **_rare), "child", id_number=PEOPLE["father"]["personal_id"], **_rare)
 _record(_citizen("stranger"), "stranger", full_name="Người Không Ai Biết",
@@ -108,7 +108,7 @@ _record(_citizen("card_both"), "card_both", insurance_number="8700000001",
         health_card_number="HT2018600000009")  # fmt: skip
 _pair("card_twice", {"insurance_number": "8600000005", "updated_at": "2025-01-01 00:00:00"},
       {"insurance_number": "8600000006", "health_card_number": "HT2018600000007"})  # fmt: skip
-# The other carrier is linked to nobody: that it is another person is not known.
+# The other record with it is linked to nobody, so it may be the same person.
 _record(_citizen("card_unknown"), "card_unknown", insurance_number="8600000010",
         health_card_number="HT2018600000011")  # fmt: skip
 _record(_citizen("nobody"), "nobody", full_name="Kẻ Không Ai Hay", date_of_birth="1930-04-05",

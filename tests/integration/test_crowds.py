@@ -1,4 +1,4 @@
-"""Crowds: what thousands share takes work in proportion, and links nobody by a guess."""
+"""Crowds: the work grows with the number of rows, and a shared value links nobody by a guess."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tests.support import Registers, memory_folder
 
 SIZE = 2_000
 ROWS_PER_ROW = 10
-"""A row of a register may become so many on the way: keys to look by, gaps, codes."""
+"""How many rows one row of a register may become on the way: blocking keys, gaps, codes."""
 SAMPLED = 4 * 1000 * 1000
-"""core.level_chances puts a thousand records beside a thousand citizens, however many there are."""
+"""core.level_chances always compares a thousand records with a thousand citizens."""
 
 
 @dataclass
@@ -120,7 +120,7 @@ def test_a_number_that_a_crowd_lists_leads_to_nobody(crowded: Crowded, settings:
 
 
 def _told(crowded: Crowded, record_id: str, step: str) -> str:
-    warehouse = crowded.warehouse  # of a run that is still at work: no snapshot has it
+    warehouse = crowded.warehouse  # its run has not ended, so it is in no snapshot
     story = _gather(warehouse, find_verdict(warehouse, record_id, None))
     return " ".join(
         words.en for found in tell(story).steps if found.step == step for words in found.found

@@ -1,4 +1,4 @@
-"""What is damaged is named, set aside and built anew: nothing stops every later run."""
+"""Damaged files are named, set aside and built anew: none stops every later run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.support import (
 
 pytestmark = pytest.mark.wide
 
-# What a run in the night, a command and a hand have left in the memory.
+# What a nightly run, commands and people have stored in the state.
 MEMORY = {
     "link_history": "select count(*) as n from {link_history}",
     "acknowledgements": "select count(*) as n from {acknowledgements} where reason = 'known'",
@@ -45,7 +45,7 @@ MEMORY = {
 
 @pytest.fixture(scope="module")
 def lived_once() -> Iterator[tuple[Registers, Path]]:
-    """A home that has run, with something in each table of its memory; and a copy of it."""
+    """A home after a run, with rows in each table of its state; and a copy of it."""
     folder, copy = memory_folder("doisoat-damage-"), memory_folder("doisoat-damage-")
     pair = Registers(
         folder,
@@ -61,7 +61,7 @@ def lived_once() -> Iterator[tuple[Registers, Path]]:
              record_key="k", command="explain")  # fmt: skip
     model = default_model().to_json()
     remember(pair.settings, "models", version="v1", trained_at=now, model=model)
-    pair.sync()  # which reads what commands have left
+    pair.sync()  # reads what commands have written to the state
     shutil.copytree(folder, copy, dirs_exist_ok=True)
     yield pair, copy
     for place in (folder, copy):
@@ -70,7 +70,7 @@ def lived_once() -> Iterator[tuple[Registers, Path]]:
 
 @pytest.fixture
 def lived(lived_once: tuple[Registers, Path]) -> Registers:
-    """That home as it was, in its place."""
+    """That home as it was, copied back to its place."""
     pair, copy = lived_once
     shutil.rmtree(pair.folder)
     shutil.copytree(copy, pair.folder)
@@ -78,7 +78,7 @@ def lived(lived_once: tuple[Registers, Path]) -> Registers:
 
 
 def remembered(pair: Registers) -> dict[str, object]:
-    """How many rows of each the state has, and the warehouse, which must be readable."""
+    """How many rows of each the state and the warehouse have; the warehouse must be readable."""
     copied = ("link_history", "acknowledgements", "decisions", "models")
     counts = ", ".join(f"(select count(*) from ops.{name}) as {name}" for name in copied)
     return from_warehouse(pair.settings, f"select {counts}")[0] | {
@@ -106,7 +106,7 @@ def _header(file: Path) -> None:
 
 
 def _log(file: Path) -> None:
-    """The engine's log of a process that was killed, and then a bad block in it."""
+    """The engine's log, left by a killed process and then with a bad block in it."""
     died = (
         "import duckdb, os; c = duckdb.connect(os.environ['FILE']);"
         "c.execute('create table ops.died as select range as i from range(99999)'); os._exit(0)"
@@ -130,7 +130,7 @@ def test_a_damaged_warehouse_is_set_aside_and_its_memory_read_back(
     damage: Callable[[Path], None],
     read_before: bool,
 ) -> None:
-    """Whether its file has been linked for readers before or not."""
+    """This holds whether its file was linked for readers before or not."""
     before, published = remembered(lived), lived.target_state()
     assert before["link_history"]
     if not read_before:
@@ -138,9 +138,9 @@ def test_a_damaged_warehouse_is_set_aside_and_its_memory_read_back(
     damage(lived.settings.warehouse_path)
 
     if damage is _folder or (read_before and damage is _log):
-        assert remembered(lived) == before  # what readers have is another name of the file
+        assert remembered(lived) == before  # readers have another link to the file
     else:
-        # A look says what is the matter, and not that somebody else has the file.
+        # A reader is told about the damage, and not that somebody else has the file.
         with pytest.raises(DamagedError, match="damaged") as told:
             remembered(lived)
         assert "doisoat sync" in told.value.remedy
@@ -164,7 +164,7 @@ def test_a_bad_block_that_is_found_in_a_step_ends_that_run_only(lived: Registers
     before = remembered(lived)
     file = lived.settings.warehouse_path
     size = file.stat().st_size
-    with file.open("r+b") as opened:  # all but the headers, and the list of what is where
+    with file.open("r+b") as opened:  # everything except the headers and the table of contents
         opened.seek(size // 20)
         opened.write(os.urandom(size * 3 // 4))
 
@@ -190,7 +190,7 @@ def parts(pair: Registers, table: str = "names") -> list[Path]:
 
 
 def test_whatever_is_in_a_damaged_file_readers_are_told_so(lived: Registers) -> None:
-    """Of whatever kind the engine's error is: it has many for what is no Parquet file any more."""
+    """This holds for every kind of error that the engine has for a damaged Parquet file."""
     chance = random.Random(1)  # noqa: S311 - damage of a test
     part = parts(lived)[0]
     whole = part.read_bytes()
@@ -240,7 +240,7 @@ def test_what_is_of_another_kind_is_set_aside(lived: Registers, name: str, is_fo
     place = lived.settings.home / name
     shutil.rmtree(place) if place.is_dir() else place.unlink()
     place.mkdir() if is_folder else place.write_text("")
-    with suppress(DamagedError):  # a look may say so, and mends nothing
+    with suppress(DamagedError):  # a reader may report it, but repairs nothing
         from_warehouse(lived.settings, "select 1 as one")
     assert lived.sync().changes == {}
 
@@ -267,7 +267,7 @@ def test_the_words_of_a_damaged_file_are_not_taken_for_a_lock(tmp_path: Path) ->
     assert isinstance(full, DiskFullError)
     assert "/mnt/x" in str(full)
     assert trouble(duckdb.IOException("something else"), file) is None
-    # A folder that somebody named for a page is not the warehouse's fault.
+    # A folder that somebody named as the file of a page is no damage of the warehouse.
     assert trouble(IsADirectoryError(21, "Is a directory", "/home/x/page.html"), file) is None
     away = duckdb.InvalidInputException("No magic bytes found at end of file '/tmp/x.parquet'")
     assert trouble(away, file) is None
@@ -333,7 +333,7 @@ time.sleep(30)
 def test_a_sync_that_published_says_so_whoever_takes_the_file_as_it_ends(
     lived: Registers, command_environment: dict[str, str]
 ) -> None:
-    """A reader that waits for the file, and keeps it."""
+    """A reader waits for the file and then keeps it open."""
     lived.insurance.append(record(31))
     lived.write()
     lock = lived.settings.home / "run.lock"
@@ -344,7 +344,7 @@ def test_a_sync_that_published_says_so_whoever_takes_the_file_as_it_ends(
     )  # fmt: skip
     while not lock.read_text() and sync.poll() is None:
         time.sleep(0.05)
-    time.sleep(1)  # the run has the file
+    time.sleep(1)  # now the run has the file open
     reader = subprocess.Popen([sys.executable, "-c", GREEDY, str(lived.settings.warehouse_path)])
     try:
         output, errors = sync.communicate(timeout=240)

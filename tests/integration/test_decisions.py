@@ -1,4 +1,4 @@
-"""What a person decides on a record: made by command, kept, applied, brought back when outdated."""
+"""People's decisions: made by command, kept, applied, and brought back when outdated."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LAN, MAI, HUNG = (str(citizen(n)["personal_id"]) for n in (1, 2, 3))
 
 @pytest.fixture
 def pair(synced: Make) -> Registers:
-    """Ten faultless records, one without a number under another name, one of citizen 3 twice."""
+    """Ten faultless records, one without a number under another name, and a second of citizen 3."""
     return synced(
         [
             *(record(n) for n in range(1, 11)),
@@ -65,7 +65,7 @@ def verdict(pair: Registers, record_id: str) -> tuple[object, object, object]:
 
 
 def reasons(pair: Registers, record_id: str) -> list[tuple[object, object]]:
-    """The citizens that a person is shown of a record, and why."""
+    """The citizens that a person is shown for a record, and why."""
     rows = pair.published(
         f"select personal_id, reason from {{candidates}} where record_id = '{record_id}' "
         "order by candidate_rank"
@@ -97,7 +97,7 @@ def test_a_record_is_linked_as_a_person_decided_and_no_more_when_that_is_taken_b
     again = decide("unknown", "--link", LAN)
     assert "The same is decided already; nothing was written." in again.output
     assert len(from_state(pair.settings, "select 1 from {decisions}")) == 1
-    assert len(from_state(pair.settings, "select 1 from {access_log}")) == 2  # it showed the first
+    assert len(from_state(pair.settings, "select 1 from {access_log}")) == 2  # the first was shown
 
     taken = decide("unknown", "--undo")
     assert f"Taken back: the record is of citizen {LAN}" in taken.output
@@ -119,7 +119,7 @@ def test_the_second_person_sees_what_the_first_decided_and_the_last_word_counts(
     assert ": papers seen)" in told.output
     pair.sync()
     assert verdict(pair, "unknown")[1:] == (MAI, "steward")
-    # What is taken back is the last word; the one before it counts again.
+    # The last decision is taken back; the one before it counts again.
     decide("unknown", "--undo")
     pair.sync()
     assert verdict(pair, "unknown")[1:] == (LAN, "steward")
@@ -128,7 +128,7 @@ def test_the_second_person_sees_what_the_first_decided_and_the_last_word_counts(
 def test_a_record_that_is_not_a_citizens_is_not_linked_and_its_number_is_somebody_elses(
     pair: Registers, decide: Callable[..., Command]
 ) -> None:
-    """By its number it would be settled at once (the fast lane)."""
+    """Its number would settle it at once (the fast lane)."""
     assert verdict(pair, "R000002")[1:] == (MAI, "personal_id")
 
     decide("R000002", "--not-link", MAI)
@@ -138,7 +138,7 @@ def test_a_record_that_is_not_a_citizens_is_not_linked_and_its_number_is_somebod
     assert reasons(pair, "R000002") == []
     codes = pair.published("select code from {mismatches} where record_id = 'R000002'")
     assert "ID_OTHER_PERSON" in {row["code"] for row in codes}
-    # A link decided later takes its place.
+    # A link that is decided later replaces it.
     decide("R000002", "--link", MAI)
     pair.sync()
     assert verdict(pair, "R000002")[1:] == (MAI, "steward")
@@ -187,7 +187,7 @@ def test_a_link_whose_record_was_changed_since_goes_back_to_a_person_unless_all_
 def test_a_link_does_not_hold_where_the_record_carries_a_namesakes_number_now(
     pair: Registers, decide: Callable[..., Command], doisoat_here: Doisoat
 ) -> None:
-    """Name, birth date and sex agree with both."""
+    """Name, birth date and sex agree with both citizens."""
     twin = {**citizen(1), "personal_id": "001151000099"}
     pair.population.append(twin)
     of_both = {name: citizen(1)[name] for name in ("full_name", "date_of_birth", "gender")}
@@ -217,7 +217,7 @@ def test_a_link_to_a_citizen_who_has_died_since_goes_back_to_a_person(
 
     assert verdict(pair, "unknown") == ("REVIEW", None, None)
     assert reasons(pair, "unknown") == [(LAN, "decision_outdated")]
-    decide("unknown", "--link", LAN)  # that is known now
+    decide("unknown", "--link", LAN)  # decided with knowledge of the change
     pair.sync()
     assert verdict(pair, "unknown")[1:] == (LAN, "steward")
 
@@ -273,7 +273,7 @@ NOON = datetime(2026, 1, 2, 12)
 @pytest.mark.parametrize(
     ("said", "found"),
     [
-        # The same twice is one word, and not two that contradict each other.
+        # The same decision twice is no contradiction.
         ([("link", LAN, 0), ("link", LAN, 0)], (LAN, "steward")),
         ([("not_a_person", None, 0), ("not_a_person", None, 0)], (None, None)),
         ([("not_link", LAN, 0), ("not_link", LAN, 0)], (None, None)),
@@ -312,7 +312,7 @@ def test_what_was_said_again_of_other_facts_is_taken_back_with_it(
     decide("unknown", "--link", MAI)
     decide("unknown", "--link", LAN)
     change(pair, "unknown", full_name="Người Nào Khác")
-    assert "Decided:" in decide("unknown", "--link", LAN).output  # of what is seen now
+    assert "Decided:" in decide("unknown", "--link", LAN).output  # the facts are new
 
     told = decide("unknown", "--undo").output
 
@@ -328,9 +328,9 @@ def test_a_run_tells_how_far_people_agree_with_the_machine(
 ) -> None:
     decide("R000002", "--not-link", MAI)
     decide("R000004", "--link", str(citizen(4)["personal_id"]))
-    decide("unknown", "--link", LAN)  # of whom the machine had said nothing
+    decide("unknown", "--link", LAN)  # the machine had linked the record to nobody
     decide("R000006", "--link", MAI)  # the machine had linked another
-    decide("R000007", "--not-link", MAI)  # as the machine had not, either
+    decide("R000007", "--not-link", MAI)  # the machine had not linked it either
     decide("R000005", "--not-a-person")
     decide("R000005", "--undo")
 

@@ -1,4 +1,4 @@
-"""A delta reads what has changed, and ends where a full run with the same statistics ends."""
+"""A delta reads what has changed; its result is that of a full run with the same statistics."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from tests.support import (
 Make = Callable[..., Registers]
 
 OF_THE_READ = {"record", "citizen", "row_number", "first_row", "run_id", "read_at"}
-"""Columns that say where a row stands in what was read, or which run read it."""
+"""Columns that say at which place a row was read, or which run read it."""
 OF_THE_RUN = {"first_seen_run", "last_changed_run", "since_run", "since_at", "run_id"}
 PUBLISHED = ("reconciled", "mismatches", "candidates", "corrections", "rejects")
 
@@ -59,10 +59,10 @@ Database = Callable[[str], str]
 
 
 class World:
-    """Two registers, changed step by step, and what is published of them.
+    """Two registers that are changed step by step, and what is published of them.
 
-    The first, full run is made once for each kind of source; every world begins as a copy of what
-    it left.
+    The first, full run is made once for each kind of source; every world begins as a copy of its
+    result.
     """
 
     _first: ClassVar[dict[str, Path]] = {}
@@ -71,8 +71,8 @@ class World:
         """Begins with forty people, and a full run.
 
         Args:
-            source: Makes a database of a name, anew or again.
-            timed: The registers keep when a row was changed.
+            source: Makes a database with a name, or returns it if it exists.
+            timed: Whether the registers keep the time of each row's last change.
         """
         self.timed, self.clock = timed, MOMENT
         self.urls = source("insurance"), source("population")
@@ -108,7 +108,7 @@ class World:
         return Registers(folder, self.insurance, self.population, *self.urls, target)
 
     def touched(self, row: dict[str, object]) -> dict[str, object]:
-        """Says of a row that it was changed just now."""
+        """Returns the row with the present time as its time of change."""
         self.clock += timedelta(seconds=1)
         return row | {"updated_at": self.clock.isoformat(sep=" ")}
 
@@ -122,7 +122,7 @@ class World:
         return self.pair.sync("delta")
 
     def fresh(self) -> Registers:
-        """A home that rests on the first run's statistics, and has read and built nothing else."""
+        """A home that has the first run's statistics, and has read and built nothing else."""
         pair = self.in_folder(self.copy())
         for file in (pair.folder / ".doisoat").rglob("raw.*.parquet"):
             file.unlink()
@@ -143,7 +143,7 @@ class World:
         self.decisions.append(decision)
 
     def assert_delta_is_full(self) -> None:
-        """After a delta, every table is that of a run which read and built everything."""
+        """After a delta, every table equals that of a run which read and built everything."""
         self.delta()
         fresh = self.fresh()
         made = fresh.sync("delta", replace=True)
@@ -159,7 +159,7 @@ class World:
 
 
 def built(pair: Registers) -> dict[str, list[str]]:
-    """Every row of every table that a run builds, but for where it was read."""
+    """Every row of every table that a run builds, without the columns of where it was read."""
     from etl.pipeline.snapshots import reading
 
     tables = {}
@@ -184,7 +184,7 @@ def published(pair: Registers) -> dict[str, list[str]]:
 
 
 def linked(pair: Registers) -> dict[str, list[str]]:
-    """The links that are open, as the memory of links has them."""
+    """The open links, as the link history has them."""
     rows = from_state(
         pair.settings,
         "select record_id, personal_id, match_step from {link_history} where closed_run is null",
@@ -213,7 +213,7 @@ few = st.integers(0, 10**6)
 
 
 class Registered(RuleBasedStateMachine):
-    """What may befall two registers in a life, and runs that break off."""
+    """Random changes of two registers over many runs, and runs that break off."""
 
     source: ClassVar[Database]
     timed: ClassVar[bool] = False
@@ -270,7 +270,7 @@ class Registered(RuleBasedStateMachine):
 
     @rule(register=registers, known=st.booleans())
     def arrive(self, register: str, known: bool) -> None:
-        """Somebody new; or a second record of a citizen who has one."""
+        """A new person, or a second record of a citizen who has one."""
         self.world.next += 1
         number = 7 if known and register == "insurance" else self.world.next
         row = record(number, record_id=f"N{self.world.next}")
@@ -286,7 +286,7 @@ class Registered(RuleBasedStateMachine):
 
     @rule(register=registers, which=few, same=st.booleans())
     def stand_twice(self, register: str, which: int, same: bool) -> None:
-        """A key stands in a second row, which says the same or something else."""
+        """A key appears in a second row, which is equal or different."""
         rows = self._rows(register)
         row = dict(rows[which % len(rows)])
         rows.append(row if same else self.world.touched(row | {"full_name": "Ai Đó Khác"}))
@@ -298,7 +298,7 @@ class Registered(RuleBasedStateMachine):
 
     @rule(register=registers, which=few)
     def come_back_as_before(self, register: str, which: int) -> None:
-        """A row is deleted and, after a delta, restored with the time that it had."""
+        """A row is deleted and, after a delta, restored with its old time of change."""
         rows = self._rows(register)
         row = rows.pop(which % len(rows))
         self.world.delta()
@@ -317,7 +317,7 @@ class Registered(RuleBasedStateMachine):
 
     @rule(after=st.integers(0, 100))
     def break_off(self, after: int) -> None:
-        """A run fails somewhere; the next goes on."""
+        """A run fails somewhere; the next run continues."""
         built, real = 0, runner._build_in_delta
 
         def failing(*arguments: Any) -> int:
@@ -355,7 +355,7 @@ def _live(source: Database, *, timed: bool, lives: int, steps: int) -> None:
         settings=settings(
             max_examples=lives,
             stateful_step_count=steps,
-            # A life that fails is told as it was: to find a shorter one takes very many runs.
+            # A failing series is reported as it was: finding a shorter one takes very many runs.
             phases=(Phase.explicit, Phase.reuse, Phase.generate),
             suppress_health_check=list(HealthCheck),
         ),
@@ -390,13 +390,13 @@ def test_many_lives(timed: bool, request: pytest.FixtureRequest) -> None:
     _live(source, timed=timed, lives=100, steps=30)
 
 
-# --- what rests on somebody else ------------------------------------------------------------------
+# --- what depends on other people -----------------------------------------------------------------
 
 Rows = list[dict[str, object]]
 
 
 def _second_record(insurance: Rows, population: Rows) -> None:
-    """A record is found by a former number to be a citizen's, who has another record."""
+    """A record is linked by a former number to a citizen who has another record."""
     population[6]["former_id_numbers"] = "011234567"
     insurance.append(record(7, record_id="N7", id_number="011234567", insurance_number=None))
 
@@ -424,7 +424,7 @@ def _its_other_bearer_gets_another(insurance: Rows, population: Rows) -> None:
 
 
 def _found_by_place(insurance: Rows, population: Rows) -> None:
-    """A record without a number and with a slip in its name is near one citizen."""
+    """A record without a number and with a slip in its name resembles one citizen."""
     person = {"address": "12 Hàng Bài, Hoàn Kiếm", "full_name": "Đặng Quốc Bảo"}
     population[10] |= person
     insurance[10] |= person | {"id_number": None, "full_name": "Đặng Quốc Bả"}
@@ -435,7 +435,7 @@ def _citizen_moves(insurance: Rows, population: Rows) -> None:
 
 
 def _citizen_of_one_name(insurance: Rows, population: Rows) -> None:
-    """A number of nobody is one digit from that of a citizen of this name and birth date."""
+    """A record's number becomes nobody's, because its last two digits are swapped."""
     number = str(insurance[12]["id_number"])
     insurance[12]["id_number"] = number[:10] + number[11] + number[10]
 
@@ -478,7 +478,7 @@ def test_what_rests_on_somebody_else_changes_with_them(
 
 @pytest.fixture
 def timed(registers: Make, postgresql: Server) -> Registers:
-    """Thirty people in PostgreSQL, with the time of each row's last change; read once."""
+    """Thirty people in PostgreSQL, with the time of each row's last change, after one read."""
     pair = registers(source=postgresql.database)
     for row in (*pair.insurance, *pair.population):
         row["updated_at"] = "2026-01-01 08:00:00"
@@ -501,7 +501,7 @@ def reading(pair: Registers, register: str = "insurance") -> Extraction:
 
 
 def why_full(pair: Registers) -> str:
-    """Begins a delta, and returns why it is a full run."""
+    """Begins a delta, and returns the reason why it is a full run."""
     with writing(pair.settings, "delta") as warehouse:
         return str(warehouse.value("select not_a_delta from ops.parameters"))
 
@@ -536,8 +536,8 @@ def test_a_register_in_which_nothing_has_changed_is_left_as_it_is(timed: Registe
 def test_a_change_without_a_new_time_is_found_by_the_number_of_rows(
     timed: Registers,
 ) -> None:
-    timed.insurance.append(record(40, updated_at="2020-01-01"))  # brought back from an archive
-    timed.insurance.append(dict(timed.insurance[3]))  # a second row of a key
+    timed.insurance.append(record(40, updated_at="2020-01-01"))  # restored from an archive
+    timed.insurance.append(dict(timed.insurance[3]))  # a second row with the same key
     fill_timed(timed)
 
     assert reading(timed).changes == Changes(inserted=1, updated=1)
@@ -581,7 +581,7 @@ def test_deleted_rows_may_be_told_by_the_register(timed: Registers) -> None:
         url,
         "create table gone (id text, at timestamp)",
         f"insert into gone values ('{gone}', '2026-01-02'), ('never there', '2026-01-02'), "
-        "('R000002', '2025-01-01')",  # which came again since
+        "('R000002', '2025-01-01')",  # which has since come back
     )
     timed.options["insurance"] = {"delta": {"deleted": "select id, at from gone"}}
 
@@ -589,7 +589,7 @@ def test_deleted_rows_may_be_told_by_the_register(timed: Registers) -> None:
 
 
 def test_what_does_not_add_up_is_read_whole(timed: Registers) -> None:
-    timed.insurance.pop(4)  # and nobody tells
+    timed.insurance.pop(4)  # and nothing reports it
     fill_timed(timed)
     run_sql(timed.insurance_url, "create table gone (id text, at timestamp)")
     timed.options["insurance"] = {"delta": {"deleted": "select id, at from gone"}}
@@ -681,7 +681,7 @@ def test_rules_are_asked_again_only_where_their_tables_have_changed(
 
 
 Look = Callable[[str | None], tuple[object, str | None]]
-"""Asks the sensor, from a cursor: what it answers, and its cursor afterwards."""
+"""Asks the sensor with a cursor; returns its answer and its new cursor."""
 
 
 @pytest.fixture
@@ -719,7 +719,7 @@ def test_the_sensor_begins_a_delta_when_a_register_has_changed(
 def test_the_sensor_begins_again_what_failed(
     look: Look, history: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the failed run would have published is news to nobody else."""
+    """Nothing else would notice what the failed run would have published."""
 
     @dg.op
     def work() -> None:
@@ -770,7 +770,7 @@ def test_what_another_hand_has_changed_is_put_right_by_deltas_too(synced: Make) 
     run_sql(pair.target_url, f"update reconciled set employer_code = 'mine' {changed}")
 
     repaired = 0
-    for _ in range(int(str(row["row_hash"])[0], 16) + 1):  # a slice is as long as a digit
+    for _ in range(int(str(row["row_hash"])[0], 16) + 1):  # a slice is a first digit of the hash
         repaired += pair.sync("delta").counts.differences["reconciled"].repaired
 
     assert repaired == 1
@@ -794,12 +794,12 @@ def test_after_a_publish_from_elsewhere_everything_is_compared(synced: Make) -> 
     assert pair.sync("delta").changes["reconciled"] == (1, 0, 0)
 
 
-# --- what a review found --------------------------------------------------------------------------
+# --- found by a review ----------------------------------------------------------------------------
 
 
 def test_a_spelling_that_is_new_is_understood(synced: Make) -> None:
     pair = synced()
-    pair.population[3]["status"] = "deceased"  # nobody's until now
+    pair.population[3]["status"] = "deceased"  # a spelling that no row had before
     pair.insurance[4]["gender"] = "Nam giới"
     pair.write()
 

@@ -1,4 +1,4 @@
-"""The demonstration, as a newcomer runs it: the real command, a real PostgreSQL, the whole job."""
+"""The demonstration as a newcomer runs it: the real command, a real PostgreSQL, the whole job."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_the_demo_reconciles_publishes_and_a_second_sync_changes_nothing(
     charts = folder / ".doisoat" / "demo" / "home" / "charts" / "run.html"
     assert "chart-waterfall" in charts.read_text("utf-8")
 
-    # Found without naming a configuration: there is none but the demo's.
+    # It is found although no configuration is named, because only the demo has one.
     second = doisoat_here("sync", "--mode", "full", "--json")
     assert second.exit_code == 0, second.errors
     again = json.loads(second.output)["figures"]

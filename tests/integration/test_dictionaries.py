@@ -1,4 +1,4 @@
-"""The dictionaries: each distinct string once, only ever extended, until the normaliser changes."""
+"""The dictionaries: each distinct string once; they are extended until the normaliser changes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def remembered(warehouse: Warehouse, table: str, column: str) -> dict[object, ob
 
 
 def mark_all(warehouse: Warehouse, table: str, column: str, answer: str) -> None:
-    """Writes another answer into every row, so that a row computed anew would show."""
+    """Writes another answer into every row, so that rows that are computed anew can be told."""
     name = TableName("clean", table)
     marked = warehouse.arrow(f"select * replace ({answer} as {column}) from {name.sql}")
     warehouse.discard(name)
@@ -146,7 +146,7 @@ def test_a_day_of_two_digits_that_came_about_is_read_again(warehouse, read):
     read(date_of_birth=[*came, "05/09/62", f"{this + timedelta(1):%d/%m/%y}"])
     dictionaries.extend(warehouse, "births")
     right = remembered(warehouse, "births", "birth_date")
-    # As they were read while they were still to come.
+    # The dates as they were read before their day had come.
     earlier = "if(year(birth_date) >= 2000, birth_date - interval 100 years, birth_date)::date"
     mark_all(warehouse, "births", "birth_date", earlier)
     assert remembered(warehouse, "births", "birth_date") != right

@@ -1,4 +1,4 @@
-"""Rows that another hand changes in the target: found, put right and told, and no others."""
+"""Rows that somebody else changes in the target are found, repaired and reported; no others."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ ODD_TEXTS = (
     "", " ", "khoảng trắng cuối  ", "=1+1", "xuống\ndòng", "tab\t", "Nguyễn".encode().decode(),
     "Nguye\u0302\u0303n", "🏭 '\"\\%_", "\x1b[31m", "\u202e", "0012", "1.0", "true", "null",
 )  # fmt: skip
-"""Employer codes that a database or a driver might give back otherwise."""
+"""Employer codes that a database or a driver might return differently."""
 
 
 @pytest.fixture(scope="module")
 def rich_sources() -> Iterator[dict[str, str]]:
-    """Two registers with every fault of the simulation, probabilities and odd texts."""
+    """Two registers with every fault of the simulator, probabilities and odd texts."""
     folder = memory_folder("doisoat-drift-")
     urls = {name: f"sqlite:///{folder}/{name}.db" for name in ("insurance", "population")}
     spec = SimulationSpec(citizens=1_500, seed=6, birth_window_days=1)
@@ -62,7 +62,7 @@ def rich_sources() -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def rich(rich_sources: dict[str, str], folder: Path, new_database: Callable[[], str]) -> Registers:
-    """Those registers, with a target of each product; every run compares all rows."""
+    """Those registers with a target of each product; every run compares all rows."""
     urls = rich_sources["insurance"], rich_sources["population"], new_database()
     return _comparing_all(Registers(folder, [], [], *urls))
 

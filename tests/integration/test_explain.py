@@ -1,4 +1,4 @@
-"""One record's story: told in words to whoever may see it, and remembered that it was."""
+"""One record's story: told in words to whoever may see it, and the look is logged."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tests.support import (
 
 CROWD = range(1, 121)
 HIDDEN = ["Tô Ngọc Vân", "15/12/1965", "1965-12-15", "Ngõ Vắng"]
-"""What the population register says of the citizen whose number others carry."""
+"""The population register's values of the citizen whose number others carry."""
 
 
 def _person(number: str, name: str, born: str, gender: str = "Nam", **changes: object):
@@ -167,7 +167,7 @@ def test_a_mismatch_says_what_is_wrong_and_who_writes_what(
     _, told, _ = _told(registers, "to_correct")
     proposed = {p["label"]["en"]: p["proposed"] for p in told["corrections"]}  # type: ignore[attr-defined]
     assert proposed == {
-        "Name": "NGUYỄN HỮU KHÁNH",  # in capitals, as it is recorded
+        "Name": "NGUYỄN HỮU KHÁNH",  # in capitals, as recorded
         "Birth date": "05/09/1980",
         # The other record of this citizen has a number, and this one has none.
         "Record id": "right",
@@ -192,7 +192,7 @@ def test_a_review_shows_its_candidates_with_the_evidence_in_words(
     assert said["name"]["side"] == "for"
     assert said["name"]["strength"]["en"].endswith("more probable if it is the same person")
     assert said["place"]["side"] == "nothing"
-    # Both are named, so each is about as probable as the other.
+    # Two citizens are named, and each is about as probable as the other.
     assert all(0.4 < p["match_probability"] < 0.6 for p in found["people"])
 
 

@@ -127,7 +127,7 @@ def test_fractions_of_a_second_are_the_same_text_from_every_product(
 
     found = [row["updated_at"] for row in _raw(folder, _source(url))]
 
-    # SQLite has no dates: it gives back what was written.
+    # SQLite has no dates: it returns what was written.
     midnight = "2026-07-01" if url.startswith("sqlite") else "2026-07-01 00:00:00"
     assert found == ["2026-07-01 23:59:01.5", midnight]
 
@@ -148,7 +148,7 @@ def test_booleans_are_understood_as_flags(folder: Path, new_database: Callable[[
 
     flags = _flags(folder, url, "boolean", "true", "false")
 
-    # MariaDB knows no booleans: it keeps and shows 1 and 0.
+    # MariaDB has no booleans: it stores and shows 1 and 0.
     assert flags == (["1", "0", None] if url.startswith("mysql") else ["true", "false", None])
 
 
@@ -483,7 +483,7 @@ def test_a_warehouse_can_be_moved_to_a_folder_of_any_name(
         assert warehouse.count(TABLES["insurance"]) == 3
 
 
-# --- products of which there is no server here: what they would be asked -------------------------
+# --- products for which there is no server here: the statements for them ------------------------
 
 _ODD = Table(
     "Người tham gia",

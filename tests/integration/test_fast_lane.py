@@ -1,4 +1,4 @@
-"""The fast lane spares most records the waterfall, and changes nothing: the tables are the same."""
+"""With the fast lane most records skip the waterfall, and the tables are the same without it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tests.support import Registers, citizen, memory_folder, record
 
 SETTLED = TableName("core", "settled")
 ONLY_OF_OTHERS = {"claims", "linkable", "number_owners", "number_pairs", "step_personal_id"}
-"""Tables that have the records which are not settled."""
+"""Tables that hold only the records which are not settled."""
 
 Tables = dict[str, tuple[int, str]]
 
 
 @pytest.fixture(scope="module", params=["as in a nation", "three thousand births a day"])
 def both_ways(request: pytest.FixtureRequest) -> Iterator[tuple[int, Tables, Tables]]:
-    """How many are settled, and every table with the fast lane and without."""
+    """How many records are settled, and every table with the fast lane and without it."""
     folder = memory_folder("doisoat-lane-")
     crowded = request.param != "as in a nation"
     spec = SimulationSpec(9_000, seed=11, birth_window_days=3 if crowded else None)
@@ -101,7 +101,7 @@ def test_a_number_that_was_anothers_before_is_company_to_that_other(
 ) -> None:
     """Record 1 agrees in everything, and its number also leads to citizen 3, who had it before.
 
-    So citizen 3 is not alone with record 3, whose given name is another: a person looks.
+    So record 3, which has another given name, is not the only claim on citizen 3: a person looks.
     """
     surname, middle, _ = str(citizen(3)["full_name"]).split()
     other = record(3, full_name=f"{surname} {middle} Quỳnh")

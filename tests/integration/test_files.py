@@ -1,4 +1,4 @@
-"""Files that a person asks for: whole or not at all, and where one cannot be written, why."""
+"""Files that a person asks for: written whole or not at all; if not, the message says why."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ Write = Callable[[Path], None]
 
 @pytest.fixture
 def small_disk(folder: Path) -> Iterator[Path]:
-    """A disk of 64 KB, where this user may mount one."""
+    """A disk of 64 KB, if this user may mount one."""
     disk = folder / "disk"
     disk.mkdir()
     mount = shutil.which("mount")
@@ -85,7 +85,7 @@ def test_who_cannot_say_that_the_lock_is_theirs_does_not_keep_it(small_disk: Pat
 
     ballast.unlink()
     taken = take(lock, words="a run")
-    assert not isinstance(taken, str), caught  # (what was raised is still at hand here)
+    assert not isinstance(taken, str), caught  # (`caught` keeps the exception alive)
     taken.close()
 
 
@@ -118,7 +118,7 @@ def test_a_file_in_the_folders_place_is_told(folder: Path, write: Write, name: s
 @pytest.mark.parametrize(("write", "name"), TO_FOLDER)
 def test_a_place_without_the_right_to_write_is_told(write: Write, name: str) -> None:
     with pytest.raises(ConfigError, match=r"may not write there|can only be read"):
-        write(Path("/sys") / name)  # not even root may make a file there
+        write(Path("/sys") / name)  # not even root can make a file there
 
 
 @pytest.mark.parametrize(("write", "name"), WRITERS)

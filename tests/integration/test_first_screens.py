@@ -1,4 +1,4 @@
-"""The first screens of the Dagster UI say what a run found: tags, a summary, links that open."""
+"""The first screens of the Dagster UI show what a run found: tags, a summary, working links."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_runs_are_tagged_and_the_summary_leads_to_the_pages(
     from assets.instance import instance_for
 
     pair = registers()
-    pair.options["engine"] = {"threads": 1, "memory": "128MB"}  # the least that is allowed
+    pair.options["engine"] = {"threads": 1, "memory": "128MB"}  # the smallest that is allowed
     pair.insurance[0]["id_number"] = pair.insurance[1]["id_number"]
     pair.write()
     assert doisoat_here("--config", pair.file, "sync").exit_code == 0

@@ -1,4 +1,4 @@
-"""Pruning of Dagster's history: old runs go with all they hold, the last word on anything stays."""
+"""Pruning of Dagster's history: old runs go with all they hold; the latest of each kind stay."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ ROWS = "x" * 200_000
 
 @dg.asset
 def rare() -> None:
-    """Built once, long ago."""
+    """An asset that was built once, long ago."""
 
 
 @dg.asset(check_specs=[dg.AssetCheckSpec("holds", asset="nightly")])
 def nightly() -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Built every night; its metadata makes a run's log weigh something."""
+    """An asset that is built every night; its metadata makes the log of a run large."""
     return dg.MaterializeResult(
         metadata={"weight": ROWS}, check_results=[dg.AssetCheckResult(passed=True)]
     )
@@ -101,7 +101,7 @@ def _delta(instance: dg.DagsterInstance, *, fails: bool = False) -> str:
 
 
 def test_a_delta_that_ended_well_is_kept_a_week(instance: dg.DagsterInstance, folder: Path) -> None:
-    """It may run every quarter of an hour; a failed one is kept as long as any other."""
+    """Deltas may run every quarter of an hour; a failed one is kept as long as any other run."""
     eldest, failed = _delta(instance), _delta(instance, fails=True)
     _backdate(folder, days=5)
     younger = _delta(instance)
@@ -117,7 +117,7 @@ def test_a_delta_that_ended_well_is_kept_a_week(instance: dg.DagsterInstance, fo
 
 
 def _orphans(folder: Path) -> int:
-    """Tags of runs that are no more."""
+    """Counts tags of runs that no longer exist."""
     with closing(sqlite3.connect(folder / "history" / "runs.db")) as runs:
         query = "select count(*) from run_tags where run_id not in (select run_id from runs)"
         return int(runs.execute(query).fetchone()[0])
@@ -154,7 +154,7 @@ def test_the_job_prunes_by_the_setting(
 
 
 def _backdate(home: Path, days: int) -> None:
-    """Makes the runs so far as old as that."""
+    """Makes all runs so far older by so many days."""
     with closing(sqlite3.connect(home / "history" / "runs.db")) as runs:
         runs.execute(
             "update runs set create_timestamp = datetime(create_timestamp, ?), "

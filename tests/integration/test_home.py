@@ -1,4 +1,4 @@
-"""The home: nobody else's, made once however many begin at once, and mended where it is damaged."""
+"""The home: closed to others, made once even if many begin at once, and repaired if damaged."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_the_lock_of_another_user_blocks_nobody(tmp_path: Path) -> None:
     lock = home / "run.lock"
     lock.write_text("")
     lock.chmod(0o644)
-    with lock.open() as foreign:  # whoever may read a file may lock it
+    with lock.open() as foreign:  # whoever can read a file can lock it
         fcntl.flock(foreign, fcntl.LOCK_SH)
 
         mine = take(lock, words="run 1")
@@ -183,7 +183,7 @@ def test_a_killed_run_whose_log_is_garbage_is_buried_all_the_same(configured: Pa
 
     settings = load_settings(configured)
     with instance_for(settings) as instance:
-        died = this_process() | {".dagster/doisoat_process": "4194305"}  # no process has that
+        died = this_process() | {".dagster/doisoat_process": "4194305"}  # an id that no process has
         run = dg.DagsterRun(job_name="full_sync", tags=died, status=dg.DagsterRunStatus.STARTED)
         instance.add_run(run)
         log = settings.dagster_home / "history" / "runs" / f"{run.run_id}.db"
@@ -248,7 +248,7 @@ def test_an_earlier_versions_file_is_completed_and_anothers_kept(configured: Pat
 
 
 class StorageAway(DagsterSqliteStorage):
-    """A storage of Dagster's on a server that is away."""
+    """A storage for Dagster on a server that cannot be reached."""
 
     @classmethod
     def config_type(cls) -> dict[str, object]:
@@ -300,7 +300,7 @@ def test_a_storage_of_dagsters_that_is_away_is_told_and_nothing_is_set_aside(
     custom = (
         "storage:\n  custom:\n    module: tests.integration.test_home\n    class: StorageAway\n"
     )
-    for storage in (STORAGE.format("postgres"), custom):  # its package is missing; its server
+    for storage in (STORAGE.format("postgres"), custom):  # no package; no server
         file.write_text(own + storage)
         with pytest.raises(ServerAwayError, match="cannot be opened") as caught:
             instance_for(settings)
@@ -337,7 +337,7 @@ def test_a_wrong_word_in_dagsters_configuration_is_named_and_left(configured: Pa
 
 
 def test_a_wrong_value_in_dagsters_configuration_is_not_quoted(configured: Path) -> None:
-    """It may be a password."""
+    """The value may be a password."""
     from assets.instance import instance_for
 
     settings = load_settings(configured)
@@ -387,7 +387,7 @@ def test_a_run_takes_no_configuration_from_whoever_launches_it(tmp_path: Path) -
     )
     assert found.output_for_node("which") == str(own / "doisoat.toml")
     assert not (foreign / "made").exists()
-    # Nothing of the job asks a run for configuration: no part of it has a schema of its own.
+    # No part of the job accepts a run's configuration: none has a schema for it.
     job = build_defs(load_settings(own / "doisoat.toml")).resolve_job_def("full_sync")
     parts = job.run_config_schema.config_type.fields
     asked = {

@@ -1,7 +1,7 @@
-"""Registers whose every text column holds hostile values: shown to people, they obey nobody.
+"""Registers with hostile values in every text column: nothing that shows them obeys them.
 
-Colours and commands of a terminal, signs that turn the direction of reading, rich's markup, HTML,
-links of Markdown, formulas of spreadsheets.
+The values are: colours and commands of a terminal, signs that change the direction of reading,
+rich's markup, HTML, Markdown links, formulas of spreadsheets.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ FORMULAS = (
 )  # fmt: skip
 HOSTILE = f"{TERMINAL}{MARKUP}\n{PAGE}"
 EMPLOYERS = {code.strip(" \u3000") for code in (HOSTILE, *FORMULAS)}
-"""As they are understood: without blanks at their ends."""
+"""The values as they are understood: without blanks at their ends."""
 
 
 @pytest.fixture(scope="module")
 def registers() -> Iterator[Registers]:
-    """Dead people at work for hostile employers, and rows of nothing but hostile values."""
+    """Deceased people who work for hostile employers, and rows with only hostile values."""
     folder = memory_folder("doisoat-hostile-")
     dead = {"status": "deceased", "date_of_death": "2024-05-01", "address": HOSTILE}
     employers = [HOSTILE, *FORMULAS]
@@ -99,7 +99,7 @@ def run(doisoat_here: Callable[..., Command], registers: Registers) -> Callable[
 
 
 def _obeyed(text: str) -> set[str]:
-    """What in a text is more than letters and line ends."""
+    """The characters of a text that are neither printable nor line ends."""
     return {f"U+{ord(c):04X}" for c in text if c != "\n" and not c.isprintable()}
 
 
@@ -115,7 +115,7 @@ def test_triage_lists_them(run: Callable[..., Command], rule: str | None) -> Non
     output = _harmless(run("triage", *rules, COLUMNS="4000"))  # with every column
 
     if rule == DEAD:
-        assert "[/][boldred]x[/bold]" in "".join(output.split())  # whole, wherever it is broken
+        assert "[/][boldred]x[/bold]" in "".join(output.split())  # whole, wherever the line breaks
         assert "⟨U+001B⟩" in output
 
 
@@ -153,7 +153,7 @@ def test_no_cell_of_a_file_is_a_formula(
 
 
 def _csv_cells(file: Path) -> list[str]:
-    """Every cell, for spreadsheets that part them by a comma and for those by a semicolon."""
+    """Every cell, for spreadsheets that separate cells by a comma or by a semicolon."""
     text = file.read_text("utf-8-sig")
     return [
         cell for sign in ",;" for row in csv.reader(io.StringIO(text), delimiter=sign)

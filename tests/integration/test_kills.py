@@ -1,7 +1,7 @@
-"""Whatever befalls a run, readers see one whole result, and the next run mends all.
+"""Whatever happens to a run, readers see one whole result, and the next run repairs everything.
 
-Runs are killed, databases and disk taken away under them, and files of the home damaged before
-they begin.
+Runs are killed, their connections break, the disk fills up, and files of the home are damaged
+before they begin.
 """
 
 from __future__ import annotations
@@ -28,20 +28,21 @@ from tests.support import Registers, Server, citizen, from_state, memory_folder,
 
 OF_THE_RUN = ("first_seen_run", "last_changed_run", "since_run", "since_at")
 OF_THE_STATISTICS = ("match_probability", "row_hash")
-"""A delta goes by the counts of the last full run, which may be one of the other state."""
+"""Columns that may differ: a delta uses the counts of the last full run, which may be of the other
+state."""
 VERDICTS = TableName("core", "reconciled")
 PUBLISHED = ("reconciled", "mismatches", "candidates", "corrections", "rejects")
 
 
 class Home:
-    """Registers that change to and fro between two states, and runs of them."""
+    """Registers that change back and forth between two states, and runs on them."""
 
     def __init__(self, server: Server | None = None) -> None:
         self.folder = memory_folder("doisoat-kills-")
         self.databases = server
         self.disk = self.folder / "disk"
         self.disk.mkdir()
-        size = ["-o", "size=2g"]  # a hundred mishaps, whose runs Dagster remembers, take 1.3
+        size = ["-o", "size=2g"]  # a hundred mishaps take 1.3, with Dagster's logs
         mounted = subprocess.run(
             ["mount", "-t", "tmpfs", *size, "tmpfs", str(self.disk)],
             capture_output=True,
@@ -56,7 +57,7 @@ class Home:
         self.pair.options["quality"] = {"pages_url": "http://127.0.0.1:9"}
         self.pair.options["home"] = str(self.disk / "home")
         self.be(0)
-        self.settings = self.pair.settings  # written once: a run reads it at any moment
+        self.settings = self.pair.settings  # written once, because a run may read it at any time
         self.told = ""
         self.errors = (self.folder / "errors").open("w", encoding="utf-8")
         self.server = subprocess.Popen(
@@ -74,7 +75,7 @@ class Home:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def be(self, state: int) -> None:
-        """Brings both registers to a state: 0, or 1."""
+        """Brings both registers to a state: 0 or 1."""
         pair = self.pair
         pair.insurance = [record(n) for n in range(1, 61)]
         pair.population = [citizen(n) for n in range(1, 61)]
@@ -93,11 +94,11 @@ class Home:
 
         Args:
             mode: ``full`` or ``delta``.
-            befalls: What happens to it; is given its process.
+            befalls: What happens to it; called with its process.
             after: When, in seconds from its start.
 
         Returns:
-            Its exit status, or None where it was killed.
+            Its exit status, or None if it was killed.
         """
         assert self.server.stdin
         assert self.server.stdout
@@ -111,12 +112,12 @@ class Home:
         return None if os.WIFSIGNALED(status) else os.waitstatus_to_exitcode(status)
 
     def last_words(self) -> str:
-        """What a run that should have gone well says at its end."""
+        """The message for a run that should have ended well and did not."""
         said = (self.folder / "errors").read_text("utf-8")
         return f"the next run needs nobody; this one said: {said[-2000:]}"
 
     def published(self) -> dict[str, list[str]]:
-        """What readers of the target see, but for which run wrote it."""
+        """What readers of the target see, without the columns that name a run."""
         return {
             name: sorted(
                 str({k: v for k, v in row.items() if k not in (*OF_THE_RUN, *OF_THE_STATISTICS)})
@@ -126,7 +127,7 @@ class Home:
         }
 
     def reconciled(self) -> list[str]:
-        """What readers of the last result that has the verdicts see."""
+        """What readers see of the last result that has the verdicts."""
         with reading(self.settings, has(VERDICTS)) as warehouse:
             rows = warehouse.rows(
                 f"select * exclude (match_probability) from {VERDICTS.sql} order by record_id"
@@ -134,7 +135,7 @@ class Home:
         return [str(row) for row in rows]
 
     def links(self) -> list[str]:
-        """The links that stand, as the state remembers them."""
+        """The open links, as the state has them."""
         rows = from_state(
             self.settings,
             "select record_id, personal_id, match_step from {link_history} "
@@ -144,7 +145,7 @@ class Home:
 
 
 class Reader(threading.Thread):
-    """Reads the last result over and over, and keeps whatever was no whole one."""
+    """Reads the last result again and again, and keeps each one that was not whole."""
 
     def __init__(self, home: Home, whole: list[list[str]]) -> None:
         super().__init__(daemon=True)
@@ -165,7 +166,7 @@ class Reader(threading.Thread):
             try:
                 seen = self.home.reconciled()
             except (DoisoatError, OSError):
-                continue  # a run begins, said in words; or the disk is full
+                continue  # a refusal while a run begins, or a full disk
             except Exception as error:
                 self.wrong.append([f"{type(error).__name__}: {error}"])
                 continue
@@ -181,10 +182,10 @@ def home() -> Iterator[Home]:
     made.close()
 
 
-# --- what befalls a run -------------------------------------------------------------------------
+# --- what happens to a run-----------------------------------------------------------------------
 
 Mishap = Callable[[Home, random.Random, str, float], int | None]
-"""Runs the main job in a mode, and lets something befall it at a moment, in seconds."""
+"""Runs the main job in a mode; something happens to it at a moment, in seconds."""
 
 
 def killed(home: Home, _chance: random.Random, mode: str, moment: float) -> int | None:
@@ -198,7 +199,7 @@ def killed(home: Home, _chance: random.Random, mode: str, moment: float) -> int 
 
 
 def cut_off(home: Home, _chance: random.Random, mode: str, moment: float) -> int | None:
-    """From a moment on, every connection to the registers and to the target breaks."""
+    """From a moment on, every connection to the registers and the target breaks."""
     databases = home.databases
     assert databases
 
@@ -214,7 +215,7 @@ def cut_off(home: Home, _chance: random.Random, mode: str, moment: float) -> int
 
 
 def filled_up(home: Home, _chance: random.Random, mode: str, moment: float) -> int | None:
-    """The disk of the home is full, until somebody makes room."""
+    """The disk of the home is full until the test frees space."""
     assert home.may_be_full
     ballast = home.disk / "ballast"
 
@@ -233,7 +234,7 @@ def filled_up(home: Home, _chance: random.Random, mode: str, moment: float) -> i
 
 
 def damaged(home: Home, chance: random.Random, mode: str, _moment: float) -> int | None:
-    """A file of the home is lost, empty, cut, or full of something else, before the run begins."""
+    """Before the run begins, a file of the home is lost, empty, cut off or overwritten."""
     house = Path(str(home.pair.options["home"]))
     files = [
         *house.glob("warehouse.duckdb"),
@@ -261,7 +262,7 @@ def damaged(home: Home, chance: random.Random, mode: str, _moment: float) -> int
 
 
 def _campaign(home: Home, mishaps: list[Mishap], times: int, seed: int) -> None:
-    """Lets something befall runs so many times; a run that was over before does not count."""
+    """Lets something happen to so many runs; a run that ended before does not count."""
     chance = random.Random(seed)  # noqa: S311 - moments of a test
     expected, results, remembered, took = [], [], [], 0.0
     for state in (0, 1):
@@ -282,7 +283,7 @@ def _campaign(home: Home, mishaps: list[Mishap], times: int, seed: int) -> None:
             ended = mishap(home, chance, mode, chance.uniform(0, took))
             happened += ended != 0 or mishap is damaged
             said = home.last_words()
-            # (What Dagster says of a full disk is put into words by the command, not by the job.)
+            # (Dagster's error for a full disk is explained by the command, not by the job.)
             in_words = ended in (None, 0, 2, 3) or (mishap is filled_up and "disk is full" in said)
             assert in_words, (mishap.__name__, home.told, said)
             assert home.published() in (expected[before], expected[state]), "a whole result"

@@ -1,4 +1,4 @@
-"""Homes whose tables lie in a lake: each has its own folder there, its owner's only, or is refused.
+"""Homes whose tables lie in a lake: each has its own private folder there, or is refused.
 
 Belongs here: where the files lie. Does not belong here: what Spark writes (``test_spark.py``).
 """
@@ -52,7 +52,7 @@ def _in(folder: Path) -> dict[str, Any]:
 
 
 def _read(settings: Settings, run: str = "reads") -> int:
-    """Reads a register, and says how many rows of it the run sees."""
+    """Reads a register, and returns how many of its rows the run sees."""
     try:
         with warehouse_for(settings, Run(run, whole=True)) as warehouse:
             runner.read(warehouse, "insurance", settings)

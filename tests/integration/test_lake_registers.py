@@ -1,6 +1,6 @@
-"""Registers that lie in a lake, as Parquet files or a Delta or Iceberg table, arrive as others do.
+"""Registers in a lake, as Parquet files, a Delta or an Iceberg table, arrive as others do.
 
-Belongs here: what is other than with a database. Does not belong here: reading in general
+Belongs here: what differs from a database. Does not belong here: reading in general
 (``test_extraction.py``), and where the tables of a run lie (``test_lake.py``).
 """
 
@@ -91,7 +91,7 @@ def _as_delta(place: Path, rows: pa.Table) -> str:
 
 
 def _iceberg(place: Path, rows: pa.Table) -> Table:
-    """Makes an Iceberg table, in place of one that may be there, by a catalog of its own."""
+    """Makes an Iceberg table by a separate catalog, and replaces one that may exist."""
     place.parent.mkdir(exist_ok=True)
     uri, lake = f"sqlite:///{place.parent}/catalog.db", f"file://{place.parent}"
     catalog = SqlCatalog("tests", uri=uri, warehouse=lake)
@@ -106,7 +106,7 @@ def _iceberg(place: Path, rows: pa.Table) -> Table:
 
 
 def _known(rows: pa.Table) -> pa.Table:
-    """A column of nulls alone has no type that every version of the format knows."""
+    """Gives columns that have only nulls a type, because not every version has a null type."""
     return rows.cast(
         pa.schema(
             field.with_type(pa.string() if pa.types.is_null(field.type) else field.type)
@@ -116,7 +116,7 @@ def _known(rows: pa.Table) -> pa.Table:
 
 
 def _hint(place: Path, table: Table) -> str:
-    """Says which metadata file counts, as tables of a Hadoop catalog do; returns the URL."""
+    """Writes which metadata file is current, as tables of a Hadoop catalog do; returns the URL."""
     (place / "metadata" / "version-hint.text").write_text(Path(table.metadata_location).name)
     return f"iceberg:///{place}"
 
@@ -171,7 +171,7 @@ def test_typed_columns_arrive_as_the_text_that_a_database_gives(folder: Path, wr
     rows = _with(
         _rows([record(n, address=odd, gender="") for n in (1, 2)]),
         record_id=pa.array([1, 2], pa.int32()),
-        id_number=pa.array([1095012345.0, None]),  # (a program's whole numbers, where some lack)
+        id_number=pa.array([1095012345.0, None]),  # (whole numbers of a program; some are missing)
         insurance_number=pa.array([12345678901234, None]),
         date_of_birth=pa.array([date(1951, 2, 1), None]),
         updated_at=pa.array([datetime(2026, 7, 1, 23, 59, 1, 500_000), None], pa.timestamp("us")),
@@ -653,7 +653,7 @@ def test_rows_that_a_delta_table_has_deleted_are_not_read(folder: Path) -> None:
 
 
 def _delete_by_vector(table: Path, row: int) -> None:
-    """Says in the log of a Delta table that a row of its one file is deleted, as clusters do."""
+    """Writes into a Delta table's log that a row of its only file is deleted, as clusters do."""
     bitmap = struct.pack("<IIHHIH", 12346, 1, 0, 0, 16, row)
     vector = struct.pack("<iqi", 1681511377, 1, 0) + bitmap
     z85 = (
@@ -695,7 +695,7 @@ def test_a_delta_table_is_read_as_it_was_when_it_was_opened(folder: Path) -> Non
 
 
 class _Deletions(ManifestWriterV2):
-    """Writes which rows are deleted; pyiceberg alone writes only which files there are."""
+    """Writes which rows are deleted; pyiceberg itself writes only which files there are."""
 
     def content(self) -> ManifestContent:
         return ManifestContent.DELETES
@@ -724,7 +724,7 @@ def _delete(table: Table, file: Path, content: DataFileContent, **more: Any) -> 
 
 
 def test_rows_that_an_iceberg_table_has_deleted_are_not_read(folder: Path) -> None:
-    """By rewriting their file, and by their position in it."""
+    """Rows are deleted by rewriting their file, and by their position in it."""
     table = _iceberg(folder / "lake", _rows([record(n) for n in (1, 2, 3)]))
     table.delete("record_id = 'R000001'")
     (task,) = table.scan().plan_files()
@@ -759,7 +759,7 @@ def test_columns_of_an_iceberg_table_are_known_by_their_newest_names(folder: Pat
 
 
 def test_which_metadata_of_an_iceberg_table_counts_is_not_guessed(folder: Path) -> None:
-    """A writer whose commit failed may have left the newest."""
+    """The newest metadata file may be left from a writer whose commit failed."""
     place = folder / "lake"
     table = _iceberg(place, _rows([record(1)]))
     first = table.metadata_location.removeprefix("file://")
@@ -774,7 +774,7 @@ def test_which_metadata_of_an_iceberg_table_counts_is_not_guessed(folder: Path) 
 
 
 def test_a_numbered_hint_is_where_the_search_for_the_newest_begins(folder: Path) -> None:
-    """The hint is not written together with the metadata, and a writer may die in between."""
+    """Hint and metadata are not written at once, and a writer may die in between."""
     place = folder / "lake"
     table = _iceberg(place, _rows([record(1)]))
     first = Path(table.metadata_location.removeprefix("file://")).read_bytes()
@@ -800,7 +800,7 @@ def test_a_numbered_hint_is_where_the_search_for_the_newest_begins(folder: Path)
 
 
 def test_an_iceberg_table_that_was_copied_is_refused(folder: Path) -> None:
-    """Its metadata names the files of the other, which may be others tomorrow."""
+    """Its metadata names the files of the original, which may change."""
     table = _iceberg(folder / "lake", _rows([record(1)]))
     _hint(folder / "lake", table)
     shutil.copytree(folder / "lake", folder / "copy")
@@ -831,7 +831,7 @@ def test_an_iceberg_table_of_another_place_is_refused(folder: Path) -> None:
 
 
 def test_what_an_iceberg_tables_rows_fail_by_is_not_taken_for_a_lost_file(folder: Path) -> None:
-    """Who tried again would fail again."""
+    """Trying again would fail again."""
     url = _hint(folder / "lake", _iceberg(folder / "lake", _rows([record(1)])))
     (file,) = (folder / "lake" / "data").glob("*.parquet")
     numbered = pa.field("record_id", pa.float64(), metadata={"PARQUET:field_id": "1"})

@@ -1,4 +1,4 @@
-"""Machines and operators as they are: what is wrong is named before anything runs."""
+"""Real machines and operators: what is wrong is named before anything runs."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ url = "sqlite:///{folder}/c.db"
 
 @dataclass
 class Setup:
-    """A configuration that is good until something is broken in it.
+    """A good configuration, in which a test breaks something.
 
     Attributes:
-        folder: Where everything lies.
-        file: The configuration.
-        text: What it says.
-        encoding: How it is written.
-        user: Who runs the command, if it is somebody else.
+        folder: The folder of everything.
+        file: The configuration's file.
+        text: Its text.
+        encoding: Its encoding.
+        user: Who runs the command, if it is another user.
     """
 
     folder: Path
@@ -86,7 +86,7 @@ def setup(folder: Path) -> Iterator[Setup]:
 
 @contextmanager
 def _mounted(place: Path, options: str) -> Iterator[None]:
-    """A file system of memory, as small or as unwritable as it is wanted."""
+    """A file system in memory, as small or as unwritable as needed."""
     place.mkdir()
     done = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)],
@@ -101,7 +101,7 @@ def _mounted(place: Path, options: str) -> Iterator[None]:
 
 
 def _checked(setup: Setup, doisoat: Doisoat) -> tuple[int, str]:
-    """Runs ``doisoat check`` and returns how it ends and all that it says."""
+    """Runs ``doisoat check`` and returns its exit code and all that it prints."""
     setup.file.write_bytes(setup.text.encode(setup.encoding))
     ended = doisoat("--config", setup.file, "check")
     return ended.exit_code, ended.output + ended.errors
@@ -199,7 +199,7 @@ def test_ten_broken_setups_are_named_before_anything_runs(
 
 
 def _as_user(setup: Setup, *arguments: str, **environment: str) -> tuple[int, str]:
-    """The same command by another user, who may read everything: the interpreter is root's."""
+    """The same command run by another user, who can read everything: the interpreter is root's."""
     setup.file.write_bytes(setup.text.encode(setup.encoding))
     setup.folder.chmod(0o777)
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("DOISOAT_", "DAGSTER_"))}
@@ -300,7 +300,7 @@ def test_a_disk_without_room_for_another_run_is_told_before_it(
     assert "home: " in doisoat_here("--config", pair.file, "check").output
     large = pair.settings.warehouse_path.with_suffix(".files") / "raw.large.parquet"
     with large.open("wb") as file:
-        file.truncate(1 << 43)  # no byte of it is on the disk
+        file.truncate(1 << 43)  # it takes no space on the disk
 
     told = doisoat_here("--config", pair.file, "check")
 
@@ -309,7 +309,7 @@ def test_a_disk_without_room_for_another_run_is_told_before_it(
     assert "keep_snapshots" in told.output + told.errors
     large.unlink()
     monkeypatch.setattr("assets.running.room_of_a_run", lambda _: 1 << 43)
-    pair.options["schedule"] = {"cron": "never"}  # which is refused next, before anything runs
+    pair.options["schedule"] = {"cron": "never"}  # refused in the next check, before anything runs
     assert doisoat_here("--config", pair.file, "sync").exit_code == 2
     assert "this run may not come to its end" in caplog.text
 
@@ -329,7 +329,7 @@ def test_a_user_without_a_name_and_a_home_can_work(setup: Setup) -> None:
 def test_a_disk_that_fills_up_in_a_run_is_told_and_nothing_is_lost(
     setup: Setup, doisoat: Doisoat, registers: Make, seconds: int
 ) -> None:
-    """SQLite reports an error of the disk, which is no damage: Dagster's history stays."""
+    """SQLite reports an error of the disk, which is no damage, so Dagster's history stays."""
     pair = registers()
     disk = setup.folder / "disk"
     setup.open_things.enter_context(_mounted(disk, "size=80m"))
@@ -338,7 +338,7 @@ def test_a_disk_that_fills_up_in_a_run_is_told_and_nothing_is_lost(
     fill_up = f"sleep {seconds}; {again}"
     with subprocess.Popen(["sh", "-c", fill_up], stderr=subprocess.DEVNULL):
         ended = doisoat("--config", pair.file, "sync")
-    if ended.exit_code:  # a quick machine is done before
+    if ended.exit_code:  # a fast machine ends before
         assert ended.exit_code == 3, ended.errors
         assert "The disk is full" in ended.errors
         assert "What to do: Free some space there" in ended.errors

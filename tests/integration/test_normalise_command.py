@@ -1,4 +1,4 @@
-"""``doisoat normalise``: what a person and a program are told of one record's fields."""
+"""``doisoat normalise``: what it tells a person and a program about one record's fields."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_junk_is_answered_and_obeyed_by_no_terminal(doisoat: Doisoat, junk: str)
 
 
 class Raw:
-    """An argument by its bytes, some of which are no UTF-8."""
+    """An argument given as bytes, some of which are not UTF-8."""
 
     def __init__(self, given: bytes) -> None:
         self.given = given

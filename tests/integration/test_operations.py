@@ -1,4 +1,4 @@
-"""The commands of docs/operations.md do what is said there, one after the other."""
+"""The commands of docs/operations.md do what the page says, one after the other."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RULE = "core.reconciled.everybody_is_found"
 
 
 def commands(section: str) -> list[str]:
-    """The lines of the blocks of shell in a section."""
+    """The lines of the shell blocks in a section."""
     blocks = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
     return [line for block in blocks for line in block.splitlines()]
 

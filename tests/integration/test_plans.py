@@ -1,7 +1,7 @@
-"""Plans: whatever is joined in a sync is joined by equality.
+"""Plans: every join in a sync is a join by equality.
 
-Every statement that a sync sends to the engine is looked at before it runs, whoever wrote it: the
-tables' SQL, the dictionaries', the differences', the memory's and the quality rules'.
+Every statement that a sync sends to the engine is examined before it runs: those of the tables, the
+dictionaries, the differences, the working copy of the state and the quality rules.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ _AS_MANY_ROWS = frozenset(
     {"PROJECTION", "FILTER", "ORDER_BY", "TOP_N", "LIMIT", "STREAMING_LIMIT", "UNNEST", "WINDOW"}
 )
 _FIXED = re.compile(r"\b(ops\.parameters|ref\.[a-z_]+)$")
-"""The run's settings, one row, and the reference tables, which do not grow with a register."""
+"""The run's settings, which are one row, and the reference tables, which do not grow."""
 
 SAMPLES = "create or replace table core.level_chances "
-"""A thousand records beside a thousand citizens, on purpose and however many there are."""
+"""It compares each of a thousand records with each of a thousand citizens: always so many."""
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Plan:
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def loops(self) -> Iterator[str]:
-        """The joins that would compare each row of a large side with each of another."""
+        """The joins that would compare each row of one large side with each row of another."""
         for node in self._nodes(self.root):
             if node["name"] in _LOOPS and not any(map(self._is_small, node["children"])):
                 info = node["extra_info"]

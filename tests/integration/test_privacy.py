@@ -1,4 +1,4 @@
-"""Whole runs on registers full of canaries: whatever they leave or print holds none of them.
+"""Whole runs on registers full of canaries: nothing that they leave or print holds a canary.
 
 Belongs here: what may hold personal data, and the proof that nothing else does, however a run
 ends. Does not belong here: the record key itself (``tests/unit/test_privacy.py``).
@@ -55,9 +55,9 @@ from tests.support import (
 )
 
 # --- the canaries -------------------------------------------------------------------------------
-# Each syllable, number and date stands in no other text of doisoat or of a library.
+# Each syllable, number and date occurs in no other text of doisoat or of a library.
 
-PASSWORD = "right-password"  # of the tests' server; in no log either
+PASSWORD = "right-password"  # of the tests' server; must be in no log either
 NAMES = ("Trịnh Quềnh Khuỷu", "Mạc Xoẹt Nguệch", "Khổng Ngoằn Quẹo", "Nhữ Toòng Huỵch",
          "Giả Chuếnh Loạng", "Ngụy Xuềnh Xoàng")  # fmt: skip
 UNREADABLE = "Qu#@nh~Kh^yuw"
@@ -76,7 +76,7 @@ RECORD_IDS = ("HSQX7701", "HSQX7702", "HSQX7703", "HSQX7704", "HSQX7705", "HSQX7
 
 
 def _people() -> list[dict[str, object]]:
-    """Citizens: those that records find, one that died, one whose number is none."""
+    """Citizens: those of the records, one who died, one whose number is not valid."""
 
     def of(n: int, **more: object) -> dict[str, object]:
         return citizen(n + 900, full_name=NAMES[n], date_of_birth=DATES[n],
@@ -92,7 +92,7 @@ def _people() -> list[dict[str, object]]:
 
 
 def _records() -> list[dict[str, object]]:
-    """A record for each way that data can go."""
+    """A record for each way that data can take."""
 
     def of(n: int, record_id: str, **more: object) -> dict[str, object]:
         return record(n + 900, record_id=record_id, full_name=NAMES[n], date_of_birth=DATES[n],
@@ -105,13 +105,13 @@ def _records() -> list[dict[str, object]]:
         links,
         # The same citizen again: a duplicate, found by the former number.
         of(0, RECORD_IDS[1], id_number=FORMER, insurance_number=INSURANCE[1]),
-        # A mismatch, and values in forms that no cast understands.
+        # A mismatch, and values that no cast accepts.
         of(1, RECORD_IDS[2], date_of_birth="29.10.1946", gender=UNREADABLE,
            updated_at=f"{DATES[1]}T99:{NAMES[1]}", health_card_number=CARDS[1],
            health_insurance=NAMES[1], province_code=NAMES[1]),
         # A dead citizen's active record, which breaks a rule.
         of(2, RECORD_IDS[3]),
-        # Verified; the same with another's number, for a person to decide; and nobody's name.
+        # Verified; the same with somebody else's number, for a person to decide; a name of nobody.
         of(3, RECORD_IDS[7]),
         of(3, RECORD_IDS[4], id_number=PERSONAL[1], insurance_number=None),
         of(5, RECORD_IDS[8], id_number=PERSONAL[2]),
@@ -124,7 +124,7 @@ def _records() -> list[dict[str, object]]:
 
 
 def _spellings(canary: str) -> set[str]:
-    """A value in every form that the normaliser, a log or a driver could give it."""
+    """Returns a value in every form that the normaliser, a log or a driver could give it."""
     plain = {canary, unaccent(canary)}
     if canary in DATES:
         year, month, day = canary.split("-")
@@ -138,7 +138,7 @@ def _spellings(canary: str) -> set[str]:
 
 
 def _needles() -> dict[bytes, str]:
-    """What is looked for, as bytes in lower-case ASCII, each with the canary that it is of."""
+    """What is searched for, as bytes in lower-case ASCII, each with its canary."""
     syllables = {word for name in NAMES for word in name.split()[1:]}
     canaries = {*syllables, *NAMES, ADDRESS, UNREADABLE, *NUMBERS, *DATES, IMPOSSIBLE_DATE,
                 *RECORD_IDS, PASSWORD}  # fmt: skip
@@ -153,7 +153,7 @@ def _needles() -> dict[bytes, str]:
                 found[text.encode(encoding).lower()] = canary
     kept: dict[bytes, str] = {}
     for needle in sorted(found, key=len):
-        # Four letters stand in anything; what a shorter needle finds need not be looked for.
+        # Four letters may occur anywhere. A needle that contains a shorter one is not needed.
         if len(needle) >= 5 and not any(shorter in needle for shorter in kept):
             kept[needle] = found[needle]
     return kept
@@ -188,7 +188,7 @@ PERSONAL_STATE = {
     "case_notes": "what stewards wrote of which record",
     "case_holds": "who has which record open",
 }
-"""The tables of the state, in the target's database, that may; the others name records by key."""
+"""The tables of the state that may, too; the others name records only by their key."""
 
 
 @dataclass
@@ -197,8 +197,8 @@ class Campaign:
 
     Attributes:
         folder: Holds the home, the user's own folder and that of temporary files.
-        hook: Where its alerts go.
-        printed: Whatever the commands said, by command.
+        hook: The receiver of its alerts.
+        printed: What the commands printed, by command.
     """
 
     folder: Path
@@ -223,14 +223,14 @@ class Campaign:
         )  # fmt: skip
 
     def run(self, *arguments: str) -> int:
-        """Runs the real command in a process of its own, as a user whose files are open to all."""
+        """Runs the real command in a separate process, with a umask that lets others read."""
         process = self.start(*arguments)
         output, errors = process.communicate(timeout=240)
         self.note(" ".join(arguments), output + errors, process.returncode)
         return process.returncode
 
     def call(self, *arguments: str) -> str:
-        """Runs a command in this process, which is quicker."""
+        """Runs a command in this process, which is faster."""
         from etl.cli.app import app
 
         with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(out):
@@ -268,7 +268,7 @@ class Campaign:
 
 
 def _contents(file: Path) -> Iterator[tuple[str, bytes]]:
-    """A file's bytes, and what is in it where it packs or splits what it holds."""
+    """A file's bytes and, if it packs or splits its content, that content as well."""
     yield "", file.read_bytes()
     if zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as packed:
@@ -291,7 +291,7 @@ Make = Callable[..., Campaign]
 
 
 def _good(make: Make, postgresql: Server) -> Campaign:
-    """A run that ends well, and every command whose output is meant for others."""
+    """A run that ends well, and every command whose output others may see."""
     done = make("good", source=postgresql.database, target=postgresql.database)
     for register in ("insurance", "population"):
         url = getattr(done.pair, f"{register}_url")
@@ -303,11 +303,11 @@ def _good(make: Make, postgresql: Server) -> Campaign:
 
 
 def _killed_and_crashed(make: Make) -> Campaign:
-    """A killed run; then one that crashes in SQL, at a dictionary of another form."""
+    """A killed run; then a run that crashes in SQL, because a dictionary has another type."""
     done = make("crashed")
     process = done.start("sync")
     files = done.folder / ".doisoat" / "warehouse.files"
-    # Both registers are read and seen by then.
+    # By then both registers have been read.
     for _ in range(2_000):
         if any(files.glob("clean.*")) or process.poll() is not None:
             break
@@ -317,7 +317,7 @@ def _killed_and_crashed(make: Make) -> Campaign:
     done.note("the killed sync", output + errors, process.returncode)
     with writing(done.pair.settings) as warehouse:
         dictionaries.extend(warehouse, "names")
-        # The part that is read first says that canonical names are numbers.
+        # The part that is read first declares canonical names as numbers.
         first = warehouse.file(TableName("clean", "names")) / "-.parquet"
         warehouse.connection.execute(
             "copy (select * replace (null::integer as canonical) from clean.names limit 0) "
@@ -328,7 +328,7 @@ def _killed_and_crashed(make: Make) -> Campaign:
 
 
 def _broken_off(make: Make, postgresql: Server) -> Campaign:
-    """A register that fails in the middle of its SELECT, which quotes the value; and a gate."""
+    """A register whose SELECT fails in the middle and quotes the value; and a failing gate."""
     done = make("broken_off", source=postgresql.database)
     done.pair.options["insurance.columns"] = {
         "employer_code": f"case when record_id = '{RECORD_IDS[0]}' "
@@ -345,7 +345,7 @@ def _broken_off(make: Make, postgresql: Server) -> Campaign:
 def campaigns(
     postgresql: Server, command_environment: dict[str, str]
 ) -> Iterator[dict[str, Campaign]]:
-    """All of them, two at a time."""
+    """All campaigns, two at a time."""
     root = memory_folder("doisoat-privacy-")
 
     def make(
@@ -385,12 +385,12 @@ def campaigns(
 _TARGETS = [dg.AssetKey(["target", name]) for name in (*DIFFERENCE_TABLES, *HISTORY_TABLES)]
 
 
-# --- the claims ---------------------------------------------------------------------------------
+# --- the tests ----------------------------------------------------------------------------------
 
 
 @pytest.mark.wide
 def test_the_canaries_went_every_way(campaigns: dict[str, Campaign]) -> None:
-    """Else nothing would be proved."""
+    """Otherwise the search would prove nothing."""
     good = campaigns["good"]
     rows = good.pair.published("select record_id, status from {reconciled}")
     statuses = {row["status"] for row in rows if row["record_id"] in RECORD_IDS}
@@ -434,13 +434,13 @@ def test_nothing_that_a_run_leaves_or_prints_holds_a_person(
     looked_at = [str(file.relative_to(campaign.folder)) for file in campaign.files()]
 
     assert campaign.leaks() == []
-    # Dagster's runs were there to be looked at; of what steps print it keeps nothing.
+    # Dagster's runs were searched, too; it keeps nothing of what steps print.
     assert any(file.startswith(".doisoat/dagster/history/runs") for file in looked_at)
     assert not any("compute_logs" in file for file in looked_at)
     assert (".doisoat/charts/run.html" in looked_at) == (name == "good")
     assert (".doisoat/data_docs/publish.reconciled.html" in looked_at) == (name == "good")
     assert list((campaign.folder / "temporary").iterdir()) == []
-    # Who is told, was told.
+    # The alert was sent.
     assert ("population.full_name_is_mostly_filled" in campaign.printed.get("alerts", "")) == (
         name == "broken_off"
     )
@@ -451,7 +451,7 @@ def test_nothing_that_a_run_leaves_or_prints_holds_a_person(
 def test_nothing_that_a_run_on_spark_leaves_or_prints_holds_a_person(
     needs_java: None, command_environment: dict[str, str]
 ) -> None:
-    """Registers and tables lie in a lake; a run that ends well, then one that crashes on Spark."""
+    """Registers and tables in a lake: a run on Spark that ends well, then one that crashes."""
     folder = memory_folder("doisoat-privacy-spark-")
     try:
         done = _on_spark(folder, command_environment)
@@ -499,7 +499,7 @@ def _on_spark(folder: Path, environment: dict[str, str]) -> Campaign:
 
 
 def _spoil_names(done: Campaign) -> None:
-    """Lets the part of a dictionary that is read first say that canonical names are numbers."""
+    """Makes the part of a dictionary that is read first declare canonical names as numbers."""
     (names,) = (done.folder / "lake").glob("*/clean.names.parquet")
     first = next(iter(sorted(names.glob("*.parquet"))))
     table = pq.read_table(first).slice(0, 0)
@@ -511,7 +511,7 @@ def _spoil_names(done: Campaign) -> None:
 
 @pytest.mark.wide
 def test_what_is_meant_to_be_shared_holds_nobody(campaigns: dict[str, Campaign]) -> None:
-    """The lists of triage in every form, runs, charts, and a search for nobody."""
+    """The lists of triage in every form, runs, charts, and a search that finds nobody."""
     good = campaigns["good"]
     failing = json.loads(good.call("triage", "--json"))
     for rule in (rule["rule"] for rule in failing):
@@ -587,7 +587,7 @@ def test_one_records_values_are_shown_only_where_they_are_asked_for(
 def test_of_the_state_only_decisions_and_links_name_a_person(
     campaigns: dict[str, Campaign],
 ) -> None:
-    """It lies beside the result, so whoever may read that database may read it, too."""
+    """The state lies beside the result, so readers of that database may read it, too."""
     for name in ("good", "broken_off"):
         settings = campaigns[name].pair.settings
         decide(settings, RECORD_IDS[4], PERSONAL[1])
@@ -655,7 +655,7 @@ def test_a_warehouse_that_was_open_to_others_is_shut(registers: Callable[..., Re
 
 @pytest.mark.wide
 def test_the_record_key_is_made_once(campaigns: dict[str, Campaign]) -> None:
-    """A killed run and a crashed one later, the names in the logs are the same."""
+    """After a killed and a crashed run, the pseudonyms in the logs are still the same."""
     crashed = campaigns["crashed"].folder / ".doisoat"
     made = (crashed / "record_key").stat()
 

@@ -27,7 +27,7 @@ CITIZENS = 12_000
 
 @pytest.fixture(scope="module")
 def settings() -> Iterator[Settings]:
-    """Registers in which 1,500 people are born a day, with the truth beside them."""
+    """Registers in which 1,500 people are born a day, with their truth."""
     folder = memory_folder("doisoat-probabilistic-")
     urls = {name: f"sqlite:///{folder}/{name}.db" for name in ("insurance", "population", "target")}
     write_database(
@@ -164,7 +164,7 @@ def test_a_crowded_key_brings_nobody_together(warehouse: Warehouse) -> None:
 
 
 def test_the_weights_are_those_that_splink_gives(warehouse: Warehouse) -> None:
-    """Splink is the judge of our SQL: the same pairs, model and frequencies, the same weights."""
+    """Splink judges our SQL: the same pairs, model and frequencies must give the same weights."""
     ours = {
         (row["record_id"], row["personal_id"]): float(str(row["weight"]))
         for row in warehouse.rows(
@@ -232,7 +232,7 @@ from clean.population group by birth_date;
 
 
 def _with_parameters(warehouse: Warehouse) -> dict[str, Any]:
-    """The model as Splink's settings, with m of the model and u of these registers."""
+    """The model as Splink's settings, with the model's m and these registers' u."""
     weights = {
         (row["comparison"], row["level"]): row
         for row in warehouse.rows("select * from core.level_weights")
@@ -275,7 +275,7 @@ def test_the_model_that_ships_has_a_share_for_every_level() -> None:
 
 
 def test_an_address_that_is_nearly_the_same_never_speaks_against(warehouse: Warehouse) -> None:
-    """Whatever a model has learnt: offices write one address in many ways."""
+    """This holds whatever a model has learnt, because offices write one address in many ways."""
     weighing = TableName("core", "level_weights")
     warehouse.connection.execute(
         "create or replace temp table taught as from ref.match_model; "
@@ -334,7 +334,7 @@ def test_the_model_trained_last_is_the_one_in_use(
 
 
 def _nobody_numbered(**changes: object) -> dict[str, object]:
-    """A record that is known by name and birth date alone."""
+    """A record with only a name and a birth date."""
     known = {"full_name": "Mạc Thị Quyên", "date_of_birth": "1990-05-05", "gender": "Nữ"}
     return record(1, id_number=None, insurance_number=None, **known, **changes)
 
@@ -342,7 +342,7 @@ def _nobody_numbered(**changes: object) -> dict[str, object]:
 def test_a_record_meets_no_more_citizens_than_block_limit_those_of_its_narrowest_keys_first(
     registers: Callable[..., Registers],
 ) -> None:
-    """Each of two keys may be used, both together are too many."""
+    """Each of the two keys alone may be used; both together bring too many citizens."""
     born = [
         citizen(n, full_name=name, date_of_birth="1990-05-05", province_code="79")
         for n, name in enumerate(["Lê Văn Sen", "Phan Văn Bảo", "Vũ Văn Dịu"], start=11)

@@ -1,4 +1,4 @@
-"""The publish asks for itself: whatever is launched, the target is one good state or untouched."""
+"""The publish checks for itself: whatever is launched, the target is a good state or unchanged."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_rule_must_have_passed_on_these_very_tables(pair: Registers):
         _judge(warehouse, "core.links")
         publish(warehouse, settings, [GUARD])
 
-        # Built anew, it has not been judged.
+        # It was built anew, so no rule has judged it.
         for name in ("core.links", "core.reconciled", "publish.reconciled"):
             runner.build(warehouse, TableName.parse(name))
         with pytest.raises(QualityGateError):
@@ -84,7 +84,7 @@ def test_a_rule_that_failed_last_is_no_pass(pair: Registers):
 @pytest.mark.parametrize("table", ["clean.names", "core.claims", "publish.coverage"])
 @pytest.mark.wide
 def test_tables_of_several_states_are_not_published(pair: Registers, table: str):
-    """A register read anew, or a table built anew, and not what rests on it."""
+    """A register was read anew, or a table built anew, but not the tables that depend on it."""
     pair.sync()
     settings, before = pair.settings, pair.target_state()
     with warehouse_for(settings, Run("later")) as warehouse:
@@ -129,7 +129,7 @@ def test_a_build_that_breaks_off_is_no_build(pair: Registers, monkeypatch: pytes
 
 @pytest.mark.wide
 def test_a_run_that_only_understood_words_is_not_taken_for_published(pair: Registers):
-    """Dictionaries outlive the run that a gate stopped; what leaves is the next run's."""
+    """Dictionaries outlive a run that a gate stopped; the next run publishes its own result."""
     pair.sync()
     settings = pair.settings
     pair.insurance[0]["full_name"] = "Đặng Thái Mai"
@@ -170,7 +170,7 @@ def test_another_installation_does_not_publish_over_a_target(registers: Make):
 
 @pytest.mark.wide
 def test_a_register_that_loses_most_of_its_records_is_not_published(registers: Make):
-    """Whatever the home remembers: the target knows what was there."""
+    """This holds whatever the home has, because the target knows what was published."""
     pair = registers(*_people(80))
     pair.sync()
     before = pair.target_state()
@@ -224,7 +224,7 @@ def instance(pair: Registers) -> Iterator[dg.DagsterInstance]:
 
 
 def _launch(settings: Settings, instance: dg.DagsterInstance, *groups: str) -> bool:
-    """Materialises the assets of some groups, with their checks; says whether that went well."""
+    """Materialises the assets of some groups with their checks; returns whether it succeeded."""
     from assets.definitions import build_defs
 
     job = dg.define_asset_job("some", selection=dg.AssetSelection.groups(*groups))
@@ -256,7 +256,7 @@ def test_no_selection_publishes_what_was_not_judged_good(
     told = event.asset_materialization.metadata["linkage_model"]
     assert told.value == UNTRAINED.en
 
-    # The target alone, twice: the same state once more, and no clash.
+    # The target alone, twice: the same state is published again, without a clash of keys.
     for runs in (2, 3):
         assert _launch(settings, instance, "9_target")
         after = pair.target_state()

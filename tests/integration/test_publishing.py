@@ -1,4 +1,4 @@
-"""Publishing: only differences, all of them in one transaction, on three products."""
+"""Publishing: only differences, in one transaction, on three products."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def _records() -> list[dict[str, object]]:
 
 @pytest.fixture
 def faulty(registers: Make, new_database: Callable[[], str]) -> Registers:
-    """Thirty records of which four have something wrong, and a target of each product."""
+    """Thirty records, of which four have faults, and a target of each product."""
     return registers(_records(), target=new_database)
 
 
 @pytest.fixture
 def faulty_in_file(registers: Make) -> Registers:
-    """The same, with a SQLite file as target: for claims that do not hang on the product."""
+    """The same with a SQLite file as target, for tests that do not depend on the product."""
     return registers(_records())
 
 
@@ -66,7 +66,7 @@ def test_the_first_publish_writes_each_record_once(faulty: Registers) -> None:
 
 
 def test_every_table_that_leaves_arrives_whole(ran: Registers) -> None:
-    """By difference or by run, whatever tables there are."""
+    """Every table, whether it is published by difference or by run."""
 
     others = {"sync_runs", "quality_results", "mismatch_ages"}
     for name in {*DIFFERENCE_TABLES, *HISTORY_TABLES} - others:
@@ -77,7 +77,7 @@ def test_every_table_that_leaves_arrives_whole(ran: Registers) -> None:
 
 @pytest.mark.wide
 def test_the_ages_of_mismatches_are_told_by_code_and_province(faulty: Registers) -> None:
-    """Of each run; a mismatch that was found long ago is older."""
+    """The ages are counted for each run; a mismatch that was found long ago is older."""
     first = faulty.sync().run_id
     (told,) = faulty.published(
         "select * from {mismatch_ages} where code = 'GENDER_DIFFERENT' and province_code = 'all'"
@@ -132,7 +132,7 @@ def test_a_changed_source_row_changes_its_rows_and_no_others(faulty_in_file: Reg
 
 def test_a_mismatch_that_stays_keeps_the_run_that_first_found_it(faulty_in_file: Registers) -> None:
     first = faulty_in_file.sync()
-    # The wrong sex stays wrong, in another spelling: the published value changes, the run stays.
+    # The sex stays wrong in another spelling: the published value changes, `since_run` does not.
     faulty_in_file.insurance[0]["gender"] = {"Nam": "M", "Nữ": "F"}[
         str(faulty_in_file.insurance[0]["gender"])
     ]
@@ -185,7 +185,7 @@ def test_mismatch_counts_add_up_in_the_target(faulty_in_file: Registers) -> None
 
 
 def _trap(url: str, table: str) -> None:
-    """Makes the target refuse every new row of a table that is written late."""
+    """Makes the target refuse every new row of a table that is written near the end."""
     if url.startswith("postgresql"):
         run_sql(
             url,

@@ -1,4 +1,4 @@
-"""What the settings for other kinds of register change, and that nothing changes without them."""
+"""What the settings for other kinds of registers change, and that nothing changes without them."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def _unnumbered(case: str, name: str, born: str | None, address: str) -> dict[st
 
 
 RECORDS = [
-    # Another given name at one address and birth date: a twin, or a name past recognition.
+    # The same address and birth date, another given name: a twin, or a badly damaged name.
     _unnumbered("another_given_name", "Lodge Gillian", "11/07/1970", STREET),
-    # A slip in the name, no date, and three in the address: no key but two words of the address.
+    # A slip in the name, no date, three slips in the address: the only key is two of its words.
     _unnumbered("slips", "Cumings Bianca", None, "19 Ngõ Trạm Bwm, Khulò Gốm, 30172"),
 ]
 
@@ -44,7 +44,7 @@ def small(registers: Callable[..., Registers]) -> Registers:
 
 def statuses(small: Registers, **settings: object) -> dict[str, tuple[object, object]]:
     """Returns status and citizen of the two records, after a sync with the settings."""
-    # Small registers prove little: one wrong link in a thousand is let pass.
+    # Small registers give little evidence, so one wrong link in a thousand is allowed.
     bold = {"wrong_links_per_million": 1000}
     small.options = {**small.options, "reconcile": bold | settings}
     assert small.sync().broken == []

@@ -1,4 +1,4 @@
-"""Rows that could not be used: each with its reason, until it is corrected at the source."""
+"""Rows that could not be used: each has its reason, until it is corrected at the source."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SUITE = next(suite for suite in SUITES if suite.table.sql == "clean.rejects")
 
 
 def _validated_sync(pair: Registers) -> None:
-    """A sync whose rejects are judged, so that their failures have an age."""
+    """A sync whose rejects are evaluated by the rules, so that their failures have an age."""
     pair.write().sync()
     with writing(pair.settings) as warehouse:
         run_suite(warehouse, SUITE)
@@ -30,7 +30,7 @@ def _status(pair: Registers, record_id: str) -> str | None:
 
 
 def _failures(pair: Registers) -> list[tuple[str, bool]]:
-    """The failures that are remembered, each with whether it is closed."""
+    """The stored failures, and for each whether it is closed."""
     found = from_warehouse(
         pair.settings,
         "select check_name, closed_run is not null as closed from ops.quality_failures "
@@ -105,7 +105,7 @@ def test_a_row_that_turns_bad_is_rejected_and_its_link_closed(registers: Make) -
 def test_a_citizen_corrected_at_the_source_is_found_again(registers: Make) -> None:
     pair = registers([record(1), record(2)], [citizen(1), citizen(2, personal_id="00108O12")])
     pair.sync()
-    # Found by name and birth date is nobody: the citizen could not be used.
+    # Nobody is found by name and birth date either, because the citizen's row was rejected.
     assert _status(pair, "R000002") == "NOT_FOUND"
 
     pair.population[1] = citizen(2)

@@ -1,4 +1,4 @@
-"""What is older than the configuration has it kept is forgotten, and nothing that still counts."""
+"""What is older than the configuration says is deleted, but nothing that still counts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOON = NOW.replace(hour=5, minute=0, second=0)  # in Vietnam
 
 
 def make_old(pair: Registers, run_id: str, when: datetime = LONG_AGO) -> None:
-    """Lets a run have been a hundred days ago, or at another moment."""
+    """Dates a run back a hundred days, or to another moment."""
     moment = when.isoformat(sep=" ")
     run_sql(
         pair.target_url,
@@ -29,13 +29,13 @@ def make_old(pair: Registers, run_id: str, when: datetime = LONG_AGO) -> None:
         f"update sync_runs set published_at = '{moment}' where run_id = '{run_id}'",
         f"update state_quality_results set checked_at = '{moment}' where run_id = '{run_id}'",
         f"update state_link_history set closed_at = '{moment}' where closed_run is not null",
-        # The working copy is read anew.
+        # Makes the next run read its working copy anew.
         "update state_revisions set revision = revision + 1",
     )
 
 
 def runs_told(pair: Registers) -> dict[str, set[object]]:
-    """The runs that each history knows."""
+    """The runs that each history has."""
     of_target = ("sync_runs", "mismatch_counts", "waterfall", "coverage", "mismatch_ages")
     told = {
         name: {row["run_id"] for row in pair.published(f"select run_id from {{{name}}}")}
@@ -56,7 +56,7 @@ def links(pair: Registers) -> list[tuple[object, object]]:
 
 
 def judged(pair: Registers, run_id: str, *rules: str, passed: bool = True) -> None:
-    """Lets a run have judged some rules."""
+    """Adds a run's results of some rules."""
     for at, rule in enumerate(rules):
         remember(
             pair.settings,
@@ -72,7 +72,7 @@ def judged(pair: Registers, run_id: str, *rules: str, passed: bool = True) -> No
 
 
 def rules_told(pair: Registers) -> set[tuple[object, object]]:
-    """Which run the state says judged which rule."""
+    """Which run evaluated which rule, as the state has it."""
     rows = from_state(pair.settings, "select run_id, check_name from {quality_results}")
     return {(row["run_id"], row["check_name"]) for row in rows}
 
@@ -107,7 +107,7 @@ def test_nothing_is_forgotten_until_somebody_says_so(registers: Make) -> None:
 
 
 def test_after_a_week_the_last_run_of_a_day_stands_for_its_deltas(registers: Make) -> None:
-    """In the time zone of the settings: five in the morning, UTC, is noon."""
+    """Days are those of the settings' time zone: five in the morning, UTC, is noon."""
     pair = registers()
     full = pair.sync().run_id
     deltas = []
@@ -121,7 +121,7 @@ def test_after_a_week_the_last_run_of_a_day_stands_for_its_deltas(registers: Mak
     make_old(pair, full, NOON - timedelta(days=30))
     make_old(pair, deltas[0], ten)
     make_old(pair, deltas[1], ten + timedelta(hours=11))  # the same day
-    make_old(pair, deltas[2], ten + timedelta(hours=13))  # the next, in Vietnam
+    make_old(pair, deltas[2], ten + timedelta(hours=13))  # the next day, in Vietnam
     make_old(pair, deltas[3], six)
     make_old(pair, deltas[4], six + timedelta(hours=1))
 
@@ -136,7 +136,7 @@ def test_after_a_week_the_last_run_of_a_day_stands_for_its_deltas(registers: Mak
 
 
 def test_what_later_runs_ask_of_a_forgotten_run_is_kept(registers: Make) -> None:
-    """When all of the target was compared last, and how rules of kept tables went."""
+    """That is: when the whole target was last compared, and the results of rules of kept tables."""
     pair = registers()
     pair.options["target"] = {"compare_whole_days": 366}
     pair.options["state"] = {"keep_days": 60}
@@ -158,7 +158,7 @@ def test_what_later_runs_ask_of_a_forgotten_run_is_kept(registers: Make) -> None
 def test_since_when_a_rule_fails_is_told_however_many_runs_are_forgotten(
     registers: Make,
 ) -> None:
-    """It failed, held, and has failed since: the run in which it held is a delta of no note."""
+    """A rule failed, held, and has failed since; it held in a delta that is otherwise deleted."""
     pair = registers()
     pair.sync()
     runs = [pair.sync("delta").run_id for _ in range(5)]
@@ -181,7 +181,7 @@ def test_since_when_a_rule_fails_is_told_however_many_runs_are_forgotten(
 
 
 def test_the_last_full_run_is_told_however_old(registers: Make) -> None:
-    """The guard against losing many records compares with it."""
+    """The guard against losing many records compares with the last full run."""
     pair = registers()
     pair.options["state"] = {"keep_days": 60}
     full = pair.sync().run_id

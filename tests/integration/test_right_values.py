@@ -1,7 +1,7 @@
-"""What is said of a record is right: by claim, in the register's words, with an answer for each.
+"""Mismatches are right: each number is judged, in the register's words, and each has an answer.
 
-The insurance register of these cases writes as many do: Nam and Nữ, Đang tham gia and Đã dừng,
-05/09/1962, provinces by name. All cases are reconciled once.
+The insurance register of these cases writes as many registers do: Nam and Nữ, Đang tham gia and Đã
+dừng, 05/09/1962, provinces by name. All cases are reconciled once.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ RECORDS.append(
     _written(300, PEOPLE[-1], record_id="near_twin", full_name="Trần Đức An", id_number=None,
              address=_HOME)
 )  # fmt: skip
-# A slip that makes no name.
+# A slip that does not make another name in use.
 PEOPLE.append(citizen(301, full_name="Khổng Tước Bình", gender="Nam", personal_id="001093000301",
                       date_of_birth="1993-03-04", address=_NEXT_DOOR))  # fmt: skip
 RECORDS.append(
@@ -95,11 +95,11 @@ RECORDS.append(
 PEOPLE += [citizen(n, full_name=f"Lê Văn An {'' if n % 2 else 'An'}".strip()) for n in (310, 311)]
 
 RECORDS += [
-    # Nothing to compare: the name is none, the date is missing.
+    # Nothing to compare: no readable name, no date.
     record(400, record_id="rejected", full_name="?", date_of_birth=None, id_number="x",
            province_code="Tỉnh Thanh Hóa", employer_code="DV01", voluntary_si="1",
            status="Đã dừng"),
-    # Two rows of one key that agree on their province and not on their employer.
+    # Two rows with one key that agree on the province and differ in the employer.
     record(401, record_id="conflict", province_code="TP. Hồ Chí Minh", employer_code="DV02"),
     record(402, record_id="conflict", province_code="79", employer_code="DV03"),
 ]  # fmt: skip
@@ -155,7 +155,7 @@ def _proposed(registers: Registers, case: str) -> dict[object, tuple[object, obj
             for row in rows}  # fmt: skip
 
 
-# --- codes are judged by claim ------------------------------------------------------------------
+# --- each number is judged ----------------------------------------------------------------------
 
 
 def test_a_wrong_number_beside_a_right_one_is_said(registers: Registers):
@@ -337,7 +337,7 @@ def test_none_of_these_is_a_decision(registers: Registers):
 
 @pytest.mark.parametrize("table", ["core.step_steward", "core.candidates", "core.reconciled"])
 def test_decisions_of_every_kind_stop_no_publish(registers: Registers, table: str):
-    """None of these, and two of one moment, were words that a blocking rule did not know."""
+    """Before, a blocking rule did not know "none of these" and two decisions of one moment."""
     (suite,) = (suite for suite in SUITES if suite.table.sql == table)
     with writing(registers.settings) as warehouse:
         judged = run_suite(warehouse, suite)

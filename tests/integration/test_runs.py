@@ -1,4 +1,4 @@
-"""Whole runs through Dagster, by the real command: the gate, two at once, and a killed one."""
+"""Whole runs through Dagster by the real command: the gate, two runs at once, a killed run."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_training_before_the_first_sync_says_what_comes_first(
 def test_statuses_that_are_not_understood_stop_the_run(
     registers: Make, doisoat_here: Doisoat
 ) -> None:
-    """Or the dead among the citizens would pass for living, and every check be green."""
+    """Otherwise deceased citizens would pass for living, and every check would pass."""
     pair = registers()
     pair.sync()
     before = pair.target_state()
@@ -121,7 +121,7 @@ def test_statuses_that_are_not_understood_stop_the_run(
 def test_a_register_that_is_rejected_whole_stops_the_run_and_blames_no_record(
     registers: Make, doisoat_here: Doisoat
 ) -> None:
-    """As where the mapping takes the names for the personal numbers."""
+    """This happens if the mapping takes the names for the personal numbers."""
     pair = registers()
     pair.sync()
     before = pair.target_state()
@@ -151,7 +151,7 @@ def test_a_register_that_is_rejected_whole_stops_the_run_and_blames_no_record(
 
 @pytest.fixture
 def published(registers: Make, postgresql: Server) -> Registers:
-    """A target that holds an earlier state; the registers have moved on."""
+    """A target with an earlier state; the registers have changed since."""
     pair = registers(source=postgresql.database, target=postgresql.database)
     pair.sync()
     pair.insurance.append(record(31))
@@ -184,7 +184,7 @@ def test_two_at_once_and_a_killed_run(
     command = [str(Path(sys.executable).with_name("doisoat")), "--config", str(file), "sync"]
     engine = create_engine(make_url(pair.target_url).set(drivername="postgresql+psycopg"))
     with engine.connect() as blocker:
-        # The last table that a publish writes: the run stops in the middle of its transaction.
+        # This is the last table that a publish writes, so the run stops within its transaction.
         blocker.execute(text("lock table doisoat.sync_runs in share mode"))
         first = subprocess.Popen(
             command,
@@ -278,7 +278,7 @@ def _die(pair: Registers, environment: dict[str, str], at: str) -> None:
 def instance(
     registers: Make, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Registers, dg.DagsterInstance]]:
-    """Registers whose runs are told, and the Dagster instance of their configuration."""
+    """Registers whose runs are reported, and the Dagster instance of their configuration."""
     from assets.instance import instance_for
 
     pair = registers()
@@ -293,7 +293,7 @@ def instance(
 
 
 def _buried(pair: Registers, instance: dg.DagsterInstance) -> str:
-    """Buries the one dead run as the sensor does; returns what is said of it."""
+    """Marks the only dead run as failed, as the sensor does; returns what is said of it."""
     (run_id,) = bury_dead_runs(instance, pair.settings)
     tell_news(pair.settings, instance)
     failures = instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
@@ -333,7 +333,7 @@ def test_a_run_that_dies_after_its_commit_is_known_to_have_published(
     remembered = "select code, mismatches from {mismatch_history} order by 1, 2"
     assert counted == from_state(pair.settings, remembered)
 
-    pair.sync()  # which settles what the run before could not write down
+    pair.sync()  # completes what the run before could not write
 
     published = from_state(pair.settings, "select published_at from {runs}")
     assert len(published) == 2
@@ -372,7 +372,7 @@ def test_a_sync_waits_for_the_run_that_is_at_work_as_long_as_it_is_told(
         assert "Run other is at work; waiting for it to end." in told.errors
         assert "still at work after 0.01 minutes; nothing was begun" in told.errors
         waited: list[str] = []
-        ended = threading.Timer(1.5, lock.unlink)  # the holder lets go: its file is gone
+        ended = threading.Timer(1.5, lock.unlink)  # the lock is released: its file is gone
         ended.start()
         wait_until_free(pair.settings, 60, waited.append)
         ended.join()
@@ -380,7 +380,7 @@ def test_a_sync_waits_for_the_run_that_is_at_work_as_long_as_it_is_told(
 
 
 def _left_by(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, minutes: int) -> str:
-    """Makes a run of another machine's name that has shown no sign for so many minutes."""
+    """Makes a run under another machine's name that has shown no activity for so many minutes."""
     run = dg.DagsterRun(
         job_name="full_sync", status=status,
         tags={".dagster/doisoat_host": "gone", ".dagster/doisoat_process": "1",
@@ -401,7 +401,7 @@ def _left_by(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, minutes:
 def test_a_run_of_a_machine_that_is_gone_is_buried_unless_it_holds_the_warehouse(
     instance: tuple[Registers, dg.DagsterInstance], status: str
 ) -> None:
-    """A container that is made anew has another name: its old run blocked all others for ever."""
+    """A new container has another name; before, its old run blocked all others for ever."""
     pair, dagster = instance
     state = dg.DagsterRunStatus[status]
     silent, starting = _left_by(dagster, state, 30), _left_by(dagster, state, 1)
@@ -462,7 +462,7 @@ def test_the_target_knows_which_runs_were_published(
     server = None if product == "sqlite" else request.getfixturevalue(product)
     pair = registers(target=server.database if server else new_sqlite)
     if server:
-        assert published_run(pair.settings.target, "a run") is None  # nothing has been made
+        assert published_run(pair.settings.target, "a run") is None  # no table exists yet
     pair.sync()
     (run,) = pair.published("select dagster_run_id, published_at from {sync_runs}")
 
@@ -471,7 +471,7 @@ def test_the_target_knows_which_runs_were_published(
 
 
 def _run_statuses(pair: Registers, monkeypatch: pytest.MonkeyPatch) -> list[dg.DagsterRunStatus]:
-    """What the UI shows of the runs, newest first."""
+    """What the UI shows about the runs, newest first."""
     from assets.instance import instance_for
 
     for name in ("DAGSTER_HOME", "DOISOAT_CONFIG"):

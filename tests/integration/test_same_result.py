@@ -1,4 +1,4 @@
-"""The same registers give the same bytes, however many threads share the work."""
+"""The same registers give the same bytes, whatever the number of threads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ THREADS = (1, 2, 4)
 
 @dataclass
 class Night:
-    """What one run came to.
+    """The result of one run.
 
     Attributes:
         tables: The hash of each table's rows, whatever their order.

@@ -1,4 +1,4 @@
-"""A delta builds few rows of the large tables: the same tables as if it built them whole."""
+"""A delta builds few rows of the large tables, and they are the same as if built whole."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.wide
 
 CITIZENS = 6_000
 
-# What happens to a share of the rows, told by a hash of the key: 'own' are the columns of the row,
+# What happens to a share of the rows, chosen by a hash of the key. 'own' are the row's columns,
 # 'other' those of another row of the register.
 _LIFE = {
     "insurance": {
@@ -114,7 +114,7 @@ def _change(warehouse: Warehouse, register: str, seed: int, per_million: int) ->
             f"select {written} from befallen as own "
             f"inner join other_rows as other on own.turn = other.meets where own.event = {number}"
         )
-    # All rows of a key are replaced together.
+    # All rows with one key are replaced together.
     warehouse.execute(
         "create or replace temp table new_rows as "
         f"select * from ({' union all by name '.join(parts)})"
@@ -149,7 +149,7 @@ def _begin(warehouse: Warehouse) -> scope.Scope:
 
 
 def _differences(warehouse: Warehouse) -> dict[str, tuple[int, int]]:
-    """Builds every table whole, and says how many rows of each were wrong before, and missing."""
+    """Builds every table whole; returns for each how many rows were wrong and how many missing."""
     found = {}
     for table in pipeline().of("clean", "core", "publish"):
         if table.statement is None or table.kind is Kind.STATISTIC:
@@ -175,7 +175,7 @@ def test_few_rows_are_built_as_all_would_be(built: Warehouse, seed: int, per_mil
 
     assert begun._stages == list(Stage), "a scope was given up"
     assert _differences(built) == {}
-    runner.build_all(built)  # all in step again, places among them
+    runner.build_all(built)  # so that all tables fit together again, places too
 
 
 def test_the_scope_is_small(built: Warehouse) -> None:
@@ -191,7 +191,7 @@ def test_the_scope_is_small(built: Warehouse) -> None:
 
 
 def test_the_places_of_rows_are_right_when_the_file_is_written(built: Warehouse) -> None:
-    """Rows that were replaced leave gaps, which the engine closes when it writes its file."""
+    """Replaced rows leave gaps, which the engine closes when it writes its file."""
     for seed in range(30, 33):
         begun = _begin(built)
         for register in _LIFE:
@@ -215,7 +215,7 @@ def test_the_places_of_rows_are_right_when_the_file_is_written(built: Warehouse)
 
 @pytest.mark.parametrize("name", sorted(n.sql for n, s in statements().items() if s.delta))
 def test_what_a_table_reads_in_part_is_told_by_a_column(built: Warehouse, name: str) -> None:
-    """Every condition on the rows that go can be asked of the table."""
+    """Every condition for the rows that are removed can be evaluated on the table."""
     begun = _begin(built)
     statement = statements()[TableName.parse(name)]
     assert begun._gone(statement.delta, statement.name)

@@ -1,4 +1,4 @@
-"""A signal ends a sync within seconds, wherever it is, and half of nothing is published."""
+"""A signal ends a sync within seconds, wherever it is, and nothing is half published."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Doisoat = Callable[..., Command]
 Make = Callable[..., Registers]
 
 SECONDS = 10
-"""Within which the process must be gone; it takes under a second where nothing is in its way."""
+"""Time in which the process must end; usually it takes less than a second."""
 
 COMMAND = str(Path(sys.executable).with_name("doisoat"))
 
 
 @dataclass
 class Ended:
-    """How a command ended that was sent a signal."""
+    """How a command ended after a signal."""
 
     exit_code: int
     seconds: float
@@ -41,7 +41,7 @@ class Ended:
 
 @pytest.fixture
 def begun(registers: Make, postgresql: Server) -> Registers:
-    """A target that holds an earlier state; the registers have moved on."""
+    """A target with an earlier state; the registers have changed since."""
     pair = registers(source=postgresql.database, target=postgresql.database)
     pair.sync()
     pair.insurance.append(record(31))
@@ -51,7 +51,7 @@ def begun(registers: Make, postgresql: Server) -> Registers:
 
 @contextmanager
 def started(pair: Registers, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    # Under nohup the tests, and so their children, would be deaf to one of the signals.
+    # Under nohup the tests, and so their child processes, would ignore one of the signals.
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     process = subprocess.Popen(
         [COMMAND, "--config", str(pair.file), "sync"],
@@ -88,11 +88,11 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> N
 
 
 def steps(pair: Registers) -> set[str]:
-    """The steps that Dagster has noted as begun, read without opening an instance."""
+    """The steps that Dagster has noted as started, read without opening an instance."""
     found: set[str] = set()
     for log in (pair.folder / ".doisoat" / "dagster" / "history" / "runs").glob("*-*.db"):
         with (
-            suppress(sqlite3.OperationalError),  # it is being made
+            suppress(sqlite3.OperationalError),  # the log is being made
             closing(sqlite3.connect(f"{log.as_uri()}?mode=ro", uri=True)) as events,
         ):
             found |= {
@@ -125,7 +125,7 @@ def test_a_signal_while_the_publish_waits_for_a_lock(
     before = begun.target_state()
     engine = create_engine(make_url(begun.target_url).set(drivername="postgresql+psycopg"))
     with engine.connect() as blocker, started(begun, command_environment) as process:
-        # The last table that a publish writes: the run stops in the middle of its transaction.
+        # This is the last table that a publish writes, so the run stops within its transaction.
         blocker.execute(text("lock table doisoat.sync_runs in share mode"))
         wait_for(lambda: _waits_for_a_lock(begun), process)
 
@@ -134,7 +134,7 @@ def test_a_signal_while_the_publish_waits_for_a_lock(
         assert ended.exit_code == 130
         assert "Nothing half-done was published" in ended.errors
         assert "Traceback" not in ended.errors
-        # The server was told, too: nobody holds locks for a run that is no more.
+        # The server was told, too: no locks are held for a run that has ended.
         for _ in range(50):
             if not _waits_for_a_lock(begun):
                 break
@@ -177,7 +177,7 @@ def test_a_signal_before_anything_has_begun(
     begun: Registers, command_environment: dict[str, str]
 ) -> None:
     with started(begun, command_environment) as process:
-        time.sleep(0.5)  # it is loading its libraries
+        time.sleep(0.5)  # the command is loading its libraries
         assert stop(process, signal.SIGTERM).exit_code == 130
 
 
@@ -205,7 +205,7 @@ def test_a_signal_while_the_run_is_being_made_leaves_it_canceled(
 def test_fifty_signals_over_all_phases(
     registers: Make, postgresql: Server, command_environment: dict[str, str], doisoat: Doisoat
 ) -> None:
-    """At moments spread over a whole run, of every kind, the target is the old or the new state."""
+    """After signals of every kind, all through a run, the target is the old or the new state."""
     crowd = range(1, 4001)
     pair = registers(
         [record(n) for n in crowd], [citizen(n) for n in crowd],
@@ -225,7 +225,7 @@ def test_fifty_signals_over_all_phases(
         with started(pair, command_environment) as process:
             time.sleep(0.4 + (whole - 1) * (number + chance.random()) / 50)
             ended = stop(process, kind)
-        if ended.exit_code == 0:  # a quicker run than the one that was timed
+        if ended.exit_code == 0:  # this run was faster than the one that was timed
             late.append(number)
             continue
         assert (number, ended.exit_code) == (number, 130)

@@ -1,4 +1,4 @@
-"""Large tables are built piece by piece where memory is short: the same rows in any number."""
+"""If memory is short, large tables are built in slices, with the same rows for any number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readers read what the last run left, several at once, while a run works; and find one record."""
+"""Readers read the last run's result, several at once, while a run works; and find one record."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def add(pair: Registers, number: int) -> None:
 
 @pytest.mark.wide
 def test_a_reader_holds_its_snapshot_through_whole_syncs(ran: Registers) -> None:
-    """It reads what was there when it came, to its end; the syncs end well, too."""
+    """The reader reads what was there when it opened, until it ends; the syncs end well, too."""
     ran.options["engine"] = {"threads": 1, "keep_snapshots": 1}
     with reading(ran.settings) as reader:
         before = reader.number(COUNT)
@@ -59,7 +59,7 @@ def test_a_reader_holds_its_snapshot_through_whole_syncs(ran: Registers) -> None
             add(ran, number)
             assert ran.sync().broken == []
         assert reader.number(COUNT) == before == 30
-        # Also what it has not touched yet: Parquet files are opened when they are read.
+        # Also tables that it has not read yet: Parquet files are opened only when they are read.
         assert reader.number("select count(*) from raw.insurance") == before
         assert reader.number("select count(*) from clean.names")
     with reading(ran.settings) as reader:
@@ -112,7 +112,7 @@ def test_a_snapshot_cannot_be_changed(ran: Registers) -> None:
     with reading(ran.settings) as reader:
         with pytest.raises(Exception, match="read-only"):
             reader.execute("delete from stored.core.reconciled")
-        reader.execute("delete from ops.runs")  # the reader's own copy
+        reader.execute("delete from ops.runs")  # changes only the reader's own copy
     with reading(ran.settings) as reader:
         assert reader.number("select count(*) from ops.runs") == 1
 
@@ -147,13 +147,13 @@ def test_runs_that_break_off_do_not_push_out_the_last_whole_one(ran: Registers) 
     ran.options["engine"] = {"threads": 1, "keep_snapshots": 1}
     for number in range(3):
         with warehouse_for(ran.settings, Run(f"dies {number}", whole=True)):
-            pass  # killed, before it made any table
+            pass  # killed before it made any table
         release_lock(ran.settings)
     asked = has(TableName("core", "reconciled"))
     with reading(ran.settings, asked) as reader:
         assert reader.number(COUNT) == 30
     assert len(snapshots(ran.settings)) == 2
-    with reading(ran.settings) as reader:  # who asks for nothing is given the newest
+    with reading(ran.settings) as reader:  # without a condition the newest is opened
         assert not reader.exists(TableName("core", "reconciled"))
 
 
@@ -204,7 +204,7 @@ def test_a_home_that_was_moved_is_read_where_it_is(ran: Registers) -> None:
 
 @pytest.mark.wide
 def test_a_run_that_died_before_its_first_step_left_nothing(ran: Registers) -> None:
-    """Its file, without a name yet, is no result, and not that of an earlier version either."""
+    """Its file, not yet named after a run, is no result, nor one of an earlier version."""
     ran.sync()
     ran.settings.warehouse_path.with_suffix(".run").unlink()
     ran.settings.warehouse_path.unlink()
@@ -256,7 +256,7 @@ def story(pair: Registers, record_id: str, *, by_key: bool = False) -> dict[str,
 def test_a_story_is_the_same_with_places_and_without(
     registers: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also of several records of a citizen, of one before a person, of one that was rejected."""
+    """Also for several records of a citizen, a record in REVIEW and a rejected one."""
     twin = {"personal_id": "001099999999"}
     made = registers(
         [*(record(n) for n in range(1, 31)), record(1, record_id="again"),
@@ -278,7 +278,7 @@ def test_a_story_is_the_same_with_places_and_without(
 
 
 def test_places_of_other_tables_are_not_used(ran: Registers) -> None:
-    """A table was built anew since: its rows stand elsewhere."""
+    """A table was built anew since, so its rows are in other places."""
     before = story(ran, "R000007")
     with warehouse_for(ran.settings, Run("some")) as warehouse:
         assert not out_of_step(warehouse, [places.PLACES])
@@ -289,7 +289,7 @@ def test_places_of_other_tables_are_not_used(ran: Registers) -> None:
 
 
 def test_places_that_another_engine_made_are_not_used(pair: Registers) -> None:
-    """It may hash otherwise: nobody would be found."""
+    """Another version may hash differently, and then no record would be found."""
     with warehouse_for(pair.settings, Run("older", whole=True)) as warehouse:
         runner.run(warehouse, pair.settings)
         warehouse.execute("update publish.places_tables set engine = '0.1'")

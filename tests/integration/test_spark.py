@@ -1,7 +1,7 @@
-"""Spark builds every table as DuckDB does, row for row; and what is told where it cannot run.
+"""Spark builds every table as DuckDB does, row for row; and what is said if it cannot run.
 
-The registers of the first test have what is rare in them: crowds, texts that harm, repeated keys,
-people's decisions. Larger ones are ``wide`` and ``long``.
+The registers of the first test contain what is rare: crowds, harmful texts, repeated keys, people's
+decisions. Larger registers are ``wide`` and ``long``.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def one_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both homes have one secret of the record keys: keys are compared, too."""
+    """The secret of the record keys is the same in both homes, because keys are compared, too."""
     monkeypatch.setenv("DOISOAT_KEY", "5a" * 32)
 
 
 def _pair(folder: Path, engine: dict[str, object], **rows: list[dict[str, object]]) -> Registers:
-    """Registers of a folder, read with an engine into a home of its own."""
+    """Registers in a folder, read with an engine into a separate home."""
     name = str(engine.get("name", "duckdb"))
     home = folder / name
     home.mkdir(exist_ok=True)
@@ -72,7 +72,7 @@ def _pair(folder: Path, engine: dict[str, object], **rows: list[dict[str, object
 
 
 def _built(settings: Settings, look: Callable[[Warehouse], object] = lambda _: None) -> object:
-    """Reads and builds all tables, and says what was seen of them."""
+    """Reads and builds all tables; returns what ``look`` returns."""
     try:
         with warehouse_for(settings, Run("compared", whole=True)) as warehouse:
             runner.run(warehouse, settings)
@@ -87,12 +87,12 @@ def _compared(
     """Builds all tables with both engines.
 
     Args:
-        folder: Of the registers.
-        prepare: Done with the settings of both before.
+        folder: The folder of the registers.
+        prepare: Called with the settings of each engine before its run.
         lake: Where Spark's tables lie; by default in the home.
 
     Returns:
-        Of each table that is not the same, how many rows only one of the engines has.
+        For each table that differs, how many rows only one of the engines has.
     """
     duckdb, spark = _pair(folder, {"threads": 1}), _pair(folder, SPARK | {"lake": lake})
     prepare(duckdb.settings)
@@ -106,7 +106,7 @@ def _compared(
 
 
 def _rare(settings: Settings) -> None:
-    """People's decisions: one that agrees, one that does not, one of nobody, one of no record."""
+    """Decisions: a link that fits, one that does not, no citizen's, and one on no known record."""
     for record_id, other in (("R000001", 1), ("R000002", 9), ("R000006", None), ("R000999", 7)):
         remember(
             settings,
@@ -252,7 +252,7 @@ def test_what_spark_built_is_not_taken_for_duckdbs(needs_java: None, folder: Pat
 def test_nothing_that_did_not_fit_into_memory_outlives_its_session(
     needs_java: None, folder: Path
 ) -> None:
-    """A run whose step has failed goes on in a second session of the same process."""
+    """After a step has failed, a run continues in a second session of the same process."""
     given: dict[str, Any] = SPARK
     for _ in range(2):
         begun = session(Engine(**given), folder)

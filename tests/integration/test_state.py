@@ -1,4 +1,4 @@
-"""What must survive from run to run lies in a database, and losing the home loses time only."""
+"""What must survive from run to run is in a database, so losing the home costs only time."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ PRODUCTS = ("sqlite", "postgresql", "mariadb")
 
 @pytest.fixture(params=PRODUCTS)
 def pair(request: pytest.FixtureRequest, registers: Make) -> Registers:
-    """Registers whose target is of each product."""
+    """Registers with a target of each product."""
     made = registers()
     if request.param != "sqlite":
         server: Server = request.getfixturevalue(request.param)
@@ -73,7 +73,7 @@ def ran(synced: Make) -> Registers:
 
 
 def lose_home(pair: Registers) -> None:
-    """Deletes the home but for the key of the record keys."""
+    """Deletes the home except the secret of the record keys."""
     home = pair.settings.home
     key = (home / "record_key").read_bytes()
     shutil.rmtree(home)
@@ -83,7 +83,7 @@ def lose_home(pair: Registers) -> None:
 
 
 def copied(pair: Registers) -> dict[str, list[dict[str, object]]]:
-    """The working copy, without what is of one warehouse alone."""
+    """The working copy, without tables that belong to one warehouse only."""
     return {
         name: sorted(
             from_warehouse(
@@ -104,7 +104,7 @@ def copied(pair: Registers) -> dict[str, list[dict[str, object]]]:
 
 @pytest.mark.wide
 def test_a_lost_home_loses_nothing_that_was_known(pair: Registers):
-    """Ages, notes, decisions, models, history and the volumes of earlier runs are there again."""
+    """Ages, notes, decisions, models, history and earlier runs' numbers of rows are there again."""
     pair.sync()
     decide(pair.settings, "R000003", None)
     now = datetime(2026, 1, 1, 12, 30, 15, 123456)
@@ -150,7 +150,7 @@ def test_an_age_outlives_the_home(small: Registers):
 
 
 def test_publish_and_history_commit_together(pair: Registers, monkeypatch: pytest.MonkeyPatch):
-    """A publish whose last statement fails leaves neither rows nor history, here nor there."""
+    """A publish whose last statement fails leaves neither rows nor history in target and state."""
     pair.sync()
     before, links = pair.target_state(), from_state(pair.settings, "select * from {link_history}")
     pair.insurance.append(record(40))
@@ -173,7 +173,7 @@ def test_publish_and_history_commit_together(pair: Registers, monkeypatch: pytes
 
 
 def test_a_commit_that_only_the_server_knows_of_is_read_back(ran: Registers):
-    """The process died after the commit: the warehouse has forgotten what the state has."""
+    """The process died after the commit, so the warehouse lacks what the state has."""
     file = ran.settings.warehouse_path
     kept = file.with_suffix(".kept")
     shutil.copy(file, kept)
@@ -245,7 +245,7 @@ def test_a_run_goes_on_with_its_copy_where_the_state_is_out_of_reach(
 def test_a_run_without_a_copy_does_not_begin_where_the_state_is_out_of_reach(
     small: Registers, monkeypatch: pytest.MonkeyPatch
 ):
-    """It would take every failure and every mismatch for new."""
+    """Such a run would take every failure and every mismatch for new."""
     _out_of_reach(monkeypatch)
     with pytest.raises(ServerAwayError):
         small.sync()
@@ -257,7 +257,7 @@ def test_the_state_may_lie_in_another_database(small: Registers, folder: Path):
     assert small.settings.state_database.parsed.database == f"{folder}/state.db"
     assert len(from_state(small.settings, "select * from {link_history}")) == len(small.insurance)
 
-    # A state that lies elsewhere from now on is given all that is known.
+    # If the state is moved to another database, everything known is written there.
     small.options = {**small.options, "state": {"url": f"sqlite:///{folder}/moved.db"}}
     small.sync()
     assert len(from_state(small.settings, "select * from {link_history}")) == len(small.insurance)
@@ -276,7 +276,7 @@ def test_a_wrong_url_of_the_state_is_refused_without_its_password(small: Registe
 
 def test_another_installation_is_refused_before_it_reads_anything(ran: Registers):
     links = from_state(ran.settings, "select * from {link_history}")
-    shutil.rmtree(ran.settings.home)  # with the key
+    shutil.rmtree(ran.settings.home)  # with the secret of the record keys
     with pytest.raises(QualityGateError, match="Another installation"):
         ran.sync()
     assert from_state(ran.settings, "select * from {link_history}") == links
@@ -323,7 +323,7 @@ def test_the_last_migration_is_the_version_of_the_code():
 
 
 def at_revision(settings: Settings, revision: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes the state as the version of that revision made it."""
+    """Makes the state as the version with that revision made it."""
     from alembic import command
 
     upgrade = command.upgrade
@@ -361,13 +361,13 @@ def test_a_row_of_the_first_revision_lives_on(pair: Registers, monkeypatch: pyte
     (note,) = from_state(pair.settings, "select * from {acknowledgements}")
     assert note["reason"] == "known"
     (status,) = pair.published("select status from {reconciled} where record_id = 'R000003'")
-    assert status["status"] == "NOT_FOUND"  # that it is no citizen's was decided
+    assert status["status"] == "NOT_FOUND"  # somebody decided that it is no citizen's
 
 
 def test_an_administrator_may_run_what_is_to_be_done(
     pair: Registers, monkeypatch: pytest.MonkeyPatch
 ):
-    """First all of it; then, on the state of an earlier version, what has come since."""
+    """All statements are run; then, on an earlier version's state, those that came later."""
     database = pair.settings.state_database
     url = database.parsed.render_as_string(hide_password=False)
     at_revision(pair.settings, "0001", monkeypatch)
@@ -470,10 +470,10 @@ _WHEN = {"acknowledgements": "acknowledged_at", "decisions": "decided_at", "mode
 
 
 def test_a_snapshot_of_an_earlier_version_is_read(ran: Registers):
-    """It lacks a column that the state has now."""
+    """The snapshot lacks a column that the state has now."""
     key = load_record_key(ran.settings.home)
     with open_warehouse(ran.settings.warehouse_path, key=key) as warehouse:
-        for table in BETWEEN_RUNS:  # (views rest on other columns)
+        for table in BETWEEN_RUNS:  # (views use other columns)
             warehouse.execute(f"alter table ops.{table} drop column {_WHEN[table]}")
 
     assert read_rules(ran.settings) == []
@@ -486,7 +486,7 @@ def test_a_state_of_a_newer_version_is_refused(ran: Registers):
 
 
 def test_the_memory_of_earlier_versions_goes_into_the_state(small: Registers):
-    """Their tables of ops, as they made them: without the columns of this version."""
+    """The tables of ops as earlier versions made them: without this version's columns."""
     small.write()
     settings = small.settings
     settings.home.mkdir(mode=0o700)
@@ -532,7 +532,7 @@ def test_the_memory_of_earlier_versions_goes_into_the_state(small: Registers):
 
 
 def test_a_long_record_id_lives_on_in_its_history(small: Registers):
-    """It is named as the target names it, which a database can index."""
+    """The state uses the target's shortened form of the id, which a database can index."""
     small.insurance[0]["record_id"] = "x" * 300
     small.write()
     small.sync()
@@ -573,7 +573,7 @@ def test_what_a_command_writes_while_a_run_forgets_is_known_to_the_next(ran: Reg
 
 
 def test_writers_of_one_moment_lose_no_revision(registers: Make, postgresql: Server):
-    """A command reads again what others have written by the revision: none may be lost."""
+    """By the revision a command sees what others have written and reads it; none may be lost."""
     pair = registers()
     pair.target_url = postgresql.database()
     pair.sync()
@@ -600,7 +600,7 @@ def _model(version: str) -> dict[str, object]:
 
 
 def test_no_publish_without_its_history(ran: Registers):
-    """Publishing asks for settings, not for a target alone, so that none can be left out."""
+    """Publishing takes the settings and not only a target, so the state cannot be left out."""
     with warehouse_for(ran.settings, Run("again")) as warehouse:
         publish(warehouse, ran.settings, ())
         assert not warehouse.number("select count(*) from ops.runs where not saved")

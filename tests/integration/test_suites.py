@@ -1,4 +1,4 @@
-"""Every rule of the suites can fail: one fault per rule, made on purpose, on real tables.
+"""Every rule of the suites can fail: one deliberate fault for each rule, on real tables.
 
 The list of rules comes from the suites themselves, so a rule without a failing example fails here.
 """
@@ -147,7 +147,7 @@ FAULTS = {
     "raw.insurance.has_not_shrunk": "delete from {table} where rowid % 2 = 0",
     "raw.population.has_not_shrunk": "delete from {table} where rowid % 2 = 0",
 }  # fmt: skip
-"""By table and check, of one row where it begins with set; the other rules by their kind."""
+"""Faults by table and check; one that begins with set changes one row. Other rules fail by kind."""
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +171,7 @@ def warehouse() -> Iterator[Warehouse]:
     ).write()
     settings = registers.settings
     decide(settings, "twin", citizen(1)["personal_id"])
-    # Said of a record that looked otherwise then: what the machine finds is held back.
+    # A decision on a record that has changed since: the machine's link is held back.
     decide(settings, "again", None, seen="1:other:")
     with warehouse_for(settings, Run("suites")) as opened:
         runner.run(opened, settings)
@@ -182,12 +182,12 @@ def warehouse() -> Iterator[Warehouse]:
 
 @contextmanager
 def kept(warehouse: Warehouse, table: TableName) -> Iterator[None]:
-    """Puts a table back as it was after the block. (Validation reads what is committed.)"""
+    """Restores a table after the block. (Validation reads only what is committed.)"""
     connection = warehouse.connection
     copy = f"kept_{table.table}"
     connection.execute(f"create table {copy} as from {table.sql}")
     of_files = warehouse.file(table).exists()
-    if of_files:  # a view of them
+    if of_files:  # a view of Parquet files
         connection.execute(f"drop view {table.sql}")
         connection.execute(f"create table {table.sql} as from {copy}")
     try:
@@ -202,7 +202,7 @@ def kept(warehouse: Warehouse, table: TableName) -> Iterator[None]:
 
 
 def _fault(suite: Suite, rule: Rule) -> str:
-    """What breaks a rule, by its kind where it is not in the list."""
+    """The statement that makes a rule fail: from the list, else by the rule's kind."""
     table = suite.table.sql
     column = rule.arguments.get("column")
     one = f"where rowid = (select min(rowid) from {table})"
@@ -232,7 +232,7 @@ def _judge(warehouse: Warehouse, suite: Suite, rule: Rule) -> RuleResult:
 
 @pytest.fixture(scope="module")
 def validated(warehouse: Warehouse) -> Warehouse:
-    """The same after a whole validation and three published runs of a register thrice as large."""
+    """The same after a validation and three published runs of a register three times as large."""
     for suite in SUITES:
         for result in run_suite(warehouse, suite):
             assert result.passed or not result.rule.blocking, (suite.table.sql, result)
@@ -403,7 +403,7 @@ def _open_since(warehouse: Warehouse) -> dict[object, object]:
 
 
 def _in_run(warehouse: Warehouse, run: str, rows: str) -> dict[object, object]:
-    """Judges the sexes in a run in which those rows have none."""
+    """Evaluates the rule about sexes in a run in which those rows have none."""
     suite, rule = _sexes(warehouse)
     warehouse.connection.execute(f"update ops.parameters set run_id = '{run}'")
     warehouse.connection.execute("update clean.insurance set gender = 'M'")

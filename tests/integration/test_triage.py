@@ -1,4 +1,4 @@
-"""The list of what failed, worked down: rules, their records, one record, and known failures."""
+"""The list of what failed: rules, their records, one record, and acknowledged failures."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ UNREAD = "clean.population.names_are_mostly_readable"
 
 @pytest.fixture(scope="module")
 def registers() -> Iterator[Registers]:
-    """Forty people, two of whom have died; one of their records is of another province.
+    """Forty people, two of whom have died; one of these two records is of another province.
 
     Nothing has changed for years, and a citizen without a record has no name.
     """
@@ -79,7 +79,7 @@ def run(doisoat_here: Doisoat, registers: Registers) -> Doisoat:
 
 @pytest.fixture
 def triage(run: Doisoat) -> Triage:
-    """What ``doisoat triage`` says to a machine."""
+    """What ``doisoat triage`` says as JSON."""
 
     def read(*arguments: str) -> list[dict[str, object]]:
         done = run("triage", *arguments, "--json")
@@ -236,7 +236,7 @@ def test_a_check_and_triage_say_the_same_of_a_failure(
 
     assert shown.standing is not None
     assert shown.standing.acknowledged_until is not None
-    assert told["acknowledged_because"] == "long"  # the note that lasts longest counts in both
+    assert told["acknowledged_because"] == "long"  # in both, the note that lasts longest counts
     until = datetime.fromisoformat(str(told["acknowledged_until"]))
     assert until == shown.standing.acknowledged_until
     assert datetime.fromisoformat(str(told["first_seen"])) == shown.standing.since

@@ -1,7 +1,7 @@
 """The waterfall, rule by rule: each case is a few citizens and one record among a crowd.
 
-All cases stand in one pair of registers and are reconciled once, because they must not disturb
-each other any more than people in one country do.
+All cases are in one pair of registers, which is reconciled once: cases must not disturb each other,
+as the people of one country do not.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def insured(
     case: str, name: str, born: str | None, gender: str | None = "Nam", **changes: Any
 ) -> dict:
     blank = record(0, record_id=case, full_name=name, date_of_birth=born, gender=gender)
-    # Numbers that nothing else has, so that no case shares one with another by accident.
+    # Numbers that occur nowhere else, so that no two cases share one by accident.
     blank |= {"insurance_number": f"99{crc32(case.encode()) % 10**8:08d}", "id_number": None}
     return blank | changes
 
@@ -43,16 +43,16 @@ def insured(
 PEOPLE = [
     person("001080900101", "Nguyễn Hữu Khánh", "05/09/1980", former_id_numbers="012345671;001080999999"),
     person("001180900102", "Lý Thị Thủy", "12/03/1980", "Nữ"),
-    # A father and a son of one name.
+    # A father and a son with one name.
     person("001060900103", "Đinh Công Tráng", "01/02/1960"),
     person("001085900104", "Đinh Công Tráng", "17/08/1985"),
     # Twins.
     person("001190900105", "Mai Thị Hồng Lan", "20/11/1990", "Nữ"),
     person("001190900106", "Mai Thị Hồng Loan", "20/11/1990", "Nữ"),
-    # Two holders of one CMND.
+    # Two holders of one CMND (old identity card number).
     person("001070900107", "Tạ Quang Bửu", "03/04/1970", former_id_numbers="111222333"),
     person("001072900108", "Cao Bá Quát", "09/10/1972", former_id_numbers="111222333"),
-    # Two people of one name, birth date and sex, in two provinces.
+    # Two people with one name, birth date and sex, in two provinces.
     person("001075900109", "Lưu Trọng Lư", "06/07/1975", province_code="79"),
     person("001075900110", "Lưu Trọng Lư", "06/07/1975", province_code="48"),
     person("001065900111", "Tô Ngọc Vân", "15/12/1965"),
@@ -68,7 +68,7 @@ PEOPLE = [
     person("001070900123", "Bùi Thế Mỹ", "02/09/1970"),
     person("001173900124", "Quách Thị Trang", "19/05/1973", "Nữ"),
     person("001205900125", "Bùi Minh Khang", "30/04/2005"),
-    # Each is known by another given name in daily use, or has a twin who is in no register.
+    # Each uses another given name in daily life, or has a twin who is in no register.
     person("001155900131", "Đoàn Thị Điểm", "04/06/1955", "Nữ"),
     person("001056900132", "Đoàn Hữu Trưng", "05/07/1956"),
     person("001057900133", "Đoàn Nguyễn Tuấn", "06/08/1957"),
@@ -86,14 +86,14 @@ PEOPLE = [
     person("001078900151", "Trịnh Hoài Nam", "18/08/1978"),
     person("001078900152", "Trịnh Hoài Phương", "18/08/1978"),
     person("001076900150", "Trịnh Minh Thế", "17/07/1976"),
-    # A man and a woman of one name and birth date.
+    # A man and a woman with one name and birth date.
     person("001090900148", "Ngô Ngọc Minh", "01/02/1990"),
     person("001190900149", "Ngô Ngọc Minh", "01/02/1990", "Nữ"),
     person("001068900143", "Đoàn Chuẩn", "12/02/1968"),
     person("001066900142", "Đoàn Mạnh Phương", "11/01/1966"),
     person("001067900141", "Thân Nhân Trung", "12/02/1967"),
     person("001064900140", "Ngụy Như Kon", "11/01/1964"),
-    # Two of one name and year, one of them really born on New Year's Day.
+    # Two with one name and birth year, one of them really born on New Year's Day.
     person("001058900121", "Tống Duy Tân", "23/04/1958"),
     person("001058900122", "Tống Duy Tân", "01/01/1958"),
 ]  # fmt: skip
@@ -173,7 +173,7 @@ DECISIONS = [("decided_by_a_steward", "001076900150")]
 
 @dataclass
 class Verdicts:
-    """What was said of each case."""
+    """The result of each case."""
 
     registers: Registers
 
@@ -296,8 +296,8 @@ def test_a_cmnd_of_two_people_is_no_sign_of_another_person(verdicts: Verdicts):
 
 def test_lost_zeros_are_repaired_only_with_full_agreement(verdicts: Verdicts):
     assert verdicts.of("lost_zeros")[1:] == ("001068900116", "repaired_id")
-    # Else the number is one piece of evidence: enough for a link, or not where another record is
-    # the citizen's already.
+    # Without it the number is one piece of evidence: here enough for a link, but not if another
+    # record is already linked to the citizen.
     assert verdicts.of("lost_zeros_and_a_slip")[1:] == ("001067900141", "probabilistic")
     assert "ID_REPAIRED" in verdicts.codes("lost_zeros_and_a_slip")
     assert verdicts.of("lost_zeros_and_a_typo")[0] == "REVIEW"
@@ -318,7 +318,7 @@ def test_a_wrong_digit_is_repaired_only_where_one_citizen_of_name_and_birth_fits
 def test_homonyms_go_to_a_person_unless_the_place_tells_them_apart(verdicts: Verdicts):
     assert verdicts.of("homonyms_without_place")[0] == "REVIEW"
     assert set(verdicts.candidates("homonyms_without_place")) == {"001075900109", "001075900110"}
-    # Two records claim one name and birth date here, so even the place leaves a doubt.
+    # Here two records have one name and birth date, so even with the place there is a doubt.
     assert verdicts.of("homonyms_with_place")[0] == "REVIEW"
     assert verdicts.candidates("homonyms_with_place")[0] == "001075900110"
 
@@ -353,19 +353,19 @@ def test_another_given_name_is_linked_where_nobody_else_is_the_owner(
 @pytest.mark.parametrize(
     ("case", "owner"),
     [
-        # The owner's own record carries the number, or name and birth date without it.
+        # The owner's own record carries the number, or name and birth date without the number.
         ("twin_of_owner", "001056900132"),
         ("twin_of_unnumbered", "001057900133"),
         # Two records carry the owner's number, neither of them the owner's name.
         ("first_of_two_names", "001069900144"),
         ("second_of_two_names", "001069900144"),
-        # A steward found another record to be the owner's.
+        # A steward decided that another record is the owner's.
         ("daily_name_of_the_decided", "001076900150"),
-        # A citizen of that birth date, perhaps a twin, has the recorded name but for a slip.
+        # A citizen with that birth date, perhaps a twin, has the recorded name apart from a slip.
         ("twin_mistyped", "001078900151"),
         # The record's other number is somebody else's.
         ("daily_name_and_a_strangers_number", "001071900145"),
-        # No more than the surname agrees, as by chance.
+        # Only the surname agrees, which may be chance.
         ("name_of_another_row", "001066900142"),
         # A second doubt: no sex, or a number that had to be repaired.
         ("daily_name_no_sex", "001059900134"),
@@ -460,7 +460,7 @@ def test_what_disagrees_is_said(verdicts: Verdicts, case: str, code: str):
 
 
 def test_a_code_of_a_linked_record_shows_both_sides(verdicts: Verdicts):
-    """Each code that speaks of a column of both registers; a register may have nothing there."""
+    """This is for each code about a column of both registers; a value may be missing."""
     from etl.domain.codes import MISMATCH_CODES
     from etl.domain.contract import REGISTERS
 
@@ -474,15 +474,15 @@ def test_a_code_of_a_linked_record_shows_both_sides(verdicts: Verdicts):
 
     assert {"BIRTH_DIFFERENT", "GENDER_DIFFERENT", "NAME_DIFFERENT", "PROVINCE_DIFFERENT"} <= codes
     assert not [code for code in codes & sides.keys() if not sides[code][1]]
-    # Of what is missing the insurance register has nothing to show.
+    # For a missing value the insurance register has nothing to show.
     written = {code for code in codes & sides.keys() if not code.endswith("_MISSING")}
     assert not [code for code in written if not sides[code][0]]
 
 
 def test_what_agrees_is_not_said(verdicts: Verdicts):
-    # Three records of one citizen are a duplicate; there is nothing else to say of the first.
+    # Three records of one citizen are duplicates; the first has no other mismatch.
     assert verdicts.codes("clean") == {"DUPLICATE_INSURANCE"}
-    # The same year on both sides is agreement, because a birth date of year only is legal.
+    # The same year on both sides agrees, because a birth date with only a year is legal.
     assert not verdicts.codes("year_on_both_sides") & {"BIRTH_PARTIAL", "BIRTH_DIFFERENT"}
 
 

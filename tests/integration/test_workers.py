@@ -1,4 +1,4 @@
-"""Work in several processes: in order, no further than needed, and gone with its parent."""
+"""Work in several processes: results in order, no job taken early, no worker without a parent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from etl.process.workers import in_processes
 
 
 def double(number: int) -> tuple[int, int]:
-    """What a worker does: the process that did it, and twice the number."""
+    """The work of a worker: returns its process id, and twice the number."""
     if number < 0:
         raise ValueError("below zero")
     return os.getpid(), 2 * number
@@ -86,7 +86,7 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def alive(pid: int) -> bool:
-    """Says whether a process runs; one that is dead and not yet buried does not."""
+    """Says whether a process runs; a zombie does not."""
     try:
         return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
     except OSError:

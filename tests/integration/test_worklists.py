@@ -1,4 +1,4 @@
-"""Worklists go out to offices and come back: what is in them, and what an answer does."""
+"""Worklists are sent to offices and come back: what is in them, and what an answer does."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ LAN, MAI, HUNG, BAY, TAM = (str(citizen(n)["personal_id"]) for n in (1, 2, 3, 7,
 
 
 def word(code: str) -> str:
-    """An answer as it is chosen from the list."""
+    """An answer in the words of the drop-down list."""
     return next(label.vi for label in ANSWER_LABELS if label.code == code)
 
 
 @pytest.fixture
 def pair(synced: Make) -> Registers:
-    """Records of two offices: faultless ones, and one of each kind that a person must see."""
+    """Records of two offices: faultless ones, and one of each kind that needs a person."""
     return synced(
         [
             *(record(n, **HANOI) for n in range(1, 6)),
@@ -88,7 +88,7 @@ def sent(pair: Registers, worklists: Run) -> Callable[..., list[Path]]:
 
 
 def sheets(file: Path) -> dict[str, list[dict[str, str]]]:
-    """The lists of a workbook: their rows by heading; the cover sheet is left out."""
+    """The lists of a workbook, with their rows by heading, without the cover sheet."""
     book = CalamineWorkbook.from_path(str(file))
     found = {}
     for name in book.sheet_names[1:]:
@@ -98,7 +98,7 @@ def sheets(file: Path) -> dict[str, list[dict[str, str]]]:
 
 
 def fill(file: Path, answers: Answers, by: str = "Mã hồ sơ", copy: str = "") -> Path:
-    """Saves a workbook anew with what was written into the rows of some records."""
+    """Saves a workbook with answers written into the rows of some records."""
     place = file.with_name(copy or file.name)
     found = sheets(file)
     with xlsxwriter.Workbook(str(place)) as book:
@@ -141,7 +141,7 @@ def test_each_office_gets_a_file_of_its_own_records_only(sent: Callable[..., lis
 
     assert [file.name for file in files] == [
         "01_bhxh-co-so-ba-dinh.xlsx",
-        "79_phuong-ben-thanh.xlsx",  # it names no office: its commune
+        "79_phuong-ben-thanh.xlsx",  # it names no office, so its commune counts
     ]
     hanoi, saigon = map(sheets, files)
     assert list(hanoi) == ["01 Đã khớp", "02 Chưa khớp", "TK1-TS Điều chỉnh"]
@@ -235,7 +235,7 @@ def test_files_written_by_several_processes_are_those_that_one_writes(
             for file in files
         ]
 
-    apart = {"Khóa dòng (không sửa)", "Số lần đã gửi trước"}  # each list has its own
+    apart = {"Khóa dòng (không sửa)", "Số lần đã gửi trước"}  # these differ from list to list
     alone = sent("--to", str(pair.folder / "alone"))
     monkeypatch.setattr("etl.stewards.worklists.sending._ALONE_BELOW", 0)
     pair.options = {"engine": {"threads": 2}}
@@ -304,7 +304,7 @@ def test_only_the_cells_to_fill_in_are_open_and_the_answer_is_chosen_from_a_list
         word(code) for code in ("link_1", "link_2", "link_3", "other_citizen", "no_candidate",
                                 "not_a_person", "corrected_at_source", "cannot_be_settled")
     ]  # fmt: skip
-    # Numbers are text: zeros in front stay.
+    # Numbers are text, so leading zeros stay.
     assert cells[letters["Mã số BHXH"]].get("t") == "inlineStr"
 
 
@@ -393,7 +393,7 @@ def test_answers_change_the_records_that_they_are_of_and_no_others(
 
     told = worklists("import", hanoi, saigon, "--json", by="minh")
 
-    # 'keep' stands on form 01 as well, where it is no answer; 'not this citizen' on both is one.
+    # 'keep' is also on form 01, where it is no answer; 'not this citizen' on both is one answer.
     assert reasons(told) == ["answer_of_another_list"], told.output
     assert told.exit_code == 1
     taken = json.loads(told.output)
@@ -412,7 +412,7 @@ def test_answers_change_the_records_that_they_are_of_and_no_others(
     assert after["near"][1:] == (TAM, "steward")
     assert after["year"] == ("NOT_FOUND", None, None)
     changed = {record_id for record_id in before if before[record_id] != after[record_id]}
-    assert changed - {"near", "year"} <= {"R000008", "R000003"}  # of the same citizens
+    assert changed - {"near", "year"} <= {"R000008", "R000003"}  # records of the same citizens
     (kept,) = pair.published(
         "select distinct proposed_value as kept from {corrections} where field = 'record_id' "
         "and record_id in ('R000003', 'second')"
@@ -534,7 +534,7 @@ def test_returned_rows_are_mended_and_sent_back(
 
     book = CalamineWorkbook.from_path(str(returned))
     headings, row = book.get_sheet_by_index(0).to_python()
-    row[headings.index("Số định danh đúng")] = BAY.lstrip("0")  # as a number, a program has it so
+    row[headings.index("Số định danh đúng")] = BAY.lstrip("0")  # taken for a number
     with xlsxwriter.Workbook(str(returned)) as mended:
         sheet = mended.add_worksheet("02 Chưa khớp")
         sheet.write_row(0, 0, headings)
@@ -651,7 +651,7 @@ def test_an_answer_may_be_revised_and_the_last_counts(
     assert reconciled(pair)["near"][1:] == (TAM, "steward")
 
 
-# --- what becomes of it -------------------------------------------------------------------------
+# --- what became of them ------------------------------------------------------------------------
 
 
 def status(pair: Registers) -> dict[tuple[str, str], tuple[object, ...]]:
@@ -770,7 +770,7 @@ SHIPPED = Path(__file__).parents[2] / "etl/stewards/worklists/templates"
 
 @pytest.fixture
 def own(pair: Registers) -> Callable[[Callable[[dict[str, Any]], None]], None]:
-    """Gives the office a template of its own for what is not matched."""
+    """Gives the configuration its own template for records that are not matched."""
 
     def write(change: Callable[[dict[str, Any]], None]) -> None:
         template = yaml.safe_load((SHIPPED / "not_matched.yaml").read_text("utf-8"))
