@@ -1,4 +1,4 @@
-"""Damaged files are named, set aside and built anew: none stops every later run."""
+"""Damaged files are named, set aside and built anew: no damage stops all later runs."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ class World:
 
 
 def built(pair: Registers) -> dict[str, list[str]]:
-    """Every row of every table that a run builds, without the columns of where it was read."""
+    """Every row of every table that a run builds, without its place in what was read."""
     from etl.pipeline.snapshots import reading
 
     tables = {}

@@ -54,7 +54,7 @@ def remembered(warehouse: Warehouse, table: str, column: str) -> dict[object, ob
 
 
 def mark_all(warehouse: Warehouse, table: str, column: str, answer: str) -> None:
-    """Writes another answer into every row, so that rows that are computed anew can be told."""
+    """Writes another answer into every row, so that a row that is computed anew differs."""
     name = TableName("clean", table)
     marked = warehouse.arrow(f"select * replace ({answer} as {column}) from {name.sql}")
     warehouse.discard(name)

@@ -182,7 +182,7 @@ def home() -> Iterator[Home]:
     made.close()
 
 
-# --- what happens to a run-----------------------------------------------------------------------
+# --- what happens to a run ----------------------------------------------------------------------
 
 Mishap = Callable[[Home, random.Random, str, float], int | None]
 """Runs the main job in a mode; something happens to it at a moment, in seconds."""
