@@ -153,19 +153,19 @@ def is_not_empty(what: str, owner: Owner) -> Rule:
 
 
 def has_not_shrunk(table: TableName, what: str, owner: Owner) -> Rule:
-    """The table has not lost more rows than allowed since the last run that was published."""
+    """The table has not lost more rows than allowed since the last full run that was published."""
     return holds(
         "has_not_shrunk",
         "select 1 from (select count(*) as rows_now from {batch}) "  # noqa: S608
         f"where rows_now < (1 - <at_most>) * ({_ROWS_OF_LAST_GOOD.format(table=table.sql)})",
-        f"Many {what} fewer than in the last published run: a partial load, or a filter of the "
-        "source. If they are really gone, raise at_most of this rule for one run, in the file that "
-        "[quality] thresholds names (docs/quality.md, Numbers).",
+        f"There are many fewer {what} than in the last published full run: a partial load, or a "
+        "filter of the source. If they are really gone, raise at_most of this rule for one run, in "
+        "the file that [quality] thresholds names (docs/quality.md, Numbers).",
         owner=owner,
-        limit="at most {at_most:.0%} of the rows lost since the last published run",
+        limit="at most {at_most:.0%} of the rows lost since the last published full run",
         seen="select format('{:,} rows; ', count(*)) || coalesce("  # noqa: S608
         f"format('{{:,}}', ({_ROWS_OF_LAST_GOOD.format(table=table.sql)})), 'none') "
-        "|| ' in the last published run' from {batch}",
+        "|| ' in the last published full run' from {batch}",
     )
 
 
