@@ -1,7 +1,7 @@
 """The start of every command, by ``doisoat`` or ``python -m etl``.
 
-Belongs here: hearing signals before anything else is loaded, which takes longer than a signal may
-wait. Does not belong here: the commands (``cli.py``).
+Belongs here: listening for signals before anything else is loaded, because loading takes longer
+than a signal may wait. Does not belong here: the commands (``etl/cli``).
 """
 
 import os

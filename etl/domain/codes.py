@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 
 class Status(StrEnum):
-    """What the reconciliation says of one insurance record."""
+    """The result of the reconciliation for one insurance record."""
 
     VERIFIED = "VERIFIED"
     MISMATCH = "MISMATCH"
@@ -36,8 +36,8 @@ class MatchStep(StrEnum):
 class Severity(StrEnum):
     """How much a mismatch or a failed rule matters.
 
-    ``info`` is worth knowing and asks for nothing; ``warning`` asks for a correction; ``error``
-    asks for one before the record is relied upon.
+    ``info`` needs no action; ``warning`` needs a correction; ``error`` needs a correction before
+    the record is relied upon.
     """
 
     INFO = "info"
@@ -46,7 +46,7 @@ class Severity(StrEnum):
 
 
 class Owner(StrEnum):
-    """Who can put a mismatch, or a failed quality rule, right."""
+    """Who can correct a mismatch, or the cause of a failed quality rule."""
 
     INSURANCE = "insurance"
     POPULATION = "population"
@@ -55,7 +55,7 @@ class Owner(StrEnum):
 
     @property
     def words(self) -> str:
-        """Who that is, for a person who knows no codes."""
+        """The owner in words, for a person who does not know the codes."""
         return _OWNERS[self]
 
 
@@ -83,19 +83,20 @@ VOCABULARIES: dict[str, tuple[str, ...]] = {
     "population_status": ("alive", "deceased", "other"),
     "province": (),
 }
-"""What the words of a register may mean; ``other`` is understood, and neither of the others. A
-province is named by its code of 2025, see ``etl.normalise.parse_province``."""
+"""What the words of a register may mean. ``other`` is a word that is understood but means neither
+of the others. A word for a province means one of the codes of 2025, which are not listed here: see
+``etl.normalise.parse_province``."""
 
 ALL = "all"
 """The label of a total in the counting tables."""
 
 UNKNOWN_PROVINCE = "unknown"
-"""The province of a record that names none that exists."""
+"""The province of a record that names no existing province."""
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A word of the system in the two languages of its users."""
+    """A code of the system, with its label in the two languages of the users."""
 
     code: str
     vi: str
@@ -108,10 +109,10 @@ class MismatchCode:
 
     Attributes:
         code: The stable name, as published.
-        owner: Who can put it right.
+        owner: Who can correct it.
         severity: ``info`` leaves a record VERIFIED; ``warning`` and ``error`` make it MISMATCH.
         portal_code: The nearest result code of the insurer's card portal, or empty.
-        field: The contract column it speaks of.
+        field: The contract column that disagrees.
         vi: Vietnamese label.
         en: English label.
     """
@@ -503,7 +504,7 @@ REASON_LABELS: tuple[Label, ...] = (
     ),
     Label("looks_different", "người này trông khác hẳn", "that person looks different"),
 )
-"""Why a citizen who was found is linked, or not simply linked; parts of a sentence."""
+"""Why a citizen who was found is linked, sent to a person, or not linked; parts of a sentence."""
 
 FIELD_LABELS: tuple[Label, ...] = (
     Label("full_name", "Họ và tên", "Full name"),
@@ -516,7 +517,7 @@ FIELD_LABELS: tuple[Label, ...] = (
     Label("record_id", "Hồ sơ", "Record"),
     Label("status", "Tình trạng", "Status"),
 )
-"""What a mismatch or a correction speaks of."""
+"""The field that a mismatch or a correction is about."""
 
 ROUTE_LABELS: tuple[Label, ...] = (
     Label("insurance", "Cơ quan BHXH", "The insurance office"),
@@ -535,7 +536,7 @@ WORKLIST_STATUS_LABELS: tuple[Label, ...] = (
     Label("corrected", "Đã sửa tại nguồn, không còn lệch", "Corrected at the source"),
     Label("open", "Quá hạn, chưa trả lời", "Past due and not answered"),
 )
-"""What became of a row of a worklist."""
+"""The state of a row of a worklist."""
 
 ANSWER_LABELS: tuple[Label, ...] = (
     Label("confirmed", "Đúng là người này", "It is this citizen"),
@@ -617,9 +618,9 @@ BirthLevel = Literal[
 GenderLevel = Literal["same", "different", "missing"]
 """How two sexes agree."""
 
-# Best first. ``etl.normalise.compare`` is the readable reference of the levels, the macros
-# ``name_agreement``, ``birth_agreement`` and ``gender_agreement`` are the same over whole tables,
-# and tests/unit/test_agreement.py holds the two together.
+# The best level comes first. ``etl.normalise.compare`` is the readable reference of the levels; the
+# macros ``name_agreement``, ``birth_agreement`` and ``gender_agreement`` compute the same for whole
+# tables, and tests/unit/test_agreement.py checks that both agree.
 NAME_LEVELS: tuple[NameLevel, ...] = get_args(NameLevel)
 BIRTH_LEVELS: tuple[BirthLevel, ...] = get_args(BirthLevel)
 GENDER_LEVELS: tuple[GenderLevel, ...] = get_args(GenderLevel)

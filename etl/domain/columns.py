@@ -1,7 +1,8 @@
-"""The kinds of columns of our own tables in any database: keys, codes, text.
+"""The kinds of columns of doisoat's own tables in any database: keys, codes, text, moments.
 
-Belongs here: what a kind is called by each product, so that it holds every Vietnamese letter and
-tells every two keys apart. Does not belong here: tables (``contract.py``, ``etl/state/tables.py``).
+Belongs here: the type that each database product has for a kind, so that it holds every Vietnamese
+letter and distinguishes any two keys. Does not belong here: tables (``contract.py``,
+``etl/state/tables.py``).
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from sqlalchemy.dialects.mysql import DATETIME, LONGTEXT
 from sqlalchemy.ext.compiler import compiles
 
 KEY_LENGTH = 191
-"""Characters of a key in the target: 191 of utf8mb4 fit MySQL's smallest index limit."""
+"""Characters of a key in the target: 191 characters of utf8mb4 fit MySQL's smallest index limit."""
 
 
 class _Key(String):
     """A key, compared letter by letter: 'r1' and 'R1' are different records.
 
-    MySQL and SQL Server would by default take keys for equal that differ by case, by accents or
-    by a space at the end.
+    By default MySQL and SQL Server would treat keys as equal that differ only in case, in accents
+    or in a space at the end.
     """
 
 
@@ -37,16 +38,17 @@ def _mssql_key(kind: _Key, compiler: Any, **_: Any) -> str:  # noqa: ARG001 - th
 
 
 # Lengths are bounded only where the column is a key or an index: MySQL and SQL Server cannot
-# index unbounded text. Their own unbounded text is too short (64 KB), or knows no Vietnamese.
+# index unbounded text. SQLAlchemy's ``Text`` would be too short in MySQL (64 KB), and in SQL Server
+# it could not hold Vietnamese.
 KEY = _Key(KEY_LENGTH)
 CODE = String(32)
 TEXT = Text().with_variant(LONGTEXT(), "mysql", "mariadb").with_variant(NVARCHAR(), "mssql")
 
-# MySQL rounds a moment to the second unless it is told otherwise.
+# MySQL rounds a moment to the second unless ``fsp`` asks for more digits.
 MOMENT = DateTime().with_variant(DATETIME(fsp=6), "mysql", "mariadb")
 
 
 def in_every_letter(metadata: MetaData) -> None:
-    """Gives tables letters that hold all of Vietnamese, whatever their database was made with."""
+    """Gives tables a character set with all Vietnamese letters, whatever their database has."""
     for table in metadata.tables.values():
         table.dialect_kwargs.update(mysql_charset="utf8mb4", mariadb_charset="utf8mb4")

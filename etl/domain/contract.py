@@ -1,7 +1,7 @@
-"""The contracts: what a source must offer and what the target receives.
+"""The contracts: which columns a source offers and which tables the target receives.
 
 Belongs here: column names, which are required, and the target's tables as SQLAlchemy metadata,
-with comments that travel into the target. Does not belong here: how a register is read
+with comments that are written into the target. Does not belong here: how a register is read
 (``etl/extract``) or written (``etl/publish``).
 """
 
@@ -32,9 +32,9 @@ class SourceColumn:
 
     Attributes:
         name: The contract's name.
-        required: Whether a register without it cannot be read.
+        required: Whether every register must have it.
         meaning: What it holds, for error messages and documentation.
-        vocabulary: Which words it holds, where they are few: a key of ``codes.VOCABULARIES``.
+        vocabulary: A key of ``codes.VOCABULARIES``, if the column holds one of a few words.
     """
 
     name: str
@@ -83,7 +83,7 @@ POPULATION: tuple[SourceColumn, ...] = (
 )
 
 KEYS = {"insurance": "record_id", "population": "personal_id"}
-"""By which column a register names its rows."""
+"""The key column of each register."""
 
 CHANGED_AT = "updated_at"
 """The column in which either register says when a row was last changed."""
@@ -118,7 +118,7 @@ PERSONAL_DATA: frozenset[str] = frozenset(
 
 @cache
 def target_metadata(schema: str | None) -> MetaData:
-    """Returns the tables of the target, the same objects each time: nobody may change them.
+    """Returns the tables of the target; each call gives the same objects, so do not change them.
 
     Args:
         schema: The schema they live in, or None where the database has no schemas.
@@ -136,7 +136,7 @@ def target_metadata(schema: str | None) -> MetaData:
         Column("name_agreement", CODE, comment="how the names agree, of linked records"),
         Column("birth_agreement", CODE, comment="how the birth dates agree"),
         Column("gender_agreement", CODE, comment="how the sexes agree"),
-        # Not NOT NULL: to Oracle the empty text, which is most records', is null.
+        # Nullable, because most records have the empty text here, which Oracle stores as null.
         Column("mismatch_codes", TEXT, comment="sorted, ';' between"),
         Column("province_code", CODE, comment="code of 2025, of the insurance record"),
         Column("employer_code", TEXT),
@@ -375,7 +375,7 @@ def target_metadata(schema: str | None) -> MetaData:
 
 
 def _row_table(metadata: MetaData, name: str, columns: list[Column[object]], comment: str) -> Table:
-    """A table that is published by difference: its rows carry their hash."""
+    """A table that is published by difference; each row has its hash in ``row_hash``."""
     row_hash: Column[str] = Column("row_hash", String(32), nullable=False)
     return Table(name, metadata, *columns, row_hash, comment=comment)
 
@@ -389,7 +389,7 @@ DIFFERENCE_TABLES = (
     "rejects",
     "codes",
 )
-"""Published by difference: rows that are new, changed or gone."""
+"""Tables of which a publish writes only the rows that are new, changed or gone."""
 
 HISTORY_TABLES = (
     "mismatch_counts",
@@ -400,4 +400,4 @@ HISTORY_TABLES = (
     "sync_runs",
     "quality_results",
 )
-"""Published by run: each run adds its rows."""
+"""Tables to which each published run adds its rows."""

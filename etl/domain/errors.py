@@ -1,8 +1,8 @@
-"""The errors a person can do something about, and how they are worded.
+"""The errors that a person can do something about, and how they are worded.
 
-Belongs here: one exception per kind of trouble, each with what happened, where, and what to do
-next, and the exit code it ends the command with; and what ``docs/errors.md`` says of each kind,
-which ``python docs/errors.py`` writes. Does not belong here: programming errors, which stay
+Belongs here: one exception per kind of trouble, each with what happened, where, what to do next,
+and the exit code of the command; and the text about each kind from which ``python docs/errors.py``
+writes ``docs/errors.md``. Does not belong here: programming errors, which stay
 ordinary exceptions. No message may carry a name, a number or a birth date of a person.
 """
 
@@ -15,10 +15,10 @@ from etl.domain.showing import visible
 
 
 class Told(NamedTuple):
-    """A kind of trouble in the table of ``docs/errors.md``.
+    """A row of the table in ``docs/errors.md``: one kind of trouble.
 
     Attributes:
-        seen: The words that a person sees, or a part of them; … stands for what differs.
+        seen: The words of the messages, or a part of them; … stands for what varies.
         means: What they mean.
         do: What to do next.
     """
@@ -33,11 +33,11 @@ class DoisoatError(Exception):
 
     Attributes:
         what: What happened, one sentence.
-        where: The file, setting, table or server it happened at.
+        where: The file, setting, table or server where it happened.
         remedy: What to do next, one sentence.
-        exit_code: What the command line ends with.
-        may_pass: Whether it may pass by itself, so that another try is worth its time.
-        told: What ``docs/errors.md`` says of the kind.
+        exit_code: The exit code of the command line.
+        may_pass: Whether the trouble may end by itself, so that trying again makes sense.
+        told: What ``docs/errors.md`` says of this kind of trouble.
     """
 
     exit_code = 2
@@ -61,9 +61,10 @@ class DoisoatError(Exception):
         super().__init__(what)
 
     def __str__(self) -> str:
-        """Returns the three parts on one line each, leaving out what is empty.
+        """Returns the three parts, each on its own line, without empty ones.
 
-        They may hold a name of a file or a rule that somebody chose, which obeys nobody here.
+        They may contain the name of a file or a rule, which may hold anything; so each part is made
+        safe for a terminal.
         """
         parts = [self.what]
         if self.where:
@@ -251,7 +252,7 @@ class ContractError(DoisoatError):
 
 
 class ConnectionFailedError(DoisoatError):
-    """A source or the target could not be reached, or refused."""
+    """A source or the target could not be reached, or refused the request."""
 
     exit_code = 3
     told: tuple[Told, ...] = (
@@ -285,7 +286,7 @@ class ConnectionFailedError(DoisoatError):
 
 
 class ServerAwayError(ConnectionFailedError):
-    """A server that is away, busy or full now, and may not be in a minute."""
+    """A server is away, busy or full; another try may succeed a minute later."""
 
     may_pass = True
     told = (
@@ -331,7 +332,7 @@ class ServerAwayError(ConnectionFailedError):
 
 
 class NothingYetError(DoisoatError):
-    """No run has left what is asked for."""
+    """No run has produced yet what is asked for."""
 
     exit_code = 2
     told = (
@@ -359,7 +360,7 @@ class WarehouseBusyError(DoisoatError):
 
 
 class WarehouseHeldError(WarehouseBusyError):
-    """Another process has the warehouse's file open, a command for a look at it, say."""
+    """Another process has the warehouse's file open, such as a command that reads it."""
 
     may_pass = True
     told = (
@@ -392,10 +393,10 @@ class DiskFullError(DoisoatError):
 
 
 class DamagedError(DoisoatError):
-    """A file of the home cannot be read: a disk's fault, or a copy that broke off.
+    """A file of the home is damaged, by a fault of the disk or a copy that broke off.
 
     Attributes:
-        file: Which.
+        file: The damaged file.
     """
 
     exit_code = 3
@@ -417,7 +418,7 @@ class DamagedError(DoisoatError):
 
 
 class LedgerError(DoisoatError):
-    """Rows were lost or made on the way: an equation of the ledger does not hold."""
+    """An equation of the ledger does not hold: rows were lost, or appeared, on the way."""
 
     exit_code = 1
     told = (
@@ -472,7 +473,7 @@ class AlertError(DoisoatError):
 
 
 class PublishError(DoisoatError):
-    """The target could not be written; it is as it was before."""
+    """The target could not be written, and is unchanged."""
 
     exit_code = 3
     told = (

@@ -1,8 +1,9 @@
-"""Values as recorded, where people see them: in a terminal, a page, a spreadsheet, JSON.
+"""Making recorded values safe to show to people: in a terminal, a page, a spreadsheet, JSON.
 
-A register's free text may hold anything: colours and commands of a terminal, signs that turn
-the direction of reading, rich's markup, HTML, formulas. Every recorded value goes through one of
-these functions on its way to a person. In the target it stays as it is: a database obeys nothing.
+A register's free text may hold anything: colours and commands of a terminal, characters that
+reverse the direction of reading, rich's markup, HTML, formulas. Every recorded value goes through
+one of these functions before a person sees it. In the target it stays as it is, because a database
+executes none of these.
 
 Belongs here: what is made harmless, and how it then looks. Does not belong here: layout.
 """
@@ -19,11 +20,11 @@ from rich.markup import escape
 from rich.segment import Segment
 
 LONGEST = 200
-"""Characters of a value that are shown among others."""
+"""How many characters of a value are shown where it stands among other values."""
 
 
 class _WrittenOut(dict[int, int | str]):
-    """For ``str.translate``: what a terminal or a browser would hide or obey, by its number."""
+    """For ``str.translate``: replaces what a terminal or a browser would hide or obey by ⟨U+…⟩."""
 
     def __missing__(self, code: int) -> int | str:
         char = chr(code)
@@ -35,18 +36,18 @@ _WRITTEN_OUT = _WrittenOut()
 
 
 def visible(recorded: str, longest: int | None = LONGEST) -> str:
-    """Returns a value as recorded, on one line, with what would be hidden or obeyed written out.
+    """Returns a value on one line; characters that would be hidden or obeyed become ⟨U+…⟩.
 
     Args:
         recorded: The value.
-        longest: Characters of it that are shown; None for all.
+        longest: How many characters of it are shown; None for all.
     """
     shown = recorded[:longest].translate(_WRITTEN_OUT)
     return shown + "…" if longest is not None and len(recorded) > longest else shown
 
 
 def in_markup(value: object) -> str:
-    """Returns a value for a string with rich's markup: it is shown and never obeyed."""
+    """Returns a value for a string with rich's markup, in which it is shown as plain text."""
     return escape(visible(str(value), None))
 
 
@@ -55,16 +56,16 @@ def in_html(value: str, longest: int | None = None) -> str:
     return html.escape(visible(value, longest))
 
 
-# A formula may also begin behind a semicolon, which ends a cell where numbers have a decimal comma,
-# behind blanks and quotation marks, and with the wide or small form of its first sign.
+# A formula may also begin after a semicolon (which ends a cell where numbers have a decimal comma),
+# after blanks and quotation marks, and with the full-width or small form of its first character.
 _FORMULA = re.compile(r"(^|;)([ \"]*[=+\-@＝﹦＋﹢－﹣−＠﹫])")
 
 
 def cell(value: object) -> object:
-    """Returns a value for a cell of a CSV file or a workbook: text that no program works out.
+    """Returns a value for a cell of a CSV file or a workbook, which no program takes for a formula.
 
-    A cell that a spreadsheet would take for a formula gets an apostrophe before it, which is how
-    they themselves mark text. Numbers and truth values stay what they are.
+    A cell that a spreadsheet would take for a formula gets an apostrophe before it, by which
+    spreadsheets themselves mark text. Numbers and truth values stay as they are.
     """
     if value is None:
         return ""
@@ -74,7 +75,7 @@ def cell(value: object) -> object:
 
 
 def as_json(value: object, indent: int | None = None, *, ascii_only: bool = False) -> str:
-    """Returns JSON with its letters as they are, unless ASCII is asked for, all else escaped."""
+    """Returns JSON; what cannot be printed is escaped, and with ``ascii_only`` all but ASCII."""
     text = json.dumps(value, ensure_ascii=ascii_only, indent=indent, default=str)
     return re.sub(r"[^\x20-\x7e\n]", _escaped, text)
 
@@ -85,17 +86,17 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 class SafeConsole(Console):
-    """A console that sends nothing to the terminal that it would obey, but rich's own styles.
+    """A console that sends the terminal only text and rich's own styles and commands.
 
-    Values go through ``visible`` before they come here, which keeps them readable. Whatever comes
-    another way is replaced here, so that a forgotten way is ugly and not dangerous.
+    Values should go through ``visible`` before they come here, which keeps them readable. In a
+    value that did not, unsafe characters are replaced by �: ugly, but not dangerous.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(emoji=False, **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Any:
-        """Renders as rich does, without the signs that are no text."""
+        """Renders as rich does, and replaces characters that cannot be printed."""
         for segment in super().render(renderable, options):
             text = segment.text
             if segment.control or text.isprintable() or text == "\n":

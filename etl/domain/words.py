@@ -1,8 +1,9 @@
 """The sentences of a record's story, in Vietnamese and English.
 
-Belongs here: fixed words for fields, levels of agreement, reasons, severities and owners, and how
-a weight of evidence is said to a person who knows no statistics. Does not belong here: choosing
-among them (``etl/explain/tell.py``), and codes with labels of their own (``etl/domain/codes.py``).
+Belongs here: fixed words for fields, levels of agreement, reasons, severities and owners, and words
+that explain a weight of evidence to a person who knows no statistics. Does not belong here:
+choosing among them (``etl/explain/tell.py``), and codes that have their own labels
+(``etl/domain/codes.py``).
 """
 
 from __future__ import annotations
@@ -121,7 +122,7 @@ LEVELS = {
 
 AGREEING = frozenset({"same", "format", "iy_variant", "unaccented", "same_partial"})
 CONTRADICTING = frozenset({"given_shared", "surname_shared", "different"})
-"""Levels that speak for and against where no weight says so; those between say a little."""
+"""Levels that count for and against a link if there are no weights; the others count partly."""
 
 REASONS = {label.code: Words(label.vi, label.en) for label in REASON_LABELS}
 
@@ -152,7 +153,7 @@ OWNERS = {
 
 
 def keep(record: str, kept: str, because: Words) -> Words:
-    """Says which of one citizen's records to keep, to whoever looks at one of them."""
+    """Says which of one citizen's records to keep, on the page of one of these records."""
     if record == kept:
         return Words(
             f"Giữ hồ sơ này, gộp các hồ sơ khác của công dân vào đây, vì {because.vi}",
@@ -170,7 +171,7 @@ def count(number: int) -> Words:
 
 
 def share(part: int, whole: int) -> Words:
-    """Writes a share that says neither none of some nor all of nearly all."""
+    """Writes a share; a small one is not rounded to 0%, and one below the whole not to 100%."""
     percent = 100 * part / whole if whole else 0.0
     if part and percent < 0.01:
         return Words("dưới 0,01%", "below 0.01%")
@@ -182,7 +183,7 @@ def share(part: int, whole: int) -> Words:
 
 
 def times(bits: float) -> Words:
-    """Says 2 to the power of some bits as a round number: 30, 1,000, 5 million."""
+    """Writes 2 to the power of some bits as a round number: 30, 1,000, 5 million."""
     value = 2 ** min(abs(bits), 60)
     size = 10 ** math.floor(math.log10(value))
     rounded = round(value / size) * size
@@ -195,10 +196,10 @@ def times(bits: float) -> Words:
 
 
 def strength(bits: float | None) -> Words:
-    """Says what a weight of evidence means: w bits make it 2^w times more probable."""
+    """Explains a weight: with w bits, such evidence is 2^w times more probable for one person."""
     if bits is None:
         return Words("không nói lên điều gì", "says nothing")
-    if abs(bits) < 0.58:  # less than half as probable again
+    if abs(bits) < 0.58:  # a factor of less than 1.5
         return Words("hầu như không nói lên điều gì", "says next to nothing")
     many = times(bits)
     if bits > 0:
@@ -213,7 +214,7 @@ def strength(bits: float | None) -> Words:
 
 
 def chance(probability: float) -> Words:
-    """Says a probability as a share of a hundred, or of more where it is near either end."""
+    """Writes a probability as a percentage, or as 1 in so many where it is near 0 or 1."""
     wrong = 1 - probability
     if probability <= 0:
         return Words("gần như không", "next to none")
@@ -235,7 +236,7 @@ DECISIONS = {
     "not_a_person": Words("hồ sơ không phải của công dân nào", "the record is no citizen's"),
     "keep_record": Words("giữ hồ sơ {}", "record {} is kept"),
 }
-"""What a person may decide; the place is that of the citizen or of the record."""
+"""What a person may decide; {} stands for the citizen or the record."""
 
 DECISION_STATES = {
     "stands": Words("đang có hiệu lực", "it counts"),
@@ -253,4 +254,4 @@ DECISION_STATES = {
         "công dân không còn trong CSDL dân cư", "the citizen is no longer registered"
     ),
 }
-"""Whether a decision counts, and why not."""
+"""Whether a decision counts, and if not, why."""
