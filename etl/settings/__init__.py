@@ -1,7 +1,7 @@
 """What a person may set: ``doisoat.toml`` and the environment.
 
-Belongs here: settings, their defaults, and what is wrong with a bad value. Does not belong here:
-using them.
+Belongs here: settings, their defaults, and the checks of their values. Does not belong here: using
+them.
 """
 
 from etl.settings.model import (

@@ -1,8 +1,8 @@
 """The one typed settings object: ``doisoat.toml`` plus the environment.
 
-Belongs here: what a person may set, its default, and what is wrong with a bad value. Does not
-belong here: using the settings. Secrets come from the environment: any value may say
-``${NAME}``, which is replaced when the file is read, and database URLs are never printed whole.
+Belongs here: what a person may set, its default, and the checks of its value. Does not belong here:
+using the settings. Secrets come from the environment: any value may contain ``${NAME}``, which is
+replaced when the file is read. Database URLs are never printed whole.
 """
 
 from __future__ import annotations
@@ -48,16 +48,16 @@ class _Strict(BaseModel):
 
 
 IN_A_URL = "in a URL, @ is %40, / is %2F, : is %3A, # is %23, % is %25"
-"""How the characters of a password are written that would end it."""
+"""How to write, in a URL, the characters that would otherwise end a password."""
 
 
 class Database(_Strict):
     """A database that SQLAlchemy reaches.
 
     Attributes:
-        url: Where it is, as SQLAlchemy writes it.
-        user: Who asks, as it is; comes before a user in the URL.
-        password: Its password, as it is: no character of it needs to be written otherwise.
+        url: Its SQLAlchemy URL.
+        user: The user name, not percent-encoded; it replaces one in the URL.
+        password: The password, not percent-encoded; it replaces one in the URL.
     """
 
     url: SecretStr
@@ -101,7 +101,7 @@ class Database(_Strict):
 
 
 LAKE = ("parquet", "delta", "iceberg")
-"""Kinds of registers that lie in a lake, as files."""
+"""Kinds of registers that are files in a data lake."""
 
 _FILES = ("sqlite", *LAKE)
 _URL = re.compile(r"(?P<product>[\w+]+)://(?P<user>[^:/]*(?::[^@]*)?@)?(?P<rest>.*)", re.DOTALL)
@@ -111,10 +111,10 @@ _SEVERAL = re.compile(r"(?P<hosts>[^/?,]+(?:,[^/?,]+)+)(?P<rest>[/?].*|)", re.DO
 
 
 def refuse_raw(url: str) -> None:
-    """Refuses a URL in which a character of the password may have ended the password.
+    """Refuses a URL in which a special character of the password may have ended the password.
 
     Raises:
-        ValueError: It would be taken apart at another place than whoever wrote it believes.
+        ValueError: The parts of the URL may not be those that its writer meant, or it is no URL.
     """
     found = _URL.fullmatch(url)
     if not found:
@@ -125,13 +125,13 @@ def refuse_raw(url: str) -> None:
     address = rest.partition("?")[0]
     if "@" in rest or "#" in address or any(letter.isspace() for letter in address.split("/")[0]):
         raise ValueError
-    # Nobody writes a letter as %41: it is a part of the password that happens to look so.
+    # Nobody encodes a letter as %41, so this is probably a part of the raw password.
     if _RAW_PERCENT.search(user) or _NEEDLESS_PERCENT.search(user):
         raise ValueError
 
 
 def _parsed(url: str) -> URL:
-    """Parses a URL, with what libpq allows and SQLAlchemy does not: several hosts, a socket's path.
+    """Parses a URL; unlike SQLAlchemy, it takes several hosts and a socket's path, as libpq does.
 
     Raises:
         ArgumentError: It is no URL.
@@ -152,12 +152,13 @@ class Delta(_Strict):
     """How a delta finds what has changed in a register since it was last read.
 
     Attributes:
-        by: ``change_time``: the rows whose ``updated_at`` is new. ``row_hash``: all rows are read,
-            and held against those of the last run. ``auto``: by the time of change where the
-            register keeps one as a date or a time, else by the hash.
-        overlap_minutes: So much of what was read last is read again: a change that was begun
-            earlier may have been committed later. (Where keys are compared, it is found anyway.)
-        deleted: A SELECT of the keys of deleted rows and when each was deleted, in this order.
+        by: ``change_time``: reads the rows whose ``updated_at`` is new. ``row_hash``: reads all
+            rows and compares them with those of the last run. ``auto``: by the time of change if
+            the register keeps it as a date or a time, else by the hash.
+        overlap_minutes: The changes of so many minutes before the last read are read again, because
+            a change that was begun earlier may have been committed later. (Needed with ``deleted``
+            only: comparing all keys finds such a change anyway.)
+        deleted: A SELECT of two columns: the key of each deleted row, and when it was deleted.
             Without it, all keys of the register are compared; in a lake they always are.
     """
 
@@ -167,18 +168,18 @@ class Delta(_Strict):
 
 
 class Source(Database):
-    """One register: where it is and which of its columns are the contract's.
+    """One register: where it is, and from which of its columns the contract's are taken.
 
     Attributes:
-        table: Table or view, ``schema.table`` where needed. Either this or ``query``. A register
-            that lies in a lake has no tables.
-        query: A SELECT, for registers whose contract needs a join. In a lake, the rows are those
-            of ``register``.
+        table: Table or view, ``schema.table`` where needed. Either this or ``query``. Not for a
+            register in a lake, whose table is the files.
+        query: A SELECT, for registers whose contract needs a join. In a lake it selects from
+            ``register``, which stands for the files.
         columns: Contract column -> column or SQL expression of the source. A contract column
             that is not named here is taken from a source column of the same name.
         values: Contract column -> spelling of the register -> what it means, for spellings that
             doisoat does not know or would misread (``status``: D is ``deceased``). Case and
-            spaces around do not count.
+            surrounding spaces are ignored.
         delta: How a delta finds what has changed.
     """
 
@@ -190,12 +191,12 @@ class Source(Database):
 
     @property
     def in_lake(self) -> bool:
-        """Says whether it is no database, but files in a lake."""
+        """Whether the register consists of files in a lake, and is not a database."""
         return self.parsed.get_backend_name() in LAKE
 
     @property
     def asked(self) -> str:
-        """What is asked for its rows, for messages."""
+        """The name of what the rows are read from, for messages."""
         return self.table or ("query" if self.query else self.shown)
 
     @model_validator(mode="after")
@@ -225,8 +226,8 @@ class Target(Database):
 
     Attributes:
         schema_name: The schema, where the database has schemas.
-        compare_whole_days: After so many days all published rows are read and compared with what
-            they should hold; the runs between compare a slice of them. 0: every run compares all.
+        compare_whole_days: Once in so many days a run reads all published rows and compares them
+            with what they should hold; the other runs compare a slice. 0: every run compares all.
     """
 
     schema_name: str = Field(default="doisoat", alias="schema", pattern=r"^[a-z_][a-z0-9_]*$")
@@ -237,23 +238,24 @@ class Reconcile(_Strict):
     """How much evidence a link needs.
 
     Attributes:
-        chance_agreement_limit: A link without a number is made only where fewer than this many
-            strangers are expected to agree by chance (name share x births that day x sex).
+        chance_agreement_limit: A link without a number is made only if fewer strangers than this
+            are expected to agree by chance (name share x births that day x sex).
         review_candidates: How many candidates a steward is shown for one record.
-        wrong_links_per_million: The probabilistic step links where fewer than this many in a
-            million such links are expected to be wrong.
-        review_probability: It puts a record before a person where the best citizen is at least
-            this probable.
-        unregistered_share: The share of insured people who are expected to be in the population
-            register under no data that come near; it stands against every candidate.
-        block_limit: A key that more citizens share than this brings no pairs together, all keys of
-            a record together bring no more than this, and a former number that more citizens list
+        wrong_links_per_million: The probabilistic step makes a link only if fewer than this many of
+            a million such links are expected to be wrong.
+        review_probability: The probabilistic step sends a record to a person if its best citizen is
+            at least this probable.
+        unregistered_share: The expected share of insured people for whom the population register
+            has no entry that resembles their record; it lowers the probability of every candidate.
+        block_limit: A blocking key (a value by which records and citizens are brought together for
+            comparison) that more citizens share than this is not used; all keys of one record
+            bring at most this many citizens; a former number that more citizens list than this
             leads to nobody.
-        street_addresses: Whether addresses name street and house. Where they do, any two words
-            of one are such a key, too, and slips in them are weighed letter by letter.
-        relatives: Whether the registers hold people who share name, birth date or address because
-            they are kin. Where they do, as in any whole population, the probabilistic step links
-            only levels that ``agreement_rules.csv`` accepts; where not, its evidence decides alone.
+        street_addresses: Whether addresses name street and house. If so, any two words of an
+            address are a blocking key, too, and misspelt addresses are compared letter by letter.
+        relatives: Whether people in the registers may share name, birth date or address because
+            they are kin. If so, as in any whole population, the probabilistic step links only at
+            levels that ``agreement_rules.csv`` accepts; if not, its evidence alone decides.
     """
 
     chance_agreement_limit: Annotated[float, Field(gt=0, le=1)] = 0.001
@@ -272,9 +274,9 @@ class Schedule(_Strict):
     Attributes:
         enabled: Whether the schedules start switched on.
         cron: Five-field cron expression of the full run.
-        delta_cron: Of the delta runs between; empty: there are none.
-        watch_minutes: So often the registers are asked whether anything has changed, and a delta
-            begins where it has; 0: never.
+        delta_cron: Cron expression of the delta runs in between; empty: there are none.
+        watch_minutes: How often, in minutes, the registers are asked whether anything has changed;
+            if so, a delta begins. 0: never.
         timezone: IANA name of the time zone of ``cron``, and of every time that people are shown.
         keep_days: How long Dagster keeps a run: its log, and its place in the history of checks.
     """
@@ -298,22 +300,22 @@ class Schedule(_Strict):
         return timezone
 
     def local(self, moment: datetime) -> datetime:
-        """Returns a moment in the time zone; one without a zone is UTC, as the warehouse's are."""
+        """Returns a moment in this time zone; without a zone it is UTC, as in the warehouse."""
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return aware.astimezone(ZoneInfo(self.timezone))
 
     def shown(self, moment: datetime) -> str:
-        """Writes a moment as those who read it count it: 2026-11-22 18:40 +07."""
+        """Writes a moment in this time zone: 2026-11-22 18:40 +07."""
         return f"{self.local(moment):%Y-%m-%d %H:%M %Z}"
 
 
 class Receiver(_Strict):
-    """A receiver whose user and password stand beside its URL.
+    """A receiver of alerts whose user and password are given beside its URL.
 
     Attributes:
-        url: Where it is, as Apprise writes it, without user and password.
-        user: As it is; a service that asks for a password alone has none.
-        password: As it is: no character of it needs to be written otherwise.
+        url: Its Apprise URL, without user and password.
+        user: The user name, not percent-encoded; empty if the service asks for a password only.
+        password: The password, not percent-encoded.
     """
 
     url: SecretStr
@@ -322,7 +324,7 @@ class Receiver(_Strict):
 
     @property
     def whole(self) -> SecretStr:
-        """The URL with both in it."""
+        """The URL with user and password in it."""
         scheme, _, rest = self.url.get_secret_value().partition("://")
         user = f"{quote(self.user, safe='')}:" if self.user else ""
         password = quote(self.password.get_secret_value(), safe="")
@@ -330,7 +332,7 @@ class Receiver(_Strict):
 
 
 def _ended_early(url: str) -> bool:
-    """Says whether a raw character of a receiver's password may have ended the password."""
+    """Says whether a special character of a receiver's password may have ended the password."""
     try:
         split = urlsplit(url)
     except ValueError:
@@ -338,7 +340,7 @@ def _ended_early(url: str) -> bool:
     user, at, _ = split.netloc.rpartition("@")
     if "@" in user or user.count(":") > 1 or _NEEDLESS_PERCENT.search(user):
         return True
-    # What follows a "/", "?" or "#" of a password was taken for a path: user:p/ss@host.
+    # From a "/", "?" or "#" on, a password is parsed as path, query or fragment: user:p/ss@host.
     path, _, query = url.partition(split.netloc)[2].partition("?")
     stray = re.search(r"[^/]@", path) or "@" in query.partition("=")[0]
     return bool(re.search(r"[^#]@", split.fragment)) or bool(
@@ -353,11 +355,11 @@ _BESIDE = (
 
 
 class Alerts(_Strict):
-    """Who is told when a run fails or quality gets worse. Nobody, until somebody is named.
+    """Who is told when a run fails or quality gets worse; by default nobody.
 
     Attributes:
         urls: Receivers, as Apprise URLs: mail, Slack, Teams, a webhook, and many others; or
-            tables of a URL with ``user`` and ``password`` beside it.
+            tables with ``url``, ``user`` and ``password``.
         ui_url: Where people open the Dagster UI; the links of messages begin with it.
     """
 
@@ -408,11 +410,11 @@ class Alerts(_Strict):
 
 
 class Quality(_Strict):
-    """Numbers of the quality rules that are not those which ship, and where results are read.
+    """Changes to the thresholds of the quality rules, and the address at which results are read.
 
     Attributes:
-        thresholds: A file of the form of ``expectations/thresholds.toml``, with the entries that
-            differ; what stands in it is checked by ``expectations/thresholds.py``.
+        thresholds: A file in the form of ``expectations/thresholds.toml`` with the entries that
+            differ; ``expectations/thresholds.py`` checks it.
         pages_url: Where people open the Data Docs; the checks' links begin with it.
     """
 
@@ -420,11 +422,11 @@ class Quality(_Strict):
     pages_url: str = Field(default="http://127.0.0.1:3001", pattern=r"^https?://\S+$")
 
     def page(self, table: str, run_id: str) -> str:
-        """Where the Data Docs of a table open; the run tells a page that is of a later one."""
+        """The address of a table's Data Docs; it names the run, so a later result is told as such."""
         return f"{self.pages_url.rstrip('/')}/{table}.html?{urlencode({'run': run_id})}"
 
     def charts_page(self) -> str:
-        """Where the charts of the last published run open, beside the Data Docs."""
+        """The address of the charts of the last published run, served with the Data Docs."""
         return f"{self.pages_url.rstrip('/')}/charts/run.html"
 
     @field_validator("pages_url")
@@ -450,12 +452,13 @@ def _long_enough(secret: SecretStr) -> SecretStr:
 
 
 class Ui(_Strict):
-    """Who may open the Dagster UI and the Data Docs beside whoever has the address with its token.
+    """Access to the Dagster UI and the Data Docs through a proxy, without the token.
 
     Attributes:
-        hosts: Names under which a proxy serves them, as browsers send them: with the port, where
+        hosts: Host names under which a proxy serves them, as browsers send them: with the port, if
             there is one.
-        proxy_secret: What a proxy that has asked who somebody is says in ``X-Doisoat-Proxy``.
+        proxy_secret: The secret that a proxy sends in ``X-Doisoat-Proxy``, after it has
+            authenticated the user.
     """
 
     hosts: tuple[str, ...] = ()
@@ -468,15 +471,16 @@ _SHORTEST_SECRET = 32
 
 
 class Console(_Strict):
-    """The stewards' workbench: under which names it is served, and who asks who somebody is.
+    """The stewards' workbench: the names under which it is served, and how users are authenticated.
 
     Attributes:
-        hosts: Names under which a proxy serves it, as browsers send them.
-        proxy_secret: What a proxy that has asked who somebody is says in ``X-Doisoat-Proxy``; the
-            name of the user stands in ``X-Doisoat-User`` then. Without it people log in.
+        hosts: Host names under which a proxy serves it, as browsers send them.
+        proxy_secret: The secret that a proxy sends in ``X-Doisoat-Proxy``, after it has
+            authenticated the user; it sends the user's name in ``X-Doisoat-User``. Without this
+            setting people log in to the workbench itself.
         users: The file of the users; by default ``console_users.json`` in the home.
         idle_minutes: After so many minutes without a request somebody must log in again.
-        session_hours: After so many hours in any case.
+        session_hours: After so many hours somebody must log in again in any case.
     """
 
     hosts: tuple[str, ...] = ()
@@ -498,15 +502,15 @@ class Engine(_Strict):
     """What runs the statements, and its limits.
 
     Attributes:
-        name: ``duckdb``, this machine; or ``spark``, which builds the large tables.
-        memory: DuckDB's memory limit, as DuckDB writes it; beyond it, work goes to disk.
+        name: ``duckdb``, which runs on this machine, or ``spark``, which builds the large tables.
+        memory: DuckDB's memory limit, such as ``8GB``; work that needs more spills to disk.
         threads: Worker threads of DuckDB; 0 means all cores.
         keep_snapshots: How many runs' results are kept whole for readers.
         master: Spark's cluster: ``local[*]``, ``spark://host:port``, ``k8s://…`` or ``yarn``.
         remote: A server of Spark Connect, ``sc://host:port``, in place of a master.
         lake: A folder that this machine and every worker of Spark see under the same path, for the
             Parquet files of the tables; by default a folder of the home.
-        spark: Further settings of Spark, without the word ``spark`` before them.
+        spark: Further settings of Spark, without the prefix ``spark.``.
     """
 
     name: Literal["duckdb", "spark"] = "duckdb"
@@ -520,7 +524,7 @@ class Engine(_Strict):
 
     @property
     def spark_settings(self) -> dict[str, str]:
-        """The settings of Spark as Spark names them, those of inner tables, too."""
+        """The settings under Spark's own names; names in nested tables are joined by dots."""
         return dict(_flat("spark", self.spark))
 
     @field_validator("master")
@@ -583,16 +587,17 @@ _LEAST_DAYS = 30
 
 
 class State(_Strict):
-    """Where what must survive from run to run is kept.
+    """Where the state is kept, which must survive from run to run.
 
     Attributes:
-        url: Another database than the target's.
-        user: Who asks there, as it is.
-        password: Its password, as it is.
+        url: Its database; by default that of the target.
+        user: The user name for that database, not percent-encoded.
+        password: The password for that database, not percent-encoded.
         schema_name: The schema, where the database has schemas.
-        keep_days: How long what is told of runs is kept, here and in the target: counts, results
-            of rules, links and failures that have ended. 0: for ever. Decisions, models and the
-            access log are.
+        keep_days: For how many days the history of runs is kept, here and in the target: counts,
+            results of rules, links and failures that have ended. 0: for ever. Most deltas are
+            forgotten after a week whatever this says (``etl/state/retention.py``); decisions,
+            models and the access log are always kept.
     """
 
     url: SecretStr | None = None
@@ -603,7 +608,7 @@ class State(_Strict):
 
     @property
     def database(self) -> Database | None:
-        """The database of its own; None where the target's is used."""
+        """The state's own database; None if the state is kept in the target's."""
         if self.url is None:
             return None
         return Database(url=self.url, user=self.user, password=self.password)
@@ -631,7 +636,7 @@ class State(_Strict):
 
 
 class DueDays(_Strict):
-    """How many days each addressee of a worklist has.
+    """How many days each addressee of a worklist has to answer.
 
     Attributes:
         insurance: The insurance office.
@@ -645,12 +650,12 @@ class DueDays(_Strict):
 
 
 class Worklists(_Strict):
-    """What offices are sent to settle and to correct.
+    """The worklists that offices are sent: records to settle and data to correct.
 
     Attributes:
-        templates: A folder of templates of its own; a file takes the place of the one of that name
-            that ships (``etl/stewards/worklists/templates``).
-        contact: Whom an office asks, as the cover sheet says it.
+        templates: A folder of changed templates; a file replaces the one of the same name in
+            ``etl/stewards/worklists/templates``.
+        contact: Whom an office can ask, printed on the cover sheet.
         due_days: How many days each addressee has; employers had twenty in the campaign of 2022.
     """
 
@@ -663,11 +668,12 @@ class Settings(_Strict):
     """Everything a person may set.
 
     Attributes:
-        home: Where the warehouse, the Dagster history and the key of the record keys live.
+        home: The folder of the warehouse, the Dagster history and the secret of the record keys.
         insurance: The insurance register.
         population: The population register.
         target: Where the result goes.
-        state: Where what must survive from run to run is kept: by default beside the result.
+        state: Where the state is kept, which must survive from run to run: by default in the
+            target's database.
     """
 
     home: Path = Path(".doisoat")
@@ -687,8 +693,9 @@ class Settings(_Strict):
 
     @model_validator(mode="after")
     def _home_can_be_named(self) -> Settings:
-        # The engine puts its log elsewhere for a "?"; Dagster's databases read "%41" as "A", and it
-        # looks for its configuration by a pattern, so that telemetry would be on for a "[".
+        # With a "?" in the path, the engine writes its log elsewhere. Dagster's databases read
+        # "%41" as "A". Dagster finds its configuration by a pattern, so with a "[" it would not find
+        # the file that switches telemetry off.
         if found := _UNNAMEABLE.search(str(self.home)):
             raise ValueError(
                 f"home: its path, {self.home}, has the sign {found.group()!r}, with which "
@@ -721,7 +728,7 @@ class Settings(_Strict):
 
     @property
     def snapshots(self) -> Path:
-        """The folder of what finished runs left for readers."""
+        """The folder with the results of finished runs, for readers."""
         return self.home / "snapshots"
 
     @property
@@ -744,7 +751,7 @@ _UNNAMEABLE = re.compile(r"[?%*\[\]\x00-\x1f]")
 
 
 def _refuse_other_words(place: str, words: dict[str, str], vocabulary: str) -> None:
-    """Refuses meanings that are none; the spellings are the register's and are not repeated."""
+    """Refuses unknown meanings; the message does not repeat spellings, which are register data."""
     from etl.normalise.places import province_codes  # loads all of normalisation
 
     known = VOCABULARIES[vocabulary] or province_codes()
@@ -756,7 +763,8 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 _ENDS = re.compile(r"[@/#?:\[\]]")
-"""What ends a password in the URL of a receiver; databases' URLs are looked at when whole."""
+"""Characters that would end a password in a receiver's URL. (A database's URL is checked once its
+variables have been replaced.)"""
 
 
 def _as_password(url: str, found: re.Match[str]) -> bool:
@@ -766,7 +774,7 @@ def _as_password(url: str, found: re.Match[str]) -> bool:
 
 
 def _expand(value: Any, at: str) -> Any:
-    """Replaces ``${NAME}`` by the environment's value, all the way down."""
+    """Replaces ``${NAME}`` by the environment's value, in nested tables and lists, too."""
     if isinstance(value, dict):
         return {k: _expand(v, f"{at}.{k}" if at else k) for k, v in value.items()}
     if isinstance(value, list):
@@ -797,7 +805,7 @@ def _expand(value: Any, at: str) -> Any:
 
 
 def _explain(error: ValidationError) -> str:
-    """Words pydantic's findings for a person, without the values (a URL may hold a password)."""
+    """Puts pydantic's findings into words, without the values (a URL may hold a password)."""
     lines = []
     for item in error.errors(include_input=False, include_url=False):
         place = ".".join(str(part) for part in item["loc"]) or "the file"
@@ -811,7 +819,7 @@ def _explain(error: ValidationError) -> str:
 
 
 def _anchor(data: dict[str, Any], base: Path) -> dict[str, Any]:
-    """Makes the paths of the file relative to the file, not to where the command was typed."""
+    """Resolves relative paths from the folder of the configuration, not from the current folder."""
     home = data.get("home", ".doisoat")
     data["home"] = base / home if isinstance(home, str) else home
     quality = data.get("quality")
@@ -831,15 +839,15 @@ def _anchor(data: dict[str, Any], base: Path) -> dict[str, Any]:
 
 
 def _with_small_scheme(url: str) -> str:
-    """Writes the kind of database small: it is the same in any case (RFC 3986, 3.1)."""
+    """Writes a URL's scheme in lower case; its case has no meaning (RFC 3986, 3.1)."""
     scheme, colon, rest = url.partition(":")
     return f"{scheme.lower()}{colon}{rest}"
 
 
 def _anchor_files(url: str, base: Path) -> str:
-    """Anchors the path of a relative URL of files at the folder of the configuration.
+    """Makes the path in a URL of files absolute, starting from the folder of the configuration.
 
-    A link to a register in a lake stays a link: it may lead elsewhere tomorrow.
+    A link to a register in a lake is not resolved, because it may lead elsewhere tomorrow.
     """
     try:
         parsed = make_url(url)
@@ -849,7 +857,7 @@ def _anchor_files(url: str, base: Path) -> str:
     if kind not in _FILES or not file or file == ":memory:":
         return url
     if kind in LAKE and "?" in url:
-        return url  # is refused as it is
+        return url  # ``Source`` refuses it
     anchored = os.path.abspath if kind in LAKE else os.path.realpath
     return parsed.set(database=anchored(base / file)).render_as_string(False)
 
@@ -861,7 +869,7 @@ def load_settings(path: Path | str | None = None) -> Settings:
         path: The file; by default what ``DOISOAT_CONFIG`` names, else ``doisoat.toml``.
 
     Raises:
-        ConfigError: The file is not there, is not TOML, or says something that cannot be.
+        ConfigError: The file is missing, is not TOML, or has a value that is not allowed.
     """
     file = Path(path or os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG).resolve()
     try:

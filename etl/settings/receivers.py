@@ -1,6 +1,6 @@
 """The URL of a receiver of alerts, as Apprise reads it.
 
-Belongs here: whether a URL is one that can be sent to. Does not belong here: sending
+Belongs here: whether Apprise can send to a URL. Does not belong here: sending
 (``etl/alerts/sending.py``).
 """
 
@@ -31,10 +31,10 @@ def instance_of(url: str) -> Any:
 
 @cache
 def asset() -> Any:
-    """Apprise's ways here: no pictures of its own, nothing kept on disk, nothing logged."""
+    """Apprise's settings: no pictures of its own, nothing kept on disk, nothing logged."""
     import apprise
 
-    # It logs URLs, and Dagster and a terminal show what is logged.
+    # Apprise logs URLs with their secrets, and Dagster and terminals show what is logged.
     logger = logging.getLogger("apprise")
     logger.propagate = False
     logger.addHandler(logging.NullHandler())

@@ -1,4 +1,4 @@
-"""How much memory and how many threads may be asked for.
+"""How much memory and how many threads a person may ask for.
 
 Belongs here: the bounds of these settings, and reading a size. Does not belong here: trying them
 on this machine (``etl/engine/duckdb/limits.py``).
@@ -15,13 +15,13 @@ _UNITS = {
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]I?)B", re.IGNORECASE)
 
 LEAST_MEMORY = 128 * 1000**2
-"""With less the engine does not get through a run of any size."""
+"""With less memory the engine completes no run, however small."""
 
 MOST_THREADS = 1024
-"""Far more than any machine uses; the engine dies of a hundred thousand."""
+"""Far more than any machine uses; with a hundred thousand the engine crashes."""
 
 
 def bytes_of(memory: str) -> int | None:
-    """Returns how many bytes a setting of memory means, or None where it means none."""
+    """Returns a setting of memory in bytes, or None if it is not a size."""
     found = _MEMORY.fullmatch(memory.strip())
     return int(float(found[1]) * _UNITS[found[2].upper()]) if found else None
