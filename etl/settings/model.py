@@ -422,7 +422,7 @@ class Quality(_Strict):
     pages_url: str = Field(default="http://127.0.0.1:3001", pattern=r"^https?://\S+$")
 
     def page(self, table: str, run_id: str) -> str:
-        """The address of a table's Data Docs; it names the run, so a later result is told as such."""
+        """The address of a table's Data Docs; it names the run, to notice a page of a later one."""
         return f"{self.pages_url.rstrip('/')}/{table}.html?{urlencode({'run': run_id})}"
 
     def charts_page(self) -> str:
@@ -694,7 +694,7 @@ class Settings(_Strict):
     @model_validator(mode="after")
     def _home_can_be_named(self) -> Settings:
         # With a "?" in the path, the engine writes its log elsewhere. Dagster's databases read
-        # "%41" as "A". Dagster finds its configuration by a pattern, so with a "[" it would not find
+        # "%41" as "A". Dagster finds its configuration by a pattern, so with a "[" it would miss
         # the file that switches telemetry off.
         if found := _UNNAMEABLE.search(str(self.home)):
             raise ValueError(
