@@ -1,5 +1,5 @@
 """The command line: one module for each kind of task.
 
-Belongs here: commands, options, exit codes; this is where the parts are put together, so this room
-alone in `etl` may call `assets`. Does not belong here: any work itself.
+Belongs here: commands, options, exit codes. This is where the parts are put together, so in `etl`
+only this package may call `assets` and `console`. Does not belong here: the work itself.
 """

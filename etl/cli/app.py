@@ -1,6 +1,6 @@
 """The ``doisoat`` command: all commands by name, and how a command ends.
 
-Belongs here: the list of commands, and turning troubles into words and exit codes. Does not belong
+Belongs here: the list of commands, and turning errors into messages and exit codes. Does not belong
 here: a command (the modules beside this one).
 """
 
@@ -100,10 +100,10 @@ def _common(
 
 
 def _guarded(run: Callable[[], Any], debug: bool) -> int:
-    """Runs a command and turns its troubles into words and an exit code."""
+    """Runs a command and turns its errors into messages and an exit code."""
     try:
         return int(run() or 0)
-    except SystemExit as ended:  # how the command line ends, well or ill
+    except SystemExit as ended:  # every command ends so, failed or not
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except DoisoatError as error:
         _trace(error, debug)
@@ -132,8 +132,8 @@ def _trace(error: Exception, debug: bool) -> None:
 def command() -> int:
     """Runs the command line and returns its exit code.
 
-    Whatever it and its children write is their user's only, but for files that a person asked for
-    and that hold no personal data.
+    Files that it and its children write are readable by their user only, except those that a
+    person asked for and that hold no personal data.
     """
     own_what_is_written()
     speak_with_any_terminal()

@@ -1,4 +1,4 @@
-"""What doisoat takes on this machine: ``doisoat bench profile`` and ``national``.
+"""Measuring doisoat on this machine: ``doisoat bench profile`` and ``national``.
 
 Belongs here: options and tables on the terminal. Does not belong here: measuring (``etl/bench``).
 """
@@ -44,7 +44,7 @@ def profile(
     seed: Annotated[int, typer.Option(help="Of the simulation.")] = 101,
     as_json: JsonOption = False,
 ) -> None:
-    """Time, processors, memory and room of each table between raw files and what leaves."""
+    """Measure time, processor time, memory and disk space of each table of a run."""
     from etl.bench.profile import REGISTERS, claim, simulated
     from etl.bench.profile import profile as measure
     from etl.settings import Engine
@@ -84,7 +84,7 @@ def _spec(citizens: int, seed: int) -> SimulationSpec:
 
 
 def _show(taken: list[Taken]) -> None:
-    """Prints the dearest tables first, and the sums."""
+    """Prints what each table took, the most processor time first, and the sums."""
     table = display.simple_table()
     for column in ("table", "rows", "seconds", "CPU s", "peak MiB", "disk MiB"):
         table.add_column(column, justify="left" if column == "table" else "right", no_wrap=True)
@@ -115,9 +115,9 @@ def national(
     seed: Annotated[int, typer.Option(help="Of the simulation.")] = 101,
     as_json: JsonOption = False,
 ) -> None:
-    """A nation: simulated once, every table, every rule, and how right the links are.
+    """Measure a run of a nation: simulate it, build each table, judge each rule, check the links.
 
-    A run that broke off goes on where it was, with the same command.
+    If it breaks off, the same command continues it.
     """
     from assets.checks import judges
     from etl.bench.national import national as measure
@@ -152,7 +152,7 @@ def _minutes(seconds: float) -> str:
 
 
 def _line(progress: Progress) -> str:
-    """Phase, rows, rate, memory, disk, time left."""
+    """Words a finished step: phase, rows, rate, memory, disk, time left."""
     step = progress.finished
     assert step is not None  # noqa: S101 - only what is finished has a line
     memory = "" if step.peak_bytes is None else f", {step.peak_bytes / 1e9:.1f} GB of memory"
@@ -165,7 +165,7 @@ def _line(progress: Progress) -> str:
 
 
 def _show_nation(report: Report) -> None:
-    """Prints each phase, the whole, and how right it is."""
+    """Prints what each phase took, the sums, and how many links are right."""
     table = display.simple_table()
     for column in ("phase", "steps", "seconds", "CPU s", "peak GB", "disk GB"):
         table.add_column(column, justify="left" if column == "phase" else "right", no_wrap=True)

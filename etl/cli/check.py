@@ -1,4 +1,4 @@
-"""Trying before running: ``doisoat check``."""
+"""Trying the configuration before a run: ``doisoat check``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from etl.report import display
 
 
 def check(context: typer.Context, as_json: JsonOption = False) -> None:
-    """Try the configuration and the machine: databases, columns, home; nothing is moved."""
+    """Try the configuration and the machine: databases, columns, home; no data are moved."""
     from assets.jobs import next_nightly
     from etl.cli.probe import Finding, probe, tried
 
@@ -28,7 +28,7 @@ def check(context: typer.Context, as_json: JsonOption = False) -> None:
         from assets.checks import try_thresholds
 
         findings.append(tried("thresholds", lambda: try_thresholds(file)))
-    # (A home that cannot be read says so for itself.)
+    # (If the home cannot be read, its own finding says so.)
     if os.access(settings.console_users, os.F_OK):
         from console.users import try_users
 

@@ -29,7 +29,7 @@ from etl.settings import CONFIG_VARIABLE, DEFAULT_CONFIG, Settings, load_setting
 
 @dataclass
 class Common:
-    """What every command is told."""
+    """The options before a command, which every command gets."""
 
     config: Path | None = None
     debug: bool = False
@@ -50,7 +50,7 @@ class Language(StrEnum):
 
 
 def settings_of(context: typer.Context) -> Settings:
-    """Reads the configuration that was named, or the usual one, or else the demo's."""
+    """Reads the configuration that was named, else ``doisoat.toml``, else the demo's."""
     common: Common = context.obj
     chosen = common.config or os.environ.get(CONFIG_VARIABLE)
     if not chosen and not Path(DEFAULT_CONFIG).exists():
@@ -60,9 +60,9 @@ def settings_of(context: typer.Context) -> Settings:
 
 
 def settings_with_databases(context: typer.Context) -> Settings:
-    """``settings_of``, for a command that asks the databases or the state.
+    """``settings_of``, for a command that uses the databases or the state.
 
-    Where the configuration is the demo's, its own server is started; it stops by itself when the
+    If the configuration is the demo's, the demo's server is started; it stops by itself when the
     last process that uses it ends.
     """
     settings = settings_of(context)
@@ -72,13 +72,13 @@ def settings_with_databases(context: typer.Context) -> Settings:
 
 
 def print_json(value: Any, indent: int | None = 2) -> None:
-    """Prints JSON, in ASCII where the output's encoding has not all letters."""
+    """Prints JSON, in ASCII if the output's encoding lacks some letters."""
     sys.stdout.write(to_json(value, indent, ascii_only=foreign_encoding() is not None) + "\n")
 
 
 @contextmanager
 def steps() -> Iterator[Progress]:
-    """A bar on the terminal, which is left in order when a signal stops the process, too."""
+    """Shows a progress bar; also when a signal stops the process, the terminal is left in order."""
     shown = Progress(
         TextColumn("{task.description:<38}"),
         BarColumn(),

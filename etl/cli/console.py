@@ -21,7 +21,7 @@ user = typer.Typer(help="Who may use the workbench.", no_args_is_help=True)
 app.add_typer(user, name="user")
 
 PASSWORD_VARIABLE = "DOISOAT_PASSWORD"  # noqa: S105 - a name
-"""The environment variable with a user's password, where nobody types it."""
+"""The environment variable that may hold a user's password, which is else asked for."""
 
 
 @app.callback()
@@ -29,7 +29,7 @@ def console(
     context: typer.Context,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 3080,
 ) -> None:
-    """Open the workbench on the loopback address, for those whom 'console user' names."""
+    """Open the workbench on the loopback address, for users added by 'console user add'."""
     if context.invoked_subcommand is not None:
         return
     from console.serving import serve

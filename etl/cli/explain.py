@@ -1,4 +1,4 @@
-"""One record, one value: ``doisoat explain``, ``doisoat normalise``."""
+"""Explaining one record or one value: ``doisoat explain``, ``doisoat normalise``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def explain(
 ) -> None:
     """Tell one record's story: what was tried and found, and who corrects what.
 
-    It shows personal data; that it did is written to the access log.
+    It shows personal data, and each use is written to the access log.
     """
     from etl.explain.gather import read_story
     from etl.explain.tell import tell
@@ -73,7 +73,7 @@ def normalise(
     lang: Annotated[Language, typer.Option(help="Of the explanations.")] = Language.VI,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what is understood of a name, a number, a date or a card, and why."""
+    """Show how a name, a number, a date or a card is understood, and why."""
     from etl.explain import understanding
     from etl.explain.understood_text import show_names, show_understanding
     from etl.normalise import NORMALISER_VERSION

@@ -1,6 +1,6 @@
 """Trying a configuration without moving a row.
 
-Belongs here: ``doisoat check``. Does not belong here: reading rows (``load.py``).
+Belongs here: ``doisoat check``. Does not belong here: reading rows (``etl/extract/load.py``).
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from etl.state.schema import try_to_bring_forward
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found of one database, or of another thing that a run needs.
+    """What was found about one database, or about something else that a run needs.
 
     Attributes:
         name: ``insurance``, ``population``, ``target``, ``state``, ``home``, ``engine``,
             ``schedule``, ``thresholds``, ``workbench`` or ``terminal``.
-        detail: What is well.
-        error: What is not, for a person; None where all is well.
+        detail: What was found, if all is well.
+        error: What is wrong, in words for a person; None if all is well.
         exit_code: 0, or that of the error.
     """
 
@@ -40,7 +40,7 @@ class Finding:
 
 
 def probe(settings: Settings) -> list[Finding]:
-    """Tries registers, target, home and engine, all of them whatever the first ones say."""
+    """Tries registers, target, state, home and engine; if one fails, the others are tried, too."""
     return [
         tried("insurance", lambda: _register("insurance", settings.insurance, settings.engine)),
         tried("population", lambda: _register("population", settings.population, settings.engine)),
@@ -52,11 +52,11 @@ def probe(settings: Settings) -> list[Finding]:
 
 
 def tried(name: str, look: Callable[[], str]) -> Finding:
-    """Looks at one thing and words what was found.
+    """Tries one thing and words what was found.
 
     Args:
-        name: What is looked at.
-        look: Says what is well, or raises what is not.
+        name: What is tried.
+        look: Tries it and returns what it found; raises the error if something is wrong.
     """
     try:
         return Finding(name, look())
@@ -74,7 +74,7 @@ def _register(register: str, source: Source, limits: Engine | None = None) -> st
             keeps_any_bytes = encoding(connection) == "SQL_ASCII"
     with reading_register(register, source, limits) as (register_now, query):
         rows = register_now.count(query.statement)
-        if source.in_lake:  # where no server has looked at the values
+        if source.in_lake:  # no server has checked these values: read some
             next(register_now.batches(query.statement), None)
         found_by = try_delta(register, source, register_now, query)
     doubt = ", in SQL_ASCII: a value that is no UTF-8 would stop the read" * keeps_any_bytes

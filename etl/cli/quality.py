@@ -1,4 +1,4 @@
-"""Working down failed checks: ``doisoat triage``, ``acknowledge``, ``alerts``."""
+"""Working through failed checks: ``doisoat triage``, ``acknowledge``, ``alerts``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def triage(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Work down what failed: the rules, broken ones first, then one rule's rows, then one row."""
+    """List what failed: the rules, broken ones first; the rows that fail one rule; or one row."""
     from etl.report import triage as work
 
     settings = settings_with_databases(context)
@@ -93,7 +93,7 @@ def alerts(
     test: Annotated[bool, typer.Option("--test", help="Send a test message to everybody.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show who is told when a run fails, and what they know; try it with --test."""
+    """Show who is alerted when a run fails, and what they were told; --test sends a message."""
     from etl.alerts import say_test
     from etl.alerts.memory import recall
     from etl.domain.errors import AlertError

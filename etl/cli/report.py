@@ -35,7 +35,7 @@ def list_runs(
     display.show_runs(found, settings.schedule)
     try:
         display.show_next(next_nightly(settings))
-    except ConfigError as error:  # the list is what was asked for
+    except ConfigError as error:  # the list is printed, which is all that was asked for
         display.show_error(error)
 
 

@@ -19,7 +19,7 @@ from etl.settings import Database
 
 
 class Crowd(StrEnum):
-    """What is as crowded as among 100 million."""
+    """What can be as crowded as among 100 million citizens."""
 
     NUMBERS = "numbers"
 
@@ -43,7 +43,7 @@ def _reach(option: str, url: str) -> None:
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Words what the simulation refuses: to overwrite, or what cannot be made."""
+    """Turns refusals of the simulation into configuration errors."""
     try:
         yield
     except FileExistsError as error:

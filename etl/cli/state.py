@@ -1,4 +1,4 @@
-"""What must outlive every run: ``doisoat state export``, ``import``, ``migrate``."""
+"""The state, which must outlive every run: ``doisoat state export``, ``import``, ``migrate``."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def read_back(
         bool, typer.Option("--replace", help="Put it in the place of a state that is there.")
     ] = False,
 ) -> None:
-    """Read a state back, in one transaction; the next run goes on with it."""
+    """Read a state back, in one transaction; the next run continues from it."""
     from etl.pipeline.lock import lock_file, while_no_run_is_at_work
     from etl.state.moving import import_state
 
@@ -64,7 +64,7 @@ def migrate(
         bool, typer.Option("--sql", help="Print the statements, and change nothing.")
     ] = False,
 ) -> None:
-    """Make the state's tables or bring them forward; every run does so by itself.
+    """Create the state's tables, or bring them to this version; every run does so by itself.
 
     Where doisoat may not create tables, an administrator runs what --sql prints.
     """

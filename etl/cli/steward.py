@@ -46,10 +46,10 @@ def decide(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Decide on one record: whose it is, whose not, which of several is kept, or take that back.
+    """Decide whose a record is or is not, or which of several to keep; or take a decision back.
 
-    Who decides is $DOISOAT_USER, or the system's user. The next run applies it, and every later
-    one, until somebody decides again or the data no longer fit what was seen.
+    It is decided in the name of $DOISOAT_USER, or of the system's user. All runs from the next on
+    apply it, until somebody decides again, or the data change on which it was decided.
     """
     from etl.stewards.decide import Verdict
     from etl.stewards.decide import decide as make

@@ -15,7 +15,7 @@ from etl.settings import Settings, load_settings
 
 
 def _alert(settings: Settings, not_begun: DoisoatError | None = None) -> None:
-    """Tells the receivers what is new; a message that does not arrive fails no run."""
+    """Sends alerts of what is new; a message that does not arrive makes no run fail."""
     if not settings.alerts.urls:
         return
     from assets.alerts import tell_news, tell_of_no_run
@@ -30,7 +30,7 @@ def _alert(settings: Settings, not_begun: DoisoatError | None = None) -> None:
     except DoisoatError as error:
         display.show_error(error)
     except Exception as error:
-        # A full disk, say: the run ended as it did.
+        # A full disk, say. It does not change how the run ended.
         display.show_problem(f"Alerts could not be sent ({type(error).__name__}).")
 
 
@@ -115,7 +115,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Same seed, same registers.")] = 2021,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the whole on simulated registers in a real PostgreSQL that this starts itself."""
+    """Run a sync on simulated registers, in a real PostgreSQL that this command starts itself."""
     from etl.report.charts import charts_file
 
     home = demonstration.DEMO_HOME

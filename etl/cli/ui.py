@@ -15,7 +15,7 @@ def ui(
 ) -> None:
     """Open the Dagster UI on the loopback address, with the runs of this configuration.
 
-    It asks for the token in the address that is printed; [ui] of the configuration names a proxy.
+    Who opens it needs the token in the printed address, or comes through a proxy ([ui]).
     """
     from assets.serving import serve
 

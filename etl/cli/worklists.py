@@ -59,10 +59,10 @@ def export(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write what is to be settled and corrected, a file for each office.
+    """Write worklists of what is to be settled and corrected, a file for each office.
 
-    Files hold personal data and are their owner's only. What was sent to whom is remembered; the
-    target's worklist_status tells what became of it.
+    Files hold personal data, and only their owner can read them. The state remembers what was sent
+    to whom; the target's worklist_status shows what became of it.
     """
     from etl.stewards.worklists.sending import Request, send
 
@@ -108,10 +108,10 @@ def take(
     ] = Language.VI,
     as_json: JsonOption = False,
 ) -> None:
-    """Take answers in: good rows become decisions or notes, the others come back in a file.
+    """Read answers: usable rows become decisions or notes, the others are returned in a file.
 
-    Who answers is $DOISOAT_USER, or the system's user. The next run applies the decisions. Exit
-    code 1 says that rows came back.
+    They are entered in the name of $DOISOAT_USER, or of the system's user. The next run applies the
+    decisions. Exit code 1 means that rows were returned.
     """
     from etl.stewards.worklists.answers import REASONS, refuse_nothing, take_in
 
