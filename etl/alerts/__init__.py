@@ -1,7 +1,7 @@
 """Alerts: who is told what when a run fails or the quality of a table gets worse.
 
-Belongs here: what is news after a run, its words, sending it, and the memory of what was told.
-Does not belong here: where runs are read from (``assets/alerts.py``), judging (``expectations``).
+Belongs here: finding what is news after a run, wording and sending it, and remembering what was
+told. Does not belong here: reading runs (``assets/alerts.py``) and judging (``expectations``).
 """
 
 from etl.alerts.incidents import CheckReport, Report

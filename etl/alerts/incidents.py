@@ -1,4 +1,4 @@
-"""What of a run is news: what fails anew or worse, what goes on, what is mended.
+"""What is news in a run: what newly fails, has got worse, still fails, or has recovered.
 
 Belongs here: comparing a run with what was told before. Does not belong here: words
 (``wording.py``) and where the memory is kept (``memory.py``).
@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 from etl.alerts.memory import Memory, OpenCheck, OpenRun
 
 WORSE = 1.1
-"""More rows than this many times those last told are worth telling again."""
+"""A check is told again if more rows fail than this many times the number last told."""
 
 REMIND_AFTER = timedelta(days=7)
-"""What goes on failing is told again after so long: one mail is easily missed."""
+"""What still fails is told again after so long, because one mail is easily missed."""
 
 GATE = "quality gate"
-"""The cause of a run that blocking checks stopped; which ones, the checks themselves say."""
+"""The cause of a run that blocking checks stopped; the reports of the checks say which."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class CheckReport:
     Attributes:
         rule: ``schema.table.check``.
         passed: Whether it holds.
-        error: Whether it is shown red; else it is a warning.
+        error: Whether it is an error; else it is a warning.
         blocking: Whether its failure stopped the publish.
         observed: What was seen.
         expected: What should be seen, with the reason for the number.
@@ -39,7 +39,7 @@ class CheckReport:
         meaning: Why it matters.
         next: The command that tells more, empty where there is none.
         since: Since when it fails.
-        acknowledged_until: When the note that it is known expires.
+        acknowledged_until: When its acknowledgement expires; None where there is none.
     """
 
     rule: str
@@ -65,9 +65,9 @@ class Report:
         run_id: Dagster's id; empty where no run could begin.
         job: Its job.
         ended: When.
-        cause: What it failed by, the same word for the same cause; empty where it succeeded.
-        problem: The same for a person.
-        published: Whether the target was written; None where the target, which alone knows, could
+        cause: Why it failed, in the same word for the same cause; empty where it succeeded.
+        problem: Why it failed, in words for a person.
+        published: Whether the target was written; None where only the target knows, and it could
             not be asked.
         checks: The checks that were made; those downstream of a failure were not.
     """
@@ -87,15 +87,15 @@ class News:
 
     Attributes:
         report: The run.
-        failed: Whether it failed by something that nobody has acknowledged.
-        failed_since: When it began to fail so, where that was told before.
+        failed: Whether it failed for a reason that nobody has acknowledged.
+        failed_since: Since when it has failed for that reason, if that was told before.
         run_recovered: Whether its job failed before and no longer does.
-        new: Checks that fail anew.
-        worse: Checks that fail more than was told, with the rows told.
-        still: Checks that go on failing.
-        recovered: Rules that hold again, with their day of first failure.
+        new: Checks that newly fail.
+        worse: Checks of which more rows fail than was told, each with the number told.
+        still: Checks that still fail, as was told.
+        recovered: Rules that hold again, with the time since which they had failed.
         known: How many failures are acknowledged.
-        reminder: Whether it is told only because it goes on.
+        reminder: Whether it is told only because something still fails.
     """
 
     report: Report
@@ -114,7 +114,7 @@ def take_in(memory: Memory, report: Report) -> News | None:
     """Compares a run with the memory, and brings the memory up to date.
 
     Args:
-        memory: What was told; changed.
+        memory: What was told; it is changed.
         report: The run.
 
     Returns:
@@ -159,7 +159,7 @@ def _compare(memory: Memory, report: Report) -> tuple[News, bool]:
         run_recovered=not report.cause and before is not None,
         new=new,
         worse=worse,
-        # A job without checks has nothing to say of them.
+        # A job without checks does not say whether checks still fail.
         still={
             rule: kept
             for rule, kept in memory.checks.items()
@@ -173,20 +173,21 @@ def _compare(memory: Memory, report: Report) -> tuple[News, bool]:
 
 
 def _has_failed(report: Report, alive: Sequence[CheckReport]) -> bool:
-    """Says whether a run failed by anything that is not acknowledged."""
+    """Says whether a run failed for a reason that is not acknowledged."""
     if report.cause != GATE:
         return bool(report.cause)
     return any(check.blocking for check in alive)
 
 
 def _remember(memory: Memory, news: News) -> None:
-    """Keeps what fails. A check that was not made is as it was; one that is known is forgotten.
+    """Remembers what fails; a check that the run did not make stays as it was.
 
-    Forgotten, so that it is told as new when the acknowledgement has expired.
+    An acknowledged check is forgotten, so that it is told as new when its acknowledgement has
+    expired.
     """
     report = news.report
     if report.checks and not report.cause:
-        # A whole run makes every check: one that it did not make is no longer there.
+        # A run that succeeded makes every check: one that it did not make no longer exists.
         made = {check.rule for check in report.checks}
         memory.checks = {rule: kept for rule, kept in memory.checks.items() if rule in made}
     for check in report.checks:
@@ -194,7 +195,7 @@ def _remember(memory: Memory, news: News) -> None:
         if not check.passed and check.acknowledged_until is None:
             memory.checks[check.rule] = OpenCheck(
                 since=check.since or (before.since if before else report.ended),
-                # The fewest since it was told: what rises from there is worse.
+                # The fewest since it was told: a rise from there counts as worse.
                 failed=min(check.failed, before.failed) if before else check.failed,
                 error=check.error,
             )

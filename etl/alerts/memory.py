@@ -1,8 +1,8 @@
-"""What was told already, so that nobody is told twice: by the sensor and the command line alike.
+"""The memory of what was told, so that the sensor and the command line tell nobody twice.
 
-Belongs here: the file, and that one process at a time has it. It is a file of its own because the
-warehouse is closed to others while a run is at work. Does not belong here: what is news
-(``incidents.py``).
+Belongs here: the file of the memory, and its lock, which one process at a time has. It is a
+separate file because other processes cannot open the warehouse while a run is at work. Does not
+belong here: what is news (``incidents.py``).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class OpenCheck(BaseModel):
 
     Attributes:
         since: Since when.
-        failed: Rows that failed when it was told, or fewer since.
+        failed: Rows that failed when it was told, or the fewest since.
         error: Whether it is an error; else a warning.
     """
 
@@ -41,14 +41,14 @@ class OpenRun(BaseModel):
 
 
 class Letter(BaseModel):
-    """A message on its way.
+    """A message that has not reached everybody.
 
     Attributes:
         title: Its subject.
         body: Its text.
         kind: ``failure``, ``warning``, ``success`` or ``info``.
         written: When.
-        to: Whom it has yet to reach, by their number in ``urls``, from 1.
+        to: The receivers that it has not reached yet, by their number in ``urls``, from 1.
     """
 
     title: str
@@ -62,8 +62,8 @@ class Memory(BaseModel):
     """What was told.
 
     Attributes:
-        began: The end of the first run that was looked at; what ended before is not told.
-        seen: Runs that were looked at lately, and when they ended.
+        began: The end of the first run that was looked at; runs that ended before are not told.
+        seen: Runs that were looked at recently, and when they ended.
         told_at: The end of the last run of which anything was told.
         checks: Rules that fail.
         runs: Jobs that fail.
@@ -87,11 +87,11 @@ class Memory(BaseModel):
 
     @property
     def set_aside(self) -> Path | None:
-        """Where the damaged file is now, of which nobody has been told yet."""
+        """The new path of a damaged file that was just renamed; else None."""
         return self._set_aside
 
     def save(self) -> None:
-        """Writes it down whole: a process that dies leaves the last state or this one.
+        """Writes the file whole: a process that dies leaves either the old content or the new.
 
         Raises:
             ConfigError: It cannot be written.
@@ -105,7 +105,7 @@ def memory_file(home: Path) -> Path:
 
 
 def recall(home: Path) -> Memory:
-    """Reads what was told; nothing yet where there is no file, or one that is damaged.
+    """Reads what was told; an empty memory where there is no file, or a damaged one.
 
     Raises:
         AlertError: The file cannot be read.
@@ -131,8 +131,8 @@ def recall(home: Path) -> Memory:
 def remembering(home: Path) -> Iterator[Memory | None]:
     """Gives the memory to one process at a time; None where another has it.
 
-    A damaged file, as a power cut may leave one, must not silence the alerts: it is set aside and
-    the memory begins anew.
+    A damaged file, such as a power cut may leave, must not silence the alerts: it is set aside and
+    the memory begins empty.
     """
     home.mkdir(parents=True, exist_ok=True)
     with (home / "alerts.lock").open("a") as handle:
@@ -148,7 +148,7 @@ def remembering(home: Path) -> Iterator[Memory | None]:
 
 
 def _moved(file: Path) -> Path:
-    """Gives a damaged file another name, for whoever wants to see what became of it."""
+    """Renames a damaged file, so that somebody can still look at it."""
     aside = file.with_name(f"{file.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
     file.replace(aside)
     aside.chmod(0o600)

@@ -1,7 +1,8 @@
 """Sending a message through Apprise, to each receiver by itself.
 
-Belongs here: everything that touches Apprise, which is loaded only here, and keeping secrets out of
-what it says. Does not belong here: what is sent, and what follows from a failure (``telling.py``).
+Belongs here: sending, and keeping secrets out of what Apprise reports. Does not belong here: what
+is sent, and what follows from a failure (``telling.py``); how Apprise reads a URL
+(``etl/settings/receivers.py``).
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ from urllib.parse import unquote, urlsplit
 from etl.settings.receivers import asset, instance_of, service_of
 
 TIMEOUT = 20.0
-"""Seconds that a receiver has; all are sent to at once, and a tick of a sensor has 60."""
+"""Seconds that a receiver may take; a sensor's tick may take 60, so all are sent to at once."""
 
 
 @dataclass(frozen=True)
 class Sent:
-    """How one receiver took a message.
+    """Whether one receiver accepted a message.
 
     Attributes:
         service: The kind of receiver, such as ``mailtos``.
-        reached: Whether it took it.
+        reached: Whether it accepted the message.
         reason: Why not, without the secrets of its URL.
     """
 
@@ -43,7 +44,7 @@ def send(urls: Mapping[int, str], title: str, body: str, kind: str) -> dict[int,
         kind: ``failure``, ``warning``, ``success`` or ``info``.
 
     Returns:
-        How each took it, by number.
+        For each receiver, whether it accepted the message, by number.
     """
     if not urls:
         return {}
@@ -77,7 +78,7 @@ _SHORTEST_SECRET = 4
 
 
 def _without_secrets(text: str, url: str) -> str:
-    """Replaces whatever of a URL is neither scheme nor host: user, password, tokens, path."""
+    """Removes from a text all parts of a URL but scheme, host and port: password, tokens, path."""
     split = urlsplit(url)
     open_parts = {split.scheme, (split.hostname or ""), str(split.port or "")}
     pieces = set(re.split(r"[/:@?&=,]+", url)) | set(re.split(r"[/:@?&=,]+", unquote(url)))

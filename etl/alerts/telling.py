@@ -1,7 +1,7 @@
-"""Telling people what is new of the runs that have ended, once.
+"""Telling people, once, what is new in the runs that have ended.
 
-Belongs here: the order of the work: look, write, send, remember. Does not belong here: each of
-these (the modules beside this one).
+Belongs here: the order of the steps: look, write, remember, send. Does not belong here: the steps
+themselves (the modules beside this one).
 """
 
 from __future__ import annotations
@@ -18,23 +18,24 @@ from etl.domain.errors import AlertError, ConfigError
 from etl.settings import Settings
 
 GIVE_UP = timedelta(days=3)
-"""After so long a message that reached nobody is no longer news."""
+"""After so long a message that has not reached everybody is given up: it is no longer news."""
 
 OVERLAP = timedelta(hours=1)
-"""How long after the end of the last run others are still looked for that ended before it."""
+"""Runs are looked for again that ended up to so long before the last run that was looked at."""
 
 Ended = Callable[[datetime | None, Mapping[str, datetime]], Iterable[Report]]
-"""Finds runs that have ended: since when, and those that were looked at; oldest first."""
+"""Finds runs that have ended, the oldest first. Its arguments: since when, and the runs that were
+looked at already."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """What a look came to.
+    """The result of a look at the runs.
 
     Attributes:
         runs: How many runs were looked at.
-        messages: How many messages everybody has now.
-        busy: Whether another process was at it, so that nothing was done.
+        messages: How many messages have now reached everybody.
+        busy: Whether nothing was done, because another process was doing it.
     """
 
     runs: int = 0
@@ -43,9 +44,9 @@ class Told:
 
 
 def tell(settings: Settings, ended: Ended) -> Told:
-    """Looks at the runs that ended since the last look and tells what is new of them.
+    """Looks at the runs that ended since the last look, and tells what is new in them.
 
-    What could not be sent is kept and sent at the next call, to whom it did not reach.
+    A message that did not reach a receiver is kept, and sent to that receiver at the next call.
 
     Args:
         settings: Who is told, and where the memory is.
@@ -72,14 +73,14 @@ def tell(settings: Settings, ended: Ended) -> Told:
 
 
 def _since(memory: Memory) -> datetime | None:
-    """Returns from when on ended runs are looked for; None at the very first look."""
+    """Returns the time since which ended runs are looked for; None at the very first look."""
     if memory.began is None:
         return None
     return max([memory.began, *(end - OVERLAP for end in memory.seen.values())])
 
 
 def _take(settings: Settings, memory: Memory, report: Report) -> None:
-    """Writes what is new of a run, and remembers both before anything is sent."""
+    """Words what is new in a run; saves the message and the run before anything is sent."""
     news = take_in(memory, report)
     if news is not None:
         written = letter(settings, news)
@@ -93,13 +94,13 @@ def _take(settings: Settings, memory: Memory, report: Report) -> None:
 
 
 def _deliver(settings: Settings, memory: Memory) -> int:
-    """Sends what waits, oldest first, and returns how many messages everybody has now."""
+    """Sends waiting messages, the oldest first, and returns how many have reached everybody."""
     receivers = _receivers(settings)
     missed: dict[int, Sent] = {}
     done = 0
     now = datetime.now(UTC)
     for waiting in list(memory.letters):
-        # One that did not answer is not kept waiting for with every message.
+        # A receiver that did not take a message is not tried with the next ones: a try may be long.
         urls = {n: receivers[n] for n in waiting.to if n in receivers and n not in missed}
         answers = send(urls, waiting.title, waiting.body, waiting.kind)
         missed |= {number: sent for number, sent in answers.items() if not sent.reached}
@@ -119,10 +120,10 @@ def _deliver(settings: Settings, memory: Memory) -> int:
 
 
 def say_test(settings: Settings) -> dict[int, Sent]:
-    """Sends a test message to every receiver and returns how each took it.
+    """Sends a test message to every receiver and returns whether each accepted it.
 
     Raises:
-        ConfigError: There are none.
+        ConfigError: There are no receivers.
     """
     if not settings.alerts.urls:
         raise ConfigError(

@@ -1,8 +1,8 @@
 """The words of a message: what happened, what it means, and what to do next.
 
 Belongs here: turning news into a subject and plain text. Subjects are in both languages, Vietnamese
-first, as the command line's meanings are. Does not belong here: a value of a person or a record
-key: a message leaves the house, so it holds counts, the names of tables and rules, and commands.
+first, like meanings on the command line. Does not belong here: personal data and record keys. A
+message leaves the organisation, so it holds only counts, names of tables and rules, and commands.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def letter(settings: Settings, news: News) -> Letter:
 
 
 def test_letter(settings: Settings) -> Letter:
-    """Words the message that only shows that messages arrive."""
+    """Words the test message, which only shows that messages arrive."""
     body = "\n\n".join(
         (
             "This is how alerts of doisoat arrive. Nothing has happened; nothing is to be done.",
@@ -48,7 +48,7 @@ def test_letter(settings: Settings) -> Letter:
 
 
 def damage_letter(settings: Settings, set_aside: Path) -> Letter:
-    """Words that the memory of what was told is lost, so that old failures are told as new."""
+    """Words the message that the memory was lost, so that old failures are told as new."""
     body = "\n\n".join(
         (
             "The memory of what was told was damaged, as by a power cut or a full disk. It begins "
@@ -67,7 +67,7 @@ def damage_letter(settings: Settings, set_aside: Path) -> Letter:
 
 
 def _subject(news: News) -> tuple[str, str]:
-    """Returns the kind and the subject: the gravest thing first."""
+    """Returns the kind and the subject of a message; the most serious news decides."""
     anew = [*news.new, *(check for check, _ in news.worse)]
     errors = sum(check.error for check in anew)
     warnings = len(anew) - errors
@@ -135,7 +135,7 @@ def _link(settings: Settings, report: Report) -> str:
 
 
 def _anew(settings: Settings, news: News) -> str:
-    """Tells of checks in full: those that stop the publish first, then errors, then warnings."""
+    """Describes new failures: those that stop the publish first, then errors, then warnings."""
     ordered = sorted(news.new, key=lambda c: (not c.blocking, not c.error, c.rule))
     if not ordered:
         return ""
@@ -148,7 +148,7 @@ def _anew(settings: Settings, news: News) -> str:
 def _in_full(settings: Settings, check: CheckReport, ended: datetime) -> str:
     weight = "error" if check.error else "warning"
     stops = ", stops the publish" if check.blocking else ""
-    # New to the reader may be old to the table: the first message, or an acknowledgement's end.
+    # The failure may be old: this may be the first message, or an acknowledgement has expired.
     old = check.since is not None and ended - check.since > _RECENT
     counted = check.share and f"{_rows(check.failed)}, {check.share:.2%} of the table"
     lines = [
@@ -187,7 +187,7 @@ def _mended(settings: Settings, news: News) -> str:
 
 
 def _origin(settings: Settings) -> str:
-    """Says which of several installations speaks."""
+    """Says which installation sends the message."""
     return (
         f"Sent by doisoat on {socket.gethostname()}, configuration {settings.file}; target "
         f"{settings.target.shown}."
