@@ -1,5 +1,5 @@
-"""Measurements that anybody can repeat on a machine of their own: ``doisoat bench``.
+"""Measurements that anybody can repeat on their own machine: ``doisoat bench``.
 
-Belongs here: simulated registers reconciled without a source or a target, and what that takes.
-Does not belong here: comparisons with other libraries (``benchmarks``).
+Belongs here: reconciling simulated registers without a source or a target, and measuring that. Does
+not belong here: comparisons with other libraries (``benchmarks``).
 """

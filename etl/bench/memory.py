@@ -1,4 +1,4 @@
-"""The most memory that this process held since it was last asked to forget (Linux).
+"""The peak of this process's memory since the last reset (Linux).
 
 Belongs here: the system's counter. Does not belong here: what is measured.
 """
@@ -11,7 +11,7 @@ _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
 def forget_peak() -> bool:
-    """Begins anew; says whether the system can."""
+    """Resets the peak; says whether the system allows it."""
     try:
         _CLEAR.write_text("5")
     except OSError:

@@ -1,7 +1,7 @@
-"""A nation on one machine: every step of a run, measured, and taken up again where it broke off.
+"""Measuring each step of a run of a nation on one machine; a run that broke off is continued.
 
-Belongs here: which steps there are, what each took, and how right the links are. Does not belong
-here: extraction and publishing, whose time is that of other people's databases, and how progress
+Belongs here: which steps there are, what each took, and how many links are right. Does not belong
+here: extraction and publishing, whose time depends on other people's databases, and how progress
 is shown (``etl/cli/bench.py``).
 """
 
@@ -35,13 +35,13 @@ from etl.simulate import SimulationSpec
 ROOM_OF_REGISTERS = 160
 """Bytes of Parquet for each citizen: both registers as they are read, and the truth."""
 ROOM_OF_TABLES = 1_450
-"""Bytes of the warehouse for each citizen, text not packed
-(``doisoat bench national --citizens 33000000``)."""
+"""Bytes of the warehouse for each citizen if text is not packed, as measured by
+``doisoat bench national --citizens 33000000``."""
 ROOM_OF_PACKED_TABLES = 550
-"""The same, text packed, with what a run of 100 million had spilled on the way."""
+"""The same if text is packed, with what a run of 100 million citizens spilled to disk."""
 
 Judge = Callable[[Warehouse], int]
-"""Judges a table by its rules, and says how many there are."""
+"""Judges a table by its rules, and returns the number of rules."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ class Step:
 
     Attributes:
         phase: ``simulate``, ``read``, ``clean``, ``core``, ``publish`` or ``rules``.
-        name: The table, or what else it is about.
-        rows: How many it made; of rules, how many were judged.
+        name: The table, or another name of the step.
+        rows: How many rows it made; for rules, how many were judged.
         seconds: Wall time.
-        processor_seconds: Of all processors together.
+        processor_seconds: Processor time of all cores together.
         peak_bytes: The most memory of the process meanwhile; None where the system does not tell.
-        disk_bytes: Room that the folder took afterwards.
+        disk_bytes: Disk space that the folder took afterwards.
     """
 
     phase: str
@@ -69,14 +69,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """The links beside the simulation's truth.
+    """How the links agree with the simulation's truth.
 
     Attributes:
         records: Records of citizens.
         links: Records that were linked.
         wrong: Links to anybody but the record's citizen.
-        precision: Share of the links that are right.
-        recall: Share of the records of citizens that are linked right.
+        precision: Share of the links that are correct.
+        recall: Share of the records of citizens that are linked correctly.
     """
 
     records: int
@@ -88,7 +88,7 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Report:
-    """What the whole took, and how right it is."""
+    """What all steps took, and how many links are right."""
 
     citizens: int
     steps: tuple[Step, ...]
@@ -97,15 +97,15 @@ class Report:
 
 @dataclass(frozen=True)
 class Progress:
-    """Told before each step and after it.
+    """How far the run is; reported before and after each step.
 
     Attributes:
-        phase: Of the step.
-        name: Of the step.
+        phase: The phase of the step.
+        name: The name of the step.
         done: Steps that are done.
         total: Steps in all.
-        left: Seconds that the others may take; None until something is known.
-        finished: The step, when it is done; None before.
+        left: Estimated seconds of the remaining steps; None until an estimate is possible.
+        finished: The step, if it has just ended; None if it begins.
     """
 
     phase: str
@@ -117,7 +117,7 @@ class Progress:
 
 
 def room_of_a_citizen(citizens: int, engine: Engine) -> int:
-    """Returns how many bytes of disk each of so many citizens takes."""
+    """Returns how many bytes of disk a run of so many citizens takes for each of them."""
     packed = packs_text(citizens * ROOM_OF_REGISTERS, memory_of(engine))
     return ROOM_OF_REGISTERS + (ROOM_OF_PACKED_TABLES if packed else ROOM_OF_TABLES)
 
@@ -126,7 +126,7 @@ def room_of(home: Path) -> int:
     """Returns how many bytes the files of a folder take."""
     room = 0
     for file in home.rglob("*"):
-        with suppress(FileNotFoundError):  # what was spilled goes by itself
+        with suppress(FileNotFoundError):  # spilled files vanish meanwhile
             room += file.stat().st_size if file.is_file() else 0
     return room
 
@@ -135,7 +135,7 @@ def try_room(home: Path, citizens: int, engine: Engine) -> None:
     """Refuses a run that the disk has no room for, before hours are spent on it.
 
     Raises:
-        DiskFullError: With how many citizens there is room for.
+        DiskFullError: There is too little room; it says for how many citizens there is enough.
     """
     each, there = room_of_a_citizen(citizens, engine), room_of(home)
     needed, free = max(0, citizens * each - there), shutil.disk_usage(home).free
@@ -156,20 +156,20 @@ def national(
     engine: Engine | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Report:
-    """Simulates registers once, builds every table, judges every rule, and compares with the truth.
+    """Simulates registers once, builds all tables, judges all rules, compares links with the truth.
 
-    What is done is written down after each step. A run that broke off, however it did, goes on
-    with the step that it was at, as long as the registers and the statements are the same.
+    Each step is noted in a journal when it is done. A run that broke off, for whatever reason,
+    continues with the step at which it broke off, as long as registers and statements are the same.
 
     Args:
         home: Its folder (see ``profile.claim``).
         spec: What to simulate.
-        judges: By table, what judges its rules.
+        judges: For each table, the function that judges its rules.
         engine: Limits of memory and threads, where they are not the default.
-        progress: Told before and after each step.
+        progress: Called before and after each step.
 
     Raises:
-        DiskFullError: There is no room for that.
+        DiskFullError: The disk has too little room.
     """
     try_room(home, spec.citizens, engine or Engine())
     journal = _Journal(home, spec)
@@ -200,7 +200,7 @@ def national(
     with warehouse_of(home, engine) as warehouse:
         do("read", "raw files", lambda: _read(warehouse, files))
         for file in files.values():
-            file.unlink(missing_ok=True)  # what was read stands in the warehouse
+            file.unlink(missing_ok=True)  # the warehouse has its rows now
         for table in tables:
             work = partial(_build, warehouse, table)
             do(table.name.schema, table.name.sql, work)
@@ -252,7 +252,7 @@ def _with_truth(warehouse: Warehouse, truth: Path) -> Accuracy:
 
 
 class _Journal:
-    """The steps that are done, a line of JSON each, under a first line that says of what."""
+    """The steps that are done, a line of JSON each; the first line identifies the statements."""
 
     def __init__(self, home: Path, spec: SimulationSpec) -> None:
         self._file = home / f"national-{spec.citizens}-{spec.seed}.jsonl"
@@ -277,7 +277,7 @@ class _Journal:
         self._file.write_text("\n".join(told) + "\n", "utf-8")
 
     def left(self, names: list[str]) -> float | None:
-        """Estimates the time of what is not done, by what each step took in a run before."""
+        """Estimates the time of the remaining steps, from what each step took in an earlier run."""
         known = _usual_seconds()
         typical = sum(known.values()) / max(len(known), 1)
         taken = {step.name: step.seconds for step in self.steps}
@@ -289,13 +289,13 @@ class _Journal:
 
 
 def _statements() -> str:
-    """A name for what the tables are made by: another version begins anew."""
+    """A hash of the statements that make the tables; if it differs, the journal begins anew."""
     queries = [t.statement.query for t in pipeline().values() if t.statement is not None]
     told = [str(NORMALISER_VERSION), *(macro.create for macro in macros()), *queries]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
 
 
 def _usual_seconds() -> dict[str, float]:
-    """What each step took once, from ``usual_seconds.csv``."""
+    """What each step took in an earlier run, from ``usual_seconds.csv``."""
     told = resources("etl.bench").joinpath("usual_seconds.csv").read_text("utf-8")
     return {row["step"]: float(row["seconds"]) for row in csv.DictReader(told.splitlines())}

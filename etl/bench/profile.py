@@ -1,7 +1,7 @@
-"""What each table of a run takes: time, processors, rows, room and memory.
+"""What each table of a run takes: time, processor time, rows, disk space and memory.
 
-Belongs here: building every table from the raw files to the published ones, and measuring each.
-Does not belong here: extraction and publishing, whose time is that of other people's databases.
+Belongs here: building every table from the raw files to ``publish``, and measuring each. Does not
+belong here: extraction and publishing, whose time depends on other people's databases.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class Taken:
     Attributes:
         table: Its name.
         kind: What its rows depend on.
-        rows: How many it has; of a dictionary, how many strings were new.
+        rows: How many rows it has; for a dictionary, how many strings were new.
         seconds: Wall time.
-        processor_seconds: Of all processors together.
+        processor_seconds: Processor time of all cores together.
         peak_bytes: The most memory of the process meanwhile; None where the system does not tell.
-        bytes: Room on disk.
+        bytes: Disk space.
     """
 
     table: str
@@ -45,13 +45,13 @@ class Taken:
 
 
 def registers_of(home: Path, spec: SimulationSpec) -> dict[str, Path]:
-    """Returns where simulated registers stand in a home."""
+    """Returns the files of simulated registers in a home."""
     folder = home / f"registers-{spec.citizens}-{spec.seed}"
     return {name: folder / f"{name}.parquet" for name in REGISTERS}
 
 
 def simulated(home: Path, spec: SimulationSpec) -> dict[str, Path]:
-    """Makes registers in a folder of the home, or takes those that are there already."""
+    """Makes registers in a folder of the home, or uses those that are there already."""
     files = registers_of(home, spec)
     if not all(file.is_file() for file in files.values()):
         write_parquet(spec, files["insurance"].parent, replace=True)
@@ -59,12 +59,13 @@ def simulated(home: Path, spec: SimulationSpec) -> dict[str, Path]:
 
 
 def claim(home: Path) -> None:
-    """Takes a folder to work in: a new or empty one, or one that was taken before.
+    """Marks a folder as the home of measurements: a new or empty one, or one that has the mark.
 
-    A measurement deletes the warehouse and the snapshots of its home, which must be nobody's.
+    A measurement deletes the warehouse and the snapshots in its home, so that must not be a home
+    in which somebody works.
 
     Raises:
-        ConfigError: Something else is in it.
+        ConfigError: The folder has no mark and is not empty.
     """
     mark = home / "of-doisoat-bench"
     if home.exists() and any(home.iterdir()) and not mark.exists():
@@ -89,7 +90,7 @@ def profile(
         home: Where the warehouse is made; one that is there is deleted (see ``claim``).
         registers: The file of each register.
         engine: Limits of memory and threads, where they are not the default.
-        progress: Told the table, how many are done, and how many there are.
+        progress: Called with the table, how many are done, and how many there are.
 
     Returns:
         What each took, in the order of building.

