@@ -1,7 +1,7 @@
-"""What a person is told of a rule that fails: how it has gone, what is stopped, what to do next.
+"""The words about a rule that fails: its trend, what it stops, what to do next.
 
 Belongs here: the words that the UI, the Data Docs and the terminal share, so that they say the
-same. Does not belong here: finding what they tell of (``expectations``, ``triage.py``) and layout.
+same. Does not belong here: finding the facts (``expectations``, ``triage.py``) and layout.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 REGISTER_KEYS = {"record_id": "insurance", "personal_id": "population"}
-"""The column that names a row in its register, and the register."""
+"""The column that identifies a row in its register, and the register."""
 
 
 def register_key(key_sql: str) -> str | None:
-    """Returns the column by which a register knows a rule's rows; None where it knows none."""
+    """Returns the key column of the register that a rule's rows come from; None if from none."""
     return next((column for column in REGISTER_KEYS if column in key_sql), None)
 
 
 def id_column(table: str, key_sql: str) -> str | None:
-    """Returns the column of a table that holds its rows' ids in their register, if they have one.
+    """Returns the column that holds the ids of a table's rows in their register, if there is one.
 
-    Rejects are of both registers, and say themselves of which.
+    Rejects come from both registers; their column ``register`` says from which.
     """
     return "record_id" if table == "clean.rejects" else register_key(key_sql)
 
@@ -37,12 +37,12 @@ def trend(failed_rows: Sequence[int]) -> str:
 
 
 def publish(blocking: bool, published: tuple[str, datetime] | None, schedule: Schedule) -> str:
-    """Words what a rule that does not hold means for what leaves.
+    """Words what a failing rule means for the publish.
 
     Args:
         blocking: Whether the rule stops the publish.
         published: The run that the target holds, and when it was published.
-        schedule: Has the time zone of those who read it.
+        schedule: Has the time zone in which times are shown.
     """
     if not blocking:
         return "goes on: this check does not stop it"
@@ -50,7 +50,7 @@ def publish(blocking: bool, published: tuple[str, datetime] | None, schedule: Sc
 
 
 def target(published: tuple[str, datetime] | None, schedule: Schedule) -> str:
-    """Words what the target holds while nothing leaves."""
+    """Words what the target holds while nothing is published."""
     if published is None:
         return "the target holds no run yet"
     run_id, at = published

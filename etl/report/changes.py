@@ -1,9 +1,9 @@
 """What changed from one published run to another: ``doisoat runs diff``.
 
-Belongs here: counting links, mismatches and records that came, went and moved. The state tells of
-links and counts of all runs; which mismatches were found and resolved, and which records are new,
-is told where the results of both runs are kept yet. Does not belong here: laying it out
-(``display.py``).
+Belongs here: counting links, mismatches and records that came, went and moved. Links and counts
+come from the state, which has them for every run that it keeps. Which mismatches were found and
+resolved, and which records are new, is known only while the results of both runs are kept. Does not
+belong here: layout (``display.py``).
 """
 
 from __future__ import annotations
@@ -46,14 +46,15 @@ class Changes:
     Attributes:
         before: The earlier run.
         after: The later one.
-        links: By step (that of the later run, where there is a link), change and province:
-            ``opened``, ``closed``, ``moved`` to another citizen, ``other_step``.
-        closed: By the reason why a link closed: how many.
-        mismatches: By code and province: how many records carried it ``before`` and ``after``.
-        found: By code and province: mismatches that are new; None where the result of one of the
+        links: How many links have changed, by step (that of the later run, if it has the link),
+            change and province: ``opened``, ``closed``, ``moved`` to another citizen,
+            ``other_step``.
+        closed: How many links were closed, by reason.
+        mismatches: How many records had a code ``before`` and ``after``, by code and province.
+        found: How many mismatches are new, by code and province; None if the result of one of the
             runs is no longer kept.
-        resolved: The same of those that are gone.
-        records: By province: ``new`` and ``gone``; None as above.
+        resolved: How many mismatches are gone, likewise.
+        records: How many records are ``new`` and ``gone``, by province; None as above.
     """
 
     before: PublishedRun
@@ -154,7 +155,7 @@ order by all
 def published_runs(warehouse: Warehouse) -> list[PublishedRun]:
     """Returns the runs whose result was published, the newest first."""
     rows = warehouse.rows(
-        # A run that failed late is published with the one that took it up, at the same moment.
+        # A run that failed late is published with the run that continued it, at the same moment.
         "select run_id, started_at from ops.runs where published_at is not null "
         "qualify row_number() over (partition by published_at order by started_at desc) = 1 "
         "order by started_at desc"
@@ -166,9 +167,9 @@ def read_changes(settings: Settings, before: str | None, after: str | None) -> C
     """Compares two published runs.
 
     Args:
-        settings: Whose.
+        settings: Whose state and results.
         before: The earlier run; the one before ``after`` where it is None.
-        after: The later; the last that was published where it is None.
+        after: The later run; the last that was published where it is None.
 
     Raises:
         NothingYetError: Nothing has been reconciled yet.
@@ -205,7 +206,7 @@ def links_since_the_last(warehouse: Warehouse) -> dict[str, int] | None:
 
 
 def _came_of(here: str, there: str) -> str:
-    """Counts the mismatches that one result has and the other has not."""
+    """Returns the query that counts the mismatches of one result that are not in the other."""
     return f"""
         select
             coalesce(ours.province_code, 'unknown') as province_code,

@@ -36,10 +36,10 @@ console = SafeConsole()
 errors = SafeConsole(stderr=True)
 
 _WIDE = 150
-"""Columns from which a line holds both languages."""
+"""From this width on, in columns, a line shows both languages."""
 
 _ROOMY = 110
-"""Columns from which a table shows all that it has."""
+"""From this width on, in columns, a table shows all that it has."""
 
 _COLUMNS_BY_ROOM = (
     (80, (0, 1, 2, 3, 4, 5, 6)),
@@ -48,10 +48,10 @@ _COLUMNS_BY_ROOM = (
     (18, (0, 6)),
     (-999, ()),
 )
-"""Of the list of what fails: columns that fit beside a rule's name, by the room it leaves."""
+"""Of the list of failing rules: the columns that fit beside a rule's name, by the room left."""
 
 _ROOM_TO_READ = 24
-"""Columns without which a text beside a name cannot be read."""
+"""The fewest columns in which a text beside a name can be read."""
 
 _STYLE = {
     "VERIFIED": "green",
@@ -63,12 +63,12 @@ _STYLE = {
 
 
 def say(text: str | Text, *, style: str | None = None, markup: bool | None = None) -> None:
-    """Prints a line that no line break of ours cuts: what is in it can be copied and typed."""
+    """Prints a text without breaking its lines, so that commands in it can be copied."""
     console.print(text, style=style, markup=markup, soft_wrap=True)
 
 
 def _show(table: Table) -> None:
-    """Prints a table, its title on a line of its own, which is not cut at the table's width."""
+    """Prints a table below its title, which is not broken at the table's width."""
     title, table.title = table.title, None
     if title:
         console.print()
@@ -77,7 +77,7 @@ def _show(table: Table) -> None:
 
 
 def _fits(table: Table) -> bool:
-    """Says whether a table is shown whole, no cell broken or cut."""
+    """Says whether the terminal can show a table without breaking or cutting a cell."""
     roomy = console.options.update(width=_ENDLESS)
     return console.measure(table, options=roomy).maximum <= console.width
 
@@ -87,17 +87,17 @@ _ENDLESS = 10_000
 
 _COMMAND = re.compile(r"(?<=['“])doisoat [^'”]+(?=['”])")
 _HELD = "\ue000"
-"""Stands for the blanks of a command while a text is parted into lines."""
+"""Replaces the blanks of commands while a text is broken into lines."""
 
 
 def say_parted(text: Text, indent: int) -> None:
-    """Prints a text in as many lines as it needs, all as far from the edge as its first.
+    """Prints a text in as many lines as it needs, all with the same indent.
 
-    No word and no command is parted, whatever the width: it can be copied.
+    No word and no command is broken, whatever the width, so that it can be copied.
 
     Args:
         text: One paragraph.
-        indent: Columns before each line.
+        indent: How many blanks come before each line.
     """
     held = text.copy()
     held.plain = _COMMAND.sub(lambda found: found[0].replace(" ", _HELD), text.plain)
@@ -109,7 +109,7 @@ def say_parted(text: Text, indent: int) -> None:
 
 
 def show_whole(table: Table) -> None:
-    """Prints a table in which no word is parted; where there is no room for it, line by line."""
+    """Prints a table without breaking a word; if that has no room, each cell on its own line."""
     if not _give_room(table):
         _show_by_line(table)
         return
@@ -117,11 +117,15 @@ def show_whole(table: Table) -> None:
 
 
 _LONGEST_WORD = 40
-"""So long a word, a key or a code at most, stays whole in a table."""
+"""Words of up to so many columns, such as keys and codes, stay whole in a table."""
 
 
 def _give_room(table: Table) -> bool:
-    """Gives each column the room of its longest word, and what is left to those that want more."""
+    """Gives each column the width of its longest word, and shares the rest as columns need it.
+
+    Returns:
+        False where the terminal has no room for that.
+    """
     wanted = []
     for column in table.columns:
         cells = [column.header, *column.cells]
@@ -166,12 +170,12 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def simple_table() -> Table:
-    """Returns an empty table in the style of all of them."""
+    """Returns an empty table in the style of all tables."""
     return Table(box=box.SIMPLE_HEAD)
 
 
 def _meaning(vi: str, en: str) -> str:
-    """Says it in both languages where there is room, Vietnamese first."""
+    """Returns both languages where there is room, Vietnamese first; else only Vietnamese."""
     return f"{vi} · {en}" if console.width >= _WIDE else vi
 
 
@@ -211,11 +215,11 @@ def show_figures(figures: Figures) -> None:
 
 
 _BANDS = {"": "—", "linked": "beyond the limit of links", "0": "below 0.5"}
-"""Bands of probability that do not say themselves what they are."""
+"""Words for the bands of probability whose key is not simply their lower limit."""
 
 
 def _show_people(figures: Figures) -> None:
-    """Prints what people decided beside what the machine had said; nothing, if nobody decided."""
+    """Prints people's decisions, if there are any, compared with what the machine had said."""
     if figures.people:
         table = _table(
             "People's decisions beside what the machine had said",
@@ -244,7 +248,7 @@ def _show_people(figures: Figures) -> None:
 
 
 def _mismatch_table(figures: Figures, total: int) -> Table:
-    """Lays the mismatches out; a narrow terminal is spared severity and owner."""
+    """Returns the table of mismatches; on a narrow terminal without severity and owner."""
     roomy = console.width >= _ROOMY
     table = _table("Mismatches", "code", ">records", ">share", "meaning")
     if roomy:
@@ -269,7 +273,7 @@ def show_checks(failed: Sequence[dict[str, object]]) -> None:
         say("[green]All quality checks passed.[/]")
         return
     roomy = console.width >= _ROOMY
-    severity = ("severity",) if roomy else ()  # elsewhere its colour tells
+    severity = ("severity",) if roomy else ()  # else the colour shows it
     table = _table("Quality checks that did not pass", "check", *severity, "observed")
     longest = max(len(f"{c['table']}.{c['check']}") for c in failed)
     table.columns[0].min_width = longest
@@ -291,13 +295,13 @@ def show_checks(failed: Sequence[dict[str, object]]) -> None:
 
 
 def show_error(error: DoisoatError) -> None:
-    """Prints a trouble: what happened, where, and what to do next."""
+    """Prints an error: what happened, where, and what to do next."""
     show_problem(str(error))
 
 
 def show_problem(text: str) -> None:
-    """Prints a trouble that is already in words."""
-    # A section of the configuration, [alerts], is no markup.
+    """Prints an error that is already in words."""
+    # The name of a section of the configuration, such as [alerts], must not be read as markup.
     first, _, rest = "\n".join(map(in_markup, text.split("\n"))).partition("\n")
     errors.print(f"[bold red]✗[/] {first}", highlight=False, soft_wrap=True)
     if rest:
@@ -445,7 +449,7 @@ _COLUMNS_OF_RUNS = (
     ("run", "published"),
     ("run",),
 )
-"""Of the list of runs: what is shown, by the room that there is; the id is always whole."""
+"""Of the list of runs: the columns to show, from wide terminals to narrow; the id is not cut."""
 
 
 def _runs_table(
@@ -466,11 +470,11 @@ def _runs_table(
 
 
 def show_ui(settings: Settings, address: str) -> None:
-    """Prints where the UI opens, and what of it is switched off.
+    """Prints where the UI opens, and whether schedules and alerts are switched off.
 
     Args:
         settings: The configuration.
-        address: With the token that lets in.
+        address: Its address, with the token that gives access.
     """
     say(Text(f"Dagster opens on {address}"))
     say(
@@ -486,7 +490,7 @@ def show_ui(settings: Settings, address: str) -> None:
 
 
 def show_failing_rules(rules: Sequence[Mapping[str, Any]], schedule: Schedule) -> None:
-    """Prints the rules that rows fail: broken ones first, then what is within tolerance."""
+    """Prints the rules that rows fail: first broken ones, then those within tolerance."""
     if not rules:
         say("[green]No row fails any rule.[/]")
         return
@@ -494,7 +498,7 @@ def show_failing_rules(rules: Sequence[Mapping[str, Any]], schedule: Schedule) -
     longest = max(len(str(rule["rule"])) for rule in rules)
     shown = next(shown for room, shown in _COLUMNS_BY_ROOM if console.width >= longest + room)
     table = _table("What fails", *(columns[i] for i in shown or (0,)))
-    table.columns[0].no_wrap = True  # whole, to be copied
+    table.columns[0].no_wrap = True  # not broken, so that it can be copied
     for rule in rules:
         style = "dim" if rule["passed"] else "red" if rule["severity"] == "error" else "yellow"
         if not shown:  # no table has room for that name
@@ -529,7 +533,7 @@ def _state(rule: Mapping[str, Any], schedule: Schedule) -> str:
 _RECORDS_SHOWN = 50
 
 _PROVINCES = 5
-"""So many are named, where rows fail in more."""
+"""How many provinces are named at most."""
 
 
 def show_rule(rule: Mapping[str, Any], schedule: Schedule) -> None:
@@ -566,7 +570,7 @@ def show_rule(rule: Mapping[str, Any], schedule: Schedule) -> None:
 
 
 def _publish(rule: Mapping[str, Any], schedule: Schedule) -> str:
-    """Says what the rule means for what leaves, as the check in the UI does."""
+    """Says what the rule means for the publish, in the words of the check in the UI."""
     held = (rule["target_run"], rule["target_published_at"]) if rule["target_run"] else None
     return advice.publish(rule["blocking"], held, schedule)
 
@@ -592,7 +596,7 @@ def show_failing_records(
     title = f"{len(records):,} rows fail {rule['rule']}"
     left_out: list[str] = []
     while not _fits(table := _records_table(title, columns, records, schedule)) and columns[1:]:
-        # The key stays, and since when; the last of the others goes first.
+        # The key always stays. The others are left out from the last on, but first_seen at the end.
         goes = next((c for c in reversed(columns[1:]) if c != "first_seen"), columns[-1])
         columns.remove(goes)
         left_out.insert(0, goes)
@@ -641,7 +645,7 @@ def _cell(value: object, schedule: Schedule) -> Text:
 
 
 def show_alerts(receivers: Sequence[str], memory: Memory) -> None:
-    """Prints who is told of failures, and which they were told of."""
+    """Prints who is told of failures, and of which failures they were told."""
     if not receivers:
         say("Nobody is told: [bold]\\[alerts] urls[/] is empty in the configuration.")
         return
@@ -669,7 +673,7 @@ def show_alerts(receivers: Sequence[str], memory: Memory) -> None:
 
 
 def show_sent(sent: Mapping[int, Sent]) -> None:
-    """Prints how each receiver took a message."""
+    """Prints which receivers accepted the test message."""
     for number, answer in sent.items():
         if answer.reached:
             say(f"[green]✓[/] number {number} ({in_markup(answer.service)}) took the test message")

@@ -1,6 +1,6 @@
 """The figures of the last run, read from the warehouse.
 
-Belongs here: counts that leave for people, none of them personal data. Does not belong here:
+Belongs here: counts that people are shown, without personal data. Does not belong here:
 laying them out (``etl/report/display.py``).
 """
 
@@ -32,13 +32,13 @@ class Figures:
         waterfall: Per step: came_in, linked, to_review, went_on.
         mismatches: Per code: records, commonest first.
         ledger: The equations and whether they hold.
-        repaired: Rows of the target that another hand had changed and that were put right, by
-            table; only tables that had any.
-        people: What people decided beside what the machine had said.
-        outdated: Decisions that were made on other facts than the registers have now.
-        wrong_links_per_million: How many of a million links may be wrong, as set.
+        repaired: How many rows of the target somebody else had changed and the run has put right,
+            by table; only tables that had any.
+        people: People's decisions, compared with what the machine had said.
+        outdated: How many decisions were made on data that have changed since.
+        wrong_links_per_million: How many of a million links may be wrong, as configured.
         model: The version of the linkage model.
-        model_is_trained: Whether it has learnt from these registers.
+        model_is_trained: Whether the model was trained on these registers.
     """
 
     run_id: str
@@ -115,8 +115,8 @@ def figures_of(warehouse: Warehouse) -> Figures:
 def read_runs(settings: Settings, last: int = 20) -> list[dict[str, Any]]:
     """Reads the last runs, newest first, each with its checks.
 
-    Of a run that died at its publish the target is asked; ``published`` is None where it cannot
-    be reached.
+    If a run died while it published, only the target knows whether it was published; ``published``
+    is None where the target cannot be reached.
     """
     with ExitStack() as opened:
         try:
@@ -150,7 +150,7 @@ def read_runs(settings: Settings, last: int = 20) -> list[dict[str, Any]]:
 
 
 def _settled(warehouse: Warehouse, target: Target) -> Collection[str]:
-    """Asks the target of runs that are in doubt, and returns those that still are."""
+    """Asks the target whether runs in doubt were published; returns those that stay in doubt."""
     try:
         settle_published(warehouse, target)
     except DoisoatError:

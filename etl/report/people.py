@@ -1,8 +1,8 @@
-"""What people decided beside what the machine had said of the same record and citizen.
+"""People's decisions, compared with what the machine had said of the same record and citizen.
 
-Belongs here: counting where they agree. No limit moves by it: people decide mostly on what the
-machine left to them, so it is no sample of its links. Does not belong here: the decisions
-(``etl/stewards``), and laying the counts out (``display.py``).
+Belongs here: counting where they agree. No threshold is changed by these counts: people decide
+mostly on records that the machine left to them, which are no fair sample of its links. Does not
+belong here: the decisions (``etl/stewards``), and laying the counts out (``display.py``).
 """
 
 from __future__ import annotations
@@ -75,15 +75,15 @@ order by all
 
 @dataclass(frozen=True)
 class Compared:
-    """Decisions on what the machine had said in one way.
+    """How people decided on records of which the machine had said the same.
 
     Attributes:
-        verdict: ``link``, or ``review`` where it had asked a person.
+        verdict: What the machine had said: ``link``, or ``review`` where it had asked a person.
         step: The step of the waterfall that found the citizen.
-        band: The least probability of the band; empty where the step has none, ``linked`` where it
-            was beyond ``wrong_links_per_million``.
-        confirmed: People said that it is this citizen.
-        refused: They said that it is not.
+        band: The lower limit of the band of probability; empty where the step has no probability,
+            ``linked`` where the probability sufficed for a link (``wrong_links_per_million``).
+        confirmed: How often people said that it is this citizen.
+        refused: How often they said that it is not.
     """
 
     verdict: str
@@ -94,7 +94,7 @@ class Compared:
 
 
 def compare_with_people(warehouse: Warehouse) -> list[Compared]:
-    """Counts the decisions that stand, by what the machine had said."""
+    """Counts the last decision on each record, by what the machine had said."""
     return [
         Compared(
             str(row["machine_verdict"]), str(row["machine_step"]), str(row["band"]),
@@ -105,12 +105,12 @@ def compare_with_people(warehouse: Warehouse) -> list[Compared]:
 
 
 def most_wrong_per_million(compared: list[Compared]) -> tuple[int, int, float]:
-    """Returns what people's decisions say of the machine's links.
+    """Estimates from people's decisions how many of the machine's links are wrong.
 
     Returns:
-        Links that people decided on, those that they refused, and how many of a million may be
-        wrong at most, with 95% confidence: of none refused in n, three in n (the rule of three);
-        else the upper bound of Wilson.
+        How many links people decided on, how many of these they refused, and how many of a million
+        links may be wrong at most, with 95% confidence: three in n if none of n was refused (the
+        rule of three), else the upper end of Wilson's interval.
     """
     links = sum(one.confirmed + one.refused for one in compared if one.verdict == "link")
     refused = sum(one.refused for one in compared if one.verdict == "link")

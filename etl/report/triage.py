@@ -1,10 +1,10 @@
-"""What failed, how long it has, and who must act: the list that is worked down.
+"""What failed, since when, and who must act: a list to be worked through.
 
-Belongs here: reading the memory of the quality rules, and acknowledging a failure. Does not belong
+Belongs here: reading the history of the quality rules, and acknowledging a failure. Does not belong
 here: judging (``expectations``), layout (``etl/report/display.py``).
 
-Failing rows are named by record key. Values are read for one row at a time, and ids for the office
-that keeps a register; the look is written to the access log before they are.
+Failing rows are named by record key. Values are read for one row at a time only, and ids only for
+the office that keeps a register; each such access is written to the access log first.
 """
 
 from __future__ import annotations
@@ -93,13 +93,14 @@ _LAST_RUN = (
     "(select max_by(run_id, checked_at) from ops.quality_results "
     "where table_name = $table and check_name = $check)"
 )
-"""The last run that held a rule, and so saw its open failures."""
+"""The last run that checked a rule, and so saw its open failures."""
 
 _FAILING = "last_results.failed_rows > 0 or not last_results.passed"
 _ONE = "rules.table_name = $table and rules.check_name = $check"
 
 REJECTS = TableName("clean", "rejects")
-"""Rows of both registers that no clean table has: it says itself where they belong."""
+"""Rows of both registers that no clean table has; they have columns of their own for register,
+province and employer."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class Rule:
     Attributes:
         table: The table it is about.
         name: Its name within the suite.
-        key_sql: What names a failing row; empty for rules about the table as a whole.
+        key_sql: The SQL of a failing row's key; empty for rules about the table as a whole.
     """
 
     table: TableName
@@ -123,13 +124,13 @@ class Rule:
 
     @property
     def register(self) -> str | None:
-        """The register whose rows fail, None where they are of no register."""
+        """The register that the rows come from; None if they come from none, or from both."""
         column = register_key(self.key_sql)
         return REGISTER_KEYS[column] if column else None
 
     @property
     def id_column(self) -> str | None:
-        """The column by which a register knows the rows; None where they are of no register."""
+        """The column with the ids of the rows in their register; None if they have no such ids."""
         return id_column(self.table.sql, self.key_sql)
 
 
@@ -140,7 +141,7 @@ def read_rules(settings: Settings) -> list[dict[str, Any]]:
 
 
 def read_rule(settings: Settings, rule: str) -> dict[str, Any]:
-    """Reads how one rule stands: what was observed and expected, since when, who knows of it.
+    """Reads how one rule stands: what was observed and expected, since when, who acknowledged it.
 
     Args:
         settings: Of the warehouse.
@@ -181,7 +182,7 @@ def read_records(
         rule: ``schema.table.check``, or the check alone where it is the only one of its name.
         province: Only rows of this province of 2025, by code.
         employer: Only rows of this employer, by code.
-        ids: Whether to name each row as its register does, too; that it was is written down.
+        ids: Whether to give each row's id in its register, too, which is written to the access log.
 
     Raises:
         ConfigError: No such rule, or one whose rows have no province, or no id.
@@ -195,7 +196,7 @@ def read_records(
 
 
 def read_row(settings: Settings, rule: str, record_key: str) -> dict[str, Any]:
-    """Reads one failing row with its values, and writes down that somebody looked.
+    """Reads one failing row with its values, and writes that to the access log.
 
     Raises:
         ConfigError: No such rule, or no row of that key fails it.
@@ -218,7 +219,7 @@ def read_row(settings: Settings, rule: str, record_key: str) -> dict[str, Any]:
 
 
 def acknowledge(settings: Settings, rule: str, reason: str, days: int) -> datetime:
-    """Notes that a failure is known: it is marked so until then, and still counts.
+    """Notes for some days that a failure is known; it is marked so, and still counts as a failure.
 
     Returns:
         When the note expires, in UTC.
@@ -271,7 +272,7 @@ def find_rule(warehouse: Warehouse, rule: str) -> Rule:
 
 
 def write_out(rows: Sequence[dict[str, Any]], file: Path, schedule: Schedule) -> None:
-    """Writes rows to a CSV file or an Excel workbook, by the file's ending; its owner's only.
+    """Writes rows to a CSV file or a workbook, by the file's ending; only its owner may read it.
 
     Times are written in the time zone of the schedule.
 
@@ -300,7 +301,7 @@ def write_out(rows: Sequence[dict[str, Any]], file: Path, schedule: Schedule) ->
 
 
 def _write_csv(rows: Sequence[dict[str, Any]], file: Path) -> None:
-    with file.open("w", newline="", encoding="utf-8-sig") as out:  # Excel wants the mark
+    with file.open("w", newline="", encoding="utf-8-sig") as out:  # Excel needs the byte order mark
         writer = csv.DictWriter(out, list(rows[0]) if rows else [])
         writer.writeheader()
         writer.writerows(rows)
@@ -318,19 +319,19 @@ def _write_excel(rows: Sequence[dict[str, Any]], file: Path) -> None:
             for at, row in enumerate(rows, start=1):
                 sheet.write_row(at, 0, list(map(str, row.values())))
     except xlsxwriter.exceptions.FileCreateError as error:
-        raise error.args[0] from None  # the system's own, which says why
+        raise error.args[0] from None  # the system's own error, which says why
 
 
 @contextmanager
 def _memory(settings: Settings) -> Iterator[Warehouse]:
     with reading(settings, has(TableName("ops", "quality_rules"))) as warehouse:
-        with suppress(DoisoatError):  # without the state, notes are those of the last run
+        with suppress(DoisoatError):  # without the state, the notes are as of the last run
             refresh(warehouse, settings)
         yield warehouse
 
 
 def _aware(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Says of the warehouse's times that they are UTC."""
+    """Marks the warehouse's times as UTC."""
     return [
         {
             name: value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
@@ -405,7 +406,7 @@ def _records(
 def _with_ids(
     warehouse: Warehouse, settings: Settings, rule: Rule, records: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Returns the same rows with the ids that their register knows them by."""
+    """Returns the same rows, each with its id in its register."""
     column = rule.id_column
     if column is None:
         raise ConfigError(
@@ -428,7 +429,7 @@ def _with_ids(
 
 
 def _rows_of(rule: Rule) -> str:
-    """Returns the SELECT of place and employer by record key: where a rule's rows belong."""
+    """Returns the SELECT that gives province and employer of a rule's rows, by record key."""
     if rule.table == REJECTS:
         # Several versions of a record share its key.
         return """

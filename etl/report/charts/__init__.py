@@ -1,9 +1,9 @@
 """The charts of a run: one self-contained page for managers and stewards, without personal data.
 
-Belongs here: what ``doisoat charts`` and the end of each run write. ``counts.py`` reads what is
-drawn, ``result.py`` says the result in numbers, ``drawing.py`` draws the rest, ``page.py`` lays it
-out. Does not belong here: the charts of the
-linkage model (``etl/reconcile/training.py``) and of one record (``etl/explain/page.py``).
+Belongs here: the page that ``doisoat charts`` and the end of each run write. ``counts.py`` reads
+what is shown, ``result.py`` gives the result in numbers, ``drawing.py`` draws the charts,
+``page.py`` puts all into a page. Does not belong here: the charts of the linkage model
+(``etl/reconcile/training.py``) and of one record (``etl/explain/page.py``).
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ def charts_file(settings: Settings) -> Path:
 def write_charts(
     warehouse: Warehouse, file: Path, schedule: Schedule | None = None, *, private: bool = True
 ) -> None:
-    """Draws the run that is in the warehouse, in place of what was drawn before.
+    """Draws the run that is in the warehouse, and replaces what was drawn before.
 
     Args:
         warehouse: Holds ``core`` and ``publish`` of a run.
         file: The page.
-        schedule: Has the time zone of those who read it; else that of Vietnam.
-        private: Whether its owner alone may read it, or those whom the user's umask lets.
+        schedule: Has the time zone in which times are shown; by default that of Vietnam.
+        private: Whether only its owner may read the page; else all whom the user's umask allows.
 
     Raises:
         ConfigError: Nothing has been reconciled yet, or the file cannot be written.

@@ -1,11 +1,11 @@
 """The counts behind the charts of a run.
 
-Belongs here: reading the tables of ``publish``, and how probable the best citizens of the
-probabilistic step are, as counts. Does not belong here: how they look (``drawing.py``), and any
-value of a record.
+Belongs here: reading the tables of ``publish``, and counting the records of the probabilistic step
+by the probability of their best citizen. Does not belong here: how the counts look
+(``drawing.py``), and any value of a record.
 
-The counts by province are those of the target's tables ``waterfall`` and ``mismatch_counts``, where
-small ones are shown as they are; so they are here.
+Small counts by province are not hidden, because the target's tables ``waterfall`` and
+``mismatch_counts`` show them, too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from etl.engine.statements import TableName, tables_read
 Row = dict[str, Any]
 
 BIN = 0.25
-"""Width of a bar of the probabilities, in powers of ten of the odds."""
+"""Width of a bar in the chart of probabilities, in powers of ten of the odds."""
 
 FARTHEST = 7.0
 """Odds beyond ten million to one are drawn at the edge."""
@@ -100,7 +100,7 @@ TABLES = frozenset(
     for query in (_PROVINCES, _STEPS, _PROBABILITIES, _STATUSES, _MISMATCHES, _RECORDS)
     for table in tables_read(query)
 )
-"""The tables that are counted."""
+"""The tables that the counts are read from."""
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,13 @@ class Counts:
         run_id: The run.
         started_at: When it began (UTC).
         statuses: Records by status, in the order of ``etl.domain.codes.Status``.
-        provinces: Name by code of 2025, and of the unknown province.
+        provinces: Name of each province by its code of 2025, with the unknown province.
         steps: What each step did, by province, in order.
         probabilities: Records by the odds of their best citizen and what became of them.
-        wrong_links_per_million: The threshold of a link, as set.
+        wrong_links_per_million: The threshold of a link, as configured.
         review_probability: The threshold of a review.
-        mismatches: Records with each code by province, with ``all``.
-        records: Records that could be used, by province, with ``all``.
+        mismatches: Records with each code, by province and for ``all``.
+        records: Records that could be used, by province and for ``all``.
     """
 
     run_id: str
@@ -136,7 +136,7 @@ def read_counts(warehouse: Warehouse) -> Counts:
     """Reads the counts of the run that is in the warehouse.
 
     Raises:
-        ConfigError: Nothing has been reconciled yet, or another version did it.
+        ConfigError: Nothing has been reconciled yet, or another version has written the warehouse.
     """
     if not warehouse.exists(TableName("publish", "waterfall")):
         raise ConfigError("Nothing has been reconciled yet.", remedy="Run: doisoat sync")

@@ -18,14 +18,15 @@ from etl.report.charts.counts import BIN, FARTHEST, Counts, Row
 from etl.report.charts.page import Drawn, plain_spec
 
 TOO_FEW = 5
-"""A province with fewer records of a code, found or expected, says nothing of that code."""
+"""Where fewer records of a province have a code, and fewer are expected to, the cell is grey: such
+small numbers show nothing."""
 
 _HEAT = ("#2166ac", "#92c5de", "#f7f3ea", "#f4a582", "#b2401c")
-"""From a quarter of the country's share to four times it."""
+"""Colours from a quarter of the country's share to four times that share."""
 
 _STEPS = {label.code: Words(label.vi, label.en) for label in STEP_LABELS}
 
-# Blue: by a number. Green: without one. Purple: a person decided. The warm ones are left open.
+# Blue: linked by a number. Green: linked without one. Purple: a person decided. Warm: not linked.
 _OUTCOMES = (
     ("personal_id", _STEPS["personal_id"], "#1f4e79"),
     ("former_id", _STEPS["former_id"], "#4a86c5"),
@@ -45,7 +46,7 @@ def run_charts(counts: Counts) -> list[Drawn]:
 
 
 def _colours(outcomes: Sequence[str], offset: int = 18) -> Any:
-    """The colour scale: of all outcomes always the same, of those that occur in the legend."""
+    """The colour scale: each outcome has a fixed colour, and the legend shows those that occur."""
     import altair as alt
 
     chosen = [(name, colour) for name, _, colour in _OUTCOMES if name in outcomes]
@@ -161,7 +162,7 @@ def _waterfall_chart(rows: Sequence[Row]) -> Any:
 
 
 def probabilities(counts: Counts) -> Drawn:
-    """How probable the best citizen of each weighed record is, between the two thresholds."""
+    """How probable the best citizen of each weighed record is, with the two thresholds."""
     allowed = count(round(counts.wrong_links_per_million))
     review = f"{counts.review_probability * 100:g}%"
     weighed = count(sum(row["records"] for row in counts.probabilities))
@@ -205,7 +206,7 @@ def _probability_chart(counts: Counts) -> Any:
             x2="to:Q",
             y=alt.Y("records:Q", title="số hồ sơ · records", stack=True,
                     axis=alt.Axis(format=",d", tickMinStep=1)),
-            color=_colours([row["code"] for row in rows], offset=28),  # the lines' names between
+            color=_colours([row["code"] for row in rows], offset=28),  # for the lines' names
             order=alt.Order("rank:Q"),
             tooltip=[alt.Tooltip("between:N", title="Khả năng"),
                      alt.Tooltip("outcome:N", title="Kết quả"),
@@ -233,7 +234,7 @@ def odds_axis(field: str, title: str) -> Any:
 
 
 def threshold_marks(wrong_links_per_million: float, review_probability: float) -> list[Any]:
-    """Two lines with their names, where a person begins to look and where links are made."""
+    """Two lines with names: from where on a person reviews, and from where on links are made."""
     import altair as alt
 
     needed = 1 - wrong_links_per_million / 1e6
@@ -251,13 +252,13 @@ def threshold_marks(wrong_links_per_million: float, review_probability: float) -
 
 
 def log_odds(probability: float) -> float:
-    """Returns a probability as a power of ten of its odds."""
+    """Returns the logarithm, to base ten, of a probability's odds."""
     kept = min(max(probability, 1e-12), 1 - 1e-12)
     return math.log10(kept / (1 - kept))
 
 
 def _between(start: float) -> str:
-    """Says what a bar holds; the outermost hold all that lies farther out."""
+    """Words the range of a bar; the outermost bars include all that lies beyond them."""
     if start <= -FARTHEST:
         return f"< {_chance(start + BIN)}"
     if start >= FARTHEST - BIN:
@@ -299,7 +300,7 @@ def mismatches(counts: Counts) -> Drawn:
 
 
 def _cells(counts: Counts) -> Iterator[Row]:
-    """One row per code that occurs and province, with how much commoner it is there."""
+    """One row per province and code that occurs, with how much commoner the code is there."""
     found = {(row["code"], row["province_code"]): row for row in counts.mismatches}
     for code in MISMATCH_CODES:
         everywhere = found.get((code.code, ALL))

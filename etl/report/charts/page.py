@@ -1,4 +1,4 @@
-"""Charts as one self-contained page: it fetches nothing, and its own policy forbids the rest.
+"""Charts as one self-contained page: it fetches nothing, and its policy forbids fetching.
 
 Belongs here: HTML around Vega-Lite charts, and the libraries that draw them. Does not belong here:
 what is drawn (``drawing.py``).
@@ -45,12 +45,12 @@ class Drawn:
 
 
 def make_page(title: Words, charts: Sequence[Drawn], result: str = "") -> str:
-    """Returns a page with its charts, Vietnamese first, English beside.
+    """Returns a page with charts, in Vietnamese, followed by English.
 
     Args:
-        title: The page's.
-        charts: In their order.
-        result: HTML that stands before them: what was found, in numbers.
+        title: Title of the page.
+        charts: The charts, in order.
+        result: HTML that comes before the charts: what was found, in numbers.
     """
     style = files("etl.report.charts").joinpath("charts.css").read_text("utf-8")
     sections = "".join(map(_section, charts))
@@ -65,7 +65,7 @@ def make_page(title: Words, charts: Sequence[Drawn], result: str = "") -> str:
 
 
 def draw(specs: Mapping[str, dict[str, Any]]) -> str:
-    """Returns the chart libraries, once, and what draws each chart into the element of its id."""
+    """Returns the chart libraries, and a script that draws each chart into its element."""
     if not specs:
         return ""
     from splink.internals import html_utils
@@ -74,14 +74,14 @@ def draw(specs: Mapping[str, dict[str, Any]]) -> str:
     libraries = "".join(f"<script>{source}</script>" for source in sources.values())
     draws = ""
     for name, spec in specs.items():
-        # So written, a value cannot end the script.
+        # Escaped, so that no value can end the script.
         safe = html_utils.json_for_html(spec)  # type: ignore[no-untyped-call]
         draws += f"vegaEmbed('#{name}', {safe}, {_OPTIONS});"
     return f"{libraries}<script>{draws}</script>"
 
 
 def plain_spec(chart: Any) -> dict[str, Any]:
-    """Returns an Altair chart as Vega-Lite, in the page's font, without its schema's address."""
+    """Returns an Altair chart as Vega-Lite, in the page's font, without the URL of its schema."""
     font = "system-ui, 'Noto Sans', sans-serif"
     sized = (
         chart.configure(font=font, view={"stroke": None})
@@ -101,7 +101,7 @@ _WIDE = (
     '<p class="wide">Vuốt ngang để xem hết biểu đồ. '
     '<span class="en" lang="en">Swipe sideways to see all of the chart.</span></p>'
 )
-"""Said on narrow screens, where a chart is wider than they are."""
+"""Shown on screens that are narrower than a chart."""
 
 
 def _section(chart: Drawn) -> str:

@@ -1,7 +1,7 @@
 """The result of a run in numbers, at the head of the page of charts.
 
-Belongs here: how many records have which status, what that asks of whom, and when the run was. Does
-not belong here: charts (``drawing.py``) and the page (``page.py``).
+Belongs here: how many records have each status, what people must do about them, and when the run
+was. Does not belong here: charts (``drawing.py``) and the page (``page.py``).
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ _ASKS = {
         "thiếu dữ liệu để so; phải bổ sung", "nothing usable to compare; must be completed"
     ),
 }
-"""What each status asks of people."""
+"""What people must do about records of each status."""
 
 
 def result(counts: Counts, schedule: Schedule) -> str:
     """Returns the section with the result, as HTML.
 
     Args:
-        counts: Of the run.
-        schedule: Has the time zone of those who read it.
+        counts: The counts of the run.
+        schedule: Has the time zone in which times are shown.
     """
     total = sum(counts.statuses.values())
     lines = "".join(_line(status, records, total) for status, records in counts.statuses.items())
