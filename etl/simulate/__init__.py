@@ -1,11 +1,10 @@
-"""Two registers with known truth, by seed: what the reconciliation is tried and measured on.
+"""Simulated registers with known truth, by seed: on them the reconciliation is tested and measured.
 
 Belongs here: the package's public names, loaded when first used, so that importing the package
 costs nothing. The parts: people, families and names make a population; population and insurance
-make the two registers; the faults_* modules spoil the insurance register and note what they did;
-chunks puts one chunk together, running makes all chunks; writing, parquet and databases take them
-out.
-Shares and rates are data: ``tables/`` and ``fault_rates.toml``.
+make the two registers; the faults_* modules put faults into the insurance register and note them;
+chunks puts one chunk together, running makes all chunks; writing, parquet and databases write them.
+Shares and rates are data: ``tables/`` and ``fault_rates.toml``. Does not belong here: reconciling.
 """
 
 from __future__ import annotations

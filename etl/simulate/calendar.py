@@ -18,7 +18,7 @@ from etl.simulate.draws import Array
 
 FIRST_DAY = date(1900, 1, 1)
 DAYS = (date(2030, 1, 1) - FIRST_DAY).days
-"""Days that the pool knows: 1900 to 2029."""
+"""How many days the pool covers: 1900 to 2029."""
 YEARS = 130
 
 FULL_FORMS = (
@@ -35,7 +35,7 @@ FULL_FORMS = (
 """Forms that hold day, month and year, in the order of the pool; the first is dd/mm/yyyy."""
 
 PARTIAL_FORMS = ("birth_year_only", "birth_month_year", "birth_zero_filled")
-"""Forms that leave something out, after the full ones in the pool."""
+"""Forms that leave out a part of the date; in the pool they come after the full forms."""
 
 
 def day_number(day: date) -> int:

@@ -1,7 +1,7 @@
-"""One chunk of the two registers, from the request and the chunk's number alone.
+"""Making one chunk of the two registers, which depends only on the request and its number.
 
 Belongs here: the order in which people, names, registers and faults are drawn. Does not belong
-here: any of them, nor how chunks are spread over processes (running.py).
+here: how each of these is drawn, and how chunks are spread over processes (running.py).
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _foreigners(draws: Draws, citizens: int, ghosts: int) -> Array:
 
 
 def _apply_faults(draws: Draws, records: Records, rates: dict[str, float], log: FaultLog) -> None:
-    """Applies all faults; a junk row in the end has that fault alone."""
+    """Applies all faults; in the end, being junk is the only fault of a junk row."""
     for apply in (
         apply_name_faults,
         apply_id_faults,

@@ -1,7 +1,7 @@
-"""Columns that are edited before they are built, and the record of the faults.
+"""Columns that are edited before they are built, and the log of the faults.
 
 Belongs here: EditedColumn, which puts off building strings until all edits are known, and
-FaultLog, which remembers who got which fault. Does not belong here: any particular fault.
+FaultLog, which remembers which record got which fault. Does not belong here: any particular fault.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from etl.simulate.draws import Array
 
 
 class EditedColumn:
-    """A text column as row numbers into a pool of texts.
+    """A text column, held as one number per row: the position of the row's text in a pool.
 
-    An edit changes a row's number or adds new texts to the pool; the column is built once, at
+    An edit changes a row's number, and may add new texts to the pool; the column is built once, at
     the end, by one gather. A number of -1 stands for null.
 
     Attributes:
@@ -96,7 +96,7 @@ class FaultLog:
         return {kind: int(totals[code]) for kind, code in self._code.items() if totals[code]}
 
     def build(self, size: int) -> pa.Array:
-        """Returns each record's kinds, sorted, `;` between, empty where there are none."""
+        """Returns each record's kinds, sorted and joined by `;`; an empty text if it has none."""
         notes = np.sort(self._all())
         rows, codes = np.divmod(notes, len(self._kinds))
         offsets = np.zeros(size + 1, dtype=np.int32)

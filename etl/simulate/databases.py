@@ -1,7 +1,7 @@
-"""Tables in databases: created with a key, filled in bulk.
+"""Writing registers to database tables, which are created with a key and filled in bulk.
 
-Belongs here: what is refused to be overwritten, COPY through ADBC for PostgreSQL, and batched
-inserts through SQLAlchemy for all other databases. Does not belong here: what the tables hold.
+Belongs here: refusing to overwrite tables, COPY through ADBC for PostgreSQL, and batched inserts
+through SQLAlchemy for all other databases. Does not belong here: what the tables hold.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def write_database(
         progress: Called with the number of citizens done so far.
 
     Raises:
-        FileExistsError: A table or file is there already and `replace` is false.
+        FileExistsError: A table or file exists already and `replace` is false.
         ValueError: The request cannot be met.
     """
     reference.fault_kinds(spec.fault_rates)
@@ -80,7 +80,7 @@ def write_database(
 
 
 def _refuse_existing(urls: Mapping[str, str]) -> None:
-    """Refuses before anything is changed, if a table of any of the names is there."""
+    """Refuses, before anything is changed, if one of the tables exists already."""
     for name, url in urls.items():
         engine = create_engine(_with_driver(make_url(url)))
         found = inspect(engine).has_table(name)
@@ -94,7 +94,7 @@ def _refuse_existing(urls: Mapping[str, str]) -> None:
 
 @contextmanager
 def _open_table(url: str, name: str) -> Iterator[Sink]:
-    """Creates a table, in place of any of its name, and yields a sink for its rows."""
+    """Creates a table, replacing one of the same name, and yields a sink for its rows."""
     address = _with_driver(make_url(url))
     engine = create_engine(address)
     try:
@@ -125,7 +125,7 @@ class _InsertSink:
 
 
 class _CopySink:
-    """Copies rows as binary COPY, one transaction per chunk."""
+    """Writes rows by binary COPY, one transaction per chunk."""
 
     def __init__(self, connection: Any, name: str) -> None:
         self._connection = connection
@@ -148,7 +148,7 @@ def _postgresql_sink(address: URL, name: str) -> Iterator[Sink]:
 
 
 def _with_driver(url: URL) -> URL:
-    """Returns the URL with psycopg 3, the driver that is installed, where it names none."""
+    """Returns the URL; if it names no driver for PostgreSQL, with psycopg 3, which is installed."""
     return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
 
 
@@ -165,7 +165,7 @@ def _create(engine: Engine, name: str) -> Table:
 
 
 def _type(field: pa.Field, key: str) -> TypeEngine[Any]:
-    """Returns the column type; keys are bounded, because not every database indexes text."""
+    """Returns the column type; keys have a length, because not every database indexes text."""
     if field.name == key:
         return String(_KEY_LENGTH)
     if pa.types.is_timestamp(field.type):

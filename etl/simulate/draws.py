@@ -1,6 +1,6 @@
 """Random draws, many at a time.
 
-Belongs here: the chunk's generator and the few ways in which the simulator draws from it. Does
+Belongs here: the random generator of a chunk, and the ways in which the simulator uses it. Does
 not belong here: any knowledge of people or registers.
 """
 
@@ -18,7 +18,7 @@ TABLE_SIZE = 1 << 16
 
 
 def sampling_table(weights: Sequence[float] | Array) -> Array:
-    """Returns a table in which each outcome stands as often as its weight asks for.
+    """Returns a table in which each outcome occurs in proportion to its weight.
 
     A random 16-bit number used as an index then draws from the distribution, at the cost of one
     memory access. Shares are exact to 1/65,536.
@@ -72,9 +72,9 @@ class Draws:
         return self.unit(size) < probability
 
     def rows(self, probability: float, size: int) -> Array:
-        """Returns the rows, ascending, that an event of some probability hits.
+        """Returns the rows, ascending, in which an event of some probability occurs.
 
-        Rare events are drawn as gaps between hits, which costs nothing for the rows between.
+        For rare events the gaps between hits are drawn, which costs nothing for the rows between.
         """
         if probability <= 0 or not size:
             return np.empty(0, dtype=np.int64)

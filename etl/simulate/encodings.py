@@ -1,8 +1,8 @@
 """How Vietnamese text looks after it went through the wrong encoding.
 
-Belongs here: tables and functions from right text to what a register then shows. They work on
-many lines at once, joined by newlines. Does not belong here: which record is hit. Kept apart from
-``etl/normalise`` on purpose: the repair is tested against tables that it does not share.
+Belongs here: tables and functions from correct text to what a register then shows. They work on
+many lines at once, joined by newlines. Does not belong here: which record is hit. Nothing is shared
+with ``etl/normalise``, so that the repair is tested against tables that are not its own.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ _VIQR_MARKS = {
 
 @cache
 def _tcvn3_table() -> dict[int, str]:
-    """Accented capitals have no byte of their own and take that of the small letter."""
+    """Capitals with a tone mark have no byte of their own and take that of the small letter."""
     table = dict(zip(_LETTERS, _TCVN3, strict=True))
     table |= {letter.upper(): byte for letter, byte in table.items()} | _TCVN3_CAPITALS
     return str.maketrans(table)
@@ -112,7 +112,7 @@ def _vni_table() -> dict[int, str]:
 
 @cache
 def _viqr_table() -> dict[int, str]:
-    """Writes the sign of the vowel before that of the tone."""
+    """Writes the mark of the vowel before the mark of the tone."""
     order = list(_VIQR_MARKS)
 
     def sign(letter: str) -> str:
@@ -165,7 +165,7 @@ def eth(text: str) -> str:
 def double_utf8(text: str) -> str:
     """Returns the UTF-8 bytes of the text, read as Windows-1252.
 
-    The five bytes that Windows-1252 leaves open become control characters, as browsers do it.
+    The five bytes that Windows-1252 does not define become control characters, as in browsers.
     """
     return text.encode().decode("latin-1").translate(_windows_1252_table())
 
@@ -225,7 +225,7 @@ def _tone_pairs() -> tuple[re.Pattern[str], dict[str, str]]:
 
 
 def other_tone_style(text: str) -> str:
-    """Returns the text with tones of oa, oe, uy at a syllable's end on the other vowel."""
+    """Returns the text with the tone of oa, oe, uy at a syllable's end moved to the other vowel."""
     pattern, swap = _tone_pairs()
     return pattern.sub(lambda match: swap[match[0]], text)
 

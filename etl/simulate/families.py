@@ -1,4 +1,4 @@
-"""Families: who is married to whom, whose child one is, who lives with whom.
+"""Families: who is married to whom, who is whose child, who lives with whom.
 
 Belongs here: the links between people of one chunk, chosen so that ages fit. Does not belong
 here: what follows from a link, such as names or addresses.
@@ -32,9 +32,10 @@ def link_families(draws: Draws, people: People, today: int) -> None:
 
 
 def _couples(draws: Draws, people: People, age: Array) -> tuple[Array, Array]:
-    """Pairs men and women of like age: the k-th eldest man of those who marry with the k-th woman.
+    """Pairs men and women of like age: those who marry are sorted by age and paired in order.
 
-    A spread of some years is put into the order first, so that couples differ in age.
+    Of the sex with more of them, some in between are left out. Before sorting, up to five years are
+    added at random to each birth date, so that couples differ in age.
     """
     citizens = people.citizens
     share = reference.shares("population")["married_from_22"]
@@ -51,7 +52,7 @@ def _couples(draws: Draws, people: People, age: Array) -> tuple[Array, Array]:
 
 
 def _link_fathers(draws: Draws, people: People, age: Array, husbands: Array) -> None:
-    """Gives people a married man 20 to 40 years older as their father; twins share him."""
+    """Gives people a married man about 20 to 40 years older as their father; twins share him."""
     citizens = people.citizens
     if not len(husbands):
         return
@@ -73,7 +74,7 @@ def _link_fathers(draws: Draws, people: People, age: Array, husbands: Array) -> 
 
 
 def _settle(draws: Draws, people: People, age: Array, wives: Array) -> None:
-    """Draws households and lineages together by following the links upwards."""
+    """Finds everybody's household, its home and their lineage, by following the links upwards."""
     citizens = people.citizens
     has_father = people.father >= 0
     people.lineage = np.where(has_father, people.father, people.lineage)

@@ -1,6 +1,6 @@
 """Faults of the birth date, the gender and the place.
 
-Belongs here: what is written instead, and in which form. Does not belong here: the text forms
+Belongs here: which wrong value is written, and in which form. Does not belong here: the text forms
 themselves (calendar.py) and the pools (insurance.py).
 """
 
@@ -21,15 +21,15 @@ _OTHER_DAY = ("birth_filler", "birth_day_month_swapped", "birth_digit_wrong", "b
 def apply_birth_faults(
     draws: Draws, records: Records, rates: dict[str, float], log: FaultLog
 ) -> None:
-    """Puts faults into date_of_birth: first another day, or less than a day, then the form.
+    """Puts faults into date_of_birth: first a wrong, partial or missing date, then another form.
 
-    A birth that the population register itself knows by its year alone is left alone.
+    Where the population register itself has only the year of birth, there is no fault.
 
     Args:
         draws: The chunk's random numbers.
         records: Changed in place.
         rates: Probability of each kind.
-        log: Told of every fault that changed something.
+        log: Gets a note of every fault that changed something.
     """
     column = records.columns["date_of_birth"]
     standard = column.index < calendar.DAYS
@@ -79,7 +79,7 @@ def _other_days(draws: Draws, kind: str, rows: Array, days: Array) -> tuple[Arra
 
 
 def _digit_wrong(draws: Draws, year: Array, month: Array, day: Array) -> Array:
-    """Changes the last digit of day, month or year, or the decade; the year where that fails."""
+    """Changes the last digit of day, month or year, or the decade; if that is no date, the year."""
     part = draws.below(4, len(year))
     step = 1 + draws.below(9, len(year))
 
@@ -105,7 +105,7 @@ def apply_gender_faults(
         draws: The chunk's random numbers.
         records: Changed in place.
         rates: Probability of each kind.
-        log: Told of every fault.
+        log: Gets a note of every fault.
     """
     column = records.columns["gender"]
     content = {kind: rates[kind] for kind in ("gender_missing", "gender_wrong")}
@@ -128,7 +128,7 @@ def apply_place_faults(
         draws: The chunk's random numbers.
         records: Changed in place.
         rates: Probability of each kind.
-        log: Told of every fault that changed something.
+        log: Gets a note of every fault that changed something.
     """
     _province_faults(draws, records, rates, log)
     column = records.columns["address"]

@@ -1,7 +1,7 @@
 """Faults of names: what is written, how it is spelled, how it is encoded and spaced.
 
-Belongs here: one function per kind, from texts to texts, and the order in which kinds are put on
-top of each other. Does not belong here: the encodings themselves (encodings.py).
+Belongs here: one function per kind, from texts to texts, and the order in which kinds are applied
+one after another. Does not belong here: the encodings themselves (encodings.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Change = Callable[[Draws, Records, Array, list[str]], Sequence[str]]
 
 
 def _whole(change: Callable[[str], str]) -> Change:
-    """Makes a change of one text out of a change that can take all texts joined by newlines."""
+    """Makes a ``Change`` that applies a function once, to all texts joined by newlines."""
 
     def apply(_draws: Draws, _records: Records, _rows: Array, texts: list[str]) -> list[str]:
         return change("\n".join(texts)).split("\n")
@@ -54,7 +54,7 @@ def _typo(text: str, kind: int, place: int, letter: str) -> str:
 
 
 def _drop_middle(text: str) -> str:
-    """Leaves out Thị or Văn; a name at least keeps two syllables."""
+    """Leaves out Thị or Văn between other syllables, so that at least two syllables are left."""
     return text.replace(" Thị ", " ").replace(" Văn ", " ")
 
 
@@ -124,7 +124,7 @@ CHANGES: tuple[dict[str, Change], ...] = (
         "name_zero_width": _zero_width,
     },
 )
-"""The kinds, in layers: a name gets at most one of each layer, and one layer after another."""
+"""The kinds in layers, which are applied in this order; a name gets at most one kind of a layer."""
 
 
 def apply_name_faults(
@@ -136,7 +136,7 @@ def apply_name_faults(
         draws: The chunk's random numbers.
         records: Changed in place.
         rates: Probability of each kind.
-        log: Told of every fault that changed something.
+        log: Gets a note of every fault that changed something.
     """
     column = records.columns["full_name"]
     for layer in CHANGES:

@@ -32,7 +32,7 @@ def apply_id_faults(draws: Draws, records: Records, rates: dict[str, float], log
         draws: The chunk's random numbers.
         records: Changed in place.
         rates: Probability of each kind.
-        log: Told of every fault.
+        log: Gets a note of every fault.
     """
     _ghost_numbers(draws, records)
     taken = np.zeros(records.size, dtype=bool)
@@ -44,7 +44,7 @@ def apply_id_faults(draws: Draws, records: Records, rates: dict[str, float], log
 
 
 def _ghost_numbers(draws: Draws, records: Records) -> None:
-    """Leaves some ghosts without a number; no fault beyond being a ghost."""
+    """Leaves some ghosts without a number, which is not noted as another fault."""
     ghosts = np.flatnonzero(records.ghost)
     share = reference.shares("insurance")["ghost_with_number"]
     records.columns["id_number"].blank(ghosts[~draws.chance(share, len(ghosts))])
@@ -53,7 +53,7 @@ def _ghost_numbers(draws: Draws, records: Records) -> None:
 def _shared_by_family(
     draws: Draws, records: Records, rate: float, log: FaultLog, taken: Array
 ) -> None:
-    """Records whole households under the number of their head."""
+    """Gives all records of some households the number of the head."""
     people = records.people
     chosen = np.zeros(people.size, dtype=bool)
     chosen[draws.rows(rate, people.size)] = True
@@ -66,7 +66,7 @@ def _shared_by_family(
 def _rare_sources(
     draws: Draws, records: Records, rates: dict[str, float], log: FaultLog, taken: Array
 ) -> None:
-    """Faults whose rate is a share of the few people who can have them."""
+    """Applies the faults whose rate is a share of the few people who can have them."""
     twin = records.people.twin[records.person]
     fate = draws.unit(records.size)
     rows = np.flatnonzero((twin >= 0) & (fate < rates["id_of_twin"]) & ~taken)
@@ -81,7 +81,7 @@ def _rare_sources(
 
 
 def _use_persons(records: Records, rows: Array, whose: Array, kind: str, log: FaultLog) -> None:
-    """Gives records the personal number of somebody else: the start of the column's pool."""
+    """Gives records somebody else's personal number; the column's pool begins with all of them."""
     records.columns["id_number"].index[rows] = whose
     log.note(kind, rows)
 
@@ -120,7 +120,7 @@ def _spouse(_draws: Draws, records: Records, rows: Array, log: FaultLog) -> None
 
 
 def _sibling(_draws: Draws, records: Records, rows: Array, log: FaultLog) -> None:
-    """Uses the last child of the same father, and for the last the first; twins are left out."""
+    """Uses the last child of the same father, or for that one the first; twins are left out."""
     people = records.people
     children = np.flatnonzero((people.father >= 0) & (people.twin < 0))
     first, last = np.full((2, people.size), -1, dtype=np.int32)
@@ -211,7 +211,7 @@ TYPING: dict[str, Callable[[str, float, int], str]] = {
 
 
 def _type_numbers(draws: Draws, records: Records, rates: dict[str, float], log: FaultLog) -> None:
-    """Mistypes numbers; a record without a proper number is left alone."""
+    """Mistypes numbers; a record without a proper number is not changed."""
     column = records.columns["id_number"]
     for kind, rows in draws.one_of({kind: rates[kind] for kind in TYPING}, records.size).items():
         texts = column.texts(rows).to_pylist()
@@ -238,7 +238,7 @@ def apply_insurance_number_faults(
         draws: The chunk's random numbers.
         records: Changed in place.
         rates: Probability of each kind.
-        log: Told of every fault.
+        log: Gets a note of every fault.
     """
     column = records.columns["insurance_number"]
     chosen = draws.one_of(
@@ -271,7 +271,7 @@ def apply_insurance_number_faults(
 def _others(
     draws: Draws, records: Records, rows: Array, pool: Array, touched: Array
 ) -> tuple[Array, Array]:
-    """Returns another record of the pool for each row, and the rows for which it is a sound one."""
+    """Draws a record of the pool for each row; returns the rows that got a sound one, and it."""
     others = pool[draws.below(max(len(pool), 1), len(rows))]
     sound = ~records.junk
     sound[touched] = False
@@ -279,7 +279,7 @@ def _others(
 
 
 def _invalid(number: str, form: int) -> str:
-    """Loses a digit, doubles one, or types a letter."""
+    """Leaves out a digit, doubles one, or replaces one by a letter."""
     return (number[:-1], number[:4] + number[3:], number[:5] + "B" + number[6:])[form]
 
 
@@ -292,7 +292,7 @@ def apply_card_faults(
         draws: The chunk's random numbers.
         records: Changed in place.
         rates: Probability of each kind.
-        log: Told of every fault.
+        log: Gets a note of every fault.
     """
     column = records.columns["health_card_number"]
     carded = np.flatnonzero(column.index >= 0)

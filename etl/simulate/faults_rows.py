@@ -1,4 +1,4 @@
-"""Faults of whole records: junk in every column, and the kinds that lie in the choice of records.
+"""Faults of whole records: junk in every column, and faults that come from whose record it is.
 
 Belongs here: junk rows, and noting duplicates, ghosts and the deceased. Does not belong here:
 faults of single columns.
@@ -15,11 +15,11 @@ from etl.simulate.insurance import Records
 
 
 def note_row_faults(records: Records, log: FaultLog) -> None:
-    """Notes the faults that lie in whose record it is.
+    """Notes the faults that come from whose record it is.
 
     Args:
         records: Read only.
-        log: Told of ghosts, duplicates and the deceased with active insurance.
+        log: Gets notes of ghosts, duplicates and the deceased with active insurance.
     """
     log.note("ghost", np.flatnonzero(records.ghost & ~records.junk))
     log.note("duplicate", np.flatnonzero(records.duplicate))
@@ -33,7 +33,7 @@ def apply_junk(draws: Draws, records: Records, log: FaultLog) -> None:
     Args:
         draws: The chunk's random numbers.
         records: Changed in place.
-        log: Told of the junk rows.
+        log: Gets a note of the junk rows.
     """
     rows = np.flatnonzero(records.junk)
     for name, values in reference.toml_table("junk.toml").items():

@@ -44,13 +44,13 @@ SCHEMA = pa.schema(
 )
 
 RECORDS_PER_CHUNK = CHUNK_CITIZENS * 5 // 4
-"""Record numbers set aside for a chunk: more than it can have records."""
+"""Record numbers reserved for a chunk: more than it can need."""
 
 GENDER_FORMS = (
     *("Nam", "Nữ", "1", "0", "nam", "nu", "NAM", "NỮ", "M", "F", "nam", "nữ"),
     *("true", "false", "1", "2", "male", "female", "Nam ", "Nu"),
 )
-"""Ways to write male and female, in pairs; the first pair is the right one."""
+"""Ways to write male and female, in pairs; the first pair is the correct one."""
 
 _SEGMENTS = ("infant", "pupil", "student", "employee", "adult", "senior")
 
@@ -59,8 +59,7 @@ _SEGMENTS = ("infant", "pupil", "student", "employee", "adult", "senior")
 class Records:
     """The insurance records of one chunk while they are being made.
 
-    `person` gives each record's person; a junk row stands on a random person until it is
-    overwritten.
+    A junk row is at first the record of a random person, and is overwritten later.
 
     Attributes:
         people: The chunk's people.
@@ -134,7 +133,7 @@ def participation() -> Participation:
 def choose_records(
     draws: Draws, people: People, today: int, rates: dict[str, float]
 ) -> tuple[Array, Array, Array, Array]:
-    """Chooses whose records there are, and shuffles them.
+    """Chooses the people who have records, and shuffles the records.
 
     Args:
         draws: The chunk's random numbers.
@@ -184,7 +183,7 @@ def make_records(
     chunk: int,
     rates: dict[str, float],
 ) -> Records:
-    """Returns the records of a chunk, faultless but for ghosts, duplicates and junk to come."""
+    """Returns the records of a chunk without faults, but for ghosts, duplicates and future junk."""
     today = calendar.day_number(spec.reference_date)
     person, duplicate, junk, ended = choose_records(draws, people, today, rates)
     age = ages(people, today)[person]
@@ -218,13 +217,13 @@ def make_records(
 
 
 def province_pool() -> pa.Array:
-    """Returns the code of 2025 of each province, then the code of before."""
+    """Returns the codes of 2025 of all provinces, then their codes of before 2025."""
     places = reference.places()
     return arrow.from_texts([*places.new_codes, *places.old_codes])
 
 
 def insurance_table(spec: SimulationSpec, draws: Draws, records: Records, chunk: int) -> pa.Table:
-    """Returns the register's rows of a chunk, with whatever the faults made of them."""
+    """Returns the register's rows of a chunk, as the faults have left them."""
     size = records.size
     text = {name: column.build() for name, column in records.columns.items()}
     flags = {
@@ -257,7 +256,7 @@ def _draw_schemes(draws: Draws, age: Array) -> dict[str, Array]:
     shares = participation()
     size = len(age)
     fate = draws.unit(size)
-    # Shares are of all people; records are fewer, so that those in work are the more among them.
+    # The shares are of all people. Only some have a record, so among records the share is larger.
     compulsory = fate < shares.compulsory[age] / shares.recorded[age]
     voluntary = ~compulsory & (1 - fate <= shares.voluntary[age] / shares.recorded[age])
     unemployment = compulsory & (draws.unit(size) < shares.unemployment[age])
@@ -324,7 +323,7 @@ def _use_personal_numbers(draws: Draws, records: Records) -> None:
 
 
 def _employers(spec: SimulationSpec, draws: Draws, records: Records) -> pa.Array:
-    """Returns employer codes: province and a number, sizes falling as one over the rank."""
+    """Returns employer codes: province and rank; an employer's size falls as one over its rank."""
     rows = np.flatnonzero(records.schemes["compulsory_si"])
     places = reference.places()
     residents = np.bincount(places.residents, minlength=places.provinces) / len(places.residents)

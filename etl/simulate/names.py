@@ -26,21 +26,22 @@ _RAKING_ROUNDS = 50
 class Parts:
     """The pools of name parts.
 
-    A full name is one text of `first` and one of `rest`, with a blank between; where the text
-    of one is null, it is the other alone.
+    A full name is one text of `first` and one of `rest`, with a blank between; if one of them is
+    null, the name is the other alone.
 
     Attributes:
-        first: Surnames, then every part of a minority name that is written first.
-        rest: Middle and given names, women's after men's, then minority parts written last.
+        first: Surnames, then the parts of minority names that are written first.
+        rest: Middle and given names, of men and then of women; then the parts of minority names
+            that are written last.
         surname: Draws a surname.
         middle: Draws a middle name, by sex and cohort.
         given: Draws a given name, by sex.
         middles: Number of middle names, by sex.
         givens: Number of given names, by sex.
         given_texts: The given names, by sex.
-        rest_start: Where the sex's middle and given names start in `rest`.
+        rest_start: Where the middle and given names start in `rest`, by sex.
         cohort: Cohort of each year of birth from 1900.
-        minorities: Where the parts of each group and sex stand in the pools.
+        minorities: Where the name parts of each minority are in the pools.
         minority_of: Draws a group by province; 0 is none, k is minority k - 1.
     """
 
@@ -65,7 +66,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class Minority:
-    """Where a group's name parts stand.
+    """Where the name parts of a group are in the pools.
 
     Attributes:
         family_first: Whether the family's part is written first.
@@ -150,7 +151,7 @@ def _cohort_of_year(cohorts: list[dict[str, Any]]) -> Array:
 def _place_minority(
     group: dict[str, Any], first: list[str | None], rest: list[str | None]
 ) -> Minority:
-    """Appends a group's parts to the pools and returns where they stand."""
+    """Appends a group's parts to the pools and returns where they are."""
     family_first = group["order"] == "family own"
     family_pool, own_pool = (first, rest) if family_first else (rest, first)
 
@@ -175,7 +176,7 @@ def _minority_tables() -> Array:
 
 @dataclass
 class NameDraw:
-    """What names are made of, before they are text.
+    """Names as positions in the pools, before they become text.
 
     Attributes:
         first: Position in the pool of first parts.
@@ -187,7 +188,7 @@ class NameDraw:
 
 
 def draw_names(draws: Draws, people: People, foreign: Array) -> NameDraw:
-    """Draws everybody's name; families share their surname, twins nearly all of it.
+    """Draws everybody's name; families share a surname, twins of one sex a middle name, too.
 
     Args:
         draws: The chunk's random numbers.
@@ -230,7 +231,7 @@ def _vietnamese_rest(draws: Draws, people: People, pools: Parts) -> Array:
 
 
 def _alike(draws: Draws, people: People, rest: Array, pools: Parts) -> None:
-    """Names some sons after their fathers, and twins of one sex with one middle name."""
+    """Gives some sons their father's name, and twins of one sex the same middle name."""
     share = reference.shape_share("son_named_as_father")
     son = (people.father >= 0) & (people.sex == 0) & (people.twin < 0)
     named = np.flatnonzero(son & draws.chance(share, people.size))
@@ -248,7 +249,7 @@ def _alike(draws: Draws, people: People, rest: Array, pools: Parts) -> None:
 def _minority_parts(
     draws: Draws, people: People, group: Array, family_bits: Array, names: NameDraw
 ) -> None:
-    """Replaces the names of people of groups that name otherwise; twins never get one name."""
+    """Replaces the names of people whose group has its own names; twins get different ones."""
     pools = parts()
     own_bits = draws.bits16(people.size)
     second = second_twins(people.twin)

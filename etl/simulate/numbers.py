@@ -1,4 +1,4 @@
-"""Serial numbers that are unique without a list of those already given, and their digits.
+"""Serial numbers that are unique although no list of them is kept, and their digits.
 
 Belongs here: the division of a number range among chunks, the permutation that makes it look
 random, and turning integers into text. Does not belong here: what a number means.
@@ -16,16 +16,16 @@ from etl.simulate.draws import Array
 
 _ROUNDS = 4
 _STRIDE = 7919
-"""Has no divisor in common with 500,000: whoever is multiplied by it stays alone."""
+"""Has no divisor in common with 500,000, so multiplying by it keeps pairs different."""
 
 
 @dataclass(frozen=True)
 class Serials:
-    """The last digits that numbers end in: all that there are, or as few as make a crowd.
+    """The six digits that numbers may end in: all there are, or so few that many people share them.
 
     Attributes:
-        pairs: How many neighbouring pairs of six digits there are; twins share a pair.
-        stride: Parts the pairs, so that they lie all over the million.
+        pairs: How many pairs of neighbouring endings are used; twins share a pair.
+        stride: Spreads the pairs over all endings from 000000 to 999999.
     """
 
     pairs: int = 500_000
@@ -33,25 +33,25 @@ class Serials:
 
     @classmethod
     def crowded(cls, citizens: int) -> Serials:
-        """Returns as many as leave each to a hundred citizens, as a million do to 100 million."""
+        """Returns one ending for a hundred citizens, as a million are for 100 million."""
         return cls(max(10, citizens // 10_000) * 50, _STRIDE)
 
     @property
     def cancelled_pairs(self) -> int:
-        """Pairs of each cell that only cancelled numbers have."""
+        """How many pairs of each cell are reserved for cancelled numbers."""
         return self.pairs * 3 // 50
 
     def choose(self, positions: Array, cells: Array, salt: int) -> Array:
-        """Returns a pair for each position, differently for each cell, none twice."""
+        """Returns a pair for each position: in a cell none twice, and in a different order by cell."""
         base = 1000 if self.pairs % 1000 == 0 else 50
         return scatter(positions, cells, self.pairs // base, base, salt)
 
     def six_digits(self, pairs: Array, odd: Array) -> Array:
-        """Returns the first or the second number of each pair."""
+        """Returns the first or the second ending of each pair."""
         return pairs * self.stride % 500_000 * 2 + odd
 
     def seven_digits(self, positions: Array, prefixes: Array, salt: int) -> Array:
-        """Returns numbers as CMND have them after the province: one digit, then six."""
+        """Returns the digits of CMND after the province's: one digit, then an ending of six."""
         slots = 20 * self.pairs
         base = 4000 if slots % 4000 == 0 else 1000
         slot = scatter(positions % slots, prefixes, slots // base, base, salt)
@@ -84,7 +84,7 @@ def chunk_positions(groups: Array, chunk: int, chunks: int, capacity: int) -> Ar
         groups: Group of each row.
         chunk: This chunk's number.
         chunks: How many chunks there are.
-        capacity: Positions of a group.
+        capacity: How many positions a group has.
 
     Raises:
         ValueError: A group has more rows than positions.
@@ -99,7 +99,7 @@ def chunk_positions(groups: Array, chunk: int, chunks: int, capacity: int) -> Ar
 
 
 def scatter(positions: Array, keys: Array, left: int, right: int, salt: int = 0) -> Array:
-    """Permutes 0 .. left*right - 1, differently for each key, so that neighbours part.
+    """Permutes 0 .. left*right - 1, differently for each key, so that neighbours are scattered.
 
     A Feistel network over two digits of mixed base: one to one by construction, so that unique
     positions stay unique.

@@ -1,6 +1,6 @@
-"""Registers into Parquet files.
+"""Writing registers to Parquet files.
 
-Belongs here: the files, their encoding, and what is refused to be overwritten. Does not belong
+Belongs here: the files, their encoding, and refusing to overwrite files. Does not belong
 here: what they hold.
 """
 
@@ -22,7 +22,7 @@ _REPETITIVE = {
     *("commune", "office"),
     *("compulsory_si", "voluntary_si", "unemployment_insurance", "health_insurance"),
 }
-"""Columns worth a Parquet dictionary; the others are nearly all different."""
+"""Columns that get a Parquet dictionary; values of the others are nearly all different."""
 
 
 def write_parquet(
@@ -38,12 +38,12 @@ def write_parquet(
 
     Args:
         spec: The request.
-        directory: Made if it is not there.
+        directory: Created if it does not exist.
         progress: Called with the number of citizens done so far.
         replace: Whether files of those names may be overwritten.
 
     Raises:
-        FileExistsError: A file is there already and `replace` is false.
+        FileExistsError: A file exists already and `replace` is false.
         ValueError: The request cannot be met.
     """
     paths = {name: Path(directory) / f"{name}.parquet" for name in SCHEMAS}
@@ -57,11 +57,11 @@ def write_parquet(
 
 @contextmanager
 def parquet_file(path: Path, name: str, *, replace: bool) -> Iterator[Sink]:
-    """Yields a sink whose file takes its name only when everything has gone well.
+    """Yields a sink whose file gets its name only when everything has gone well.
 
     Raises:
-        FileExistsError: It is there already and `replace` is false.
-        ConfigError: It cannot be written.
+        FileExistsError: The file exists already and `replace` is false.
+        ConfigError: The file cannot be written.
     """
     if path.is_file() and not replace:
         raise FileExistsError(f"{path} is there already; ask to replace it, or name another place")

@@ -23,12 +23,12 @@ class People:
     """The people of one chunk, one array per attribute; citizens first, then ghosts.
 
     Attributes:
-        citizens: How many are citizens; the rest are ghosts, in no population register.
+        citizens: How many are citizens; the rest are ghosts, who are in no population register.
         birth_day: Day number of birth.
         band: Age band of the pyramid at the reference date.
         sex: 0 male, 1 female.
-        home: Province of residence, as of the 2004 table.
-        birth_place: Place of birth registration, as of reference.Places.
+        home: Province of residence: its position in reference.Places.
+        birth_place: Place of birth registration: its position in reference.Places.
         death_day: Day number of death, or -1.
         twin: The twin's row, or -1.
         father: The father's row, or -1.
@@ -62,7 +62,7 @@ class People:
 
 
 def draw_people(spec: SimulationSpec, draws: Draws, citizens: int, ghosts: int) -> People:
-    """Returns people without families: everybody heads a household.
+    """Returns people without families: everybody is the head of a household.
 
     Args:
         spec: The request.
@@ -92,7 +92,7 @@ def draw_people(spec: SimulationSpec, draws: Draws, citizens: int, ghosts: int) 
 
 
 def draw_birth_places(draws: Draws, people: People) -> None:
-    """Gives everybody a place of birth: usually the province of residence, seldom a country."""
+    """Gives everybody a place of birth: usually the home province, rarely a foreign country."""
     places = reference.places()
     born = people.home.astype(np.int16)
     moved = draws.unit(people.size) >= places.born_here[people.home]
@@ -123,7 +123,7 @@ def _births(
 
 
 def _fill_birthdays(draws: Draws, birth_day: Array) -> Array:
-    """Moves some births to 1 January, the filler for an unknown day, more among the old."""
+    """Moves some births to 1 January, the filler for an unknown day; more of older people."""
     years, _, _ = calendar.parts()
     probability = share_by_birth_year("filler_birth")[years[birth_day] - 1900]
     filler = draws.unit(len(birth_day)) < probability
@@ -133,7 +133,7 @@ def _fill_birthdays(draws: Draws, birth_day: Array) -> Array:
 
 
 def share_by_birth_year(name: str) -> Array:
-    """Returns a share of the population table per year of birth from 1900."""
+    """Returns one share of the population's table, for each year of birth from 1900."""
     steps = reference.shares("population")[name]
     result = np.empty(calendar.YEARS, dtype=np.float32)
     start = 0
@@ -157,7 +157,7 @@ def _pair_twins(draws: Draws, citizens: int, birth_day: Array, band: Array, sex:
 
 
 def second_twins(twin: Array) -> Array:
-    """Returns the rows of those whose twin stands before them."""
+    """Returns the rows of people whose twin is in an earlier row."""
     return np.flatnonzero((twin >= 0) & (twin < np.arange(len(twin))))
 
 

@@ -42,14 +42,14 @@ _SPAN_OF_YEARS = 127
 
 @dataclass(frozen=True)
 class Identity:
-    """The numbers and texts of people that both registers draw on.
+    """The numbers and texts of people from which both registers are made.
 
     Attributes:
         personal_ids: Personal number of each person; a ghost's was never issued.
         cmnd: CMND numbers, for those who have one.
         cmnd_of: Position in `cmnd` of each person's latest CMND, or -1.
         cancelled: Cancelled personal numbers.
-        cancelled_of: Position in `cancelled` of each person's, or -1.
+        cancelled_of: Position in `cancelled` of each person's cancelled number, or -1.
         former: The register's column of former numbers.
         birth_text: Position of each person's birth date in the pool of the calendar.
         addresses: Address of each person.
@@ -142,7 +142,7 @@ def draw_addresses(draws: Draws, home: Array, household: Array) -> tuple[pa.Arra
 
 
 class _AddressPools(NamedTuple):
-    """House and group; commune and province; the commune alone."""
+    """The pools of address parts: house and group; commune and province; commune alone."""
 
     house: pa.Array
     ward: pa.Array
@@ -207,7 +207,7 @@ def _cancelled_numbers(
 ) -> pa.Array:
     """Draws numbers issued for a wrong year of birth or a wrong sex.
 
-    They come from the upper end of each cell's range, which living numbers never reach.
+    They come from the upper end of each cell's range, which valid numbers never reach.
     """
     wrong_sex = draws.chance(0.3, len(rows))
     sex = np.where(wrong_sex, 1 - people.sex[rows], people.sex[rows])
@@ -252,7 +252,7 @@ def _cmnd_numbers(
 
 
 def _birth_texts(draws: Draws, people: People) -> Array:
-    """Writes births as dd/mm/yyyy, and some of the old with the year alone."""
+    """Writes births as dd/mm/yyyy, and some of older people as the year alone."""
     share = share_by_birth_year("year_only_birth")[people.birth_year - 1900]
     days = people.birth_day.astype(np.int32)
     year_only = draws.unit(people.size) < share

@@ -41,13 +41,13 @@ def shares(register: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class FaultKind:
-    """One row of the fault rates.
+    """One kind of fault.
 
     Attributes:
         rate: Probability of drawing it.
         among: What the rate is a share of.
-        matters: Whether it changes more than the way a right value is written.
-        meaning: One line.
+        matters: Whether it changes more than how a correct value is written.
+        meaning: What it does, in one line.
     """
 
     rate: float

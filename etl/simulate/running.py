@@ -1,4 +1,4 @@
-"""Chunks in order, made here or in other processes.
+"""Making all chunks, in order, in this process or in several others.
 
 Belongs here: how many processes there are. Does not belong here: how they work together
 (``etl/process``), what a chunk holds (chunks.py) or where it goes (writing.py).
@@ -16,7 +16,7 @@ from etl.simulate.chunks import simulate_chunk
 from etl.simulate.spec import SimulatedBatch, SimulationSpec
 
 _POOL_FROM_CHUNKS = 6
-"""With fewer chunks the start of processes costs more than they save."""
+"""With fewer chunks, starting processes costs more than it saves."""
 
 
 def simulate_batches(spec: SimulationSpec) -> Iterator[SimulatedBatch]:

@@ -1,4 +1,4 @@
-"""What a simulation is asked for and what it hands back.
+"""What a simulation is asked for, and what it returns.
 
 Belongs here: the request (SimulationSpec), one chunk of the result (SimulatedBatch), the summary
 (SimulationReport), and how citizens are cut into chunks. Does not belong here: how anything is
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 CHUNK_CITIZENS = 100_000
-"""Citizens generated at a time. Families never cross it. Changing it changes every result."""
+"""Citizens of one chunk. No family spans two chunks. Changing it changes every result."""
 
 REFERENCE_DATE = date(2026, 11, 1)
 """The simulated today: ages, deaths and change times are counted from it."""
@@ -25,7 +25,7 @@ BIRTH_WINDOW_END = date(1990, 6, 30)
 """The last birth date of a simulation that is asked for a window of births."""
 
 MAX_CITIZENS = 200_000_000
-"""Beyond it the six digits of a personal number no longer suffice for the largest provinces."""
+"""With more, the six digits of a personal number do not suffice for the largest provinces."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,12 @@ class SimulationSpec:
         seed: Any integer from 0.
         birth_window_days: All citizens are born within so many days up to 30/6/1990, which
             gives a small register the crowding of the national one (about 3,000 births a day).
-            None draws births from the age pyramid. Such a register has no parents and children.
-        crowded_numbers: As many citizens share the last six digits of their numbers, personal and
-            former, as would among 100 million, about a hundred and sixty; from 100,000 citizens on.
+            Such a register has no parents and children. None: births follow the age pyramid.
+        crowded_numbers: Whether as many citizens share the last six digits of their personal and
+            former numbers as among 100 million: about a hundred and sixty. With fewer than 100,000
+            citizens it is fewer.
         fault_rates: A TOML file to use instead of `etl/simulate/fault_rates.toml`.
-        workers: Processes that generate chunks; None takes one per processor for large requests.
+        workers: Processes that generate chunks; None: one per processor for large requests.
         reference_date: The simulated today. The clock is never read.
     """
 
@@ -87,7 +88,7 @@ class SimulatedBatch:
     """One chunk of the registers, with the truth about its insurance records.
 
     Attributes:
-        insurance: Insurance records, in an order that tells nothing.
+        insurance: Insurance records, in random order.
         population: The citizens of this chunk.
         truth: record_id, personal_id (null for a ghost or a junk row), faults.
         fault_counts: Records per fault kind.

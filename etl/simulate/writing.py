@@ -1,4 +1,4 @@
-"""From batches to sinks, whatever they are: the loop that both ways out share, and its report.
+"""The loop that writes batches to sinks, shared by files and databases, and its report.
 
 Belongs here: the tables' schemas and keys, what a sink is, and the loop. Does not belong here:
 Parquet (parquet.py), databases (databases.py).
@@ -43,7 +43,7 @@ def write_batches(
 
     Args:
         spec: The request.
-        sinks: By name of the table; tables without a sink are dropped.
+        sinks: The sink of each table, by name; tables without a sink are dropped.
         progress: Called with the number of citizens done so far.
     """
     start = time.monotonic()
