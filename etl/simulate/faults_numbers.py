@@ -271,7 +271,7 @@ def apply_insurance_number_faults(
 def _others(
     draws: Draws, records: Records, rows: Array, pool: Array, touched: Array
 ) -> tuple[Array, Array]:
-    """Draws a record of the pool for each row; returns the rows that got a sound one, and it."""
+    """Draws a record of the pool for each row; returns the rows with a sound one, and those."""
     others = pool[draws.below(max(len(pool), 1), len(rows))]
     sound = ~records.junk
     sound[touched] = False

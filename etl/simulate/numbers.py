@@ -42,7 +42,7 @@ class Serials:
         return self.pairs * 3 // 50
 
     def choose(self, positions: Array, cells: Array, salt: int) -> Array:
-        """Returns a pair for each position: in a cell none twice, and in a different order by cell."""
+        """Returns a pair for each position: no pair twice in a cell; cells differ in order."""
         base = 1000 if self.pairs % 1000 == 0 else 50
         return scatter(positions, cells, self.pairs // base, base, salt)
 
