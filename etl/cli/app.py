@@ -103,7 +103,7 @@ def _guarded(run: Callable[[], Any], debug: bool) -> int:
     """Runs a command and turns its errors into messages and an exit code."""
     try:
         return int(run() or 0)
-    except SystemExit as ended:  # every command ends so, failed or not
+    except SystemExit as ended:  # how the command line ends, with or without a failure
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except DoisoatError as error:
         _trace(error, debug)

@@ -1,6 +1,6 @@
 """The words of the reconciliation: statuses, steps, agreement levels, mismatch codes, rejects.
 
-Belongs here: every code that leaves the system, with its meaning, owner, severity and labels in
+Belongs here: every code that the system publishes, with its meaning, owner, severity and labels in
 Vietnamese and English, one row each. Does not belong here: the rules that decide when a code
 applies (they are SQL, in ``etl/reconcile/sql`` and ``etl/clean/sql``), nor anything with I/O.
 """
