@@ -80,7 +80,7 @@ def _since(memory: Memory) -> datetime | None:
 
 
 def _take(settings: Settings, memory: Memory, report: Report) -> None:
-    """Words what is new in a run; saves the message and the run before anything is sent."""
+    """Writes what is new in a run; saves the message and the run before anything is sent."""
     news = take_in(memory, report)
     if news is not None:
         written = letter(settings, news)

@@ -24,14 +24,14 @@ _PUBLISHING = ("full_sync", "delta_sync")
 
 
 def letter(settings: Settings, news: News) -> Letter:
-    """Words what people are to be told of one run."""
+    """Writes the message about one run."""
     kind, title = _subject(news)
     body = "\n\n".join(part for part in _parts(settings, news) if part)
     return Letter(title=title, body=body, kind=kind, written=news.report.ended)
 
 
 def test_letter(settings: Settings) -> Letter:
-    """Words the test message, which only shows that messages arrive."""
+    """Writes the test message, which only shows that messages arrive."""
     body = "\n\n".join(
         (
             "This is how alerts of doisoat arrive. Nothing has happened; nothing is to be done.",
@@ -48,7 +48,7 @@ def test_letter(settings: Settings) -> Letter:
 
 
 def damage_letter(settings: Settings, set_aside: Path) -> Letter:
-    """Words the message that the memory was lost, so that old failures are told as new."""
+    """Writes the message that the memory was lost, so that old failures are told as new."""
     body = "\n\n".join(
         (
             "The memory of what was told was damaged, as by a power cut or a full disk. It begins "

@@ -152,7 +152,7 @@ def _minutes(seconds: float) -> str:
 
 
 def _line(progress: Progress) -> str:
-    """Words a finished step: phase, rows, rate, memory, disk, time left."""
+    """Describes a finished step: phase, rows, rate, memory, disk, time left."""
     step = progress.finished
     assert step is not None  # noqa: S101 - only what is finished has a line
     memory = "" if step.peak_bytes is None else f", {step.peak_bytes / 1e9:.1f} GB of memory"

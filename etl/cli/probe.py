@@ -52,7 +52,7 @@ def probe(settings: Settings) -> list[Finding]:
 
 
 def tried(name: str, look: Callable[[], str]) -> Finding:
-    """Tries one thing and words what was found.
+    """Tries one thing and puts into words what was found.
 
     Args:
         name: What is tried.

@@ -32,12 +32,12 @@ def id_column(table: str, key_sql: str) -> str | None:
 
 
 def trend(failed_rows: Sequence[int]) -> str:
-    """Words how many rows failed in the last runs, the latest last."""
+    """Writes how many rows failed in the last runs, the latest last."""
     return " → ".join(f"{failed:,}" for failed in failed_rows)
 
 
 def publish(blocking: bool, published: tuple[str, datetime] | None, schedule: Schedule) -> str:
-    """Words what a failing rule means for the publish.
+    """Says what a failing rule means for the publish.
 
     Args:
         blocking: Whether the rule stops the publish.
@@ -50,7 +50,7 @@ def publish(blocking: bool, published: tuple[str, datetime] | None, schedule: Sc
 
 
 def target(published: tuple[str, datetime] | None, schedule: Schedule) -> str:
-    """Words what the target holds while nothing is published."""
+    """Says what the target holds while nothing is published."""
     if published is None:
         return "the target holds no run yet"
     run_id, at = published

@@ -1,4 +1,4 @@
-"""Making one chunk of the two registers, which depends only on the request and its number.
+"""Making one chunk of the two registers, from the request and the chunk's number alone.
 
 Belongs here: the order in which people, names, registers and faults are drawn. Does not belong
 here: how each of these is drawn, and how chunks are spread over processes (running.py).

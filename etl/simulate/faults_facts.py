@@ -79,7 +79,7 @@ def _other_days(draws: Draws, kind: str, rows: Array, days: Array) -> tuple[Arra
 
 
 def _digit_wrong(draws: Draws, year: Array, month: Array, day: Array) -> Array:
-    """Changes the last digit of day, month or year, or the decade; if that is no date, the year."""
+    """Changes the last digit of day, month or year, or the decade; the year if no date results."""
     part = draws.below(4, len(year))
     step = 1 + draws.below(9, len(year))
 

@@ -120,7 +120,7 @@ def _spouse(_draws: Draws, records: Records, rows: Array, log: FaultLog) -> None
 
 
 def _sibling(_draws: Draws, records: Records, rows: Array, log: FaultLog) -> None:
-    """Uses the last child of the same father, or for that one the first; twins are left out."""
+    """Uses the number of the father's last child, or for that child the first's; no twins."""
     people = records.people
     children = np.flatnonzero((people.father >= 0) & (people.twin < 0))
     first, last = np.full((2, people.size), -1, dtype=np.int32)
@@ -271,7 +271,7 @@ def apply_insurance_number_faults(
 def _others(
     draws: Draws, records: Records, rows: Array, pool: Array, touched: Array
 ) -> tuple[Array, Array]:
-    """Draws a record of the pool for each row; returns the rows with a sound one, and those."""
+    """Draws a record of the pool for each row; returns rows and records where it is sound."""
     others = pool[draws.below(max(len(pool), 1), len(rows))]
     sound = ~records.junk
     sound[touched] = False

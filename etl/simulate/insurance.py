@@ -183,7 +183,7 @@ def make_records(
     chunk: int,
     rates: dict[str, float],
 ) -> Records:
-    """Returns the records of a chunk without faults, but for ghosts, duplicates and future junk."""
+    """Returns a chunk's records before faults; ghosts, duplicates and junk are chosen already."""
     today = calendar.day_number(spec.reference_date)
     person, duplicate, junk, ended = choose_records(draws, people, today, rates)
     age = ages(people, today)[person]

@@ -33,7 +33,7 @@ class Serials:
 
     @classmethod
     def crowded(cls, citizens: int) -> Serials:
-        """Returns one ending for a hundred citizens, as a million are for 100 million."""
+        """Returns so few endings that a hundred citizens share each, as among 100 million."""
         return cls(max(10, citizens // 10_000) * 50, _STRIDE)
 
     @property

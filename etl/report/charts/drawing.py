@@ -258,7 +258,7 @@ def log_odds(probability: float) -> float:
 
 
 def _between(start: float) -> str:
-    """Words the range of a bar; the outermost bars include all that lies beyond them."""
+    """Writes the range of a bar; the outermost bars include all that lies beyond them."""
     if start <= -FARTHEST:
         return f"< {_chance(start + BIN)}"
     if start >= FARTHEST - BIN:

@@ -45,7 +45,7 @@ class Drawn:
 
 
 def make_page(title: Words, charts: Sequence[Drawn], result: str = "") -> str:
-    """Returns a page with charts, in Vietnamese, followed by English.
+    """Returns a page with charts; each text is in Vietnamese, then in English.
 
     Args:
         title: Title of the page.
