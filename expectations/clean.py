@@ -28,7 +28,7 @@ def is_mostly_used(register: str, harm: str, causes: str) -> Rule:
         f"{register}_rows_are_mostly_used",
         f"select 1 from (select count(*) {lost} as lost from {{batch}}) "  # noqa: S608
         f"where lost > <at_most> * {rows}",
-        f"So many rows of the {register} register were rejected that {harm}. {causes} The other "
+        f"Too many rows of the {register} register were rejected: {harm}. {causes} The other "
         "rules of this table list the rows (doisoat triage clean.rejects.RULE). If the register "
         "really is like this, raise at_most of this rule in the file that [quality] thresholds "
         "names.",
@@ -49,23 +49,23 @@ def vocabulary_is_read(
     here = f"register = '{register}' and column_name in ({listed})"
     rule = f"clean.vocabularies.{register}_{what}_are_understood"
     mend = (
-        f"doisoat triage {rule} lists them by key, and with --record KEY shows one; say what it "
-        f"means under [{register}.values.{columns[0]}] of the configuration."
+        f"doisoat triage {rule} lists the spellings by key, and with --record KEY shows one; say "
+        f"what each means under [{register}.values.{columns[0]}] of the configuration."
     )
     unread = "coalesce(sum(copies) filter (value is null), 0)"
     return (
         never(
             f"{register}_{what}_are_understood",
             f"{here} and value is null",
-            f"Spellings of the {register} register whose meaning nobody has said: {harm} {mend}",
+            f"These spellings of the {register} register are not understood: {harm} {mend}",
             owner=owner,
         ),
         holds(
             f"{register}_{what}_are_mostly_understood",
             f"select 1 from (select {unread} as unread, sum(copies) as filled from {{batch}} "  # noqa: S608
             f"where {here}) where unread > <at_most> * filled",
-            f"So much of this column of the {register} register is not understood that the wrong "
-            f"column is mapped, or the register writes its own codes: {harm} {mend}",
+            f"Much of this column of the {register} register is not understood: the wrong column "
+            f"is mapped, or the register uses its own codes. As it is, {harm} {mend}",
             blocking=True,
             limit="at most {at_most:.0%} of the filled rows not understood",
             seen=f"select format('{{:,}} of {{:,}} filled rows not understood', {unread}, "  # noqa: S608
@@ -90,7 +90,7 @@ VOCABULARIES = Suite(
             "insurance",
             "statuses",
             ("status",),
-            "their records count as neither active nor ended, so the dead among them are not seen.",
+            "the records concerned count as neither active nor ended, so deaths are not noticed.",
             Owner.ENGINEERING,
         ),
         *vocabulary_is_read(
@@ -104,21 +104,21 @@ VOCABULARIES = Suite(
             "insurance",
             "provinces",
             ("province_code",),
-            "their records are counted under no province, and on nobody's worklist.",
+            "the records concerned count under no province and appear on no office's worklist.",
             Owner.INSURANCE,
         ),
         *vocabulary_is_read(
             "insurance",
             "flags",
             _FLAGS,
-            "their records are counted in no scheme.",
+            "the records concerned are counted in no scheme.",
             Owner.INSURANCE,
         ),
         *vocabulary_is_read(
             "population",
             "statuses",
             ("status",),
-            "the dead among these citizens pass for living.",
+            "the dead among the citizens concerned count as living.",
             Owner.ENGINEERING,
         ),
         *vocabulary_is_read(
@@ -132,11 +132,17 @@ VOCABULARIES = Suite(
             "population",
             "provinces",
             ("province_code",),
-            "place says nothing, and living residents are counted under no province.",
+            "the province is not compared, and living residents are counted under no province.",
             Owner.POPULATION,
         ),
     ),
     key="concat_ws('/', register, column_name, record_key(raw))",
+)
+
+
+_ONCE = (
+    "Each distinct spelling is once in the dictionary; a repeat would double records. A fault of "
+    "the table: report it."
 )
 
 
@@ -147,7 +153,7 @@ def _one_meaning(table: str) -> Suite:
             never(
                 "each_string_stands_once",
                 f"count(*) over (partition by {'field, ' if table == 'statuses' else ''}raw) > 1",
-                "Each distinct spelling stands once in the dictionary.",
+                _ONCE,
                 blocking=True,
             ),
         ),
@@ -162,8 +168,8 @@ NAMES = Suite(
     (
         is_unique(
             "raw",
-            "Each distinct string stands once in the dictionary; twice would double records. "
-            "Delete the warehouse's table clean.names and run again.",
+            "Each distinct name is once in the dictionary; a repeat would double records. Delete "
+            "the warehouse's table clean.names and run again.",
             blocking=True,
         ),
         never(
@@ -180,7 +186,7 @@ NAMES = Suite(
 BIRTHS = Suite(
     TableName("clean", "births"),
     (
-        is_unique("raw", "Each distinct string stands once in the dictionary.", blocking=True),
+        is_unique("raw", _ONCE, blocking=True),
         never(
             "year_of_birth_or_death_is_possible",
             "birth_year not between 1880 and extract(year from current_date)",
@@ -198,31 +204,42 @@ NUMBERS = Suite(
         never(
             "understood_numbers_are_digits",
             "number is not null and not regexp_full_match(number, '[0-9]+')",
-            "A number that was understood is digits only; anything else is a normaliser's fault.",
+            "A number that was understood has digits only; anything else is a fault of the "
+            "normaliser: report it.",
             blocking=True,
         ),
     ),
     key="record_key(raw)",
 )
 
+_SEXES = "Later steps compare only M and F; any other value is a fault of the table: report it."
+
 GENDERS = Suite(
     TableName("clean", "genders"),
     (
-        is_unique("raw", "Each distinct spelling stands once in the dictionary.", blocking=True),
-        is_one_of("value", ("M", "F"), "Only M and F are compared downstream.", blocking=True),
+        is_unique("raw", _ONCE, blocking=True),
+        is_one_of("value", ("M", "F"), _SEXES, blocking=True),
     ),
     key="record_key(raw)",
 )
 
 FLAGS = Suite(
     TableName("clean", "flags"),
-    (is_unique("raw", "Each distinct spelling stands once in the dictionary.", blocking=True),),
+    (is_unique("raw", _ONCE, blocking=True),),
     key="record_key(raw)",
 )
 
 REPEATED_KEYS = Suite(
     TableName("clean", "repeated_keys"),
-    (is_between("copies", 2, None, "A key that stands once repeats nothing.", blocking=True),),
+    (
+        is_between(
+            "copies",
+            2,
+            None,
+            "A key that only one row has is not a repeated key. A fault of the table: report it.",
+            blocking=True,
+        ),
+    ),
     key="record_key(row_key)",
 )
 
@@ -232,41 +249,44 @@ INSURANCE = Suite(
         has_fresh_changes("record", Owner.INSURANCE),
         is_unique(
             "record_id",
-            "One row per record, or counts and links double. A repeat here is a fault of "
+            "Each record has one row; a repeat would double counts and links. A fault of "
             "clean.insurance: report it.",
             blocking=True,
         ),
         is_filled(
             "name_key",
-            "A record whose name cannot be read can be found by number only. Correct the names "
-            "listed at the source.",
+            "A record whose name cannot be read can be found by number only. Correct the listed "
+            "names at the source.",
             name="names_are_mostly_readable",
             owner=Owner.INSURANCE,
         ),
         is_filled(
             "birth_year",
-            "A record without a birth date can hardly be verified. Correct the dates listed at "
+            "A record without a birth date can hardly be verified. Correct the listed dates at "
             "the source.",
             name="birth_dates_are_mostly_readable",
             owner=Owner.INSURANCE,
         ),
         is_filled(
             "gender",
-            "Sex is compared with the population register. Complete it at the source.",
+            "Without a sex, this cannot be compared with the population register. Complete it at "
+            "the source.",
             name="sexes_are_mostly_readable",
             owner=Owner.INSURANCE,
         ),
         is_filled(
             "province_code",
-            "Counts are by province; a code that no table knows is counted as unknown.",
+            "A record whose province code is missing or not known is counted under 'unknown'. "
+            "Correct it at the source, or map it under [insurance.values.province_code].",
             name="provinces_are_mostly_known",
             owner=Owner.INSURANCE,
         ),
-        is_one_of("gender", ("M", "F"), "Only M and F are compared downstream.", blocking=True),
+        is_one_of("gender", ("M", "F"), _SEXES, blocking=True),
         is_one_of(
             "status",
             ("active", "ended", "other"),
-            "Only these are read downstream; a fault of clean.vocabularies: report it.",
+            "Later steps know only these three; another is a fault of clean.vocabularies: report "
+            "it.",
             blocking=True,
         ),
         never(
@@ -294,40 +314,43 @@ POPULATION = Suite(
         has_fresh_changes("citizen", Owner.POPULATION),
         is_unique(
             "personal_id",
-            "One row per citizen, or a record finds two. A repeat here is a fault of "
+            "Each citizen has one row; with a repeat, a record would find two citizens. A fault of "
             "clean.population: report it.",
             blocking=True,
         ),
         is_filled(
             "name_key",
-            "A citizen whose name cannot be read can verify nobody.",
+            "No record can be verified with a citizen whose name cannot be read. Correct the "
+            "listed names in the population register.",
             owner=Owner.POPULATION,
             name="names_are_mostly_readable",
         ),
         is_filled(
             "birth_year",
-            "A citizen whose birth date cannot be read can verify hardly anybody.",
+            "Hardly any record can be verified with a citizen whose birth date cannot be read. "
+            "Correct the listed dates in the population register.",
             owner=Owner.POPULATION,
             name="birth_dates_are_mostly_readable",
         ),
         never(
             "personal_number_is_12_digits",
             "not regexp_full_match(personal_id, '[0-9]{12}')",
-            "The law promises 12 digits.",
+            "By law a personal number has 12 digits; rows with another belong in clean.rejects. A "
+            "fault of clean.population: report it.",
             blocking=True,
             owner=Owner.POPULATION,
         ),
         is_one_of(
             "gender",
             ("M", "F"),
-            "Only M and F are compared downstream.",
+            _SEXES,
             blocking=True,
             owner=Owner.POPULATION,
         ),
         never(
             "deaths_follow_births",
             "date_of_death < birth_date",
-            "A death before the birth is a typing error of the population register.",
+            "A death before the birth is a typing error. Correct it in the population register.",
             owner=Owner.POPULATION,
         ),
     ),
@@ -347,7 +370,8 @@ REJECTS = Suite(
                 "personal_id_invalid",
                 "personal_id_conflict",
             ),
-            "Each reject has a reason that a person can read.",
+            "Only these reasons have a text that a person can read; another is a fault of the "
+            "table: report it.",
             blocking=True,
         ),
         never(
@@ -375,33 +399,33 @@ REJECTS = Suite(
             "records_have_something_to_compare",
             "reason = 'nothing_to_compare'",
             "Neither a number nor a name with a birth date or an address can be read, so nobody "
-            "can be found. Complete the record at the source; the next run takes it.",
+            "can be found. Complete the record at the source; the next run uses it.",
             owner=Owner.INSURANCE,
         ),
         never(
             "personal_numbers_are_understood",
             "reason = 'personal_id_invalid'",
-            "A citizen without a 12-digit number can verify nobody. Correct the number in the "
-            "population register; the next run takes the citizen.",
+            "No record can be linked to a citizen without a 12-digit number. Correct the number in "
+            "the population register; the next run uses it.",
             owner=Owner.POPULATION,
         ),
         is_mostly_used(
             "population",
-            "the insurance records of those citizens would be blamed for having none",
-            "Nearly always the mapping reads the wrong column: see personal_id under "
+            "the insurance records of these citizens would be published as NOT_FOUND",
+            "Usually the mapping reads the wrong column: see personal_id under "
             "[population.columns] of the configuration.",
         ),
         is_mostly_used(
             "insurance",
-            "their records would be published as rejected, and their links closed",
-            "Nearly always the mapping reads the wrong column: see the one that is named as "
-            "observed under [insurance.columns] of the configuration.",
+            "they would be published as REJECTED, and their links closed",
+            "Usually the mapping reads the wrong column: 'observed' names it; correct it under "
+            "[insurance.columns] of the configuration.",
         ),
         Rule(
             "rejects_are_few",
             Kind.ROW_COUNT,
-            "So many rejects mean that a column is mapped wrongly. Look at the reasons in the "
-            "table rejects of the target.",
+            "With so many rejects, a column is probably mapped wrongly. Look at the reasons in the "
+            "target's table rejects.",
             limit="at most {at_most:,} rows",
         ),
     ),
@@ -413,7 +437,8 @@ FORMER_NUMBERS = Suite(
         never(
             "former_number_is_9_or_12_digits",
             "length(former_number) not in (9, 12)",
-            "A CMND has 9 digits, a cancelled personal number 12; anything else was misread.",
+            "A CMND has 9 digits, a cancelled personal number 12; anything else was misread. A "
+            "fault of the normaliser: report it.",
             blocking=True,
             owner=Owner.POPULATION,
         ),
@@ -427,13 +452,15 @@ FILLERS = Suite(
         never(
             "each_filler_stands_once",
             "count(*) over (partition by number) > 1",
-            "A filler that stands twice would double the claims of those who carry it.",
+            "A filler (a made-up number that many citizens list) is here once; a repeat would "
+            "double the claims of its records. A fault of clean.fillers: report it.",
             blocking=True,
         ),
         never(
             "filler_is_listed_by_a_crowd",
             "holders <= (select block_limit from ops.parameters)",
-            "A number that few citizens list is somebody's: set aside, their links would be lost.",
+            "A number that few citizens list is a real one; taken for a filler, it would link "
+            "nobody any more. A fault of clean.fillers: report it.",
             blocking=True,
             owner=Owner.POPULATION,
         ),

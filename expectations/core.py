@@ -19,6 +19,10 @@ from expectations.rules import Suite, is_filled, is_one_of, is_unique, never
 _STATUSES = tuple(status.value for status in Status)
 _STEPS = tuple(step.value for step in MatchStep)
 _KEY = "record_key(record_id)"
+_LEVEL = (
+    "The levels of agreement are those of etl/domain/codes.py; another is a fault of the "
+    "waterfall: report it."
+)
 
 LINKS = Suite(
     TableName("core", "links"),
@@ -28,37 +32,47 @@ LINKS = Suite(
             "A record has one citizen at most. A repeat is a fault of the waterfall: report it.",
             blocking=True,
         ),
-        is_filled("personal_id", "A link names a citizen.", blocking=True),
+        is_filled(
+            "personal_id",
+            "Every link names a citizen. A fault of the waterfall: report it.",
+            blocking=True,
+        ),
         never(
             "nobody_held_back_is_linked",
             "record_id in (select record_id from core.held_back)",
-            "The machine does not overrule a person's decision: who decided looks again. A fault "
-            "of the statement: report it.",
+            "A link that contradicts a person's decision waits for that person; it must not be "
+            "made. A fault of core.links: report it.",
             blocking=True,
         ),
         never(
             "every_link_leads_to_a_citizen",
             "personal_id not in (select personal_id from clean.population)",
-            "A link to a number that is no citizen's would be published as somebody's. A fault of "
-            "the waterfall, or of a steward's decision on an outdated list: report it.",
+            "A linked number must be a citizen's; this one is nobody's. A fault of the waterfall, "
+            "or of a steward's decision on an outdated list: report it.",
             blocking=True,
         ),
-        is_one_of("match_step", _STEPS, "Every link says which step made it.", blocking=True),
-        is_one_of("name_agreement", NAME_LEVELS, "Levels are those of etl/domain/codes.py."),
-        is_one_of("birth_agreement", BIRTH_LEVELS, "Levels are those of etl/domain/codes.py."),
+        is_one_of(
+            "match_step",
+            _STEPS,
+            "Every link names the step that made it. A fault of core.links: report it.",
+            blocking=True,
+        ),
+        is_one_of("name_agreement", NAME_LEVELS, _LEVEL),
+        is_one_of("birth_agreement", BIRTH_LEVELS, _LEVEL),
         never(
             "no_link_by_number_alone",
             "match_step <> 'steward' and name_agreement in ('different', 'missing')"
             " and birth_agreement <> 'same'",
-            "A number alone never links two people. A failure here means that the rules of "
-            "etl/reconcile/agreement_rules.csv were loosened too far.",
+            "A number alone must never make a link. A failure means that "
+            "etl/reconcile/agreement_rules.csv allows too much: make its rules stricter.",
             blocking=True,
         ),
         never(
             "a_repaired_number_needs_full_agreement",
             "match_step = 'repaired_id' and (birth_agreement <> 'same'"
             " or gender_agreement = 'different')",
-            "A repaired number links only with full agreement of name, birth and sex.",
+            "A number that had to be repaired makes a link only where name, birth date and sex "
+            "fully agree. A fault of the waterfall: report it.",
             blocking=True,
         ),
     ),
@@ -68,11 +82,15 @@ LINKS = Suite(
 CANDIDATES = Suite(
     TableName("core", "candidates"),
     (
-        is_filled("personal_id", "A candidate is a citizen.", blocking=True),
+        is_filled(
+            "personal_id",
+            "Every candidate is a named citizen. A fault of core.candidates: report it.",
+            blocking=True,
+        ),
         never(
             "rank_begins_at_one",
             "candidate_rank < 1",
-            "Ranks are counted from one, best first.",
+            "Ranks begin at one, the best first. A fault of core.candidates: report it.",
             blocking=True,
         ),
     ),
@@ -85,13 +103,15 @@ MISMATCHES = Suite(
         is_one_of(
             "code",
             tuple(code.code for code in MISMATCH_CODES),
-            "Each code has an owner and a label in etl/domain/codes.py.",
+            "Each code has an owner and a label in etl/domain/codes.py; another is a fault of "
+            "core.mismatches: report it.",
             blocking=True,
         ),
         never(
             "one_row_per_record_and_code",
             "count(*) over (partition by record_id, code) > 1",
-            "A code is said once of a record, or counts would lie.",
+            "A record has each code once; a repeat would be counted twice. A fault of the table: "
+            "report it.",
             blocking=True,
         ),
     ),
@@ -104,7 +124,7 @@ DISAGREEMENTS = Suite(
         never(
             "said_once_of_each_field",
             "count(*) over (partition by record_id, code, field) > 1",
-            "A code is said once of a field. A fault of the table: report it.",
+            "A record has each code once for a field. A fault of the table: report it.",
             blocking=True,
         ),
     ),
@@ -117,7 +137,8 @@ OWN_WORDS = Suite(
         never(
             "one_word_for_each_meaning",
             "word is null or count(*) over (partition by column_name, value) > 1",
-            "Corrections are written in one word of the register for each meaning.",
+            "Corrections use one word of the register for each meaning; here there is none, or "
+            "several. A fault of core.own_words: report it.",
             blocking=True,
         ),
     ),
@@ -127,13 +148,17 @@ OWN_WORDS = Suite(
 DUPLICATES = Suite(
     TableName("core", "duplicates"),
     (
-        is_unique("record_id", "A record belongs to one group of duplicates.", blocking=True),
+        is_unique(
+            "record_id",
+            "A record belongs to one group of duplicates. A fault of core.duplicates: report it.",
+            blocking=True,
+        ),
         never(
             "one_record_is_kept_of_each_group",
             "sum((record_id = kept_record_id)::integer) over (partition by personal_id) <> 1"
             " or count(distinct kept_record_id) over (partition by personal_id) <> 1",
-            "Of one citizen's records exactly one is kept. Else the ladder of core.duplicates "
-            "leaves two equal.",
+            "Exactly one of a citizen's records is kept. If not, the order of preference in "
+            "core.duplicates leaves two equal: report it.",
             blocking=True,
         ),
     ),
@@ -146,19 +171,22 @@ CORRECTIONS = Suite(
         never(
             "proposes_something_or_says_who_must_look",
             "(proposed_value is null) <> starts_with(reason, 'look_')",
-            "A correction proposes a value, or says why a person must look.",
+            "A correction proposes a value, or says why a person must look. A fault of "
+            "core.corrections: report it.",
             blocking=True,
         ),
         is_one_of(
             "reason",
             tuple(label.code for label in CORRECTION_LABELS),
-            "Each reason has its label in etl/domain/codes.py.",
+            "Each reason has its label in etl/domain/codes.py; another is a fault of "
+            "core.corrections: report it.",
             blocking=True,
         ),
         is_one_of(
             "field",
             tuple(dict.fromkeys(code.field for code in MISMATCH_CODES)),
-            "Corrections speak of what a code of etl/domain/codes.py speaks of.",
+            "A correction is of a field to which a code of etl/domain/codes.py belongs. A fault of "
+            "core.corrections: report it.",
             blocking=True,
         ),
         never(
@@ -178,20 +206,27 @@ RECONCILED = Suite(
     (
         is_unique(
             "record_id",
-            "Exactly one verdict per insurance record. A repeat is a fault of core.reconciled.",
+            "Each insurance record has exactly one status. A repeat is a fault of "
+            "core.reconciled: report it.",
             blocking=True,
         ),
-        is_one_of("status", _STATUSES, "A verdict is one of five.", blocking=True),
+        is_one_of(
+            "status",
+            _STATUSES,
+            "A record has one of these five statuses. A fault of core.reconciled: report it.",
+            blocking=True,
+        ),
         never(
             "linked_means_verified_or_mismatch",
             "(personal_id is not null) <> (status in ('VERIFIED', 'MISMATCH'))",
-            "A citizen is named exactly where there is a link: a doubtful one must not leak.",
+            "Linked records (VERIFIED, MISMATCH) have a personal number, and no others: a doubtful "
+            "citizen must not be published. A fault of core.reconciled: report it.",
             blocking=True,
         ),
         never(
             "mismatch_says_what_differs",
             "status = 'MISMATCH' and mismatch_codes = ''",
-            "Every mismatch names its code.",
+            "Every MISMATCH names at least one code. A fault of core.reconciled: report it.",
             blocking=True,
         ),
         never(

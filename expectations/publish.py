@@ -28,7 +28,8 @@ def _hash_is_complete() -> Rule:
     return never(
         "hash_is_complete",
         "row_hash is null or length(row_hash) <> 32",
-        "The hash tells the target which rows changed; without it changes would be missed.",
+        "By its hash the target knows which rows changed; without it, changes would be missed. A "
+        "fault of the table: report it.",
         blocking=True,
     )
 
@@ -37,7 +38,8 @@ def _every_record_is_reconciled(table: str) -> Rule:
     return never(
         "every_record_is_reconciled",
         "record_id not in (select record_id from publish.reconciled)",
-        f"A row of {table} about a record that is not published would be an orphan in the target.",
+        f"A row of {table} must be about a published record; this one's is not. A fault of "
+        f"publish.{table}: report it.",
         blocking=True,
     )
 
@@ -45,12 +47,17 @@ def _every_record_is_reconciled(table: str) -> Rule:
 RECONCILED = Suite(
     TableName("publish", "reconciled"),
     (
-        is_unique("record_id", "The target's key.", blocking=True),
+        is_unique(
+            "record_id",
+            "record_id is the target's key, so each is here once. A fault of the table: report it.",
+            blocking=True,
+        ),
         _hash_is_complete(),
         never(
             "every_linked_number_is_a_citizens",
             "personal_id not in (select personal_id from clean.population)",
-            "The last look before a number leaves: it must be in the population register.",
+            "A personal number is published only if it is in the population register. A fault of "
+            "the waterfall: report it.",
             blocking=True,
         ),
     ),
@@ -64,15 +71,17 @@ MISMATCHES = Suite(
         is_one_of(
             "code",
             tuple(code.code for code in MISMATCH_CODES),
-            "Each code has an owner and a label in etl/domain/codes.py.",
+            "Each code has an owner and a label in etl/domain/codes.py; another is a fault of "
+            "publish.mismatches: report it.",
             blocking=True,
         ),
         _every_record_is_reconciled("mismatches"),
         never(
             "every_mismatch_is_answered",
             "severity <> 'info' and remedy = 'none'",
-            "What asks for a correction has a proposal, or the reason why a person must look. A "
-            "row without either is on nobody's desk: a fault of core.corrections, report it.",
+            "A mismatch that needs a correction has a proposal, or the reason why a person must "
+            "look. This one has neither, so nobody sees it: a fault of core.corrections, report "
+            "it.",
         ),
     ),
     key="record_key(record_id)",
@@ -86,7 +95,8 @@ CANDIDATES = Suite(
         never(
             "every_candidate_is_a_citizen",
             "personal_id not in (select personal_id from clean.population)",
-            "A steward must be able to look a candidate up.",
+            "A candidate must be in the population register, so that a steward can look there. A "
+            "fault of core.candidates: report it.",
             blocking=True,
         ),
     ),
@@ -101,7 +111,8 @@ CORRECTIONS = Suite(
         is_one_of(
             "reason",
             tuple(label.code for label in CORRECTION_LABELS),
-            "Each reason has its label in etl/domain/codes.py.",
+            "Each reason has its label in etl/domain/codes.py; another is a fault of "
+            "publish.corrections: report it.",
             blocking=True,
         ),
     ),
@@ -116,26 +127,29 @@ WORKLIST_STATUS = Suite(
         never(
             "one_row_per_record_and_code",
             "count(*) over (partition by record_id, code) > 1",
-            "The target's key: the last sending speaks for all.",
+            "A record and code have one row, for the last worklist that asked. A fault of "
+            "publish.worklist_status: report it.",
             blocking=True,
         ),
         is_one_of(
             "route",
             tuple(label.code for label in ROUTE_LABELS),
-            "Each row of a worklist is somebody's work.",
+            "A route says who corrects the row; another than these is nobody's work. A fault of "
+            "publish.worklist_status: report it.",
             blocking=True,
         ),
         is_one_of(
             "status",
             tuple(label.code for label in WORKLIST_STATUS_LABELS),
-            "Each status has its label in etl/domain/codes.py.",
+            "Each status has its label in etl/domain/codes.py; another is a fault of "
+            "publish.worklist_status: report it.",
             blocking=True,
         ),
         never(
             "what_is_corrected_is_no_mismatch",
             "status = 'corrected' and (record_id, code) in "
             "(select (record_id, code) from publish.mismatches)",
-            "Said to be corrected, and found again in this very run: a fault of "
+            "This mismatch is called corrected, but this very run found it again: a fault of "
             "publish.worklist_status, report it.",
             blocking=True,
         ),
@@ -143,13 +157,22 @@ WORKLIST_STATUS = Suite(
     key="record_key(record_id)",
 )
 
+_IN_BOTH_LANGUAGES = (
+    "Each code has a text in Vietnamese and in English (etl/domain/codes.py); here one is missing: "
+    "report it."
+)
+
 REJECTS = Suite(
     TableName("publish", "rejects"),
     (
-        is_unique("row_key", "The target's key.", blocking=True),
+        is_unique(
+            "row_key",
+            "row_key is the target's key, so each is here once. A fault of the table: report it.",
+            blocking=True,
+        ),
         _hash_is_complete(),
-        is_filled("reason_vi", "Each reason is said in Vietnamese.", blocking=True),
-        is_filled("reason_en", "Each reason is said in English.", blocking=True),
+        is_filled("reason_vi", _IN_BOTH_LANGUAGES, blocking=True),
+        is_filled("reason_en", _IN_BOTH_LANGUAGES, blocking=True),
     ),
     key="record_key(coalesce(record_id, row_key))",
 )
@@ -158,15 +181,24 @@ CODES = Suite(
     TableName("publish", "codes"),
     (
         _hash_is_complete(),
-        is_filled("vi", "Each code is said in Vietnamese.", blocking=True),
-        is_filled("en", "Each code is said in English.", blocking=True),
+        is_filled("vi", _IN_BOTH_LANGUAGES, blocking=True),
+        is_filled("en", _IN_BOTH_LANGUAGES, blocking=True),
     ),
     key="concat_ws('/', kind, code)",
 )
 
 EMPLOYER_SIGNALS = Suite(
     TableName("publish", "employer_signals"),
-    (is_between("suspect_share", 0, 1, "A share of the employer's records.", blocking=True),),
+    (
+        is_between(
+            "suspect_share",
+            0,
+            1,
+            "The share of an employer's records that are doubtful is between 0 and 1. A fault of "
+            "the table: report it.",
+            blocking=True,
+        ),
+    ),
     key="employer_code",
 )
 
@@ -201,14 +233,15 @@ MISMATCH_COUNTS = Suite(
             "published runs: a changed form, a new office, or a change of the mapping. Look at "
             "the records of that code and province before anybody works on them.",
             owner=Owner.INSURANCE,
-            limit="no rate is further from the usual one than {at_most:g} times that",
+            limit="no rate differs from its usual value by more than {at_most:g} times that value",
         ),
         holds(
             "no_code_has_vanished",
             f"select 1 {_VANISHED}",
-            "A mismatch that there always was is found no more. Nobody corrects thousands in a "
-            "night: look for a column of the mapping that has become empty, or its own opposite.",
-            limit="every code that was found in the last published runs",
+            "A mismatch that the last runs often found is no longer found at all. Nobody corrects "
+            "so many in one night: look in the mapping for a column that is now empty or whose "
+            "meaning is reversed.",
+            limit="every code that was often found in the last published runs is found again",
             seen="select coalesce(string_agg(usual_code, ', '), 'none') || ' vanished' "
             + _VANISHED,
         ),
@@ -216,13 +249,15 @@ MISMATCH_COUNTS = Suite(
             "provinces_add_up",
             "sum(if(province_code = 'all', -mismatches, mismatches))"
             " over (partition by code, scheme) <> 0",
-            "The total of a code and scheme is the sum over its provinces.",
+            "The total of a code and scheme is the sum over its provinces. A fault of the table: "
+            "report it.",
             blocking=True,
         ),
         never(
             "mismatches_are_within_records",
             "mismatches > records or mismatches < 1",
-            "No code can stand on more records than there are.",
+            "A code cannot be on more records than there are, nor on none. A fault of the table: "
+            "report it.",
             blocking=True,
         ),
     ),
@@ -235,7 +270,8 @@ WATERFALL = Suite(
         never(
             "steps_add_up",
             "went_on > came_in - linked - to_review or linked < 0 or to_review < 0",
-            "What came into a step was linked, sent to review, or went on.",
+            "Each record that came into a step was linked, sent to review, or went on. A fault of "
+            "the table: report it.",
             blocking=True,
         ),
     ),
@@ -254,7 +290,8 @@ COVERAGE = Suite(
         never(
             "statuses_add_up",
             "verified + mismatch + review + not_found + rejected <> records",
-            "The five statuses are all there is.",
+            "The counts of the five statuses add up to all records. A fault of the table: report "
+            "it.",
             blocking=True,
         ),
         holds(

@@ -23,10 +23,10 @@ def is_mostly_filled(register: str, column: str, what: str, owner: Owner) -> Rul
     """A column that nearly every row has; the trend says whether the mapping is at fault."""
     return is_filled(
         column,
-        f"Some {what} missing, and fewer the nights before (trend): they were lost at the source; "
-        "send its office the list (doisoat triage with --ids --out list.csv), and run doisoat sync "
-        "when they are back. Nearly all missing: the mapping reads the wrong column, see "
-        f"{column} under [{register}.columns] of the configuration.",
+        f"If some {what} are missing, and fewer were on the nights before (see trend), the source "
+        "lost them: send its office the list (doisoat triage with --ids --out list.csv), and run "
+        "doisoat sync when they are back. If nearly all are missing, the mapping reads the wrong "
+        f"column: see {column} under [{register}.columns] of the configuration.",
         owner=owner,
         name=f"{column}_is_mostly_filled",
     )
@@ -58,7 +58,8 @@ POPULATION_SUITE = Suite(
         has_not_shrunk(TableName("raw", "population"), "citizens", Owner.POPULATION),
         is_filled(
             "personal_id",
-            "A citizen without a personal number cannot be linked; such rows go to rejects.",
+            "A citizen without a personal number cannot be linked; such rows go to rejects. Ask "
+            "the register's administrator to complete them.",
             owner=Owner.POPULATION,
         ),
         is_mostly_filled("population", "full_name", "names", Owner.POPULATION),

@@ -130,8 +130,8 @@ def has_columns(*columns: str) -> Rule:
     return Rule(
         "has_the_agreed_columns",
         Kind.COLUMNS_MATCH,
-        "Everything downstream reads these columns. If it fails, code and warehouse are of "
-        "different versions: run a full sync.",
+        "All later steps read these columns. If the table has others, code and warehouse are of "
+        "different versions: run doisoat sync.",
         {"column_list": list(columns)},
         blocking=True,
         limit=f"exactly {len(columns)} columns, in their order",
@@ -175,8 +175,8 @@ def has_fresh_changes(what: str, owner: Owner) -> Rule:
         "has_fresh_changes",
         "select 1 from (select max(updated_at) as newest from {batch}) "
         "where newest < now()::timestamp - to_days(<at_most>)",
-        f"No {what} has changed for so long: the source is a copy that nobody brings up to date, "
-        "or its change time is mapped wrongly. Ask the register's administrator for the date of "
+        f"No {what} has changed for a long time: the source is a copy that nobody updates, or its "
+        "time of change is mapped wrongly. Ask the register's administrator for the date of "
         "the copy.",
         owner=owner,
         limit="a change within {at_most} days",

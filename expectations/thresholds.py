@@ -93,7 +93,7 @@ def _arguments(rule: Rule, entry: Entry) -> dict[str, Any]:
 def _limit(rule: Rule, entry: Entry) -> str:
     """Describes what is expected, with the reason for the number."""
     if "mostly" in entry:
-        expected = f"at least {entry['mostly']:.1%} of the rows hold"
+        expected = f"at least {entry['mostly']:.1%} of the rows pass"
     else:
         expected = rule.limit.format(at_most=entry.get("at_most"))
     return f"{expected}. {entry['why']}"

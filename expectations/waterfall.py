@@ -30,6 +30,9 @@ _LEVELS = {
 }
 _PEOPLE = ("name_agreement", "birth_agreement", "gender_agreement")
 _REASONS = tuple(label.code for label in CORRECTION_LABELS)
+_LABELLED = (
+    "Each reason has its label in etl/domain/codes.py; another is a fault of the table: report it."
+)
 
 
 def _levels_are_known(*columns: str) -> tuple[Rule, ...]:
@@ -37,7 +40,8 @@ def _levels_are_known(*columns: str) -> tuple[Rule, ...]:
         is_one_of(
             column,
             _LEVELS[column],
-            "Levels are those of etl/domain/codes.py; another would be weighed as nothing.",
+            "The levels of agreement are those of etl/domain/codes.py; another would count for "
+            "nothing. A fault of the table: report it.",
             blocking=True,
         )
         for column in columns
@@ -48,7 +52,8 @@ def _one_row_per_pair() -> Rule:
     return never(
         "one_row_per_record_and_citizen",
         "count(*) over (partition by record_id, personal_id) > 1",
-        "A record and a citizen are compared once, or a tie with oneself sends links to review.",
+        "Each record and citizen are compared once; a repeat would look like a tie between two "
+        "citizens and send the link to review. A fault of the table: report it.",
         blocking=True,
     )
 
@@ -61,8 +66,9 @@ def _step(step: MatchStep) -> Suite:
             is_one_of(
                 "verdict",
                 ("link", "review", "other", *(("none",) if step is MatchStep.STEWARD else ())),
-                "A step links, asks a person, or says that the number is somebody else's; a "
-                "steward may say that the record is nobody's.",
+                "A step makes a link, asks a person, or says that the number is somebody else's; a "
+                "steward may say that the record is nobody's. Another verdict is a fault of the "
+                "step: report it.",
                 blocking=True,
             ),
             never(
@@ -81,8 +87,17 @@ def _step(step: MatchStep) -> Suite:
 AGREEING = Suite(
     TableName("core", "agreeing"),
     (
-        is_unique("record", "A record has one number here, and so one citizen.", blocking=True),
-        is_filled("citizen", "Whoever agrees is a citizen.", blocking=True),
+        is_unique(
+            "record",
+            "A record here has one number and so one citizen. A fault of core.agreeing: report it.",
+            blocking=True,
+        ),
+        is_filled(
+            "citizen",
+            "A record here agrees with a citizen, who must be named. A fault of core.agreeing: "
+            "report it.",
+            blocking=True,
+        ),
         *_levels_are_known("name_agreement"),
     ),
     key=_KEY_OF_ROW,
@@ -91,11 +106,15 @@ AGREEING = Suite(
 SETTLED = Suite(
     TableName("core", "settled"),
     (
-        is_unique("record", "A record is settled once.", blocking=True),
+        is_unique(
+            "record",
+            "A record is settled only once. A fault of core.settled: report it.",
+            blocking=True,
+        ),
         is_unique(
             "citizen",
-            "A citizen whom two records claim is not settled: the waterfall judges them. A fault "
-            "of core.settled: report it.",
+            "If two records claim a citizen, neither is settled here: the waterfall judges them. A "
+            "fault of core.settled: report it.",
             blocking=True,
         ),
     ),
@@ -105,19 +124,24 @@ SETTLED = Suite(
 CLAIMS = Suite(
     TableName("core", "claims"),
     (
-        is_filled("record_id", "A claim is a record's.", blocking=True),
+        is_filled(
+            "record_id",
+            "Each claim names the record that makes it. A fault of core.claims: report it.",
+            blocking=True,
+        ),
         never(
             "nobody_here_is_settled",
             "record_id in "
             "(select record_id from clean.insurance semi join core.settled using (record))",
-            "A record is settled, or it goes down the waterfall by its claims. A fault of "
-            "core.claims: report it.",
+            "A record that is settled does not go through the waterfall, so it has no claims here. "
+            "A fault of core.claims: report it.",
             blocking=True,
         ),
         never(
             "claimed_numbers_are_whole",
             "length(number) not in (9, 12)",
-            "A claim is a CMND of 9 digits or a personal number of 12; anything else was misread.",
+            "A claim is a CMND of 9 digits or a personal number of 12; anything else was misread. "
+            "A fault of the normaliser: report it.",
             blocking=True,
         ),
     ),
@@ -130,7 +154,7 @@ NUMBERS_OF_NOBODY = Suite(
         never(
             "each_number_once",
             "count(*) over (partition by record_id, number) > 1",
-            "A record carries a number once. A fault of the table: report it.",
+            "A record and number are listed once. A fault of the table: report it.",
             blocking=True,
         ),
     ),
@@ -144,13 +168,15 @@ NUMBER_FAULTS = Suite(
             "code",
             ("ID_INVALID", "ID_FORMER", "ID_REPAIRED", "ID_OTHER_PERSON", "ID_SHARED",
              "ID_ATTRIBUTE_CONFLICT"),
-            "What can be wrong with an identity number; each has its label in etl/domain/codes.py.",
+            "The codes for a wrong identity number, which have a label in etl/domain/codes.py; "
+            "another is a fault of core.number_faults: report it.",
             blocking=True,
         ),
         is_one_of(
             "field",
             ("id_number", "insurance_number"),
-            "A claim stands in one of two columns.",
+            "An identity number is in one of these two columns. A fault of core.number_faults: "
+            "report it.",
             blocking=True,
         ),
     ),
@@ -160,7 +186,12 @@ NUMBER_FAULTS = Suite(
 NUMBER_OWNERS = Suite(
     TableName("core", "number_owners"),
     (
-        is_filled("personal_id", "A number's owner is a citizen.", blocking=True),
+        is_filled(
+            "personal_id",
+            "A number's owner is a citizen, who must be named. A fault of core.number_owners: "
+            "report it.",
+            blocking=True,
+        ),
         *_levels_are_known(*_PEOPLE),
     ),
     key=_KEY,
@@ -169,13 +200,23 @@ NUMBER_OWNERS = Suite(
 NUMBER_DOUBTS = Suite(
     TableName("core", "number_doubts"),
     (
-        is_filled("is_outdone", "Somebody else fits better, or nobody does.", blocking=True),
-        is_filled("is_alone", "The record is alone with its owner, or not.", blocking=True),
+        is_filled(
+            "is_outdone",
+            "Here must be yes or no: does another citizen fit the record better? A fault of the "
+            "table: report it.",
+            blocking=True,
+        ),
+        is_filled(
+            "is_alone",
+            "Here must be yes or no: does only this record fit the number's owner? A fault of the "
+            "table: report it.",
+            blocking=True,
+        ),
         never(
             "doubted_once",
             "count(*) over (partition by record_id, personal_id) > 1",
-            "A record and a citizen are in doubt once; a second row would double the pair that it "
-            "is joined to. A fault of the table: report it.",
+            "A record and citizen have one row; a second would double the pair that it is joined "
+            "to. A fault of the table: report it.",
             blocking=True,
         ),
     ),
@@ -185,19 +226,24 @@ NUMBER_DOUBTS = Suite(
 NUMBER_PAIRS = Suite(
     TableName("core", "number_pairs"),
     (
-        is_filled("personal_id", "A pair is a record and a citizen.", blocking=True),
+        is_filled(
+            "personal_id",
+            "A pair names a record and a citizen. A fault of core.number_pairs: report it.",
+            blocking=True,
+        ),
         is_one_of(
             "verdict",
             ("link", "review", "other"),
-            "ref.verdicts gives every combination of levels a verdict; one without would be lost.",
+            "ref.verdicts has a verdict for every combination of levels; a pair without one would "
+            "be lost. A fault of core.number_pairs: report it.",
             blocking=True,
         ),
         never(
             "another_name_needs_all_else",
             "reason = 'nobody_else' and (birth_agreement <> 'same' "
             "or gender_agreement <> 'same' or match_step = 'repaired_id')",
-            "A number links somebody with another given name only where birth date and sex are the "
-            "same and nothing was repaired. A fault of the table: report it.",
+            "Where the given name differs, a number makes a link only if birth date and sex are "
+            "the same and nothing was repaired. A fault of the table: report it.",
             blocking=True,
         ),
         *_levels_are_known(*_PEOPLE),
@@ -208,7 +254,11 @@ NUMBER_PAIRS = Suite(
 RESIDUE = Suite(
     TableName("core", "residue"),
     (
-        is_unique("record_id", "A record is left over once.", blocking=True),
+        is_unique(
+            "record_id",
+            "Each record that no number settled is here once. A fault of core.residue: report it.",
+            blocking=True,
+        ),
         never(
             "nobody_here_was_linked_by_number",
             "record_id in (select record_id from core.step_personal_id where verdict = 'link') "
@@ -229,7 +279,8 @@ NAME_SHARES = Suite(
             "share",
             0,
             1,
-            "A share of the population; outside these bounds chance agreement is misjudged.",
+            "A share of the citizens is between 0 and 1; outside, agreement by chance is "
+            "misjudged. A fault of the table: report it.",
             blocking=True,
         ),
     ),
@@ -243,7 +294,8 @@ PLACE_SHARES = Suite(
             "share",
             0,
             1,
-            "A share of the population; outside these bounds chance agreement is misjudged.",
+            "A share of the citizens is between 0 and 1; outside, agreement by chance is "
+            "misjudged. A fault of the table: report it.",
             blocking=True,
         ),
     ),
@@ -257,8 +309,8 @@ BIRTHS_A_DAY = Suite(
             "births",
             1,
             None,
-            "A day on which nobody was born would make every agreement on it impossible. A fault "
-            "of core.births_a_day: report it.",
+            "Only days on which somebody was born are counted; with none, the chance of agreeing "
+            "cannot be computed. A fault of core.births_a_day: report it.",
             blocking=True,
         ),
     ),
@@ -268,13 +320,17 @@ BIRTHS_A_DAY = Suite(
 FULL_NAME_COUNTS = Suite(
     TableName("core", "full_name_counts"),
     (
-        is_unique("name_key", "A name is counted once.", blocking=True),
+        is_unique(
+            "name_key",
+            "Each name is counted once. A fault of core.full_name_counts: report it.",
+            blocking=True,
+        ),
         is_between(
             "citizens",
             1,
             None,
-            "A name that nobody bears would weigh without bounds. A fault of "
-            "core.full_name_counts: report it.",
+            "Only names that a citizen bears are counted; the weight of another would have no "
+            "limit. A fault of core.full_name_counts: report it.",
             blocking=True,
         ),
     ),
@@ -286,7 +342,7 @@ REGISTER_SIZE = Suite(
     (
         is_filled(
             "citizens",
-            "Without the number of citizens no probability can be told. A fault of "
+            "Without the number of citizens no probability can be computed. A fault of "
             "core.register_size: report it.",
             blocking=True,
         ),
@@ -299,7 +355,8 @@ GIVEN_NAMES_IN_USE = Suite(
     (
         is_unique(
             "given_name",
-            "A name stands here once; twice, it would make two rows of one pair.",
+            "Each name is here once; a repeat would make two rows of one pair. A fault of the "
+            "table: report it.",
             blocking=True,
         ),
     ),
@@ -308,7 +365,13 @@ GIVEN_NAMES_IN_USE = Suite(
 
 NEAR_RECORDS = Suite(
     TableName("core", "near_records"),
-    (is_unique("record_id", "A record is weighed once.", blocking=True),),
+    (
+        is_unique(
+            "record_id",
+            "Each record to be compared is here once. A fault of core.near_records: report it.",
+            blocking=True,
+        ),
+    ),
     key=_KEY,
 )
 
@@ -318,7 +381,8 @@ NEAR_KEYS = Suite(
         never(
             "keys_are_of_the_records_that_are_weighed",
             "record_id not in (select record_id from core.near_records)",
-            "A key of another record would bring pairs together that nobody asked for.",
+            "Only records of core.near_records are to be compared; this one is not there. A fault "
+            "of core.near_keys: report it.",
             blocking=True,
         ),
     ),
@@ -331,7 +395,8 @@ NEAR_CITIZENS = Suite(
         never(
             "records_are_those_that_are_weighed",
             "record_id not in (select record_id from core.near_records)",
-            "A record that an earlier step linked has its citizen, and would find another.",
+            "A record that an earlier step linked has its citizen and must not find another. A "
+            "fault of core.near_citizens: report it.",
             blocking=True,
         ),
     ),
@@ -352,7 +417,12 @@ LEVEL_CHANCES = Suite(
     TableName("core", "level_chances"),
     (
         is_between(
-            "chance", 0, 1, "How often strangers agree so: a share of all pairs.", blocking=True
+            "chance",
+            0,
+            1,
+            "How often two strangers agree at a level is a share from 0 to 1. A fault of "
+            "core.level_chances: report it.",
+            blocking=True,
         ),
     ),
     key=_COMPARISON,
@@ -363,11 +433,18 @@ LEVEL_WEIGHTS = Suite(
     (
         is_filled(
             "weight",
-            "Every level of the model has its weight; a null would make a score null. Train the "
+            "Every level of the model needs a weight; without it a pair has no score. Train the "
             "model anew (doisoat train), or report it where it is the default model.",
             blocking=True,
         ),
-        is_between("same_person", 0, 1, "A share of true pairs.", blocking=True),
+        is_between(
+            "same_person",
+            0,
+            1,
+            "How often one person's two entries agree at a level is a share from 0 to 1. Train the "
+            "model anew (doisoat train), or report it where it is the default model.",
+            blocking=True,
+        ),
     ),
     key=_COMPARISON,
 )
@@ -375,9 +452,27 @@ LEVEL_WEIGHTS = Suite(
 NEAR_SCORES = Suite(
     TableName("core", "near_scores"),
     (
-        is_filled("match_probability", "Every pair that was weighed has its score.", blocking=True),
-        is_between("match_probability", 0, 1, "A probability.", blocking=True),
-        is_between("share_of_citizen", 0, 1, "A share of the citizen's evidence.", blocking=True),
+        is_filled(
+            "match_probability",
+            "Every pair that was weighed has its probability. A fault of core.near_scores: report "
+            "it.",
+            blocking=True,
+        ),
+        is_between(
+            "match_probability",
+            0,
+            1,
+            "A probability is between 0 and 1. A fault of core.near_scores: report it.",
+            blocking=True,
+        ),
+        is_between(
+            "share_of_citizen",
+            0,
+            1,
+            "The pair's share of all evidence for the citizen is between 0 and 1. A fault of "
+            "core.near_scores: report it.",
+            blocking=True,
+        ),
     ),
     key=_KEY,
 )
@@ -385,8 +480,20 @@ NEAR_SCORES = Suite(
 CONTESTED_NUMBERS = Suite(
     TableName("core", "contested_numbers"),
     (
-        is_unique("insurance_number", "A number is contested once.", blocking=True),
-        is_between("bearers", 2, None, "One bearer alone contests nothing.", blocking=True),
+        is_unique(
+            "insurance_number",
+            "Each number that different people carry is here once. A fault of "
+            "core.contested_numbers: report it.",
+            blocking=True,
+        ),
+        is_between(
+            "bearers",
+            2,
+            None,
+            "A number is contested only if two or more people carry it. A fault of "
+            "core.contested_numbers: report it.",
+            blocking=True,
+        ),
     ),
     key="record_key(insurance_number)",
 )
@@ -394,11 +501,12 @@ CONTESTED_NUMBERS = Suite(
 FOREIGN_NUMBERS = Suite(
     TableName("core", "foreign_numbers"),
     (
-        is_one_of("reason", _REASONS, "Each reason has its label in codes.py.", blocking=True),
+        is_one_of("reason", _REASONS, _LABELLED, blocking=True),
         never(
             "a_foreign_number_is_not_the_citizens_own",
             "recorded_value = personal_id",
-            "To propose a number in place of itself would send a steward on an errand for nothing.",
+            "A steward would be asked to replace a number by the same number. A fault of "
+            "core.foreign_numbers: report it.",
             blocking=True,
         ),
     ),
@@ -407,7 +515,7 @@ FOREIGN_NUMBERS = Suite(
 
 CARD_CONFLICTS = Suite(
     TableName("core", "card_conflicts"),
-    (is_one_of("reason", _REASONS, "Each reason has its label in codes.py.", blocking=True),),
+    (is_one_of("reason", _REASONS, _LABELLED, blocking=True),),
     key=_KEY,
 )
 
@@ -417,20 +525,22 @@ DECIDED = Suite(
         is_one_of(
             "verdict",
             ("link", "not_link", "not_a_person", "keep_record"),
-            "Another word would decide nothing, and nobody would know: doisoat decide again.",
+            "A decision with another verdict would have no effect, and nobody would notice: decide "
+            "again with doisoat decide.",
             blocking=True,
         ),
         is_one_of(
             "state",
             ("stands", "record_changed", "citizen_changed", "record_gone", "citizen_gone"),
-            "Only a decision that stands keeps the machine from a link.",
+            "A decision counts in full only if its state is 'stands'; the other four say why it no "
+            "longer fits. Any other word is a fault of core.decided: report it.",
             blocking=True,
         ),
         never(
             "the_last_word_counts",
             "decided_at < max(decided_at) over (partition by record_id, personal_id, verdict)",
-            "Of what was said of a record and a citizen, an earlier word is history. A fault of "
-            "the statement: report it.",
+            "Of several decisions on a record and citizen only the latest counts. A fault of "
+            "core.decided: report it.",
             blocking=True,
         ),
     ),
@@ -443,13 +553,14 @@ LINKABLE = Suite(
         is_unique(
             "record_id",
             "A record has one citizen: two would be published as two rows. A fault of the steps, "
-            "which pass on what one of them settled: report it.",
+            "of which a later one took in what an earlier one had linked: report it.",
             blocking=True,
         ),
         is_one_of(
             "match_step",
             tuple(step.value for step in MatchStep),
-            "Steps are those of etl/domain/codes.py.",
+            "The steps are those of etl/domain/codes.py; another is a fault of core.linkable: "
+            "report it.",
             blocking=True,
         ),
         *_levels_are_known(*_PEOPLE),
@@ -460,7 +571,12 @@ LINKABLE = Suite(
 HELD_BACK = Suite(
     TableName("core", "held_back"),
     (
-        is_filled("personal_id", "A person must see whom the machine found.", blocking=True),
+        is_filled(
+            "personal_id",
+            "A person must see which citizen the machine found. A fault of core.held_back: report "
+            "it.",
+            blocking=True,
+        ),
         *_levels_are_known(*_PEOPLE),
     ),
     key=_KEY,

@@ -53,7 +53,7 @@ def test_an_entry_changes_its_own_rule_and_no_other(overlaid: Overlaid) -> None:
     changed = {name for name, rule in found.items() if rule != shipped()[name]}
     assert changed == {NAMES}
     assert found[NAMES].arguments["mostly"] == 0.8
-    assert found[NAMES].limit == "at least 80.0% of the rows hold. Paper of before 1995."
+    assert found[NAMES].limit == "at least 80.0% of the rows pass. Paper of before 1995."
     assert found[NAMES].severity is Severity.WARNING  # the shipped severity
 
 
