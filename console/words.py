@@ -180,8 +180,8 @@ SAID = {
     ),
     "held": Words("đang mở hồ sơ này", "has this case open"),
     "held_advice": Words(
-        "Hai người cùng quyết định dễ nhầm: hãy hỏi người đó, hoặc bỏ qua.",
-        "Two who decide at once get in each other's way: ask, or skip it.",
+        "Hai người cùng quyết định một hồ sơ thì dễ nhầm: hãy hỏi người đó, hoặc bỏ qua.",
+        "Two people who decide on one case easily make mistakes: ask that person, or skip it.",
     ),
     "decide_all_the_same": Words("Vẫn quyết định", "Decide all the same"),
     "notes": Words("Ghi chú, hỏi đồng nghiệp", "Notes, questions to a colleague"),

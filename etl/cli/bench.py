@@ -37,7 +37,9 @@ def profile(
     ] = None,
     home: Annotated[
         Path | None,
-        typer.Option(help="New folder to work in; its registers are kept. Default: one for now."),
+        typer.Option(
+            help="New folder to work in; its registers are kept. Default: a temporary folder."
+        ),
     ] = None,
     memory: Annotated[str, typer.Option(help="As [engine] memory: 4GB.")] = "",
     threads: Annotated[int | None, typer.Option(min=1, help="As [engine] threads.")] = None,
@@ -107,7 +109,11 @@ def _show(taken: list[Taken]) -> None:
 @app.command()
 def national(
     home: Annotated[
-        Path, typer.Option(help="New folder to work in, on a disk with room; kept, to go on from.")
+        Path,
+        typer.Option(
+            help="New folder to work in, on a disk with enough space; it is kept, so that a run "
+            "that broke off can be continued."
+        ),
     ],
     citizens: Annotated[int, typer.Option(min=1, help="Citizens to simulate.")] = 100_000_000,
     memory: Annotated[str, typer.Option(help="As [engine] memory.")] = "16GB",

@@ -43,10 +43,11 @@ def list_runs(
 def diff(
     context: typer.Context,
     before: Annotated[
-        str | None, typer.Argument(help="A published run; else the one before the other.")
+        str | None,
+        typer.Argument(help="An earlier published run. Default: the one before the later run."),
     ] = None,
     after: Annotated[
-        str | None, typer.Argument(help="Another; else the last that was published.")
+        str | None, typer.Argument(help="The later run. Default: the last published one.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

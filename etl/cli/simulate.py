@@ -67,7 +67,8 @@ def simulate(
     truth: Annotated[str, typer.Option(help="Parquet file or database URL for the truth.")] = "",
     seed: Annotated[int, typer.Option(help="Same seed, same registers.")] = 2021,
     birth_window_days: Annotated[
-        int | None, typer.Option(help="All births within so many days: national crowding.")
+        int | None,
+        typer.Option(help="All births fall within this many days, to crowd them as in a nation."),
     ] = None,
     crowded: Annotated[
         Crowd | None,

@@ -35,18 +35,19 @@ def export(
     by: Annotated[
         Grouping,
         typer.Option(
-            help="For whom a file is; where a record names no office, its commune or province."
+            help="Write a file for each of these; a record without one goes to its commune's or "
+            "province's file."
         ),
     ] = Grouping.OFFICE,
     province: Annotated[
         list[str] | None,
-        typer.Option(help="Only of a province, by its code of 2025; again for more."),
+        typer.Option(help="Only of a province, by its code of 2025; repeat for more."),
     ] = None,
     shape: Annotated[
-        list[Shape] | None, typer.Option(help="Only what is asked so; again for more.")
+        list[Shape] | None, typer.Option(help="Only worklists of this shape; repeat for more.")
     ] = None,
     route: Annotated[
-        list[Route] | None, typer.Option(help="Only rows that these can correct; again for more.")
+        list[Route] | None, typer.Option(help="Only rows that these can correct; repeat for more.")
     ] = None,
     kind: Annotated[Format, typer.Option("--format", help="What kind of files.")] = Format.XLSX,
     language: Annotated[Language, typer.Option(help="Of headings and words.")] = Language.VI,

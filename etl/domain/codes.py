@@ -366,13 +366,15 @@ CORRECTION_LABELS: tuple[Label, ...] = (
     ),
     Label(
         "number_of_another_record",
-        "Mã số BHXH đã ghi cũng ở hồ sơ của người khác, số trên thẻ thì không",
-        "Another person's record carries the insurance number, and nobody's that of the card",
+        "Mã số BHXH đã ghi cũng có ở hồ sơ của người khác, số trên thẻ thì không",
+        "The recorded insurance number is also in another person's record, the card's number is "
+        "not",
     ),
     Label(
         "look_both_elsewhere",
         "Cần người xem xét: cả số trên thẻ và mã số BHXH đều có ở hồ sơ của người khác",
-        "A person must look: other people's records carry the card's number and this one too",
+        "A person must look: the card's number and the insurance number are both in other people's "
+        "records",
     ),
     Label(
         "look_at_card",

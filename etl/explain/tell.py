@@ -523,8 +523,8 @@ def _conclusion(person: Person, story: Story) -> Iterator[Words]:
         yield Words(
             "Sau khi so sánh, cả với những công dân gần giống khác và với khả năng người này "
             f"không có trong CSDL dân cư, khả năng là cùng một người: {likely.vi}.",
-            "After comparing, also with other citizens who are near and with the chance that the "
-            f"person is not in the register, that it is the same person: {likely.en}.",
+            "After comparing, and allowing for other similar citizens and for a person who is not "
+            f"in the register, the probability of one and the same person: {likely.en}.",
         )
         if not story.model_is_trained:
             yield said.UNTRAINED

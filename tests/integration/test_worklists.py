@@ -812,7 +812,7 @@ def test_an_office_changes_a_template_without_code(
         (lambda t: t.pop("title"), "title: is missing"),
         (lambda t: t["columns"][2].update(source="nome"), "columns.number 3: 'source' is none of"),
         (lambda t: t["columns"][2].update(input="x"), "needs either 'source' or 'input'"),
-        (lambda t: t.update(colour="red"), "colour: is nothing that a template says"),
+        (lambda t: t.update(colour="red"), "colour: is not a setting of a template"),
         (lambda t: t["columns"].pop(), "the source 'key' and the inputs"),
         (lambda t: t["answers"].append({**t["answers"][0], "code": "confirmed"}),
          "confirmed has no meaning on such a row"),

@@ -266,7 +266,7 @@ def load_forms(settings: Settings) -> dict[str, Form]:
     )  # fmt: skip
     if strange:
         raise ConfigError(
-            f"{strange[0]} is the template of no worklist.",
+            f"{strange[0]} is not the template of any worklist.",
             where=str(own),
             remedy=f"There are {', '.join(f'{name}.yaml' for name in forms)}.",
         )
@@ -309,9 +309,9 @@ def _read(file: Path, name: str) -> Form:
     if name.startswith(form.shape) and (form.shape in (name, "corrections")):
         return form
     raise ConfigError(
-        f"A worklist template is of another shape: {form.shape}.",
+        f"A worklist template has the wrong shape: {form.shape}.",
         where=str(file),
-        remedy=f"It takes the place of {name}.yaml that ships, so its shape must be that one's.",
+        remedy=f"It replaces doisoat's own {name}.yaml, so it must have the same shape as that.",
     )
 
 
@@ -327,6 +327,6 @@ def _explained(error: Exception) -> str:
         if item["type"] == "missing":
             reason = "is missing"
         elif item["type"] == "extra_forbidden":
-            reason = "is nothing that a template says; check its spelling"
+            reason = "is not a setting of a template; check its spelling"
         lines.append(f"{place}: {reason}" if place else reason)
     return "; ".join(lines)
