@@ -45,8 +45,8 @@ def delta_sync() -> dg.UnresolvedAssetJobDefinition:
         DELTA_SYNC,
         selection=dg.AssetSelection.all() | dg.AssetSelection.all_asset_checks(),
         description="Reads what has changed in both registers since the last run, builds what "
-        "rests on it, and publishes. Where the last run cannot be gone on with, it is a full one, "
-        "and says why.",
+        "depends on it, and publishes. If the last run cannot be continued, this becomes a full "
+        "run and says why.",
     )
 
 

@@ -118,7 +118,7 @@ def _pages_socket(settings: Settings, open_things: ExitStack) -> list[socket.soc
         return [open_things.enter_context(listening(port))]
     except ConfigError:
         display.errors.print(
-            f"[yellow]The pages behind the checks do not open:[/] port {port} cannot be had. "
+            f"[yellow]The pages behind the checks do not open:[/] port {port} cannot be used. "
             'Give them another, as \\[quality] pages_url = "http://127.0.0.1:3002"; the links of '
             "the next run lead there."
         )

@@ -119,7 +119,7 @@ def recall(home: Path) -> Memory:
         memory._damaged = True
     except OSError as error:
         raise AlertError(
-            f"The memory of what was told cannot be read ({type(error).__name__}).",
+            f"The record of earlier alerts cannot be read ({type(error).__name__}).",
             where=str(file),
             remedy="It must be a file that this user may read and write.",
         ) from None

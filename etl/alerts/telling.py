@@ -111,7 +111,7 @@ def _deliver(settings: Settings, memory: Memory) -> int:
         memory.save()
     if missed:
         raise AlertError(
-            f"{_named(missed)} of [alerts] urls did not take the message.",
+            f"{_named(missed)} of [alerts] urls did not accept the message.",
             where=str(settings.file),
             remedy="It is sent again with the next look (the sensor 'alerts', or the next sync); "
             "'doisoat alerts --test' tells why.",

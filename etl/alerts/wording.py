@@ -51,15 +51,15 @@ def damage_letter(settings: Settings, set_aside: Path) -> Letter:
     """Writes the message that the memory was lost, so that old failures are told as new."""
     body = "\n\n".join(
         (
-            "The memory of what was told was damaged, as by a power cut or a full disk. It begins "
-            "anew: what fails now is told anew, messages that waited for a receiver are lost, and "
-            "of the runs that ended meanwhile only the last is told.",
-            f"The damaged file: {set_aside}. It is not needed; look at the disk that it is on.",
+            "The record of earlier alerts was damaged, for example by a power cut or a full disk, "
+            "and starts empty. So current failures are sent again as new, messages that were not "
+            "yet delivered are lost, and of the runs that have ended since only the last is told.",
+            f"The damaged file: {set_aside}. It is not needed; check the disk that it is on.",
             _origin(settings),
         )
     )
     return Letter(
-        title="doisoat: quên những gì đã báo · what was told is forgotten",
+        title="doisoat: mất danh sách tin đã gửi · record of earlier alerts lost",
         body=body,
         kind="warning",
         written=datetime.now(UTC),
@@ -109,8 +109,8 @@ def _parts(settings: Settings, news: News) -> Iterator[str]:
     yield _mended(settings, news)
     if news.known:
         yield (
-            f"{_many(news.known, 'failure')} acknowledged and not listed; doisoat triage shows "
-            "which, and until when."
+            f"Not listed here: {_many(news.known, 'acknowledged failure')}. doisoat triage lists "
+            "all failures, and until when each is acknowledged."
         )
     yield _origin(settings)
 
@@ -118,8 +118,10 @@ def _parts(settings: Settings, news: News) -> Iterator[str]:
 def _what_happened(settings: Settings, news: News) -> str:
     report = news.report
     if news.failed:
-        since = f" So it has since {_day(settings, news.failed_since)}." * bool(news.failed_since)
-        return f"{report.problem}{since}"
+        if not news.failed_since:
+            return report.problem
+        since = _day(settings, news.failed_since)
+        return f"{report.problem}\nIt has failed for this reason since {since}."
     if report.cause:
         return "The run was stopped by checks that are acknowledged; nothing was published."
     if news.run_recovered:
@@ -165,8 +167,7 @@ def _in_full(settings: Settings, check: CheckReport, ended: datetime) -> str:
 
 def _grown(news: News) -> str:
     lines = [
-        f"* {check.rule}: {_rows(check.failed)}, {told:,} when it was last told"
-        for check, told in news.worse
+        f"* {check.rule}: {_rows(check.failed)}, {told:,} before" for check, told in news.worse
     ]
     return "\n".join(["Got worse:", *lines]) if lines else ""
 

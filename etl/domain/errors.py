@@ -50,7 +50,7 @@ class DoisoatError(Exception):
                 "The process that holds Dagster's definitions did not start",
             ),
             "What was asked for is not there, or not there any more.",
-            "Do what the message says, mostly: `doisoat sync`.",
+            "Do what the message says; mostly that is `doisoat sync`.",
         ),
     )
 
@@ -84,8 +84,9 @@ class ConfigError(DoisoatError):
                 "The configuration is not valid TOML",
                 "The configuration cannot be used: …",
             ),
-            "The file is missing, is no TOML in UTF-8, or a setting cannot be what it says.",
-            "Mend the setting that is named; `doisoat check` tries the whole file.",
+            "The file is missing, is not TOML in UTF-8, or a setting has a value that it cannot "
+            "have.",
+            "Correct the setting that the message names; `doisoat check` tries the whole file.",
         ),
         Told(
             ("The setting '…' uses the environment variable …, which is not set",),
@@ -95,17 +96,18 @@ class ConfigError(DoisoatError):
         Told(
             (
                 "has a character in its user or password that may have ended it",
-                "and a character of it would end it there",
+                "where a character of the password would end it",
                 "has a character in its password that may have ended it",
             ),
             "In a URL of `[alerts]`, or of Dagster's storage, an `@`, `/`, `:`, `#` or `%41` of a "
             "password is read as something else.",
-            "Give user and password beside the URL, as they are, or write the character as `%40`.",
+            "Give user and password beside the URL, unchanged, or write the character as in a "
+            "URL: `@` as `%40`.",
         ),
         Told(
-            ("home: its path, …, has the sign …",),
-            "Databases cannot be named with that sign in a path.",
-            "Name another folder as `home`.",
+            ("home: the path … contains the character …",),
+            "The paths of databases cannot have that character.",
+            "Name a folder without it as `home`.",
         ),
         Told(
             (
@@ -133,7 +135,7 @@ class ConfigError(DoisoatError):
                 "[engine] name is spark, and PySpark is not installed",
                 "Spark needs Java …, and this machine …",
             ),
-            "Spark is chosen, and this machine has not what its driver needs.",
+            "Spark is chosen, but this machine lacks what its driver needs.",
             "`pip install 'doisoat[spark]'`; Debian: `apt-get install openjdk-17-jre-headless`.",
         ),
         Told(
@@ -143,8 +145,8 @@ class ConfigError(DoisoatError):
                 "is no folder of this machine; …",
                 "What Spark's workers have written is not to be seen on this machine",
             ),
-            "`[engine]` names a cluster as Spark does not, or a place for the tables that this "
-            "machine and the workers do not have in common.",
+            "`[engine]` names the cluster in a form that Spark does not know, or a folder for the "
+            "tables that this machine and the workers do not share.",
             "[scale.md](scale.md#deploying) says what each setting may be.",
         ),
         Told(
@@ -164,7 +166,7 @@ class ConfigError(DoisoatError):
                 "A link among the files of a register leads to files that are read already",
             ),
             "The files of a register in a lake cannot be read as the URL says, or as one table.",
-            "[configuration.md](configuration.md#registers-in-a-lake) says what may stand there.",
+            "[configuration.md](configuration.md#registers-in-a-lake) says what can be read.",
         ),
         Told(
             (
@@ -175,15 +177,15 @@ class ConfigError(DoisoatError):
                 "A part of the home is a link, and …, to which it leads, is not there",
                 "The home's folder in the lake …",
             ),
-            "The tables of the home lie elsewhere than `[engine] lake` says, or what it names is "
-            "another home's, not mounted, or open to other users.",
+            "The tables of the home are not where `[engine] lake` says, or the folder that it "
+            "names belongs to another home, is not mounted, or is open to other users.",
             "Do what the message says; [scale.md](scale.md#the-lake) tells how a home and a lake "
             "belong together.",
         ),
         Told(
             ("Spark ran out of the memory that it may take",),
-            "The driver or an executor has too little for what it was given.",
-            "Allow more in `[engine.spark]`, or fewer cores an executor.",
+            "The driver or an executor has too little memory for its part of the work.",
+            "Allow more in `[engine.spark]`, or give each executor fewer cores.",
         ),
         Told(
             ("[schedule] … which is no time of a schedule",),
@@ -192,16 +194,16 @@ class ConfigError(DoisoatError):
         ),
         Told(
             (
-                "Port … of this machine cannot be had",
+                "Port … of this machine cannot be used",
                 "A UI of this home is open already",
             ),
-            "Another program, or another `doisoat ui`, has it.",
+            "Another program, or another `doisoat ui`, uses the port.",
             "Use the address that it printed, or give another `--port`.",
         ),
         Told(
             ("The … could not be written", "file could not be written"),
-            "A list, page or folder that was asked for cannot be where it was named.",
-            "Name another place. What stood there before still stands there.",
+            "The list, page or folder cannot be written at the place that you named.",
+            "Name another place. A file that was there before is unchanged.",
         ),
         Told(
             ("The secret of the record keys …",),
@@ -235,18 +237,18 @@ class ContractError(DoisoatError):
         Told(
             (
                 "A delta of the … register is to go by the time of change …",
-                "The … register keeps no time of change to the second",
+                "The … register has no time of change accurate to the second",
                 "The query of … delta] deleted gives … columns",
             ),
-            "A delta cannot find what has changed as the configuration has it.",
-            "Map `updated_at` to a column of the type date or time, leave `by` out, or begin "
-            "deltas by the clock (`[schedule] delta_cron`). The query of deleted rows gives a key "
-            "and a time.",
+            "With this configuration a delta cannot find what has changed.",
+            "Map `updated_at` to a column of the type date or time, leave `by` out, or start "
+            "deltas at fixed times (`[schedule] delta_cron`). The query of deleted rows must "
+            "return a key and a time.",
         ),
         Told(
             ("The files of a register keep … in types of which no one holds all values",),
-            "Read as one table, the files would have their numbers rounded or their times moved.",
-            "Have all files written with one type; of numbers of persons it is text.",
+            "If the files were read as one table, numbers would be rounded or times shifted.",
+            "Have all files written with one type; for the numbers of persons that is text.",
         ),
     )
 
@@ -274,12 +276,12 @@ class ConnectionFailedError(DoisoatError):
                 "A link among the files of a register leads to what is not there",
             ),
             "The URL of a register in a lake leads to nothing that can be read.",
-            "[configuration.md](configuration.md#registers-in-a-lake) says what may stand there.",
+            "[configuration.md](configuration.md#registers-in-a-lake) says what can be read.",
         ),
         Told(
             ("DuckDB, which reads the files, does not understand an SQL expression",),
-            "The mapping or the `query` of a register in a lake is no SQL of DuckDB, or does not "
-            "fit the values.",
+            "The mapping or the `query` of a register in a lake is not valid SQL for DuckDB, or "
+            "does not fit the values.",
             "Try it in DuckDB by hand.",
         ),
     )
@@ -295,7 +297,7 @@ class ServerAwayError(ConnectionFailedError):
                 "… the database reported …",
                 "its words are withheld because they may quote personal data",
             ),
-            "The server refused in a way of its own.",
+            "The server refused with an error that doisoat does not know.",
             "Look in the database server's own log at that time.",
         ),
         Told(
@@ -304,18 +306,18 @@ class ServerAwayError(ConnectionFailedError):
                 "Spark did not begin",
                 "Spark's cluster has ended, or cannot be reached any more",
             ),
-            "The cluster that `[engine]` names is away, or gives this application nothing.",
-            "Start it, or look at what it says of the application `doisoat`; then run again. The "
-            "target is as it was.",
+            "The cluster that `[engine]` names cannot be reached, or has nothing free for doisoat.",
+            "Start it, or look in its UI at the application `doisoat`; then run again. The target "
+            "is unchanged.",
         ),
         Told(
             (
                 "somebody changed its files while they were read",
                 "Somebody writes the files of a register, or broke off",
             ),
-            "A writer was at work on a register that lies in Parquet files.",
-            "Run again when it is done; let it make a new folder each time, or a table of Delta or "
-            "Iceberg.",
+            "Another program was writing the Parquet files of a register.",
+            "Run again when it has finished; let it write a new folder each time, or a Delta or "
+            "Iceberg table.",
         ),
         Told(
             ("a file of it cannot be read, or is there no longer",),
@@ -324,9 +326,9 @@ class ServerAwayError(ConnectionFailedError):
         ),
         Told(
             ("Dagster's storage, which is not in the home, cannot be opened",),
-            "`dagster/dagster.yaml` in the home names a storage elsewhere, and it is away or "
-            "refuses, or its package is not installed. Nothing was set aside.",
-            "Mend that section, or delete it: the storage is then in the home.",
+            "`dagster/dagster.yaml` in the home names a storage elsewhere. It cannot be reached, "
+            "refuses, or needs a package that is not installed. No file was set aside.",
+            "Correct that section, or delete it: then the storage is in the home.",
         ),
     )
 
@@ -338,7 +340,7 @@ class NothingYetError(DoisoatError):
     told = (
         Told(
             ("Nothing has been reconciled yet",),
-            "No run in this home has come as far as what is asked for.",
+            "No run in this home has yet produced what you asked for.",
             "Run `doisoat sync`; `doisoat runs` lists what was run.",
         ),
     )
@@ -353,7 +355,7 @@ class WarehouseBusyError(DoisoatError):
     told = (
         Told(
             ("Another run is at work (…)",),
-            "One run at a time; the message names its process.",
+            "Only one run is possible at a time; the message names the process of the other.",
             "Wait for it, or stop it; `doisoat runs` lists runs.",
         ),
     )
@@ -380,12 +382,14 @@ class DiskFullError(DoisoatError):
     told = (
         Told(
             ("The disk is full", "The disk is full, or reports an error"),
-            "The disk of the home, or of a file that was asked for. The target is as it was.",
+            "The disk of the home, or of the file that you asked for, has no space left. The "
+            "target is unchanged.",
             "Free some space there and run again; nothing has to be cleaned up.",
         ),
         Told(
             ("The next run takes about … of the disk", "… citizens take about … more on this disk"),
-            "As much as the last run took, or a measurement before, is not free there.",
+            "The disk has less free space than the last run took, or than was measured for so many "
+            "citizens.",
             "Free some space, keep fewer results (`[engine] keep_snapshots`), or name a home on a "
             "larger disk.",
         ),
@@ -427,7 +431,7 @@ class LedgerError(DoisoatError):
                 "The … register counts … rows but … arrived",
                 "The target would hold … rows of … where … were reconciled",
             ),
-            "Rows were lost or came in on the way: a connection that broke off, or another hand in "
+            "Rows were lost or added on the way: a connection broke off, or somebody else changed "
             "the target. Nothing was published.",
             "Run again; if it happens again, report it with its numbers.",
         ),
@@ -441,20 +445,22 @@ class QualityGateError(DoisoatError):
     told = (
         Told(
             ("A blocking quality check failed, so nothing was published",),
-            "A register, or its mapping, is not what it was; the target is as it was.",
+            "A register, or its mapping, is not as the check demands; the target is unchanged.",
             "`doisoat triage` lists what fails, and what to do; then `doisoat sync`.",
         ),
         Told(
             (
                 "Blocking quality checks have not passed on the tables that would be published",
                 "The ledger has not been balanced on the tables that would be published",
-                "The tables are not of one state",
+                "The tables do not belong together",
                 "Another installation of doisoat publishes to this target",
                 "… published records would vanish",
                 "… records would be new",
             ),
-            "The publish asked for itself and found that this would do harm.",
-            "Run `doisoat sync` whole; if you mean it: `doisoat sync --replace-target`, once.",
+            "The publish checked the tables and the target itself, and refused because it could "
+            "do harm.",
+            "Run a whole `doisoat sync`. If the change is right, run once: `doisoat sync "
+            "--replace-target`.",
         ),
     )
 
@@ -465,8 +471,8 @@ class AlertError(DoisoatError):
     exit_code = 3
     told = (
         Told(
-            ("… of [alerts] urls did not take the message",),
-            "The run ended as it did; the message waits and is sent with the next one.",
+            ("… of [alerts] urls did not accept the message",),
+            "The run is not affected; the message waits and is sent with the next one.",
             "`doisoat alerts --test` tries each receiver.",
         ),
     )
@@ -482,7 +488,7 @@ class PublishError(DoisoatError):
                 "The target refused a row",
                 "The target's table … has no column …",
             ),
-            "The target refused, and is as it was before.",
+            "The target refused the rows, and is unchanged.",
             "Do what the message says; `doisoat check` tries the target's rights.",
         ),
     )

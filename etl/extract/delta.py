@@ -125,10 +125,10 @@ def look_at(register: str, source: Source, limits: Engine | None = None) -> list
     with reading_register(register, source, limits) as (reading, query):
         if query.changed_at is None or not isinstance(query.changed_at.type, DateTime):
             raise ContractError(
-                f"The {register} register keeps no time of change to the second, so that nobody "
-                "sees at a glance whether it has changed.",
+                f"The {register} register has no time of change accurate to the second, so "
+                "[schedule] watch_minutes cannot tell whether it has changed.",
                 where=source.asked,
-                remedy="Begin deltas by the clock in place of it: [schedule] delta_cron.",
+                remedy="Use [schedule] delta_cron instead: it starts deltas at fixed times.",
             )
         rows, newest = reading.count(query.statement), reading.moment(query.newest_change)
         return [str(rows), newest.isoformat() if newest else ""]
@@ -137,11 +137,11 @@ def look_at(register: str, source: Source, limits: Engine | None = None) -> list
 def _has_times(register: str, source: Source, query: RegisterQuery) -> bool:
     if source.delta.by == "change_time" and query.changed_at is None:
         raise ContractError(
-            f"A delta of the {register} register is to go by the time of change, and the register "
+            f"A delta of the {register} register is to go by the time of change, but the register "
             f"does not keep '{CHANGED_AT}' as a date or a time.",
             where=source.asked,
             remedy=f"Map {CHANGED_AT} under [{register}.columns] to the column that holds it, or "
-            f"leave [{register}.delta] by out: all rows are read then and compared.",
+            f"leave [{register}.delta] by out: then all rows are read and compared.",
         )
     return query.changed_at is not None and source.delta.by != "row_hash"
 
@@ -203,7 +203,7 @@ def _by_time(
     """Reads the rows of keys that were changed since, and finds the keys that are gone."""
     until = last.changed_until
     if until is None:
-        raise _NotADeltaError("no row of it said when it was changed")
+        raise _NotADeltaError("none of its rows had a time of change")
     since = until - timedelta(minutes=source.delta.overlap_minutes)
     expected = reading.count(query.statement)
     with _incoming(warehouse, register, reading.batches(query.changed_since(since))):
@@ -216,7 +216,8 @@ def _by_time(
         after = _rows_after(warehouse, register)
         if after != expected:
             raise _NotADeltaError(
-                f"with what has changed since, it would have {after:,} rows and has {expected:,}"
+                f"with the changes that were read it would have {after:,} rows, but the register "
+                f"has {expected:,}"
             )
         return _merged(warehouse, register, origin)
 
@@ -291,7 +292,8 @@ def _read_strayed(
     strayed = warehouse.number("select count(*) from strayed")
     if strayed > _MOST_STRAYED:
         raise _NotADeltaError(
-            f"{strayed:,} keys came or went without a new {CHANGED_AT}: its times tell too little"
+            f"the rows of {strayed:,} keys changed without a new {CHANGED_AT}, so a delta cannot "
+            f"rely on {CHANGED_AT}"
         )
     for start in range(0, strayed, _KEYS_AT_ONCE):
         keys = warehouse.arrow(

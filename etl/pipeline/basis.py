@@ -65,7 +65,7 @@ def why_not_a_delta(warehouse: Warehouse, last: str | None, basis: dict[str, str
     if warehouse.NO_PARTS:
         return warehouse.NO_PARTS
     if not last:
-        return "there is no earlier run of this version to go on from"
+        return "there is no earlier run of this version that it could continue"
     known = json.loads(last)
     if changed := [what for what, found in basis.items() if known.get(what) != found]:
         return f"{' and '.join(changed)} changed since the last run"
@@ -74,7 +74,7 @@ def why_not_a_delta(warehouse: Warehouse, last: str | None, basis: dict[str, str
         for table in pipeline().values()
         if table.kind is Kind.STATISTIC
     ):
-        return "the last run did not come as far as the statistics, which a delta keeps"
+        return "the last run ended before it made the statistics, which a delta reuses"
     return ""
 
 

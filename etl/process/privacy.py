@@ -126,8 +126,8 @@ def _parse(text: str, where: str) -> bytes:
         raise ConfigError(
             "The secret of the record keys is not 64 hexadecimal digits.",
             where=where,
-            remedy="Give the one that was used before; keys of records hang on it. The very first "
-            "one is made with: openssl rand -hex 32",
+            remedy="Give the secret that was used before: the keys of all records are computed "
+            "with it. A first one is made with: openssl rand -hex 32",
         )
     return bytes.fromhex(text)
 

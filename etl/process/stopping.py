@@ -236,7 +236,10 @@ def outcome_in_words(known: bool = True) -> str:
         known: Whether a commit that was under way has ended.
     """
     if not known:
-        return "It was just publishing: 'doisoat runs' tells whether it did. Run again to go on."
+        return (
+            "It was publishing at that moment: 'doisoat runs' tells whether the result was "
+            "published. Run again to continue."
+        )
     if _state.committed:
         return "This run had published its result already; the next one does what is left."
     return "Nothing half-done was published; run again to finish."

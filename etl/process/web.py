@@ -88,7 +88,7 @@ def listening(port: int) -> Iterator[socket.socket]:
             taken.bind((LOOPBACK, port))
         except OSError as error:
             raise ConfigError(
-                f"Port {port} of this machine cannot be had: {error.strerror or 'taken'}.",
-                remedy="Perhaps it is open already; else give another --port.",
+                f"Port {port} of this machine cannot be used: {error.strerror or 'taken'}.",
+                remedy="The page may be open already in another process; else give another --port.",
             ) from None
         yield taken

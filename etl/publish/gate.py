@@ -85,12 +85,12 @@ def _prove_one_state(warehouse: Warehouse) -> None:
     if not found:
         return
     table, read = found[0]
-    why = f"{table} was built from another {read} than there is now" if read else (
+    why = f"{table} was built from another version of {read} than the present one" if read else (
         f"{table} has not been built"
     )  # fmt: skip
-    more = f", and {len(found) - 1} more are out of step" if len(found) > 1 else ""
+    more = f" (and {len(found) - 1} more like it)" if len(found) > 1 else ""
     raise QualityGateError(
-        f"The tables are not of one state: {why}{more}; {_UNTOUCHED}.", remedy=_WHOLE_RUN
+        f"The tables do not belong together: {why}{more}; {_UNTOUCHED}.", remedy=_WHOLE_RUN
     )
 
 
@@ -192,8 +192,8 @@ def refuse_upheaval(
             f"{after:,} records would be left of the {in_full:,} that the last full run "
             f"published; {_UNTOUCHED}.",
             where=target.shown,
-            remedy="Nearly always the source loses rows little by little: look there first. If it "
-            "is right, run once in full: doisoat sync --replace-target",
+            remedy="Usually the source is losing rows little by little: check it first. If the "
+            "smaller number is right, run once in full: doisoat sync --replace-target",
         )
     if not gone and not new:
         return
@@ -206,6 +206,6 @@ def refuse_upheaval(
     raise QualityGateError(
         f"{what}{also}; {_UNTOUCHED}.",
         where=target.shown,
-        remedy="Nearly always the source is another one, was loaded in part, or has renumbered its "
-        "records: look there first. If it is right, run once: doisoat sync --replace-target",
+        remedy="Usually the source is another one, was loaded only in part, or has renumbered its "
+        "records: check it first. If the change is right, run once: doisoat sync --replace-target",
     )

@@ -209,8 +209,8 @@ def show_figures(figures: Figures) -> None:
     for name, rows in figures.repaired.items():
         them = "1 row" if rows == 1 else f"{rows:,} rows"
         say(
-            f"[yellow]Another hand had changed {them} of the target's '{name}'[/]: put right. "
-            "Find out who may write there besides doisoat."
+            f"[yellow]Somebody other than doisoat had changed {them} of the target's '{name}'[/]; "
+            "this run has put that right. Find out who else may write there."
         )
 
 
@@ -222,8 +222,8 @@ def _show_people(figures: Figures) -> None:
     """Prints people's decisions, if there are any, compared with what the machine had said."""
     if figures.people:
         table = _table(
-            "People's decisions beside what the machine had said",
-            "it said", "step", "probability", ">confirmed", ">refused",
+            "People's decisions compared with the machine's",
+            "machine", "step", "probability", ">confirmed", ">refused",
         )  # fmt: skip
         for one in figures.people:
             band = _BANDS.get(one.band, f"from {one.band}")
@@ -235,14 +235,16 @@ def _show_people(figures: Figures) -> None:
         links, refused, most = most_wrong_per_million(figures.people)
         if links:
             say(
-                f"Of {links:,} links of the machine that people decided on, {refused:,} were "
-                f"refused: at most {most:,.0f} in a million are wrong (95%), where "
-                f"{figures.wrong_links_per_million:,.0f} are allowed. (People look at what seems "
-                "odd: links that nobody looked at are better than these.) No limit moves by itself."
+                f"Of {links:,} link{'s' * (links != 1)} of the machine that people decided on, "
+                f"they refused {refused:,}: with 95% confidence at most {most:,.0f} in a million "
+                "are wrong; wrong_links_per_million allows "
+                f"{figures.wrong_links_per_million:,.0f}. "
+                "(People check what seems odd, so links that nobody checked are better than these.)"
+                " doisoat does not change the limit by itself."
             )
     if figures.outdated:
         say(
-            f"{figures.outdated:,} decisions were made on other facts than the data have now; what "
+            f"The data have changed since {figures.outdated:,} of the decisions; a record that now "
             "contradicts one is in REVIEW (decision_outdated)."
         )
 
@@ -323,8 +325,9 @@ def show_runs(runs: Sequence[dict[str, Any]], schedule: Schedule) -> None:
     _show(table)
     if any(run["published"] is None for run in runs):
         say(
-            "Not known: the run ended at its publish, and the target, which knows, cannot be "
-            "reached now. Next: [bold]doisoat check[/], then doisoat runs again."
+            "Not known: the run ended while it was publishing. Only the target, which cannot be "
+            "reached now, knows whether the result was published. Next: [bold]doisoat check[/], "
+            "then doisoat runs again."
         )
 
 
@@ -478,8 +481,8 @@ def show_ui(settings: Settings, address: str) -> None:
     """
     say(Text(f"Dagster opens on {address}"))
     say(
-        "The address lets in whoever has it, until this ends (Ctrl+C). Begin with Runs; Lineage "
-        "shows what is made of what."
+        "Anybody who has this address has access, until this command ends (Ctrl+C). Begin with "
+        "Runs; Lineage shows which table is made from which."
     )
     say(f"The pages behind its checks: {in_markup(settings.quality.pages_url)}", style="dim")
     say(f"Charts of the last run: {in_markup(settings.quality.charts_page())}", style="dim")
@@ -563,9 +566,9 @@ def show_rule(rule: Mapping[str, Any], schedule: Schedule) -> None:
     _show(table)
     if not rule["about_rows"] and not rule["passed"]:
         say(
-            "The rule is about the table as a whole. Next: do what its meaning says; "
-            f"[bold]doisoat acknowledge {in_markup(rule['rule'])} --reason TEXT[/] notes that "
-            "it is known."
+            "The rule is about the table as a whole, not about single rows. Next: do what "
+            f"'meaning' says; [bold]doisoat acknowledge {in_markup(rule['rule'])} --reason TEXT[/] "
+            "notes that the failure is known."
         )
 
 
@@ -651,12 +654,12 @@ def show_alerts(receivers: Sequence[str], memory: Memory) -> None:
         return
     if memory.damaged:
         say(
-            "[yellow]The memory of what they were told is damaged[/]: with the next run it is set "
-            "aside and begins anew, and what fails is told anew."
+            "[yellow]The record of earlier alerts is damaged[/]: the next run sets it aside and "
+            "starts a new one, so current failures are sent again."
         )
     kinds = ", ".join(f"{n} {url.split(':')[0]}" for n, url in enumerate(receivers, start=1))
-    say(Text(f"Told when a run fails or checks fail anew: {visible(kinds, None)}."))
-    table = _table("They know that these fail", "what", "since", "severity")
+    say(Text(f"Told when a run fails or a check newly fails: {visible(kinds, None)}."))
+    table = _table("Failures that they were told of", "what", "since", "severity")
     for job, run in memory.runs.items():
         table.add_row(Text(visible(f"{job} ({run.cause})")), f"{run.since:%Y-%m-%d}", "error")
     for rule, check in memory.checks.items():
@@ -676,11 +679,12 @@ def show_sent(sent: Mapping[int, Sent]) -> None:
     """Prints which receivers accepted the test message."""
     for number, answer in sent.items():
         if answer.reached:
-            say(f"[green]✓[/] number {number} ({in_markup(answer.service)}) took the test message")
+            who = in_markup(answer.service)
+            say(f"[green]✓[/] number {number} ({who}) accepted the test message")
         else:
             show_problem(
-                f"Number {number} ({answer.service}) did not take it: {answer.reason}\n"
-                "What to do: mend that URL in [alerts] urls, or the way to its server."
+                f"Number {number} ({answer.service}) did not accept the message: {answer.reason}\n"
+                "What to do: correct that URL in [alerts] urls, or check the network to its server."
             )
 
 

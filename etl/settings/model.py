@@ -203,7 +203,7 @@ class Source(Database):
     def _table_or_query(self) -> Source:
         if self.in_lake:
             if self.table is not None:
-                raise ValueError("has a 'table', and the files that 'url' names are the table")
+                raise ValueError("must not have 'table': the files that 'url' names are the table")
             self._refuse_no_path()
             return self
         if (self.table is None) == (self.query is None):
@@ -214,11 +214,11 @@ class Source(Database):
         url, kind = self.parsed, self.parsed.get_backend_name()
         if url.drivername != kind or url.host or url.username or "?" in self.url.get_secret_value():
             raise ValueError(
-                f"names files by more than a path; write it as {kind}:////folder, with four "
+                f"'url' must be nothing more than a path; write it as {kind}:////folder, with four "
                 f"slashes, or {kind}:///folder for one beside the configuration, and ? as %3F"
             )
         if not url.database:
-            raise ValueError(f"names no files; write it as {kind}:////folder")
+            raise ValueError(f"'url' names no files; write it as {kind}:////folder")
 
 
 class Target(Database):
@@ -698,8 +698,8 @@ class Settings(_Strict):
         # the file that switches telemetry off.
         if found := _UNNAMEABLE.search(str(self.home)):
             raise ValueError(
-                f"home: its path, {self.home}, has the sign {found.group()!r}, with which "
-                "databases cannot be named; name a folder without it as home"
+                f"home: the path {self.home} contains the character {found.group()!r}, which "
+                "the paths of databases cannot have; name a folder without it as home"
             )
         return self
 
@@ -795,9 +795,9 @@ def _expand(value: Any, at: str) -> Any:
             and _ENDS.search(os.environ[name])
         ):
             raise ConfigError(
-                f"The setting '{at}' has the password of the environment variable {name} in its "
-                "URL, and a character of it would end it there.",
-                remedy=f"In its place {_BESIDE}.",
+                f"The setting '{at}' puts the password of the environment variable {name} into its "
+                "URL, where a character of the password would end it.",
+                remedy=f"Instead, {_BESIDE}.",
             )
         return os.environ[name]
 

@@ -131,7 +131,7 @@ def forget_elsewhere(warehouse: Warehouse, settings: Settings, runs: list[str]) 
             forget_old(warehouse, state, settings, runs)
     except DoisoatError as error:
         notice(
-            f"What is told of old runs could not be forgotten yet; the next run does it. {error}"
+            f"The history of old runs could not be deleted yet; the next run will do it. {error}"
         )
 
 

@@ -361,7 +361,7 @@ def test_a_damaged_memory_silences_nobody_and_is_told_once(registers: Make, hook
         tell(pair.settings, lambda _since, _seen, r=again: [r])
 
     red = "doisoat: đồng bộ thất bại · sync failed, nothing was published"
-    forgotten = "doisoat: quên những gì đã báo · what was told is forgotten"
+    forgotten = "doisoat: mất danh sách tin đã gửi · record of earlier alerts lost"
     assert [message.title for message in hook.messages] == [red, forgotten, red]
     assert "alerts.json.damaged-" in hook.messages[1].body
 
@@ -406,8 +406,8 @@ def test_the_command_sends_a_test_and_says_who_did_not_take_it(
     ended = doisoat("--config", file, "alerts", "--test", HOOK=hook.url)
 
     assert ended.exit_code == 3
-    assert "number 1 (json) took the test message" in ended.output
-    assert "Number 2 (mailto) did not take it" in ended.errors
+    assert "number 1 (json) accepted the test message" in ended.output
+    assert "Number 2 (mailto) did not accept the message" in ended.errors
     assert hook.secret not in ended.output + ended.errors
     assert _one(hook.messages).title == "doisoat: tin thử · test message"
 

@@ -341,8 +341,8 @@ def test_a_run_tells_how_far_people_agree_with_the_machine(
     with redirect_stdout(io.StringIO()) as shown:
         display.show_figures(figures)
     told = " ".join(shown.getvalue().split())
-    assert "Of 3 links of the machine that people decided on, 2 were refused" in told
-    assert "where 20 are allowed" in told
+    assert "Of 3 links of the machine that people decided on, they refused 2: with 95%" in told
+    assert "wrong_links_per_million allows 20." in told
 
 
 @pytest.mark.parametrize(

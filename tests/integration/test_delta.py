@@ -597,7 +597,7 @@ def test_what_does_not_add_up_is_read_whole(timed: Registers) -> None:
     found = reading(timed)
 
     assert found.changes is None
-    assert "it would have 30 rows and has 29" in found.whole_because
+    assert "it would have 30 rows, but the register has 29" in found.whole_because
     assert found.rows == 29
 
 
@@ -746,7 +746,7 @@ def test_the_sensor_begins_again_what_failed(
 
 
 def test_a_register_without_times_cannot_be_watched(synced: Make) -> None:
-    with pytest.raises(ContractError, match="keeps no time of change"):
+    with pytest.raises(ContractError, match="has no time of change accurate to the second"):
         look_at("insurance", synced().settings.insurance)
 
 

@@ -983,9 +983,9 @@ def test_a_table_in_a_lake_is_refused_by_the_configuration() -> None:
 def test_a_url_that_names_files_by_more_or_less_than_a_path_is_refused(
     folder: Path, url: str
 ) -> None:
-    with pytest.raises(ValueError, match=r"(more than a path|no files); write it as"):
+    with pytest.raises(ValueError, match=r"(nothing more than a path|no files); write it as"):
         _source(url)
-    with pytest.raises(ConfigError, match=r"(more than a path|no files); write it as"):
+    with pytest.raises(ConfigError, match=r"(nothing more than a path|no files); write it as"):
         _settings(folder, (url, "parquet:////lake"))
 
 

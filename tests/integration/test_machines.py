@@ -168,7 +168,7 @@ def letters_of_windows(setup: Setup) -> None:
         (a_share_of_memory, 2, ["engine.memory", "80% cannot be given", "8GB"]),
         (more_memory_than_there_is, 2, ["[engine] memory is 900TB", "this machine", "Lower it"]),
         (too_many_threads, 2, ["engine.threads", "1024"]),
-        (a_question_mark_in_the_home, 2, ["home: its path", "'?'", "name a folder without it"]),
+        (a_question_mark_in_the_home, 2, ["home: the path", "'?'", "name a folder without it"]),
         (a_disk_that_can_only_be_read, 2, ["home", "that disk can only be read"]),
         (a_full_disk, 3, ["home", "The disk is full", "Free some space"]),
         pytest.param(

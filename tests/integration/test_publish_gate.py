@@ -96,7 +96,7 @@ def test_tables_of_several_states_are_not_published(pair: Registers, table: str)
             )
         else:
             runner.build(warehouse, TableName.parse(table))
-        with pytest.raises(QualityGateError, match="not of one state"):
+        with pytest.raises(QualityGateError, match="do not belong together"):
             publish(warehouse, settings, ())
     assert pair.target_state() == before
 

@@ -102,7 +102,7 @@ time.sleep(60)"""
 def test_a_commit_that_does_not_end_is_not_waited_for_for_ever() -> None:
     code, _, errors = ended("with stopping.committing(): time.sleep(60)", signal.SIGTERM)
     assert code == 130
-    assert "'doisoat runs' tells whether it did" in errors
+    assert "'doisoat runs' tells whether the result was published" in errors
 
 
 def test_nothing_is_committed_after_a_stop_has_begun() -> None:
