@@ -43,12 +43,17 @@ settings.register_profile("doisoat", deadline=None)  # a busy machine must fail 
 settings.load_profile("doisoat")
 
 
+_LONGEST_FIRST = ("test_spark.py", "test_operations.py", "test_kills.py", "test_console.py")
+"""The files that take minutes: a process that began one of them last would keep the others idle."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks tests that use MariaDB or a browser as ``wide``."""
+    """Marks tests that use MariaDB or a browser as ``wide``, and puts the longest files first."""
     for item in items:
         named = (*getattr(item, "fixturenames", ()), item.name)
         if "browser" in item.path.parts or any("mariadb" in name for name in named):
             item.add_marker(pytest.mark.wide)
+    items.sort(key=lambda item: item.path.name not in _LONGEST_FIRST)
 
 
 NEEDED = "DOISOAT_TESTS_NEED_JAVA"

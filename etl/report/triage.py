@@ -21,6 +21,7 @@ from etl.domain.errors import ConfigError, DoisoatError
 from etl.domain.showing import cell
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
+from etl.normalise.bulk import normalise_provinces
 from etl.pipeline.run import last_published
 from etl.pipeline.snapshots import has, reading
 from etl.process.files import whole_file
@@ -189,6 +190,7 @@ def read_records(
     """
     with _memory(settings) as warehouse:
         found = find_rule(warehouse, rule)
+    with _memory(settings, *_tables_of_rows(found)) as warehouse:
         records = _records(warehouse, found, province, employer)
         if ids:
             records = _with_ids(warehouse, settings, found, records)
@@ -203,6 +205,7 @@ def read_row(settings: Settings, rule: str, record_key: str) -> dict[str, Any]:
     """
     with _memory(settings) as warehouse:
         found = find_rule(warehouse, rule)
+    with _memory(settings, found.table) as warehouse:
         _refuse_unknown_key(warehouse, found, record_key)
         log_access(settings, [record_key], "triage")
         rows = warehouse.rows(
@@ -323,8 +326,9 @@ def _write_excel(rows: Sequence[dict[str, Any]], file: Path) -> None:
 
 
 @contextmanager
-def _memory(settings: Settings) -> Iterator[Warehouse]:
-    with reading(settings, has(TableName("ops", "quality_rules"))) as warehouse:
+def _memory(settings: Settings, *tables: TableName) -> Iterator[Warehouse]:
+    """Opens the last result that has some tables: a run that a rule stopped has only the first."""
+    with reading(settings, has(TableName("ops", "quality_rules"), *tables)) as warehouse:
         with suppress(DoisoatError):  # without the state, the notes are as of the last run
             refresh(warehouse, settings)
         yield warehouse
@@ -380,27 +384,45 @@ def _records(
             "and closed_run is null order by first_seen desc, record_key",
             where,
         )
-    return warehouse.rows(
-        f"""
-        with rows as ({_rows_of(rule)})
-        select
-            failures.record_key,
-            rows.* exclude (record_key),
-            failures.first_seen,
-            failures.first_run,
-            {_LAST_RUN} as last_run
-        from ops.quality_failures as failures
-        left join rows on failures.record_key = rows.record_key
-        where
-            failures.table_name = $table
-            and failures.check_name = $check
-            and failures.closed_run is null
-            and ($province::varchar is null or rows.province_code = $province)
-            and ($employer::varchar is null or rows.employer_code = $employer)
-        order by failures.first_seen desc, failures.record_key
-        """,  # noqa: S608 - our own tables
-        where | {"province": province, "employer": employer},
-    )
+    with _places_lent(warehouse, rule):
+        return warehouse.rows(
+            f"""
+            with rows as ({_rows_of(rule)})
+            select
+                failures.record_key,
+                rows.* exclude (record_key),
+                failures.first_seen,
+                failures.first_run,
+                {_LAST_RUN} as last_run
+            from ops.quality_failures as failures
+            left join rows on failures.record_key = rows.record_key
+            where
+                failures.table_name = $table
+                and failures.check_name = $check
+                and failures.closed_run is null
+                and ($province::varchar is null or rows.province_code = $province)
+                and ($employer::varchar is null or rows.employer_code = $employer)
+            order by failures.first_seen desc, failures.record_key
+            """,  # noqa: S608 - our own tables
+            where | {"province": province, "employer": employer},
+        )
+
+
+@contextmanager
+def _places_lent(warehouse: Warehouse, rule: Rule) -> Iterator[None]:
+    """Lends the meaning of each province code of a register to a rule about its raw table.
+
+    Such a rule may have stopped the run before the dictionaries and the clean tables were built.
+    """
+    if rule.table.schema != "raw":
+        yield
+        return
+    column = warehouse.arrow(
+        f"select distinct province_code as raw from {rule.table.sql} "  # noqa: S608 - our own table
+        "where province_code is not null"
+    ).column("raw")
+    with warehouse.lending("provinces_read", normalise_provinces(column.combine_chunks())):
+        yield
 
 
 def _with_ids(
@@ -428,6 +450,14 @@ def _with_ids(
     ]
 
 
+def _tables_of_rows(rule: Rule) -> list[TableName]:
+    """Returns the tables from which a rule's rows, their province and employer are read."""
+    if rule.register is None and rule.table != REJECTS:
+        return []
+    is_whole = rule.table == REJECTS or rule.table.schema == "raw"
+    return [rule.table] if is_whole else [rule.table, TableName("clean", str(rule.register))]
+
+
 def _rows_of(rule: Rule) -> str:
     """Returns the SELECT that gives province and employer of a rule's rows, by record key."""
     if rule.table == REJECTS:
@@ -442,8 +472,24 @@ def _rows_of(rule: Rule) -> str:
             group by record_key
         """
     column = register_key(rule.key_sql)
-    employed = "employer_code" if rule.register == "insurance" else "null::varchar"
+    employer = "employer_code" if rule.register == "insurance" else "null::varchar"
+    if rule.table.schema == "raw":
+        # Several rows of a register may have one key.
+        return f"""
+            select
+                record_key({column}) as record_key,
+                min(coalesce(configured.value, provinces_read.value)) as province_code,
+                min(nullif(trim({employer}), '')) as employer_code
+            from {rule.table.sql} as recorded
+            left join provinces_read on recorded.province_code = provinces_read.raw
+            left join ref.configured_words as configured
+                on
+                    configured.register = '{rule.register}'
+                    and configured.column_name = 'province_code'
+                    and lower(trim(recorded.province_code)) = configured.spelling
+            group by record_key({column})
+        """  # noqa: S608 - our own registers
     return f"""
-        select record_key({column}) as record_key, province_code, {employed} as employer_code
+        select record_key({column}) as record_key, province_code, {employer} as employer_code
         from clean.{rule.register}
     """  # noqa: S608 - our own registers

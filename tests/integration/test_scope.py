@@ -164,7 +164,9 @@ def _differences(warehouse: Warehouse) -> dict[str, tuple[int, int]]:
     return found
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(
+    "seed", [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 6))]
+)
 @pytest.mark.parametrize("per_million", [200, 2_500])
 def test_few_rows_are_built_as_all_would_be(built: Warehouse, seed: int, per_million: int) -> None:
     begun = _begin(built)

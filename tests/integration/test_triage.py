@@ -36,6 +36,7 @@ from tests.support import (
 DEAD = "core.reconciled.nobody_dead_is_active"
 STALE = "clean.insurance.has_fresh_changes"
 UNREAD = "clean.population.names_are_mostly_readable"
+NAMELESS = "raw.population.full_name_is_mostly_filled"
 
 
 @pytest.fixture(scope="module")
@@ -286,3 +287,44 @@ def test_the_list_of_what_fails_is_cut_at_no_width(
     words = shown.split()
     assert {"corrected", "corrected,", "tolerance", "holds"} & set(words)
     assert not {word for word in words if "correcte".startswith(word) and len(word) > 3}
+
+
+def test_rows_are_listed_after_a_rule_has_stopped_a_run(
+    doisoat_here: Doisoat, tmp_path: Path
+) -> None:
+    """The run that was stopped has the registers only; the clean tables are those of the last."""
+    dead = {"status": "deceased", "date_of_death": "2024-05-01"}
+    made = Registers(
+        tmp_path,
+        [record(n) for n in range(40)],
+        [citizen(n, **(dead if n == 5 else {})) for n in range(40)],
+        *(f"sqlite:///{tmp_path}/{name}.db" for name in ("insurance", "population", "target")),
+    ).write()
+    with warehouse_for(made.settings, Run("whole")) as warehouse:
+        runner.run(warehouse, made.settings)
+        for suite in SUITES:
+            run_suite(warehouse, suite)
+    release_lock(made.settings)
+    for n, province in ((3, "79"), (4, " tỉnh 01")):
+        made.population[n] |= {"full_name": None, "province_code": province}
+    made.write()
+    with warehouse_for(made.settings, Run("stopped")) as warehouse:
+        for register in ("insurance", "population"):
+            runner.read(warehouse, register, made.settings)
+        for suite in SUITES:
+            if suite.table.schema == "raw":
+                run_suite(warehouse, suite)
+    release_lock(made.settings)
+
+    def read(*arguments: str) -> list[dict[str, object]]:
+        done = doisoat_here("--config", made.file, "triage", *arguments, "--json")
+        assert done.exit_code == 0, done.errors
+        found: list[dict[str, object]] = json.loads(done.output)
+        return found
+
+    assert [row["province_code"] for row in read(NAMELESS)].count("79") == 1
+    ((key, row),) = ((row["record_key"], row) for row in read(NAMELESS, "--province", "79"))
+    assert "employer_code" in row
+    shown = doisoat_here("--config", made.file, "triage", NAMELESS, "--record", str(key))
+    assert str(made.population[3]["personal_id"]) in shown.output
+    assert [row["province_code"] for row in read(DEAD)] == ["01"]
