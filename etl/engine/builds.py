@@ -93,13 +93,19 @@ def noted_rows(warehouse: Warehouse, table: TableName) -> int | None:
     return None if found is None else int(str(found))
 
 
+def build_of(warehouse: Warehouse, table: TableName) -> str:
+    """Returns the name of a table's build; empty where none is known."""
+    if not _remembers(warehouse):
+        return ""
+    found = warehouse.value(
+        "select build from ops.builds where table_name = $table", {"table": table.sql}
+    )
+    return str(found or "")
+
+
 def is_noted(warehouse: Warehouse, table: TableName) -> bool:
     """Says whether a build of a table is known."""
-    return _remembers(warehouse) and bool(
-        warehouse.value(
-            "select count(*) from ops.builds where table_name = $table", {"table": table.sql}
-        )
-    )
+    return bool(build_of(warehouse, table))
 
 
 def is_in_step(warehouse: Warehouse, table: TableName) -> bool:

@@ -25,6 +25,7 @@ from etl.pipeline.graph import Table, pipeline
 from etl.pipeline.places import PLACES, build_places
 from etl.pipeline.run import DELTA
 from etl.pipeline.scope import Scope, begin_scope, scope_of
+from etl.publish.replaced import noting_replaced
 from etl.settings import Settings
 from etl.state.statistics import remember_statistic
 
@@ -142,7 +143,7 @@ def _build_few(warehouse: Warehouse, statement: Statement, scope: Scope) -> None
     """Builds the rows of a table that a delta's scope has, and puts them in place."""
     name = statement.name
     gone = scope.build(statement)
-    with warehouse.transaction():
+    with warehouse.transaction(), noting_replaced(warehouse, name, gone):
         warehouse.replace_rows(name, gone)
         forget_build(warehouse, name)
         note_build(warehouse, name, statement.depends_on)

@@ -65,11 +65,11 @@ def asking(target: Target) -> AskPublished:
     return ask
 
 
-def unchanged_tables(warehouse: Warehouse, writer: Writer, runs: Table, target: Target) -> set[str]:
-    """Returns the tables of ``publish`` that stand in the target as they are here.
+def known_tables(warehouse: Warehouse, writer: Writer, runs: Table, target: Target) -> set[str]:
+    """Returns the tables of ``publish`` of which it is known how they stand in the target.
 
-    These are the builds that were published last, and nobody else has published since. After a full
-    run there are none, because it builds every table.
+    They are as published last, but for rows that deltas have replaced and noted; and nobody else
+    has published since. After a full run there are none, because it builds every table.
 
     Args:
         warehouse: Of the run.
@@ -84,8 +84,10 @@ def unchanged_tables(warehouse: Warehouse, writer: Writer, runs: Table, target: 
             "select published.table_name from ops.published_builds as published "
             "inner join ops.builds as builds "
             "on builds.table_name = 'publish.' || published.table_name "
-            "and builds.build = published.build "
-            "where published.target = $target and published.run_id = $last",
+            "left join ops.replacements as replaced "
+            "on builds.table_name = replaced.table_name and builds.build = replaced.build "
+            "where published.target = $target and published.run_id = $last "
+            "and published.build in (builds.build, replaced.published_build)",
             {"target": target.shown, "last": last},
         )
     }

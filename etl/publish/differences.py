@@ -7,7 +7,7 @@ Does not belong here: writing them (``writers.py``), and how drift is recognised
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Table
@@ -17,6 +17,7 @@ from etl.engine.port import Warehouse
 from etl.publish.ages import OF as AGED
 from etl.publish.ages import note_ages
 from etl.publish.drift import Part, drifted, no_summary, summary
+from etl.publish.replaced import replaced_rows
 
 RUN_COLUMNS = {
     "reconciled": {"first_seen_run": "run_id", "last_changed_run": "run_id"},
@@ -59,7 +60,7 @@ def publish_difference(
     part: Part,
     look_first: Callable[[Difference, int], None] | None = None,
     *,
-    unchanged: bool = False,
+    known: bool = False,
 ) -> Difference:
     """Brings one published table to the warehouse's state, touching only what differs.
 
@@ -70,118 +71,198 @@ def publish_difference(
         part: The published rows that are read whole and compared column by column.
         look_first: Called with what would change, and how many rows are published, before anything
             is written; it may raise.
-        unchanged: The table is the build that was published last: only the part is compared, to
-            find what somebody else has changed.
+        known: How the table stands in the target is known (``known_tables``), but for what somebody
+            else has changed there: besides the part, only replaced rows are compared.
     """
-    keys = key_columns(table)
-    ours = f"publish.{table.name}"
-    if unchanged := unchanged and part.digit is not None and table.name != AGED:
-        ours = f"(select * from {ours} where left(row_hash, 1) = '{part.digit}')"  # noqa: S608
-        look_first = None
-    same_key = " and ".join(f"ours.{key} = theirs.{key}" for key in keys)
-    of_run = RUN_COLUMNS.get(table.name, {})
-    data = [column.name for column in table.columns if column.name not in of_run]
-    columns = ", ".join(f"ours.{name}" for name in data)
-    runs = "".join(f", parameters.{value} as {name}" for name, value in of_run.items())
-    change = ", parameters.run_id as last_changed_run" if "last_changed_run" in of_run else ""
-    content = [name for name in data if name not in (*keys, "row_hash")]
-    has_drifted = drifted(table, content)
-    gone = f"published as theirs anti join {ours} as ours on {same_key}"
-
-    def count(what: str) -> int:
-        return warehouse.number(f"select count(*) from {what}")  # noqa: S608 - our own words
-
-    def differing(*what: str) -> str:
-        same = " and ".join(f"ours.{key} = differing.{key}" for key in keys)
-        chosen = " or ".join(f"differing.what = '{one}'" for one in what)
-        return f"{ours} as ours semi join differing on {same} and ({chosen})"
-
-    _read_published(warehouse, writer, table, keys, content, part, only_inside=unchanged)
-    published = count("published")
-    # The tables are compared by their text keys once, and not again for each of the questions
-    # below.
-    warehouse.execute(
-        f"""
-        create or replace temp table differing as
-        select
-            {", ".join(f"ours.{key}" for key in keys)},
-            case
-                when theirs.{keys[0]} is null then 'new'
-                when ours.row_hash is distinct from theirs.row_hash then 'changed'
-                else 'drifted'
-            end as what
-        from {ours} as ours
-        left join published as theirs on {same_key}
-        where
-            theirs.{keys[0]} is null
-            or ours.row_hash is distinct from theirs.row_hash
-            or ({has_drifted})
-        """  # noqa: S608 - our own words
-    )
-    found = Difference(
-        inserted=count("differing where what = 'new'"),
-        updated=count("differing where what = 'changed'"),
-        deleted=count(gone) if published else 0,
-        compared=count("published where content is not null"),
-        repaired=count("differing where what = 'drifted'"),
-    )
+    compared = _Compared(warehouse, writer, table, part)
+    total = writer.count(table) if known and part.digit is not None and table.name != AGED else None
+    if not (total is not None and compared.by_replaced_rows(total)):
+        compared.by_all_rows()
+    found, published = compared.found(), compared.count("published") if total is None else total
     if look_first:
         look_first(found, published)
-    if found.deleted:
-        names = ", ".join(f"theirs.{key}" for key in keys)
-        writer.delete(table, warehouse.batches(f"select {names} from {gone}"))  # noqa: S608
-    if found.updated or found.repaired:
-        writer.update(
-            table,
-            warehouse.batches(
-                f"select {columns}{change} from {differing('changed', 'drifted')} "  # noqa: S608
-                "cross join ops.parameters"
-            ),
-        )
-    if found.inserted:
-        new = differing("new") if published else f"{ours} as ours"
-        writer.insert(
-            table,
-            warehouse.batches(f"select {columns}{runs} from {new} cross join ops.parameters"),  # noqa: S608
-        )
-    unkept = 0
-    if found.repaired:
-        _read_published(warehouse, writer, table, keys, content, part, only_inside=unchanged)
-        both = f"{ours} as ours inner join published as theirs on {same_key}"
-        unkept = count(f"{both} where {has_drifted}")
+    compared.write(found, is_first=not published)
+    unkept = compared.unkept() if found.repaired else 0
     if table.name == AGED:
         note_ages(warehouse)
-    warehouse.execute("drop table published")
-    warehouse.execute("drop table differing")
-    return Difference(
-        found.inserted, found.updated, found.deleted, found.compared, found.repaired, unkept
-    )
+    compared.forget()
+    return replace(found, unkept=unkept)
 
 
-def _read_published(
-    warehouse: Warehouse,
-    writer: Writer,
-    table: Table,
-    keys: list[str],
-    content: list[str],
-    part: Part,
-    *,
-    only_inside: bool,
-) -> None:
-    """Copies the published keys and hashes, and the content of a part, into a temporary table."""
-    light = [*keys, *(["since_at"] if table.name == AGED else []), "row_hash"]
-    _copy(
-        warehouse,
-        writer.read(table, [*light, *content], part.inside(table)),
-        f"create or replace temp table published as select {', '.join(light)}, "  # noqa: S608
-        f"{summary(table, content)} from incoming",
-    )
-    if part.digit is not None and not only_inside:
+class _Compared:
+    """One table compared with the target.
+
+    The rows of the target stand in ``published``, keys of rows that are to be written in
+    ``differing``.
+    """
+
+    def __init__(self, warehouse: Warehouse, writer: Writer, table: Table, part: Part) -> None:
+        self._warehouse, self._writer, self._table, self._part = warehouse, writer, table, part
+        self._keys = key_columns(table)
+        of_run = RUN_COLUMNS.get(table.name, {})
+        self._data = [column.name for column in table.columns if column.name not in of_run]
+        self._content = [name for name in self._data if name not in (*self._keys, "row_hash")]
+        self._ours = f"publish.{table.name}"
+        self._is_by_replaced_rows = False
+
+    def by_replaced_rows(self, total: int) -> bool:
+        """Compares the rows that were replaced since the last publish, and the part.
+
+        Args:
+            total: The rows of the target.
+
+        Returns:
+            Whether all else can be as it was published. If not, somebody else has added rows,
+            deleted some or changed their keys or hashes: all rows must be compared.
+        """
+        table, warehouse, keys = f"publish.{self._table.name}", self._warehouse, self._keys
+        noted = replaced_rows(warehouse, self._table.name)
+        ours_of_noted = f"{table} semi join {noted} using ({', '.join(keys)})"
+        were_published = f"{noted} where row_hash is not null"
+        if total != self.count(table) - self.count(ours_of_noted) + self.count(were_published):
+            return False
+        is_of_part = f"left(row_hash, 1) = '{self._part.digit}'"
+        warehouse.execute(
+            f"""
+            create or replace temp table ours_in_part as
+            select * from {table} where {is_of_part}
+            union all by name
+            select * from {ours_of_noted} where not ({is_of_part})
+            """  # noqa: S608 - our own words
+        )
+        self._ours, self._is_by_replaced_rows = "ours_in_part", True
+        self._read_part()
+        warehouse.execute(
+            f"""
+            insert into published
+            select {", ".join(self._light)}, {no_summary(self._table, self._content)}
+            from {were_published} and not ({is_of_part})
+            """  # noqa: S608 - our own words
+        )
+        self._find_differing()
+        unlike = f"anti join (from {noted} where row_hash is {{}}) using ({', '.join(keys)})"
+        new = self.count(f"differing {unlike.format('null')} where what = 'new'")
+        gone = self.count(f"({self._gone}) {unlike.format('not null')}")
+        if new or gone:
+            self._ours, self._is_by_replaced_rows = table, False
+        return self._is_by_replaced_rows
+
+    def by_all_rows(self) -> None:
+        """Compares all rows: by key and hash, and those of the part by every column."""
+        self._read_part()
+        if self._part.digit is not None:
+            _copy(
+                self._warehouse,
+                self._writer.read(self._table, self._light, self._part.outside(self._table)),
+                f"insert into published select {', '.join(self._light)}, "  # noqa: S608
+                f"{no_summary(self._table, self._content)} from incoming",
+            )
+        self._find_differing()
+
+    def found(self) -> Difference:
+        """Returns how much differs."""
+        return Difference(
+            inserted=self.count("differing where what = 'new'"),
+            updated=self.count("differing where what = 'changed'"),
+            deleted=self.count(f"({self._gone})"),
+            compared=self.count("published where content is not null"),
+            repaired=self.count("differing where what = 'drifted'"),
+        )
+
+    def write(self, found: Difference, *, is_first: bool) -> None:
+        """Writes what differs; all rows if it is the first publish."""
+        of_run = RUN_COLUMNS.get(self._table.name, {})
+        columns = ", ".join(f"ours.{name}" for name in self._data)
+        change = ", parameters.run_id as last_changed_run" if "last_changed_run" in of_run else ""
+        runs = "".join(f", parameters.{value} as {name}" for name, value in of_run.items())
+        if found.deleted:
+            self._writer.delete(self._table, self._warehouse.batches(self._gone))
+        if found.updated or found.repaired:
+            self._writer.update(
+                self._table,
+                self._warehouse.batches(
+                    f"select {columns}{change} from {self._differing('changed', 'drifted')} "  # noqa: S608
+                    "cross join ops.parameters"
+                ),
+            )
+        if found.inserted:
+            new = f"{self._ours} as ours" if is_first else self._differing("new")
+            self._writer.insert(
+                self._table,
+                self._warehouse.batches(
+                    f"select {columns}{runs} from {new} cross join ops.parameters"  # noqa: S608
+                ),
+            )
+
+    def unkept(self) -> int:
+        """Reads the part again, and counts rows that the target returns with other values."""
+        self._read_part()
+        both = f"{self._ours} as ours inner join published as theirs on {self._same_key}"
+        return self.count(f"{both} where {drifted(self._table, self._content)}")
+
+    def forget(self) -> None:
+        """Drops what was made for the comparison."""
+        for made in ("published", "differing", "ours_in_part"):
+            self._warehouse.execute(f"drop table if exists {made}")
+
+    def count(self, what: str) -> int:
+        """Counts rows."""
+        return self._warehouse.number(f"select count(*) from {what}")  # noqa: S608 - our own words
+
+    @property
+    def _light(self) -> list[str]:
+        """The columns that are read of every row."""
+        return [*self._keys, *(["since_at"] if self._table.name == AGED else []), "row_hash"]
+
+    @property
+    def _same_key(self) -> str:
+        return " and ".join(f"ours.{key} = theirs.{key}" for key in self._keys)
+
+    @property
+    def _gone(self) -> str:
+        names = ", ".join(f"theirs.{key}" for key in self._keys)
+        return (
+            f"select {names} from published as theirs "  # noqa: S608 - our own words
+            f"anti join {self._ours} as ours on {self._same_key}"
+        )
+
+    def _differing(self, *what: str) -> str:
+        same = " and ".join(f"ours.{key} = differing.{key}" for key in self._keys)
+        chosen = " or ".join(f"differing.what = '{one}'" for one in what)
+        return f"{self._ours} as ours semi join differing on {same} and ({chosen})"
+
+    def _read_part(self) -> None:
+        """Copies keys, hashes and content of the part into a temporary table."""
         _copy(
-            warehouse,
-            writer.read(table, light, part.outside(table)),
-            f"insert into published select {', '.join(light)}, "  # noqa: S608
-            f"{no_summary(table, content)} from incoming",
+            self._warehouse,
+            self._writer.read(
+                self._table, [*self._light, *self._content], self._part.inside(self._table)
+            ),
+            f"create or replace temp table published as select {', '.join(self._light)}, "  # noqa: S608
+            f"{summary(self._table, self._content)} from incoming",
+        )
+
+    def _find_differing(self) -> None:
+        """Compares the tables by their text keys once, and not again for each question."""
+        key = self._keys[0]
+        has_drifted = drifted(self._table, self._content)
+        self._warehouse.execute(
+            f"""
+            create or replace temp table differing as
+            select
+                {", ".join(f"ours.{key}" for key in self._keys)},
+                case
+                    when theirs.{key} is null then 'new'
+                    when ours.row_hash is distinct from theirs.row_hash then 'changed'
+                    else 'drifted'
+                end as what
+            from {self._ours} as ours
+            left join published as theirs on {self._same_key}
+            where
+                theirs.{key} is null
+                or ours.row_hash is distinct from theirs.row_hash
+                or ({has_drifted})
+            """  # noqa: S608 - our own words
         )
 
 

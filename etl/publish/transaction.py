@@ -20,15 +20,16 @@ from etl.engine.port import Warehouse
 from etl.engine.statements import TableName, tables_read
 from etl.publish.ages import AGES
 from etl.publish.asking import (
+    known_tables,
     note_published,
     records_of_last_full_run,
     settle_published,
-    unchanged_tables,
 )
 from etl.publish.differences import Difference, publish_difference
 from etl.publish.drift import part_to_compare, remember_comparison
 from etl.publish.gate import Guard, claim_target, prove_state, refuse_upheaval
 from etl.publish.history import remember_run
+from etl.publish.replaced import forget_replaced
 from etl.publish.tables import ensure_tables
 from etl.settings import Settings
 from etl.state.copying import save, save_now
@@ -132,12 +133,12 @@ def publish(
             target=target,
             in_full=records_of_last_full_run(warehouse, writer, tables["sync_runs"]),
         )
-        unchanged = unchanged_tables(warehouse, writer, tables["sync_runs"], target)
+        known = known_tables(warehouse, writer, tables["sync_runs"], target)
         differences = {
             name: publish_difference(
                 warehouse, writer, tables[name], part,
                 look if name == "reconciled" and not replace else None,
-                unchanged=name in unchanged,
+                known=name in known,
             )
             for name in DIFFERENCE_TABLES
         }  # fmt: skip
@@ -146,6 +147,7 @@ def publish(
         rows |= _publish_run(warehouse, writer, tables, run_id, differences["reconciled"])
         remember_run(warehouse)
         note_published(warehouse, target, DIFFERENCE_TABLES)
+        forget_replaced(warehouse)
         compared = {name: (d.compared, d.repaired) for name, d in differences.items()}
         remember_comparison(warehouse, target, part, compared)
         _forget_runs(writer, tables, forgotten)

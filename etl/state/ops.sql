@@ -246,6 +246,15 @@ create table if not exists ops.published_builds (
     run_id varchar not null
 );
 
+-- Which build of a table of publish differs from the build that was published last only by rows that
+-- deltas have replaced. Those rows, as published, are in ops.replaced_<table>: their keys, and
+-- row_hash, which is null where there was no such row. Stays in this warehouse.
+create table if not exists ops.replacements (
+    table_name varchar not null,
+    published_build varchar not null,
+    build varchar not null
+);
+
 -- Which revision of which state the working copy of each table is.
 create table if not exists ops.copies (
     table_name varchar primary key,

@@ -27,6 +27,7 @@ from etl.pipeline import runner
 from etl.pipeline.graph import pipeline
 from etl.pipeline.lock import release_lock
 from etl.pipeline.run import Run, warehouse_for
+from etl.publish import transaction
 from etl.settings import Settings
 from tests.support import (
     INSURANCE_COLUMNS,
@@ -792,6 +793,71 @@ def test_after_a_publish_from_elsewhere_everything_is_compared(synced: Make) -> 
     )
 
     assert pair.sync("delta").changes["reconciled"] == (1, 0, 0)
+
+
+BY_ANOTHER_HAND = {
+    "deleted": "delete from reconciled where record_id = 'R000003'",
+    "renamed": "update reconciled set record_id = 'X' where record_id = 'R000003'",
+    "another hash": "update reconciled set row_hash = '{hash}' where record_id = 'R000003'",
+    "added": "insert into reconciled select 'X', insurance_number, personal_id, status, "
+    "match_step, match_probability, name_agreement, birth_agreement, gender_agreement, mismatch_codes, "
+    "province_code, employer_code, commune, office, compulsory_si, voluntary_si, "
+    "unemployment_insurance, health_insurance, first_seen_run, last_changed_run, '{hash}' "
+    "from reconciled where record_id = 'R000003'",
+}
+HASHES = ("0" * 32, "1" * 32)
+"""Of the slices that the first and the second delta read."""
+
+
+@pytest.mark.parametrize(
+    ("what", "row_hash"),
+    [
+        ("deleted", ""),
+        pytest.param("renamed", "", marks=pytest.mark.wide),
+        *((what, row_hash) for what in ("another hash", "added") for row_hash in HASHES),
+    ],
+)
+@pytest.mark.parametrize("with_changes", [True, False])
+def test_rows_added_or_deleted_by_another_hand_stop_no_delta(
+    synced: Make, what: str, row_hash: str, with_changes: bool
+) -> None:
+    """A row that a delta does not read is missing, or one is there that it does not know."""
+    pair = synced()
+    content = "select record_id, personal_id, row_hash from {reconciled} order by record_id"
+    before = pair.published(content)
+    run_sql(pair.target_url, BY_ANOTHER_HAND[what].format(hash=row_hash))
+    for _ in HASHES:
+        if with_changes:
+            pair.insurance[7]["full_name"] = f"{pair.insurance[7]['full_name']} Anh"
+            pair.write()
+        pair.sync("delta")
+
+    after = pair.published(content)
+    assert [row["record_id"] for row in after] == [row["record_id"] for row in before]
+    assert after[2] == before[2]
+
+
+def test_what_a_broken_off_publish_left_is_published_by_the_next_delta(
+    synced: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = synced()
+    original = [dict(row) for row in pair.insurance]
+    pair.insurance[2] |= {"full_name": "Ai Đó Khác"}
+    pair.insurance.append(record(40))
+    pair.write()
+    with monkeypatch.context() as broken:
+        broken.setattr(transaction, "_prove", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            pair.sync("delta")
+    pair.insurance = [*original, record(41)]  # back as it was, and another record
+    pair.insurance[5] |= {"full_name": "Ai Đó Khác"}
+    pair.write()
+
+    assert pair.sync("delta").changes["reconciled"] == (1, 1, 0)
+
+    after = pair.published("select * from {reconciled} order by record_id")
+    assert "reconciled" not in pair.sync("full").changes
+    assert pair.published("select * from {reconciled} order by record_id") == after
 
 
 # --- found by a review ----------------------------------------------------------------------------
