@@ -5,7 +5,8 @@
 Two registers and a target are in a separate PostgreSQL, as in the demo. After a first run, each
 round runs the command three times: in full, as a delta when nothing has changed, and as a delta
 after a share of both registers has changed. Seconds and processor time are those of the whole
-command, including its start, without the server's.
+command, including its start, without the server's. Where the seconds went is told by the steps that
+Dagster timed; the rest is the start, and Dagster between the steps.
 
 Belongs here: timing. Does not belong here: whether a delta is right (the tests).
 """
@@ -20,13 +21,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import create_engine, text
 
+from assets.instance import instance_for
 from benchmarks.accuracy.report import Section, show
 from etl.demo.demonstration import config_file, prepare, start_server
+from etl.settings import load_settings
 
 _CHANGES = {
     "population": "update population set address = address || ' ', updated_at = now() "
@@ -43,10 +47,23 @@ class Cost:
     Attributes:
         seconds: By the clock.
         processor_seconds: Of its process and of the child processes that it waited for.
+        phases: Seconds by the clock of its steps, by what they do.
     """
 
     seconds: float
     processor_seconds: float
+    phases: Mapping[str, float]
+
+    @property
+    def in_words(self) -> str:
+        """Where the seconds went."""
+        rest = self.seconds - sum(self.phases.values())
+        told = {**self.phases, "rest": rest}
+        return ", ".join(f"{phase} {seconds:.1f}" for phase, seconds in told.items())
+
+
+_PHASES = {"raw": "extract", "check": "rules", "publish_to_target": "publish"}
+"""Phases by how the names of their steps begin; all other steps build tables."""
 
 
 def sync(config: Path, *options: str) -> Cost:
@@ -58,7 +75,22 @@ def sync(config: Path, *options: str) -> Cost:
         raise SystemExit(f"{' '.join(options)} ended with {done.returncode}:\n{done.stderr}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(time.perf_counter() - began, used)
+    return Cost(time.perf_counter() - began, used, _phases(config))
+
+
+def _phases(config: Path) -> dict[str, float]:
+    """Returns the seconds by the clock that the steps of the last run took."""
+    found = dict.fromkeys(("extract", "tables", "rules", "publish"), 0.0)
+    with instance_for(load_settings(config)) as instance:
+        (run_id,) = instance.get_run_ids(limit=1)
+        for step in instance.get_run_step_stats(run_id):
+            phase = next(
+                (phase for begins, phase in _PHASES.items() if step.step_key.startswith(begins)),
+                "tables",
+            )
+            if step.start_time and step.end_time:
+                found[phase] += step.end_time - step.start_time
+    return found
 
 
 def change(home: Path, share: float, salt: str) -> int:
@@ -101,7 +133,10 @@ def measure(
 
 def _tell(way: str, cost: Cost) -> None:
     """Prints what a run took as soon as it ends, because ten million take half an hour in all."""
-    print(f"{way}: {cost.seconds:.1f} s, {cost.processor_seconds:.1f} CPU s", flush=True)
+    print(
+        f"{way}: {cost.seconds:.1f} s, {cost.processor_seconds:.1f} CPU s ({cost.in_words})",
+        flush=True,
+    )
 
 
 def main() -> None:

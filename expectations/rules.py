@@ -8,6 +8,7 @@ themselves (one module per table) and running them (``runner.py``).
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -87,6 +88,24 @@ class Rule:
         """
         asked = f"{self.arguments}{self.failing}{self.seen}"
         return any(word in asked for word in ("ops.", "now()", "current_", "today()"))
+
+    def is_judged_by_rows(self, whole_by: frozenset[str]) -> bool:
+        """Says whether some rows of its table suffice to judge it, where it holds on all others.
+
+        Args:
+            whole_by: Rows that agree in these columns are all among the some, or none of them is.
+        """
+        windows = [
+            {column.strip() for column in columns.split(",")}
+            for columns in re.findall(r"over \(partition by ([^()]*)\)", self.failing)
+        ]
+        return (
+            bool(self.failing)
+            and not (self.looks_beyond or self.reads or "select" in self.failing)
+            and len(windows) == self.failing.count("over (")
+            and (not windows or bool(whole_by))
+            and all(whole_by <= columns for columns in windows)
+        )
 
     @property
     def reads(self) -> frozenset[TableName]:

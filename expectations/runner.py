@@ -7,6 +7,7 @@ failure leads to, and the pages of what was judged (``docs.py``).
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,10 +16,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from etl.engine.builds import state_of
+from etl.engine.builds import state_of, state_of_build
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.pipeline.runner import is_delta
+from etl.pipeline.scope import scope_of
 from etl.process.privacy import WITHHELD
 from expectations.failures import (
     Standing,
@@ -70,7 +72,8 @@ def run_suite(warehouse: Warehouse, suite: Suite) -> list[RuleResult]:
 
     Results go to ``ops.quality_results`` and the keys of failing rows to ``ops.quality_failures``.
     A delta does not check a rule again if its tables are still the builds on which it was checked
-    last. If the rule reads earlier runs or the clock, only its SQL is run, to see whether it still
+    last; nor if no row failed then, and none of those that were built since fails. If the rule
+    reads earlier runs or the clock, only its SQL is run, to see whether it still
     holds; Great Expectations, which takes seconds to load, judges only if it does not.
 
     Args:
@@ -131,29 +134,66 @@ def _known(warehouse: Warehouse, suite: Suite, states: Mapping[str, str]) -> dic
         str(row["check_name"]): row
         for row in warehouse.rows(_LAST_RESULTS, {"table": suite.table.sql})
     }
-    known = {}
+    total, known = warehouse.count(suite.table), {}
+    still_hold = _still_hold(warehouse, suite, last)
     for rule in suite.rules:
         row = last.get(rule.name)
         if (
             row is None
             or row["observed"] == _NOT_EVALUATED
             or row["of_rule"] != rule.fingerprint
-            or row["of_state"] != states[rule.name]
+            or (row["of_state"] != states[rule.name] and rule.name not in still_hold)
             or (rule.looks_beyond and not (row["passed"] and _holds(warehouse, suite, rule)))
         ):
             continue
         failed = int(str(row["failed_rows"]))
         observed = str(row["observed"])
+        if rule.name in still_hold:
+            observed = _of_rows(total) if _OF_ROWS.fullmatch(observed) else observed
         known[rule.name] = RuleResult(
             rule,
             bool(row["passed"]),
-            int(str(row["checked_rows"])),
+            total,
             failed,
             _seen(warehouse, suite, rule, observed) if rule.looks_beyond else observed,
             sample_of(warehouse, suite, rule) if failed and rule.failing else (),
             asked_in=str(row["asked_in"]),
         )
     return known
+
+
+def _still_hold(
+    warehouse: Warehouse, suite: Suite, last: Mapping[str, Mapping[str, object]]
+) -> set[str]:
+    """Returns the rules that no row failed last, and none of the rows that a delta has built."""
+    scope = scope_of(warehouse)
+    rebuilt = scope.rebuilt(suite.table) if scope else None
+    if rebuilt is None:
+        return set()
+    before = state_of_build(suite.table, rebuilt.before)
+    asked = [
+        rule
+        for rule in suite.rules
+        if (row := last.get(rule.name))
+        and (row["passed"], row["failed_rows"], row["of_state"]) == (True, 0, before)
+        and rule.is_judged_by_rows(rebuilt.whole_by)
+    ]
+    if not asked:
+        return set()
+    # Each condition is computed as a column first, so that it may use window functions.
+    conditions = ", ".join(f"({rule.failing}) as fails_{n}" for n, rule in enumerate(asked))
+    counts = ", ".join(f"count(*) filter (fails_{n}) as fails_{n}" for n in range(len(asked)))
+    (failing,) = warehouse.rows(
+        f"select {counts} from (select {conditions} from {rebuilt.rows})"  # noqa: S608 - our rules
+    )
+    return {rule.name for rule, rows in zip(asked, failing.values(), strict=True) if not rows}
+
+
+_OF_ROWS = re.compile(r"0 of \d+ rows fail")
+
+
+def _of_rows(total: int, failed: int = 0) -> str:
+    return f"{failed} of {total} rows fail"
 
 
 def _holds(warehouse: Warehouse, suite: Suite, rule: Rule) -> bool:
@@ -292,7 +332,7 @@ def _observed(result: Any) -> str:
         return _NOT_EVALUATED
     details = result.result
     if "unexpected_count" in details:
-        return f"{details['unexpected_count']} of {details['element_count']} rows fail"
+        return _of_rows(details["element_count"], details["unexpected_count"])
     observed = details.get("observed_value")
     if isinstance(observed, int):
         return f"{observed} rows"

@@ -10,6 +10,7 @@ Belongs here: noting builds, and saying which tables are out of step. Does not b
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -122,6 +123,11 @@ def state_of(warehouse: Warehouse, tables: Iterable[TableName]) -> str:
         {"tables": [table.sql for table in tables]},
     )
     return str(found)
+
+
+def state_of_build(table: TableName, build: str) -> str:
+    """Returns what ``state_of`` returned for one table while it was some build."""
+    return hashlib.md5(f"{table.sql}={build}".encode(), usedforsecurity=False).hexdigest()
 
 
 def out_of_step(warehouse: Warehouse, tables: Iterable[TableName]) -> list[tuple[str, str]]:

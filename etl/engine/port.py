@@ -154,6 +154,10 @@ class Warehouse(ABC):
         """Replaces the rows of a table that meet a condition by those that were built last."""
 
     @abstractmethod
+    def built_rows(self, table: TableName) -> str:
+        """Returns the rows of a table that ``build_part`` built last, as SQL; empty where none."""
+
+    @abstractmethod
     def exists(self, table: TableName) -> bool:
         """Says whether a table is there."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from etl.clean import dictionaries
 from etl.engine.builds import (
+    build_of,
     forget_build,
     is_in_step,
     note_build,
@@ -141,12 +142,13 @@ def _extend(warehouse: Warehouse, table: Table, scope: Scope | None) -> int:
 
 def _build_few(warehouse: Warehouse, statement: Statement, scope: Scope) -> None:
     """Builds the rows of a table that a delta's scope has, and puts them in place."""
-    name = statement.name
+    name, before = statement.name, build_of(warehouse, statement.name)
     gone = scope.build(statement)
     with warehouse.transaction(), noting_replaced(warehouse, name, gone):
         warehouse.replace_rows(name, gone)
         forget_build(warehouse, name)
         note_build(warehouse, name, statement.depends_on)
+    scope.note_built(statement, before)
 
 
 def _content(warehouse: Warehouse, name: TableName) -> object:

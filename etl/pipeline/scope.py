@@ -12,12 +12,14 @@ Belongs here: the order in which a scope is found. Does not belong here: what ti
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from etl.domain.contract import REGISTERS
-from etl.engine.builds import out_of_step
+from etl.engine.builds import build_of, out_of_step
 from etl.engine.port import Warehouse
 from etl.engine.statements import Kind, Stage, Statement, TableName
 from etl.extract import Extraction
@@ -33,6 +35,7 @@ from etl.pipeline.ties import (
     SETS_AFTER,
     SHOWN,
     TIES,
+    WHOLE_BY,
 )
 
 _MOST = 0.2
@@ -43,6 +46,21 @@ built anew, all of them are: that costs less."""
 
 class _TooMuchError(Exception):
     """So many rows are tied to what has changed that building all of them costs less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """The rows of a table that a delta has built again.
+
+    Attributes:
+        before: The build of the table of which all other rows are.
+        rows: The rows built, as SQL.
+        whole_by: Rows that agree in these columns were all built again, or none of them.
+    """
+
+    before: str
+    rows: str
+    whole_by: frozenset[str]
 
 
 class Scope:
@@ -61,6 +79,7 @@ class Scope:
         tables = [table.name for table in pipeline().values()]
         self._is_usable = all(map(warehouse.exists, tables)) and not out_of_step(warehouse, tables)
         self._extractions: dict[str, Extraction] = {}
+        self._rebuilt: dict[TableName, tuple[Stage, str, str]] = {}
 
     def note(self, extraction: Extraction) -> None:
         """Notes what was read of a register."""
@@ -114,6 +133,19 @@ class Scope:
         warehouse.build_part(name, statement.query, statement.depends_on)
         self._in_parts.add(name)
         return gone
+
+    def note_built(self, statement: Statement, before: str) -> None:
+        """Notes that the rows built were put into a table that was some build before."""
+        assert statement.delta is not None  # noqa: S101 - covers() said so
+        after = build_of(self._warehouse, statement.name)
+        self._rebuilt[statement.name] = statement.delta, before, after
+
+    def rebuilt(self, table: TableName) -> Rebuilt | None:
+        """Returns the rows of a table that this delta has built; None if it was built whole."""
+        stage, before, after = self._rebuilt.get(table, (None, "", ""))
+        if stage is None or after != build_of(self._warehouse, table):
+            return None
+        return Rebuilt(before, self._warehouse.built_rows(table), self._whole_by(stage, table))
 
     def keep(self, name: TableName) -> None:
         """Keeps a table's rows before it is built whole, if old and new must be compared."""
@@ -216,6 +248,15 @@ class Scope:
             for word in re.findall(r"\w+", made.statement.text)
         }
         return ", ".join(name for name, _ in self._warehouse.columns(table) if name in named)
+
+    def _whole_by(self, stage: Stage, table: TableName) -> frozenset[str]:
+        """Returns the columns on which alone it depends whether a row is replaced."""
+        if found := WHOLE_BY.get(table.sql) or WHOLE_BY.get(stage):
+            return found
+        if table.sql in GONE:
+            return frozenset()
+        columns = {name for name, _ in self._warehouse.columns(table)}
+        return frozenset(itertools.islice((one for one in BY_COLUMN if one in columns), 1))
 
     def _gone(self, stage: Stage, table: TableName) -> str:
         """Returns which rows of a table are replaced."""

@@ -401,3 +401,11 @@ GONE: dict[str, str] = {
     """,
 }
 """Which rows of a table are replaced, where ``BY_COLUMN`` does not say."""
+
+WHOLE_BY: dict[str, frozenset[str]] = {
+    "clean.insurance": frozenset({"record_id"}),
+    "clean.population": frozenset({"recorded_personal_id"}),
+    "clean.former_numbers": frozenset({"personal_id"}),
+    Stage.NEARNESS: frozenset({"record_id", "personal_id"}),
+}
+"""The columns on which alone the conditions in ``GONE`` depend, where they are the table's own."""

@@ -33,6 +33,7 @@ set
 from ops.parameters as parameters
 where
     history.closed_run is null
+    and {of_changed}
     and not exists (
         select 1 from publish.reconciled as links
         where
@@ -57,7 +58,15 @@ anti join (select * from ops.link_history where closed_run is null) as history
         links.record_id = history.record_id
         and links.personal_id = history.personal_id
         and links.match_step = history.match_step
-where links.personal_id is not null
+where
+    links.personal_id is not null
+    and {of_changed}
+"""
+
+_OPEN_LINKS = """
+select
+    (select count(*) from ops.link_history where closed_run is null)
+    = (select count(*) from publish.reconciled where personal_id is not null)
 """
 
 
@@ -93,11 +102,23 @@ where
 """
 
 
-def remember_run(warehouse: Warehouse) -> None:
+def remember_run(warehouse: Warehouse, changed: str = "") -> None:
     """Brings both histories to the state of the run; calling it again changes nothing.
 
     Args:
         warehouse: Within ``transaction``, so that nothing is remembered unless the publish commits.
+        changed: Has the records, as ``record_id``, that alone can have another link than in the
+            last published run; empty where that is not known.
     """
-    for statement in (_CLOSE, _OPEN, _FORGET_COUNTS, _COUNTS, _PUBLISHED):
+    if changed:
+        _remember_links(warehouse, f"record_id in (select record_id from {changed})")  # noqa: S608
+    # (The history may be older than the last publish: somebody has imported another state.)
+    if not (changed and warehouse.value(_OPEN_LINKS)):
+        _remember_links(warehouse, "true")
+    for statement in (_FORGET_COUNTS, _COUNTS, _PUBLISHED):
         warehouse.execute(statement)
+
+
+def _remember_links(warehouse: Warehouse, of_changed: str) -> None:
+    for statement in (_CLOSE, _OPEN):
+        warehouse.execute(statement.format(of_changed=of_changed))

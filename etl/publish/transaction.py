@@ -29,7 +29,7 @@ from etl.publish.differences import Difference, publish_difference
 from etl.publish.drift import part_to_compare, remember_comparison
 from etl.publish.gate import Guard, claim_target, prove_state, refuse_upheaval
 from etl.publish.history import remember_run
-from etl.publish.replaced import forget_replaced
+from etl.publish.replaced import forget_replaced, replaced_rows
 from etl.publish.tables import ensure_tables
 from etl.settings import Settings
 from etl.state.copying import save, save_now
@@ -145,7 +145,8 @@ def publish(
         rows = {name: writer.count(tables[name]) for name in DIFFERENCE_TABLES}
         _prove(warehouse, rows)
         rows |= _publish_run(warehouse, writer, tables, run_id, differences["reconciled"])
-        remember_run(warehouse)
+        noted = replaced_rows(warehouse, "reconciled") if "reconciled" in known else ""
+        remember_run(warehouse, noted)
         note_published(warehouse, target, DIFFERENCE_TABLES)
         forget_replaced(warehouse)
         compared = {name: (d.compared, d.repaired) for name, d in differences.items()}

@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from assets.definitions import build_defs
 from assets.jobs import DELTA_SYNC
 from assets.resources import Doisoat
+from etl.domain.codes import Severity
 from etl.domain.errors import ConfigError, ContractError, QualityGateError
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
@@ -29,6 +30,8 @@ from etl.pipeline.lock import release_lock
 from etl.pipeline.run import Run, warehouse_for
 from etl.publish import transaction
 from etl.settings import Settings
+from expectations.rules import Suite, holds, is_filled, is_unique, never
+from expectations.runner import RuleResult, run_suite
 from tests.support import (
     INSURANCE_COLUMNS,
     POPULATION_COLUMNS,
@@ -681,6 +684,91 @@ def test_rules_are_asked_again_only_where_their_tables_have_changed(
     assert len(rows) > 200, "each rule has an outcome in each run"
 
 
+def _in_delta(pair: Registers, suite: Suite, *, delta: bool = True) -> dict[str, RuleResult]:
+    """Judges a suite, in a delta after all its tables were built."""
+    with writing(pair.settings, "delta" if delta else "full") as warehouse:
+        if delta:
+            runner.run(warehouse, pair.settings)
+        return {result.rule.name: result for result in run_suite(warehouse, suite)}
+
+
+UNBORN = "birth_date is null"
+OF_ITS_RECORD = f"count(*) filter ({UNBORN}) over (partition by record_id) > 0"
+OF_ITS_SEX = f"count(*) filter ({UNBORN}) over (partition by gender) > 0"
+
+
+def test_rules_are_asked_of_the_rows_that_a_delta_has_built(synced: Make) -> None:
+    """So is whoever fails one found, and a rule about more than single rows is asked of all."""
+    pair = synced()
+    suite = Suite(
+        TableName("clean", "insurance"),
+        (
+            is_filled("birth_date", "Why."),
+            is_unique("record_id", "Why."),
+            never("born", UNBORN, "Why."),
+            never("born_by_record", OF_ITS_RECORD, "Why."),
+            never("born_by_sex", OF_ITS_SEX, "Why."),
+            never("a_citizen", "record_id in (select personal_id from clean.population)", "Why."),
+            never("seldom_true", "record_id = 'R000009'", "Why.", severity=Severity.WARNING),
+        ),
+        "record_key(record_id)",
+    )
+    _in_delta(pair, suite, delta=False)
+    pair.insurance[3]["full_name"] = "Ai Đó Khác"
+    pair.write()
+
+    good = _in_delta(pair, suite)
+
+    assert {name for name, result in good.items() if not result.asked_in} == {
+        "born_by_sex", "a_citizen", "seldom_true",
+    }  # fmt: skip
+    assert {name for name, result in good.items() if not result.passed} == {"seldom_true"}
+    pair.insurance[4]["date_of_birth"] = None
+    pair.insurance.append(record(40))
+    pair.write()
+
+    bad = _in_delta(pair, suite)
+
+    assert {name for name, result in bad.items() if not result.passed} == {
+        "birth_date_is_filled", "born", "born_by_record", "born_by_sex", "seldom_true",
+    }  # fmt: skip
+    assert {result.checked for result in bad.values()} == {31}
+    assert bad["born"].failed == bad["born_by_record"].failed == 1
+    pair.insurance[4]["date_of_birth"] = pair.insurance[5]["date_of_birth"]
+    pair.write()
+
+    assert {name for name, result in _in_delta(pair, suite).items() if not result.passed} == {
+        "seldom_true"
+    }
+
+
+@pytest.mark.parametrize(
+    ("failing", "whole_by", "expected"),
+    [
+        ("a is null", (), True),
+        ("a is null", ("a",), True),
+        ("count(*) over (partition by a, b) > 1", ("a",), True),
+        ("count(*) over (partition by a) > 1", ("a", "b"), False),
+        ("count(*) over (partition by a) > 1", (), False),
+        ("count(*) over () > 1", ("a",), False),
+        ("count(*) over (partition by a order by b) > 1", ("a",), False),
+        ("count(*) over (partition by a) + count(*) over (partition by b) > 1", ("a",), False),
+        ("count(*) over (partition by lower(a)) > 1", ("a",), False),
+        ("a in (select b from batch)", ("a",), False),
+        ("a < now()", ("a",), False),
+        ("a in (select b from core.links)", ("a",), False),
+        ("", ("a",), False),
+    ],
+)
+def test_only_rules_about_rows_that_are_built_together_are_judged_by_some_rows(
+    failing: str, whole_by: tuple[str, ...], expected: bool
+) -> None:
+    rule = never("rule", failing or "true", "Why.")
+    if not failing:
+        rule = holds("rule", "select 1 from {batch}", "Why.")
+    assert rule.is_judged_by_rows(frozenset(whole_by)) is expected
+
+
 Look = Callable[[str | None], tuple[object, str | None]]
 """Asks the sensor with a cursor; returns its answer and its new cursor."""
 
@@ -800,8 +888,8 @@ BY_ANOTHER_HAND = {
     "renamed": "update reconciled set record_id = 'X' where record_id = 'R000003'",
     "another hash": "update reconciled set row_hash = '{hash}' where record_id = 'R000003'",
     "added": "insert into reconciled select 'X', insurance_number, personal_id, status, "
-    "match_step, match_probability, name_agreement, birth_agreement, gender_agreement, mismatch_codes, "
-    "province_code, employer_code, commune, office, compulsory_si, voluntary_si, "
+    "match_step, match_probability, name_agreement, birth_agreement, gender_agreement, "
+    "mismatch_codes, province_code, employer_code, commune, office, compulsory_si, voluntary_si, "
     "unemployment_insurance, health_insurance, first_seen_run, last_changed_run, '{hash}' "
     "from reconciled where record_id = 'R000003'",
 }
@@ -858,6 +946,18 @@ def test_what_a_broken_off_publish_left_is_published_by_the_next_delta(
     after = pair.published("select * from {reconciled} order by record_id")
     assert "reconciled" not in pair.sync("full").changes
     assert pair.published("select * from {reconciled} order by record_id") == after
+
+
+def test_links_that_an_older_history_lacks_are_remembered_by_a_delta(synced: Make) -> None:
+    """Somebody has imported the state of an earlier day: its history is behind the target."""
+    pair = synced()
+    with writing(pair.settings, "delta") as warehouse:
+        warehouse.execute("delete from ops.link_history where record_id = 'R000005'")
+
+    pair.sync("delta")
+
+    links = "select record_id from ops.link_history where closed_run is null"
+    assert len(from_warehouse(pair.settings, links)) == 30
 
 
 # --- found by a review ----------------------------------------------------------------------------

@@ -29,11 +29,14 @@ class Parts:
             connection.execute(f"create schema {_NAME}.{schema}")
         self._partial: set[TableName] = set()
         self._shown: set[TableName] = set()
+        self._shown_rows: set[TableName] = set()
+        self._built: set[TableName] = set()
 
     def show(self, table: TableName, query: str) -> None:
         """Shows some rows of a table: those of a query over whole tables."""
         self._forget(table)
         self._connection.execute(f"create table {_NAME}.{table.sql} as {query}")
+        self._shown_rows.add(table)
         self._partial.add(table)
 
     def show_whole(self, tables: Iterable[TableName] | None = None) -> None:
@@ -48,20 +51,29 @@ class Parts:
                 f"create or replace view {_NAME}.{read.sql} as from {self._whole}.{read.sql}"
             )
             self._shown.add(read)
-        self._forget(table)
+        built = f"{_NAME}.{table.sql}__built"
         self._connection.execute(f"use {_NAME}")
         try:
-            self._connection.execute(f"create table {table.sql} as {query}")
+            self._connection.execute(f"create or replace table {built} as {query}")
         finally:
             self._connection.execute(f"use {self._whole}")
+        self._built.add(table)
+        # The rows stay for those who judge them, when the statements see the whole table again.
+        self._forget(table)
+        self._connection.execute(f"create view {_NAME}.{table.sql} as from {built}")
         self._partial.add(table)
 
     def name_of(self, table: TableName) -> str:
         """Returns the name of the rows shown, for statements over whole tables."""
         return f"{_NAME}.{table.sql}"
 
+    def built_rows(self, table: TableName) -> str:
+        """Returns the name of the rows that ``make`` made last; empty where it made none."""
+        return f"{_NAME}.{table.sql}__built" if table in self._built else ""
+
     def _forget(self, table: TableName) -> None:
-        kind = "table" if table in self._partial else "view"
+        kind = "table" if table in self._shown_rows else "view"
         self._connection.execute(f"drop {kind} if exists {_NAME}.{table.sql}")
+        self._shown_rows.discard(table)
         self._partial.discard(table)
         self._shown.discard(table)

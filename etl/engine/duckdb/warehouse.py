@@ -115,6 +115,10 @@ class DuckDBWarehouse(Warehouse):
         self.execute(f"delete from {table.sql} where {condition}")  # noqa: S608 - our own words
         self.execute(f"insert into {table.sql} by name from {built}")
 
+    def built_rows(self, table: TableName) -> str:
+        """Returns the rows of a table that ``build_part`` built last, as SQL; empty where none."""
+        return self._parts.built_rows(table) if self._parts else ""
+
     def _tables_in_part(self) -> Parts:
         if self._parts is None:
             self._parts = Parts(self.connection, SCHEMAS)
