@@ -90,13 +90,16 @@ def _documented(
 ) -> str | None:
     """Writes the table's page of the Data Docs and says where it opens.
 
-    If the page cannot be written, the results count all the same. If some rules were not checked
-    again, the page of the run that checked them stays: the others have the same results as then.
+    If the page cannot be written, the results count all the same. If there is nothing to draw of
+    some rules, because they were not checked again, the page of the run that checked them stays:
+    the others have the same results as then.
     """
     folder = settings.data_docs.resolve()
-    earlier = max(result.asked_in for result in results)
-    if earlier and page_file(folder, suite.table).exists():
-        return settings.quality.page(suite.table.sql, earlier)
+    if (
+        any(result.evidence is None for result in results)
+        and page_file(folder, suite.table).exists()
+    ):
+        return settings.quality.page(suite.table.sql, max(result.asked_in for result in results))
     from expectations.docs import write_docs  # loads Great Expectations
 
     try:

@@ -101,7 +101,7 @@ class Rule:
         ]
         return (
             bool(self.failing)
-            and not (self.looks_beyond or self.reads or "select" in self.failing)
+            and not (self.looks_beyond or self.reads or self.seen or "select" in self.failing)
             and len(windows) == self.failing.count("over (")
             and (not windows or bool(whole_by))
             and all(whole_by <= columns for columns in windows)

@@ -7,9 +7,8 @@ failure leads to, and the pages of what was judged (``docs.py``).
 
 from __future__ import annotations
 
-import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -72,9 +71,9 @@ def run_suite(warehouse: Warehouse, suite: Suite) -> list[RuleResult]:
 
     Results go to ``ops.quality_results`` and the keys of failing rows to ``ops.quality_failures``.
     A delta does not check a rule again if its tables are still the builds on which it was checked
-    last; nor if no row failed then, and none of those that were built since fails. If the rule
-    reads earlier runs or the clock, only its SQL is run, to see whether it still
-    holds; Great Expectations, which takes seconds to load, judges only if it does not.
+    last. If the rule reads earlier runs or the clock, only its SQL is run, to see whether it still
+    holds; Great Expectations, which takes seconds to load, judges only if it does not. The same is
+    true of a rule about rows that no row failed: its SQL is run on the rows that were built since.
 
     Args:
         warehouse: The open warehouse; failing rows are found through it, by SQL.
@@ -84,12 +83,18 @@ def run_suite(warehouse: Warehouse, suite: Suite) -> list[RuleResult]:
         One result per rule, in the suite's order.
     """
     total, states = warehouse.count(suite.table), _states(warehouse, suite)
-    known = _known(warehouse, suite, states) if is_delta(warehouse) else {}
-    asked = tuple(rule for rule in suite.rules if rule.name not in known)
-    found = _validate(warehouse, replace(suite, rules=asked)) if asked else {}
+    last = _last_results(warehouse, suite) if is_delta(warehouse) else {}
+    known, held = _known(warehouse, suite, last, states), _held(warehouse, suite, last, total)
+    asked = [rule for rule in suite.rules if rule.name not in known | held]
+    found = _validate(warehouse, suite, asked) if asked else {}
     if known and any(_is_news(warehouse, suite, rule, found[rule.name]) for rule in asked):
-        known, found = {}, _validate(warehouse, suite)  # the table's page needs all of them
+        # The table's page needs all of them.
+        asked, known = [rule for rule in suite.rules if rule.name not in held], {}
+        found = _validate(warehouse, suite, asked)
+    if found:
+        held = {name: _with_evidence(result) for name, result in held.items()}
     know_rules(warehouse, suite)
+    known |= held
     judged = [
         known.get(rule.name) or _judged(warehouse, suite, rule, found[rule.name], total)
         for rule in suite.rules
@@ -128,32 +133,41 @@ qualify row_number() over (partition by check_name order by checked_at desc) = 1
 """
 
 
-def _known(warehouse: Warehouse, suite: Suite, states: Mapping[str, str]) -> dict[str, RuleResult]:
-    """Returns the results that still count: those of the same rule on the same builds."""
-    last = {
+_Results = Mapping[str, Mapping[str, object]]
+"""Rows of ``_LAST_RESULTS``, by the name of the rule."""
+
+
+def _last_results(warehouse: Warehouse, suite: Suite) -> _Results:
+    """Returns how each rule went last, where it is still the same rule and could be evaluated."""
+    rows = {
         str(row["check_name"]): row
         for row in warehouse.rows(_LAST_RESULTS, {"table": suite.table.sql})
+        if row["observed"] != _NOT_EVALUATED
     }
-    total, known = warehouse.count(suite.table), {}
-    still_hold = _still_hold(warehouse, suite, last)
+    same = [rule.name for rule in suite.rules if rule.name in rows]
+    of_rule = {rule.name: rule.fingerprint for rule in suite.rules}
+    return {name: rows[name] for name in same if rows[name]["of_rule"] == of_rule[name]}
+
+
+def _known(
+    warehouse: Warehouse, suite: Suite, last: _Results, states: Mapping[str, str]
+) -> dict[str, RuleResult]:
+    """Returns the results that still count: those on the same builds."""
+    known = {}
     for rule in suite.rules:
         row = last.get(rule.name)
         if (
             row is None
-            or row["observed"] == _NOT_EVALUATED
-            or row["of_rule"] != rule.fingerprint
-            or (row["of_state"] != states[rule.name] and rule.name not in still_hold)
+            or row["of_state"] != states[rule.name]
             or (rule.looks_beyond and not (row["passed"] and _holds(warehouse, suite, rule)))
         ):
             continue
         failed = int(str(row["failed_rows"]))
         observed = str(row["observed"])
-        if rule.name in still_hold:
-            observed = _of_rows(total) if _OF_ROWS.fullmatch(observed) else observed
         known[rule.name] = RuleResult(
             rule,
             bool(row["passed"]),
-            total,
+            int(str(row["checked_rows"])),
             failed,
             _seen(warehouse, suite, rule, observed) if rule.looks_beyond else observed,
             sample_of(warehouse, suite, rule) if failed and rule.failing else (),
@@ -162,14 +176,12 @@ def _known(warehouse: Warehouse, suite: Suite, states: Mapping[str, str]) -> dic
     return known
 
 
-def _still_hold(
-    warehouse: Warehouse, suite: Suite, last: Mapping[str, Mapping[str, object]]
-) -> set[str]:
-    """Returns the rules that no row failed last, and none of the rows that a delta has built."""
+def _held(warehouse: Warehouse, suite: Suite, last: _Results, total: int) -> dict[str, RuleResult]:
+    """Returns the results of rules that no row failed, and none that a delta has built fails."""
     scope = scope_of(warehouse)
     rebuilt = scope.rebuilt(suite.table) if scope else None
     if rebuilt is None:
-        return set()
+        return {}
     before = state_of_build(suite.table, rebuilt.before)
     asked = [
         rule
@@ -179,21 +191,46 @@ def _still_hold(
         and rule.is_judged_by_rows(rebuilt.whole_by)
     ]
     if not asked:
-        return set()
+        return {}
     # Each condition is computed as a column first, so that it may use window functions.
     conditions = ", ".join(f"({rule.failing}) as fails_{n}" for n, rule in enumerate(asked))
     counts = ", ".join(f"count(*) filter (fails_{n}) as fails_{n}" for n in range(len(asked)))
-    (failing,) = warehouse.rows(
-        f"select {counts} from (select {conditions} from {rebuilt.rows})"  # noqa: S608 - our rules
+    try:
+        (failing,) = warehouse.rows(
+            f"select {counts} from (select {conditions} from {rebuilt.rows})"  # noqa: S608 - our rules
+        )
+    except Exception:
+        return {}  # Great Expectations reports a rule that cannot be evaluated
+    return {
+        rule.name: RuleResult(
+            rule,
+            passed=True,
+            checked=total,
+            failed=0,
+            observed="0 rows" if rule.kind is Kind.NO_ROWS else f"0 of {total} rows fail",
+            asked_in=str(last[rule.name]["asked_in"]),
+        )
+        for rule, rows in zip(asked, failing.values(), strict=True)
+        if not rows
+    }
+
+
+def _with_evidence(result: RuleResult) -> RuleResult:
+    """Adds what Great Expectations would say of a rule that no row fails, for the table's page."""
+    from great_expectations.core import ExpectationValidationResult
+
+    counts = {"element_count": result.checked, "unexpected_count": 0, "unexpected_percent": 0.0}
+    evidence = ExpectationValidationResult(
+        success=True,
+        expectation_config=_expectation(result.rule).configuration,
+        result={"observed_value": 0} if result.rule.kind is Kind.NO_ROWS else counts,
+        exception_info={
+            "raised_exception": False,
+            "exception_message": WITHHELD,
+            "exception_traceback": WITHHELD,
+        },
     )
-    return {rule.name for rule, rows in zip(asked, failing.values(), strict=True) if not rows}
-
-
-_OF_ROWS = re.compile(r"0 of \d+ rows fail")
-
-
-def _of_rows(total: int, failed: int = 0) -> str:
-    return f"{failed} of {total} rows fail"
+    return replace(result, evidence=evidence)
 
 
 def _holds(warehouse: Warehouse, suite: Suite, rule: Rule) -> bool:
@@ -241,8 +278,8 @@ def _judged(
     return RuleResult(rule, passed, total, failed, observed, sample, evidence=evidence)
 
 
-def _validate(warehouse: Warehouse, suite: Suite) -> dict[str, Any]:
-    """Has Great Expectations judge each rule: name -> its result without values."""
+def _validate(warehouse: Warehouse, suite: Suite, rules: Iterable[Rule]) -> dict[str, Any]:
+    """Has Great Expectations judge some rules of a suite: name -> the result without values."""
     load_great_expectations()
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
@@ -266,7 +303,7 @@ def _validate(warehouse: Warehouse, suite: Suite) -> dict[str, Any]:
         # Neither the suite nor its results are stored in the context, which would take a third
         # longer.
         checks = gx.ExpectationSuite(
-            name=suite.table.sql, expectations=[_expectation(rule) for rule in suite.rules]
+            name=suite.table.sql, expectations=[_expectation(rule) for rule in rules]
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -332,7 +369,7 @@ def _observed(result: Any) -> str:
         return _NOT_EVALUATED
     details = result.result
     if "unexpected_count" in details:
-        return _of_rows(details["element_count"], details["unexpected_count"])
+        return f"{details['unexpected_count']} of {details['element_count']} rows fail"
     observed = details.get("observed_value")
     if isinstance(observed, int):
         return f"{observed} rows"

@@ -30,7 +30,8 @@ from etl.pipeline.lock import release_lock
 from etl.pipeline.run import Run, warehouse_for
 from etl.publish import transaction
 from etl.settings import Settings
-from expectations.rules import Suite, holds, is_filled, is_unique, never
+from expectations.docs import write_docs
+from expectations.rules import Suite, holds, is_filled, is_unique, never, page_file
 from expectations.runner import RuleResult, run_suite
 from tests.support import (
     INSURANCE_COLUMNS,
@@ -685,11 +686,15 @@ def test_rules_are_asked_again_only_where_their_tables_have_changed(
 
 
 def _in_delta(pair: Registers, suite: Suite, *, delta: bool = True) -> dict[str, RuleResult]:
-    """Judges a suite, in a delta after all its tables were built."""
+    """Judges a suite, in a delta after all its tables were built; its page can be written."""
     with writing(pair.settings, "delta" if delta else "full") as warehouse:
         if delta:
             runner.run(warehouse, pair.settings)
-        return {result.rule.name: result for result in run_suite(warehouse, suite)}
+        found = run_suite(warehouse, suite)
+        write_docs(warehouse, suite, found, pair.folder / "docs", pair.settings.schedule)
+    page = page_file(pair.folder / "docs", suite.table).read_text("utf-8")
+    assert all(rule.name in page for rule in suite.rules)
+    return {result.rule.name: result for result in found}
 
 
 UNBORN = "birth_date is null"
