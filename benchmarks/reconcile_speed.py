@@ -76,7 +76,7 @@ def doisoat(folder: Path) -> dict[str, Any]:
         }
         judge.judge(warehouse, truth, judged, SEED)
         for table in _TABLES:
-            warehouse.connection.execute(
+            warehouse.execute(
                 f"copy clean.{table} to '{folder / f'clean_{table}.parquet'}' (format parquet)"
             )
         swept = limits.sweep(warehouse, truth, judged)

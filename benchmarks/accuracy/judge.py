@@ -37,10 +37,9 @@ _COUNTS = ", ".join(f"count(*) filter (outcome = '{name}')" for name in _OUTCOME
 
 def judge(warehouse: Warehouse, truth: Path, judged: Path, seed: int) -> None:
     """Writes one row per record into a file: identifiable or not, and what became of it."""
-    connection = warehouse.connection
-    connection.execute("create or replace temp table truth as from read_parquet(?)", [str(truth)])
+    warehouse.execute(f"create or replace temp table truth as from read_parquet('{truth}')")
     query = files(__package__).joinpath("truth.sql").read_text("utf-8")
-    connection.execute(
+    warehouse.execute(
         f"copy (select {seed} as seed, * from ({query})) to '{judged}' (format parquet)"
     )
 
@@ -48,7 +47,7 @@ def judge(warehouse: Warehouse, truth: Path, judged: Path, seed: int) -> None:
 def weigh(warehouse: Warehouse, weighed: Path) -> None:
     """Writes the records that reach the probabilistic step, once ``judge`` has read the truth."""
     query = files(__package__).joinpath("weighed.sql").read_text("utf-8")
-    warehouse.connection.execute(f"copy ({query}) to '{weighed}' (format parquet)")
+    warehouse.execute(f"copy ({query}) to '{weighed}' (format parquet)")
 
 
 def open_judged(judged: list[Path]) -> duckdb.DuckDBPyConnection:

@@ -60,24 +60,25 @@ def sweep(warehouse: Warehouse, truth: Path, judged: Path) -> list[AtLimit]:
     """
     found = []
     for limit in LIMITS:
-        warehouse.connection.execute(
-            "update ops.parameters set wrong_links_per_million = ?", [limit]
+        warehouse.execute(
+            "update ops.parameters set wrong_links_per_million = $limit", {"limit": limit}
         )
         for table in _READS_THE_LIMIT:
             runner.build(warehouse, TableName("core", table))
-        counts = warehouse.connection.execute(
+        (counts,) = warehouse.rows(
             """
             select
-                count(*),
-                count(*) filter (links.personal_id = truth.personal_id),
+                count(*) as links,
+                count(*) filter (links.personal_id = truth.personal_id) as right_links,
                 count(*) filter (links.personal_id = truth.personal_id and judged.identifiable)
+                    as identifiable
             from core.links as links
-            inner join read_parquet(?) as truth on links.record_id = truth.record_id
-            inner join read_parquet(?) as judged on links.record_id = judged.record_id
+            inner join read_parquet($truth) as truth on links.record_id = truth.record_id
+            inner join read_parquet($judged) as judged on links.record_id = judged.record_id
             """,
-            [str(truth), str(judged)],
-        ).fetchall()[0]
-        found.append(AtLimit(limit, *counts))
+            {"truth": str(truth), "judged": str(judged)},
+        )
+        found.append(AtLimit(limit, *(int(str(count)) for count in counts.values())))
     return found
 
 

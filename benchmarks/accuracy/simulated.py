@@ -68,7 +68,7 @@ def reconcile(data: Simulated) -> list[limits.AtLimit]:
         judge.judge(warehouse, data.file("truth"), data.file("judged"), data.spec.seed)
         judge.weigh(warehouse, data.file("weighed"))
         for table in ("insurance", "population", "former_numbers"):
-            warehouse.connection.execute(
+            warehouse.execute(
                 f"copy clean.{table} to '{data.file(f'clean_{table}')}' (format parquet)"
             )
         return limits.sweep(warehouse, data.file("truth"), data.file("judged"))
