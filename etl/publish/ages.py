@@ -1,29 +1,45 @@
 """How long mismatches have been open, as they are published.
 
 Belongs here: the ages of what is published, worked out while the rows published before are still
-known. Does not belong here: ``since_at`` of each mismatch, which the target remembers
+known. Does not belong here: ``since_at`` of each mismatch in the target, which remembers it
 (``differences.py``).
 """
 
 from __future__ import annotations
 
 from etl.engine.port import Warehouse
+from etl.engine.statements import TableName
 
 OF = "mismatches"
 """The table whose rows have an age."""
+
+SINCE = TableName("ops", "mismatches_since")
+"""Since when each mismatch has been open that was published last; a copy of what the target has."""
+
+_SINCE = """
+create or replace table ops.mismatches_since as
+select
+    ours.record_id,
+    ours.code,
+    coalesce(before.since_at, parameters.started_at) as since_at
+from publish.mismatches as ours
+left join {before} as before
+    on ours.record_id = before.record_id and ours.code = before.code
+cross join ops.parameters as parameters
+"""
 
 _AGES = """
 create or replace temp table mismatch_ages as
 with opened as (
     select
-        ours.code,
-        coalesce(ours.province_code, 'unknown') as province_code,
-        coalesce(theirs.since_at, parameters.started_at) as since_at,
-        parameters.started_at - coalesce(theirs.since_at, parameters.started_at) as age,
+        mismatches.code,
+        coalesce(mismatches.province_code, 'unknown') as province_code,
+        since.since_at,
+        parameters.started_at - since.since_at as age,
         parameters.run_id
-    from publish.mismatches as ours
-    left join published as theirs
-        on ours.record_id = theirs.record_id and ours.code = theirs.code
+    from publish.mismatches as mismatches
+    inner join ops.mismatches_since as since
+        on mismatches.record_id = since.record_id and mismatches.code = since.code
     cross join ops.parameters as parameters
 )
 
@@ -45,6 +61,12 @@ AGES = "select * from mismatch_ages"
 """The ages, after ``note_ages``."""
 
 
-def note_ages(warehouse: Warehouse) -> None:
-    """Works out the ages of the mismatches; ``published`` must hold those published before."""
+def note_ages(warehouse: Warehouse, before: str) -> None:
+    """Works out the ages of the mismatches, and keeps ``SINCE``; within the publish's transaction.
+
+    Args:
+        warehouse: Of the run.
+        before: Has the mismatches that were published before, with ``since_at``.
+    """
+    warehouse.execute(_SINCE.format(before=before))
     warehouse.execute(_AGES)

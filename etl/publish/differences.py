@@ -15,7 +15,7 @@ from sqlalchemy import Table
 from etl.databases.writers import Writer, key_columns
 from etl.engine.port import Warehouse
 from etl.publish.ages import OF as AGED
-from etl.publish.ages import note_ages
+from etl.publish.ages import SINCE, note_ages
 from etl.publish.drift import Part, drifted, no_summary, summary
 from etl.publish.replaced import replaced_rows
 
@@ -75,8 +75,9 @@ def publish_difference(
             else has changed there: besides the part, only replaced rows are compared.
     """
     compared = _Compared(warehouse, writer, table, part)
-    total = writer.count(table) if known and part.digit is not None and table.name != AGED else None
-    if not (total is not None and compared.by_replaced_rows(total)):
+    total = writer.count(table) if known and part.digit is not None else None
+    by_replaced = total is not None and compared.by_replaced_rows(total)
+    if not by_replaced:
         compared.by_all_rows()
     found, published = compared.found(), compared.count("published") if total is None else total
     if look_first:
@@ -84,7 +85,7 @@ def publish_difference(
     compared.write(found, is_first=not published)
     unkept = compared.unkept() if found.repaired else 0
     if table.name == AGED:
-        note_ages(warehouse)
+        note_ages(warehouse, SINCE.sql if by_replaced else "published")
     compared.forget()
     return replace(found, unkept=unkept)
 
@@ -103,7 +104,6 @@ class _Compared:
         self._data = [column.name for column in table.columns if column.name not in of_run]
         self._content = [name for name in self._data if name not in (*self._keys, "row_hash")]
         self._ours = f"publish.{table.name}"
-        self._is_by_replaced_rows = False
 
     def by_replaced_rows(self, total: int) -> bool:
         """Compares the rows that were replaced since the last publish, and the part.
@@ -121,6 +121,8 @@ class _Compared:
         were_published = f"{noted} where row_hash is not null"
         if total != self.count(table) - self.count(ours_of_noted) + self.count(were_published):
             return False
+        if self._table.name == AGED and not warehouse.exists(SINCE):
+            return False
         is_of_part = f"left(row_hash, 1) = '{self._part.digit}'"
         warehouse.execute(
             f"""
@@ -130,12 +132,12 @@ class _Compared:
             select * from {ours_of_noted} where not ({is_of_part})
             """  # noqa: S608 - our own words
         )
-        self._ours, self._is_by_replaced_rows = "ours_in_part", True
+        self._ours = "ours_in_part"
         self._read_part()
         warehouse.execute(
             f"""
-            insert into published
-            select {", ".join(self._light)}, {no_summary(self._table, self._content)}
+            insert into published by name
+            select {", ".join(keys)}, row_hash, {no_summary(self._table, self._content)}
             from {were_published} and not ({is_of_part})
             """  # noqa: S608 - our own words
         )
@@ -144,8 +146,8 @@ class _Compared:
         new = self.count(f"differing {unlike.format('null')} where what = 'new'")
         gone = self.count(f"({self._gone}) {unlike.format('not null')}")
         if new or gone:
-            self._ours, self._is_by_replaced_rows = table, False
-        return self._is_by_replaced_rows
+            self._ours = table
+        return not (new or gone)
 
     def by_all_rows(self) -> None:
         """Compares all rows: by key and hash, and those of the part by every column."""

@@ -17,7 +17,6 @@ from etl.domain.contract import DIFFERENCE_TABLES, target_metadata
 from etl.engine.builds import build_of
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
-from etl.publish.ages import OF as AGED
 
 _REPLACEMENTS = TableName("ops", "replacements")
 
@@ -89,8 +88,7 @@ def _begun(warehouse: Warehouse, table: TableName, published: str) -> bool:
 
 def _published_build(warehouse: Warehouse, table: TableName) -> str:
     """Returns the build that was published last, of a table whose rows are to be noted."""
-    # (The rows of mismatches are read in any case, because the target knows their age.)
-    is_noted = table.schema == "publish" and table.table in {*DIFFERENCE_TABLES} - {AGED}
+    is_noted = table.schema == "publish" and table.table in DIFFERENCE_TABLES
     if not is_noted or not warehouse.exists(_REPLACEMENTS):
         return ""
     found = warehouse.value(

@@ -953,6 +953,35 @@ def test_what_a_broken_off_publish_left_is_published_by_the_next_delta(
     assert pair.published("select * from {reconciled} order by record_id") == after
 
 
+def test_mismatches_keep_their_age_through_deltas(synced: Make) -> None:
+    pair = synced()
+    other = {"Nam": "Nữ", "Nữ": "Nam"}
+    ages = "select * from {mismatch_ages} where run_id = '{run}' and province_code = 'all'"
+    for n in (3, 4, 5):
+        pair.insurance[n]["gender"] = other[str(pair.insurance[n]["gender"])]
+        pair.write()
+        last = pair.sync("delta")
+        (row,) = pair.published(
+            "select min(since_at) as since, count(*) as n from {mismatches} "
+            "where code = 'GENDER_DIFFERENT'"
+        )
+        assert row["n"] == n - 2
+        found = {
+            age["code"]: (age["mismatches"], age["oldest_since_at"])
+            for age in pair.published(ages.replace("{run}", last.run_id))
+        }
+        assert found["GENDER_DIFFERENT"] == (row["n"], row["since"])
+    pair.insurance[3]["gender"] = other[str(pair.insurance[3]["gender"])]
+    pair.write()
+    pair.sync("delta")
+
+    sinces = pair.published(
+        "select m.since_at = r.started_at as is_of_run from {mismatches} as m "
+        "join {sync_runs} as r on m.since_run = r.run_id where code = 'GENDER_DIFFERENT'"
+    )
+    assert [row["is_of_run"] for row in sinces] == [1, 1]
+
+
 def test_links_that_an_older_history_lacks_are_remembered_by_a_delta(synced: Make) -> None:
     """Somebody has imported the state of an earlier day: its history is behind the target."""
     pair = synced()
