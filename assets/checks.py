@@ -92,7 +92,7 @@ def _documented(
 
     If the page cannot be written, the results count all the same. If there is nothing to draw of
     some rules, because they were not checked again, the page of the run that checked them stays:
-    the others have the same results as then.
+    every rule holds, or fails, as it did then.
     """
     folder = settings.data_docs.resolve()
     if (

@@ -49,9 +49,9 @@ class RuleResult:
         sample: A few keys of failing rows.
         trend: Rows that failed in the last runs, this one last.
         standing: Since when it fails and whether that is acknowledged; None where it holds.
-        evidence: Great Expectations' own result, its counts only; the Data Docs are made from it.
-            None where the rule was not checked again.
-        asked_in: The run that checked it on these builds; empty if it was this run.
+        evidence: Great Expectations' own result, its counts only, or what it would be; the Data
+            Docs are made from it. None where no rule of the table was checked again.
+        asked_in: The run in which Great Expectations checked it last; empty if it was this run.
     """
 
     rule: Rule
@@ -85,6 +85,7 @@ def run_suite(warehouse: Warehouse, suite: Suite) -> list[RuleResult]:
     total, states = warehouse.count(suite.table), _states(warehouse, suite)
     last = _last_results(warehouse, suite) if is_delta(warehouse) else {}
     known, held = _known(warehouse, suite, last, states), _held(warehouse, suite, last, total)
+    warehouse.forget_built_rows(suite.table)
     asked = [rule for rule in suite.rules if rule.name not in known | held]
     found = _validate(warehouse, suite, asked) if asked else {}
     if known and any(_is_news(warehouse, suite, rule, found[rule.name]) for rule in asked):

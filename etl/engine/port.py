@@ -158,6 +158,10 @@ class Warehouse(ABC):
         """Returns the rows of a table that ``build_part`` built last, as SQL; empty where none."""
 
     @abstractmethod
+    def forget_built_rows(self, table: TableName) -> None:
+        """Gives back the memory of those rows, as soon as no statement is shown them."""
+
+    @abstractmethod
     def exists(self, table: TableName) -> bool:
         """Says whether a table is there."""
 

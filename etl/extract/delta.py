@@ -234,7 +234,8 @@ def _find_suspects(warehouse: Warehouse, register: str) -> None:
     """Finds the groups of keys in which register and raw table differ, once all that is new counts.
 
     Whether two groups are equal is quickly seen by a sum of hashes. Only the keys of groups that
-    differ need then be compared one by one; where nothing was deleted there are none.
+    differ need then be compared one by one. Where no row was deleted, and none restored with an old
+    time, there are none.
     """
     of_group = f"""
         select

@@ -143,9 +143,10 @@ class Scope:
     def rebuilt(self, table: TableName) -> Rebuilt | None:
         """Returns the rows of a table that this delta has built; None if it was built whole."""
         stage, before, after = self._rebuilt.get(table, (None, "", ""))
-        if stage is None or after != build_of(self._warehouse, table):
+        rows = self._warehouse.built_rows(table)
+        if stage is None or not rows or after != build_of(self._warehouse, table):
             return None
-        return Rebuilt(before, self._warehouse.built_rows(table), self._whole_by(stage, table))
+        return Rebuilt(before, rows, self._whole_by(stage, table))
 
     def keep(self, name: TableName) -> None:
         """Keeps a table's rows before it is built whole, if old and new must be compared."""

@@ -7,7 +7,7 @@ Does not belong here: writing them (``writers.py``), and how drift is recognised
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 from sqlalchemy import Table
@@ -47,6 +47,12 @@ class Difference:
     repaired: int = 0
     unkept: int = 0
 
+    def __add__(self, again: Difference) -> Difference:
+        """Adds what a second comparison has found."""
+        return Difference(
+            *(one + other for one, other in zip(astuple(self), astuple(again), strict=True))
+        )
+
     @property
     def total(self) -> int:
         """Rows touched."""
@@ -83,9 +89,9 @@ def publish_difference(
     if look_first:
         look_first(found, published)
     compared.write(found, is_first=not published)
-    unkept = compared.unkept() if found.repaired else 0
     if table.name == AGED:
         note_ages(warehouse, SINCE.sql if by_replaced else "published")
+    unkept = compared.unkept() if found.repaired else 0
     compared.forget()
     return replace(found, unkept=unkept)
 
@@ -104,6 +110,7 @@ class _Compared:
         self._data = [column.name for column in table.columns if column.name not in of_run]
         self._content = [name for name in self._data if name not in (*self._keys, "row_hash")]
         self._ours = f"publish.{table.name}"
+        self._is_whole = True
 
     def by_replaced_rows(self, total: int) -> bool:
         """Compares the rows that were replaced since the last publish, and the part.
@@ -118,8 +125,10 @@ class _Compared:
         table, warehouse, keys = f"publish.{self._table.name}", self._warehouse, self._keys
         noted = replaced_rows(warehouse, self._table.name)
         ours_of_noted = f"{table} semi join {noted} using ({', '.join(keys)})"
-        were_published = f"{noted} where row_hash is not null"
-        if total != self.count(table) - self.count(ours_of_noted) + self.count(were_published):
+        were_published = f"from {noted} where row_hash is not null"
+        if total != self.count(table) - self.count(ours_of_noted) + self.count(
+            f"({were_published})"
+        ):
             return False
         if self._table.name == AGED and not warehouse.exists(SINCE):
             return False
@@ -132,13 +141,14 @@ class _Compared:
             select * from {ours_of_noted} where not ({is_of_part})
             """  # noqa: S608 - our own words
         )
-        self._ours = "ours_in_part"
+        self._ours, self._is_whole = "ours_in_part", False
         self._read_part()
         warehouse.execute(
             f"""
             insert into published by name
             select {", ".join(keys)}, row_hash, {no_summary(self._table, self._content)}
-            from {were_published} and not ({is_of_part})
+            from ({were_published} and not ({is_of_part}))
+            anti join published using ({", ".join(keys)})
             """  # noqa: S608 - our own words
         )
         self._find_differing()
@@ -146,8 +156,8 @@ class _Compared:
         new = self.count(f"differing {unlike.format('null')} where what = 'new'")
         gone = self.count(f"({self._gone}) {unlike.format('not null')}")
         if new or gone:
-            self._ours = table
-        return not (new or gone)
+            self._ours, self._is_whole = table, True
+        return self._is_whole is False
 
     def by_all_rows(self) -> None:
         """Compares all rows: by key and hash, and those of the part by every column."""
@@ -189,6 +199,9 @@ class _Compared:
             )
         if found.inserted:
             new = f"{self._ours} as ours" if is_first else self._differing("new")
+            if not self._is_whole:  # another hand may have given a row such a key
+                keys = f"select {', '.join(self._keys)} from differing where what = 'new'"  # noqa: S608
+                self._writer.delete(self._table, self._warehouse.batches(keys))
             self._writer.insert(
                 self._table,
                 self._warehouse.batches(

@@ -63,12 +63,29 @@ where
     and {of_changed}
 """
 
-_OPEN_LINKS = """
-select
-    (select count(*) from ops.link_history where closed_run is null)
-    = (select count(*) from publish.reconciled where personal_id is not null)
-"""
+_IS_UP_TO_DATE = """
+with remembered as (
+    select
+        count(*) as links,
+        sum(hash(record_id, personal_id, match_step)::hugeint) as content
+    from ops.link_history
+    where closed_run is null
+),
 
+published as (
+    select
+        count(*) as links,
+        sum(hash(record_id, personal_id, match_step)::hugeint) as content
+    from publish.reconciled
+    where personal_id is not null
+)
+
+select
+    remembered.links = published.links
+    and remembered.content is not distinct from published.content
+from remembered
+cross join published
+"""
 
 _FORGET_COUNTS = """
 delete from ops.mismatch_history
@@ -113,7 +130,7 @@ def remember_run(warehouse: Warehouse, changed: str = "") -> None:
     if changed:
         _remember_links(warehouse, f"record_id in (select record_id from {changed})")  # noqa: S608
     # (The history may be older than the last publish: somebody has imported another state.)
-    if not (changed and warehouse.value(_OPEN_LINKS)):
+    if not (changed and warehouse.value(_IS_UP_TO_DATE)):
         _remember_links(warehouse, "true")
     for statement in (_FORGET_COUNTS, _COUNTS, _PUBLISHED):
         warehouse.execute(statement)

@@ -930,6 +930,26 @@ def test_rows_added_or_deleted_by_another_hand_stop_no_delta(
     assert after[2] == before[2]
 
 
+@pytest.mark.parametrize("renamed", ["X", "R000031"])
+def test_a_key_that_another_hand_has_changed_stops_no_delta(synced: Make, renamed: str) -> None:
+    """The row that a delta deletes is not there, or one whose key it adds is."""
+    pair = synced()
+    run_sql(
+        pair.target_url,
+        f"update reconciled set record_id = '{renamed}' where record_id = 'R000008'",
+    )
+    if renamed == "X":
+        del pair.insurance[7]
+    else:
+        pair.insurance.append(record(31))
+    pair.write()
+
+    pair.sync("delta")
+
+    found = pair.published("select record_id from {reconciled} order by 1")
+    assert [row["record_id"] for row in found] == [row["record_id"] for row in pair.insurance]
+
+
 def test_what_a_broken_off_publish_left_is_published_by_the_next_delta(
     synced: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -980,6 +1000,30 @@ def test_mismatches_keep_their_age_through_deltas(synced: Make) -> None:
         "join {sync_runs} as r on m.since_run = r.run_id where code = 'GENDER_DIFFERENT'"
     )
     assert [row["is_of_run"] for row in sinces] == [1, 1]
+
+
+def test_mismatches_keep_their_age_where_one_is_put_right(synced: Make) -> None:
+    other = {"Nam": "Nữ", "Nữ": "Nam"}
+    pair = synced(
+        [{**(row := record(n)), "gender": other[str(row["gender"])]} for n in range(1, 31)]
+    )
+    (row,) = pair.published("select code, record_id, row_hash from {mismatches} order by 3 limit 1")
+    for _ in range(int(str(row["row_hash"])[0], 16)):  # a slice is a first digit of the hash
+        pair.sync("delta")
+    run_sql(
+        pair.target_url,
+        f"update mismatches set severity = 'worse' where row_hash = '{row['row_hash']}'",
+    )
+
+    last = pair.sync()
+
+    assert last.counts.differences["mismatches"].repaired == 1
+    (since,) = pair.published(
+        "select min(since_at) as first, max(since_at) as last from {mismatches}"
+    )
+    assert since["first"] == since["last"]
+    ages = pair.published(f"select * from {{mismatch_ages}} where run_id = '{last.run_id}'")
+    assert {age["oldest_since_at"] for age in ages} == {since["first"]}
 
 
 def test_links_that_an_older_history_lacks_are_remembered_by_a_delta(synced: Make) -> None:

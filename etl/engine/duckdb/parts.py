@@ -31,6 +31,7 @@ class Parts:
         self._shown: set[TableName] = set()
         self._shown_rows: set[TableName] = set()
         self._built: set[TableName] = set()
+        self._unwanted: set[TableName] = set()
 
     def show(self, table: TableName, query: str) -> None:
         """Shows some rows of a table: those of a query over whole tables."""
@@ -58,6 +59,7 @@ class Parts:
         finally:
             self._connection.execute(f"use {self._whole}")
         self._built.add(table)
+        self._unwanted.discard(table)
         # The rows stay for those who judge them, when the statements see the whole table again.
         self._forget(table)
         self._connection.execute(f"create view {_NAME}.{table.sql} as from {built}")
@@ -71,9 +73,23 @@ class Parts:
         """Returns the name of the rows that ``make`` made last; empty where it made none."""
         return f"{_NAME}.{table.sql}__built" if table in self._built else ""
 
+    def forget_built(self, table: TableName) -> None:
+        """Drops those rows, at once or when statements are no longer shown them."""
+        if table in self._partial and table not in self._shown_rows:
+            self._unwanted.add(table)
+        elif table in self._built:
+            self._drop_built(table)
+
+    def _drop_built(self, table: TableName) -> None:
+        self._connection.execute(f"drop table if exists {_NAME}.{table.sql}__built")
+        self._built.discard(table)
+        self._unwanted.discard(table)
+
     def _forget(self, table: TableName) -> None:
         kind = "table" if table in self._shown_rows else "view"
         self._connection.execute(f"drop {kind} if exists {_NAME}.{table.sql}")
         self._shown_rows.discard(table)
         self._partial.discard(table)
         self._shown.discard(table)
+        if table in self._unwanted:
+            self._drop_built(table)

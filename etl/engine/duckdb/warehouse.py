@@ -119,6 +119,11 @@ class DuckDBWarehouse(Warehouse):
         """Returns the rows of a table that ``build_part`` built last, as SQL; empty where none."""
         return self._parts.built_rows(table) if self._parts else ""
 
+    def forget_built_rows(self, table: TableName) -> None:
+        """Gives back the memory of those rows, as soon as no statement is shown them."""
+        if self._parts:
+            self._parts.forget_built(table)
+
     def _tables_in_part(self) -> Parts:
         if self._parts is None:
             self._parts = Parts(self.connection, SCHEMAS)
@@ -202,7 +207,8 @@ class DuckDBWarehouse(Warehouse):
         self.execute("checkpoint")
         block = self.number("select block_size from pragma_database_size() limit 1")
         found = {}
-        for row in self.rows("select schema_name, table_name from duckdb_tables()"):
+        of_file = "where database_name = current_database()"
+        for row in self.rows(f"select schema_name, table_name from duckdb_tables() {of_file}"):  # noqa: S608
             table = TableName(str(row["schema_name"]), str(row["table_name"]))
             blocks = self.number(
                 f"select count(distinct block_id) from pragma_storage_info('{table.sql}') "  # noqa: S608
