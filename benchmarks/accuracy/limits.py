@@ -15,6 +15,7 @@ from benchmarks.accuracy.report import Section
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.pipeline import runner
+from etl.pipeline.graph import pipeline
 from etl.settings import Reconcile
 
 LIMITS = (Reconcile().wrong_links_per_million, 1_000.0, 10_000.0, 100_000.0, 500_000.0)
@@ -25,7 +26,8 @@ weight 0. (At any limit a person decides what the agreement rules leave to a per
 citizen who is already linked has a second record.)
 """
 
-_READS_THE_LIMIT = ("step_probabilistic", "links")
+_READS_THE_LIMIT = TableName("core", "step_probabilistic")
+_LINKS = TableName("core", "links")
 
 
 class AtLimit(NamedTuple):
@@ -63,8 +65,8 @@ def sweep(warehouse: Warehouse, truth: Path, judged: Path) -> list[AtLimit]:
         warehouse.execute(
             "update ops.parameters set wrong_links_per_million = $limit", {"limit": limit}
         )
-        for table in _READS_THE_LIMIT:
-            runner.build(warehouse, TableName("core", table))
+        for table in _from_the_limit_to_the_links():
+            runner.build(warehouse, table)
         (counts,) = warehouse.rows(
             """
             select
@@ -79,6 +81,17 @@ def sweep(warehouse: Warehouse, truth: Path, judged: Path) -> list[AtLimit]:
             {"truth": str(truth), "judged": str(judged)},
         )
         found.append(AtLimit(limit, *(int(str(count)) for count in counts.values())))
+    return found
+
+
+def _from_the_limit_to_the_links() -> list[TableName]:
+    """Returns the tables that another limit changes, in order, up to the links."""
+    found: list[TableName] = []
+    for table in pipeline().of("core"):
+        if table.name == _READS_THE_LIMIT or set(found) & set(table.inputs):
+            found.append(table.name)
+        if table.name == _LINKS:
+            break
     return found
 
 
