@@ -50,7 +50,7 @@ class RuleResult:
         trend: Rows that failed in the last runs, this one last.
         standing: Since when it fails and whether that is acknowledged; None where it holds.
         evidence: Great Expectations' own result, its counts only, or what it would be; the Data
-            Docs are made from it. None where no rule of the table was checked again.
+            Docs are made from it. None where the last result still counts.
         asked_in: The run in which Great Expectations checked it last; empty if it was this run.
     """
 
@@ -89,9 +89,8 @@ def run_suite(warehouse: Warehouse, suite: Suite) -> list[RuleResult]:
     asked = [rule for rule in suite.rules if rule.name not in known | held]
     found = _validate(warehouse, suite, asked) if asked else {}
     if known and any(_is_news(warehouse, suite, rule, found[rule.name]) for rule in asked):
-        # The table's page needs all of them.
-        asked, known = [rule for rule in suite.rules if rule.name not in held], {}
-        found = _validate(warehouse, suite, asked)
+        # The table's page needs all of them. (Rows of it were not built: nothing is held.)
+        known, found = {}, _validate(warehouse, suite, suite.rules)
     if found:
         held = {name: _with_evidence(result) for name, result in held.items()}
     know_rules(warehouse, suite)

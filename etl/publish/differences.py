@@ -96,6 +96,10 @@ def publish_difference(
     return replace(found, unkept=unkept)
 
 
+_IN_PART = "ours_in_part"
+"""Our rows, where not all of them are compared."""
+
+
 class _Compared:
     """One table compared with the target.
 
@@ -110,7 +114,6 @@ class _Compared:
         self._data = [column.name for column in table.columns if column.name not in of_run]
         self._content = [name for name in self._data if name not in (*self._keys, "row_hash")]
         self._ours = f"publish.{table.name}"
-        self._is_whole = True
 
     def by_replaced_rows(self, total: int) -> bool:
         """Compares the rows that were replaced since the last publish, and the part.
@@ -135,13 +138,13 @@ class _Compared:
         is_of_part = f"left(row_hash, 1) = '{self._part.digit}'"
         warehouse.execute(
             f"""
-            create or replace temp table ours_in_part as
+            create or replace temp table {_IN_PART} as
             select * from {table} where {is_of_part}
             union all by name
             select * from {ours_of_noted} where not ({is_of_part})
             """  # noqa: S608 - our own words
         )
-        self._ours, self._is_whole = "ours_in_part", False
+        self._ours = _IN_PART
         self._read_part()
         warehouse.execute(
             f"""
@@ -156,8 +159,8 @@ class _Compared:
         new = self.count(f"differing {unlike.format('null')} where what = 'new'")
         gone = self.count(f"({self._gone}) {unlike.format('not null')}")
         if new or gone:
-            self._ours, self._is_whole = table, True
-        return self._is_whole is False
+            self._ours = table
+        return not (new or gone)
 
     def by_all_rows(self) -> None:
         """Compares all rows: by key and hash, and those of the part by every column."""
@@ -199,7 +202,7 @@ class _Compared:
             )
         if found.inserted:
             new = f"{self._ours} as ours" if is_first else self._differing("new")
-            if not self._is_whole:  # another hand may have given a row such a key
+            if self._ours == _IN_PART:  # another hand may have given a row such a key
                 keys = f"select {', '.join(self._keys)} from differing where what = 'new'"  # noqa: S608
                 self._writer.delete(self._table, self._warehouse.batches(keys))
             self._writer.insert(
@@ -217,7 +220,7 @@ class _Compared:
 
     def forget(self) -> None:
         """Drops what was made for the comparison."""
-        for made in ("published", "differing", "ours_in_part"):
+        for made in ("published", "differing", _IN_PART):
             self._warehouse.execute(f"drop table if exists {made}")
 
     def count(self, what: str) -> int:

@@ -1026,16 +1026,27 @@ def test_mismatches_keep_their_age_where_one_is_put_right(synced: Make) -> None:
     assert {age["oldest_since_at"] for age in ages} == {since["first"]}
 
 
-def test_links_that_an_older_history_lacks_are_remembered_by_a_delta(synced: Make) -> None:
+@pytest.mark.parametrize(
+    "behind",
+    [
+        "set closed_run = 'earlier' where record_id = 'R000005'",
+        "set personal_id = '001099000001' where record_id = 'R000005'",
+    ],
+)
+def test_links_that_an_older_history_lacks_are_remembered_by_a_delta(
+    synced: Make, behind: str
+) -> None:
     """Somebody has imported the state of an earlier day: its history is behind the target."""
     pair = synced()
+    links = "select record_id, personal_id from ops.link_history where closed_run is null"
+    before = from_warehouse(pair.settings, f"{links} order by 1")
     with writing(pair.settings, "delta") as warehouse:
-        warehouse.execute("delete from ops.link_history where record_id = 'R000005'")
+        warehouse.execute(f"update ops.link_history {behind}")
 
     pair.sync("delta")
 
-    links = "select record_id from ops.link_history where closed_run is null"
-    assert len(from_warehouse(pair.settings, links)) == 30
+    assert len(before) == 30
+    assert from_warehouse(pair.settings, f"{links} order by 1") == before
 
 
 # --- found by a review ----------------------------------------------------------------------------
