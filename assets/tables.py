@@ -14,6 +14,7 @@ from etl.engine.statements import Kind, Statement
 from etl.pipeline.graph import Table, pipeline
 from etl.pipeline.places import PLACES
 from etl.pipeline.runner import build
+from etl.pipeline.scope import scope_of
 
 
 def _dictionary_asset(table: Table) -> dg.AssetsDefinition:
@@ -62,6 +63,9 @@ def _statement_asset(table: Table, statement: Statement) -> dg.AssetsDefinition:
             build(warehouse, name)
             lineage = column_lineage(statement, warehouse.columns)
             metadata = table_metadata(warehouse, name, lineage)
+            if statement.delta and (scope := scope_of(warehouse)) and scope.whole_because:
+                told = dg.MetadataValue.text(scope.whole_because)
+                metadata |= {"built whole because": told}
         return dg.MaterializeResult(metadata=metadata)
 
     return make

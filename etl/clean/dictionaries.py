@@ -35,6 +35,21 @@ _Register = Literal["insurance", "population"]
 STRINGS_PER_BATCH = 122_880
 """How many distinct strings a core holds at a time, so that memory stays flat: a row group."""
 
+_NO_STRINGS = pa.array([], pa.string())
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """What a dictionary has learnt.
+
+    Attributes:
+        new: How many strings were new.
+        restated: Strings that it understands otherwise than before, because time has passed.
+    """
+
+    new: int
+    restated: pa.Array
+
 
 @dataclass(frozen=True, slots=True)
 class Dictionary:
@@ -155,6 +170,12 @@ def inputs_of(table: str) -> frozenset[TableName]:
     )
 
 
+def columns_of(table: str, register: str) -> tuple[str, ...]:
+    """Returns the columns of a register whose strings a dictionary holds, in order."""
+    sources = (one.sources for one in DICTIONARIES if one.table == table)
+    return tuple(dict.fromkeys(column for of, column in chain(*sources) if of == register))
+
+
 def refusal(table: str, column: str, raw: str | None) -> str:
     """Says why a string of the insurance register cannot be used, as its dictionary does.
 
@@ -174,7 +195,7 @@ def refusal(table: str, column: str, raw: str | None) -> str:
     return str(dictionary.understand(pa.array([raw])).column("reject")[0].as_py() or "")
 
 
-def extend(warehouse: Warehouse, table: str, *, only_amended: bool = False) -> int:
+def extend(warehouse: Warehouse, table: str, *, only_amended: bool = False) -> Extension:
     """Understands the strings that a dictionary does not know yet.
 
     Args:
@@ -184,7 +205,7 @@ def extend(warehouse: Warehouse, table: str, *, only_amended: bool = False) -> i
             only amended rows are read.
 
     Returns:
-        How many strings were new.
+        What was new, and what is understood otherwise than before.
     """
     name = TableName("clean", table)
     understood = [one for one in DICTIONARIES if one.table == table]
@@ -192,25 +213,27 @@ def extend(warehouse: Warehouse, table: str, *, only_amended: bool = False) -> i
     forgot = [
         warehouse.set_damaged_parts_aside(name),  # their strings are new again
         _discard_other_versions(warehouse, name),
-        table == "births" and _discard_what_time_changed(warehouse, name),
     ]
     # (Somebody else may have lost a part or set it aside: the number of rows shows that.)
-    if not any(forgot) and is_in_step(warehouse, name) and _is_whole(warehouse, name):
-        return 0
-    was_noted = is_noted(warehouse, name) and not any(forgot)
-    only_amended = only_amended and was_noted and _is_whole(warehouse, name)
+    was_noted = not any(forgot) and is_noted(warehouse, name)
+    was_whole = was_noted and _is_whole(warehouse, name)
+    was_in_step = was_whole and is_in_step(warehouse, name)
+    restated = _restate(warehouse, name, understood) if table == "births" else _NO_STRINGS
+    if was_in_step and not len(restated):
+        return Extension(0, restated)
     rows = {
-        read.table: warehouse.amended_rows(read) if only_amended else read.sql for read in inputs
+        read.table: warehouse.amended_rows(read) if only_amended and was_whole else read.sql
+        for read in inputs
     }
     if not was_noted:
         forget_build(warehouse, name)
     new = sum(_extend_one(warehouse, name, dictionary, rows) for dictionary in understood)
-    if new or not was_noted:
+    if new or len(restated) or not was_noted:
         forget_build(warehouse, name)
         note_build(warehouse, name, inputs, warehouse.count(name))
     else:
         note_inputs(warehouse, name, inputs)
-    return new
+    return Extension(new, restated)
 
 
 def _is_whole(warehouse: Warehouse, name: TableName) -> bool:
@@ -240,26 +263,33 @@ _TIME_MAY_CHANGE = """(
 of two digits was read as the last century's while that year of this century was still to come."""
 
 
-def _discard_what_time_changed(warehouse: Warehouse, name: TableName) -> bool:
-    """Forgets the dates that would be understood otherwise today."""
+def _restate(warehouse: Warehouse, name: TableName, understood: list[Dictionary]) -> pa.Array:
+    """Understands anew the dates that are understood otherwise today, and returns them.
+
+    The build is forgotten: a run that is killed from here on must look at all strings again.
+    """
     if not warehouse.kept(name):
-        return False
+        return _NO_STRINGS
     known = warehouse.arrow(f"select * from {name.sql} where {_TIME_MAY_CHANGE}")  # noqa: S608
     if not known.num_rows:
-        return False
-    now = bulk.normalise_births(known.column("raw").combine_chunks())
+        return _NO_STRINGS
+    (births,) = understood
+    now = births.understand(known.column("raw").combine_chunks())
     same = known.select(now.column_names).cast(now.schema)
     columns = ", ".join(now.column_names)
     with warehouse.lending("understood_then", same), warehouse.lending("understood_now", now):
         changed = warehouse.arrow(
-            f"select raw from (select {columns} from understood_then except "  # noqa: S608
-            f"select {columns} from understood_now)"
+            f"select raw from (select {columns} from understood_now except "  # noqa: S608
+            f"select {columns} from understood_then)"
         )
-    if changed.num_rows:
-        forget_build(warehouse, name)  # a run that is killed from here on must do it again
-        with warehouse.lending("forgotten_strings", changed):
-            warehouse.keep_rows(name, "raw not in (select raw from forgotten_strings)")
-    return bool(changed.num_rows)
+    strings = changed.column("raw").combine_chunks()
+    if len(strings):
+        forget_build(warehouse, name)
+        with warehouse.lending("restated_strings", changed):
+            warehouse.keep_rows(name, "raw not in (select raw from restated_strings)")
+        _keep(warehouse, name, births, strings)
+        warehouse.merge_parts(name)
+    return strings
 
 
 def _extend_one(

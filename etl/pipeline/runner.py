@@ -131,13 +131,18 @@ def _build_if_other(warehouse: Warehouse, statement: Statement) -> None:
 
 
 def _extend(warehouse: Warehouse, table: Table, scope: Scope | None) -> int:
-    """Extends a dictionary; ends the scope if it also understands an old string differently."""
+    """Extends a dictionary, and tells the scope which strings it understands otherwise.
+
+    A dictionary that was begun anew ends the scope: any of its strings may be understood otherwise.
+    """
     before = noted_rows(warehouse, table.name)
-    only_amended = bool(scope and scope.may_be_used)
-    new = dictionaries.extend(warehouse, table.name.table, only_amended=only_amended)
-    if scope and (before is None or before + new != warehouse.count(table.name)):
-        scope.give_up()
-    return new
+    only_amended = bool(scope and not scope.whole_because)
+    found = dictionaries.extend(warehouse, table.name.table, only_amended=only_amended)
+    if scope:
+        scope.note_restated(table.name, found.restated)
+        if before is None or before + found.new != warehouse.count(table.name):
+            scope.give_up(f"the dictionary of {table.name.table} was begun anew")
+    return found.new
 
 
 def _build_few(warehouse: Warehouse, statement: Statement, scope: Scope) -> None:
@@ -162,7 +167,7 @@ def _build(warehouse: Warehouse, table: Table) -> int:
     if name == PLACES:
         return build_places(warehouse)
     if table.statement is None:
-        return dictionaries.extend(warehouse, name.table)
+        return dictionaries.extend(warehouse, name.table).new
     forget_build(warehouse, name)
     by = table.statement.sliced_by
     rows = warehouse.build(

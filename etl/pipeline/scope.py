@@ -1,10 +1,11 @@
 """Which rows a delta builds anew: those that have changed, and those that depend on them.
 
-A delta takes the rows that have changed in the registers, follows what ties records and citizens
-together, and builds each large table anew for those rows only. It does so in stages (``Stage``),
-because the ties of one stage depend on the results of the stage before. More rows than needed cost
-time; fewer would be an error: ``tests/integration/test_scope.py`` compares every table with one
-that was built whole, and ``test_delta.py`` with that of a full run.
+A delta takes the rows that have changed in the registers, and those with a date that is understood
+otherwise than in the last run (a birth that was in the future then). It follows what ties records
+and citizens together, and builds each large table anew for those rows only. It does so in stages
+(``Stage``), because the ties of one stage depend on the results of the stage before. More rows than
+needed cost time; fewer would be an error: ``tests/integration/test_scope.py`` compares every table
+with one that was built whole, and ``test_delta.py`` with that of a full run.
 
 Belongs here: the order in which a scope is found. Does not belong here: what ties rows together
 (``ties.py``), how an engine shows a table in part (``etl/engine``), and building (``runner.py``).
@@ -17,6 +18,8 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
+
+import pyarrow as pa
 
 from etl.domain.contract import REGISTERS
 from etl.engine.builds import build_of, out_of_step
@@ -36,6 +39,8 @@ from etl.pipeline.ties import (
     SHOWN,
     TIES,
     WHOLE_BY,
+    keys_of_restated,
+    restated_strings,
 )
 
 _MOST = 0.2
@@ -77,17 +82,40 @@ class Scope:
         self._in_parts_for: Stage | None = None
         self._in_parts: set[TableName] = set()
         tables = [table.name for table in pipeline().values()]
-        self._is_usable = all(map(warehouse.exists, tables)) and not out_of_step(warehouse, tables)
+        is_usable = all(map(warehouse.exists, tables)) and not out_of_step(warehouse, tables)
+        self._given_up = "" if is_usable else "the last run did not build every table"
         self._extractions: dict[str, Extraction] = {}
+        self._restated: list[str] = []
         self._rebuilt: dict[TableName, tuple[Stage, str, str]] = {}
 
     def note(self, extraction: Extraction) -> None:
         """Notes what was read of a register."""
         self._extractions[extraction.register] = extraction
 
-    def give_up(self) -> None:
+    def note_restated(self, dictionary: TableName, strings: pa.Array) -> None:
+        """Notes strings that a dictionary understands otherwise than in the last run."""
+        if not len(strings):
+            return
+        if self._stages:
+            self.give_up("rows had been built before the dictionary understood dates otherwise")
+        with self._warehouse.lending("incoming", pa.table({"raw": strings})):
+            self._set(restated_strings(dictionary.table), "select raw from incoming")
+        self._restated.append(dictionary.table)
+
+    def give_up(self, reason: str) -> None:
         """Makes every table be built whole from here on."""
-        self._is_usable = False
+        self._given_up = self._given_up or reason
+
+    @property
+    def whole_because(self) -> str:
+        """Why tables are built whole; empty where the rows of the scope suffice."""
+        if self._given_up:
+            return self._given_up
+        for register in REGISTERS:
+            read = self._extractions.get(register)
+            if read is None or read.changes is None:
+                return f"the {register} register was {'read whole' if read else 'not read'}"
+        return ""
 
     def covers(self, statement: Statement, build: Callable[[TableName], int]) -> bool:
         """Says whether few rows of a statement's table need be built; finds out which.
@@ -96,18 +124,18 @@ class Scope:
             statement: The statement.
             build: Builds a table that must be there before.
         """
-        if statement.delta is None or not self.may_be_used:
+        if statement.delta is None or self.whole_because:
             return False
         try:
             for stage in Stage:
                 if stage not in self._stages:
                     self._enter(stage, build)
                     self._stages.append(stage)
-                if stage is statement.delta:
-                    return True
-        except _TooMuchError:
-            self.give_up()
-        return False
+                if self._given_up or stage is statement.delta:
+                    break
+        except _TooMuchError as reason:
+            self.give_up(str(reason))
+        return not self._given_up
 
     def build(self, statement: Statement) -> str:
         """Builds the rows of a statement's table that are in the scope.
@@ -150,36 +178,28 @@ class Scope:
 
     def keep(self, name: TableName) -> None:
         """Keeps a table's rows before it is built whole, if old and new must be compared."""
-        if name.sql in BEFORE and name.sql not in self._kept and self.may_be_used:
+        if name.sql in BEFORE and name.sql not in self._kept and not self.whole_because:
             self._kept.add(name.sql)
             self._set(BEFORE[name.sql], f"select * from {name.sql}")  # noqa: S608
-
-    @property
-    def may_be_used(self) -> bool:
-        """Says whether the changes that were read are all that differs from the last run."""
-        return self._is_usable and all(
-            (read := self._extractions.get(register)) and read.changes is not None
-            for register in REGISTERS
-        )
 
     # --- the rows of each stage -------------------------------------------------------------------
 
     def _enter(self, stage: Stage, build: Callable[[TableName], int]) -> None:
         """Finds the rows of a stage, after building the tables from which they are found."""
-        if stage is Stage.READING:
-            self._begin()
         for name, table in pipeline().items():
             if name.sql in NEEDED.get(stage, ()):
                 self.keep(name)
             is_needed = (
                 name.sql in NEEDED.get(stage, ())
-                or (table.kind is Kind.DICTIONARY)
+                or (table.kind is Kind.DICTIONARY and stage is Stage.READING)
                 or (table.statement is not None and table.statement.delta in self._stages)
             )
             if is_needed:
                 build(name)
-        if not self._is_usable:  # a dictionary understands a string differently than before
-            raise _TooMuchError
+        if self._given_up:  # a dictionary was begun anew
+            return
+        if stage is Stage.READING:
+            self._begin()
         for table_of_rows, query in SETS[stage].items():
             self._set(table_of_rows, query)
         if stage in TIES:
@@ -191,10 +211,11 @@ class Scope:
         for name, kept in SAVED.items():
             self._set(kept, f"select * from {name} limit 0")  # noqa: S608 - our own names
         for register, keys in (("insurance", "record_keys"), ("population", "citizen_keys")):
-            found = changed_keys(register)
-            was_changed = self._extractions[register].changes
-            nothing = "select '' as row_key where false"
-            self._set(keys, f"select row_key from {found}" if was_changed else nothing)  # noqa: S608
+            queries = ["select '' as row_key where false"]
+            if self._extractions[register].changes:
+                queries.append(f"select row_key from {changed_keys(register)}")  # noqa: S608
+            queries += (keys_of_restated(register, dictionary) for dictionary in self._restated)
+            self._set(keys, " union ".join(queries))
 
     def _follow(self, ties: dict[str, str]) -> None:
         """Adds to the scope all that is tied to its rows, until a round finds nothing new.
@@ -218,8 +239,9 @@ class Scope:
                     f"select * from found except select * from scope_{of}",  # noqa: S608
                 )
                 self._warehouse.execute(f"insert into scope_{of} from found_{of}")
-            if any(self._count(f"scope_{of}") > limit for of, limit in most.items()):
-                raise _TooMuchError
+            for of, limit in most.items():
+                if (found := self._count(f"scope_{of}")) > limit:
+                    raise _TooMuchError(f"{found:,} {of} depend on what has changed")
 
     def _count(self, rows: str) -> int:
         return self._warehouse.number(f"select count(*) from {rows}")  # noqa: S608 - our own names

@@ -14,6 +14,7 @@ which they are made (``scope.py``).
 
 from __future__ import annotations
 
+from etl.clean.dictionaries import columns_of
 from etl.engine.statements import Stage
 from etl.extract.delta import key_of
 
@@ -332,6 +333,21 @@ SETS_AFTER: dict[Stage, dict[str, str]] = {
     },
 }
 """The sets that are made at the end, from all that was found."""
+
+
+def restated_strings(dictionary: str) -> str:
+    """The temporary table of the strings (``raw``) that a dictionary understands otherwise now."""
+    return f"restated_{dictionary}"
+
+
+def keys_of_restated(register: str, dictionary: str) -> str:
+    """The keys of a register's rows in which one of those strings stands."""
+    return " union ".join(
+        f"select {key_of(register)} as row_key from raw.{register} "
+        f"semi join {restated_strings(dictionary)} as strings on {column} = strings.raw"
+        for column in columns_of(dictionary, register)
+    )
+
 
 _OF_RAW_KEYS = {
     f"raw.{register}": f"{key_of(register)} in (select row_key from {keys})"

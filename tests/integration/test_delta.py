@@ -6,7 +6,8 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,13 +22,16 @@ from assets.jobs import DELTA_SYNC
 from assets.resources import Doisoat
 from etl.domain.codes import Severity
 from etl.domain.errors import ConfigError, ContractError, QualityGateError
+from etl.engine.builds import out_of_step
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.extract import Changes, Extraction, look_at
+from etl.normalise import bulk
 from etl.pipeline import runner
 from etl.pipeline.graph import pipeline
 from etl.pipeline.lock import release_lock
 from etl.pipeline.run import Run, warehouse_for
+from etl.pipeline.scope import scope_of
 from etl.publish import transaction
 from etl.settings import Settings
 from expectations.docs import write_docs
@@ -1068,6 +1072,48 @@ def test_a_spelling_that_is_new_is_understood(synced: Make) -> None:
     )
     assert citizens == {"n": 1}
     assert records["gender"] == "M"
+
+
+class Yesterday(date):
+    """A date that believes it to be the day before."""
+
+    @classmethod
+    def today(cls) -> date:
+        return date.today() - timedelta(days=1)
+
+
+def test_of_a_birth_that_was_in_the_future_a_delta_builds_only_its_rows(
+    registers: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = registers()
+    born = {"date_of_birth": f"{date.today():%d/%m/%Y}", "gender": "Nữ"}
+    pair.insurance[3] |= born
+    pair.population[3] |= born
+    pair.population[5] |= {"status": "deceased", "date_of_death": f"{date.today():%d/%m/%Y}"}
+    pair.write()
+    with monkeypatch.context() as then:
+        then.setattr(bulk, "date", Yesterday)
+        pair.sync()
+    whole = replace(pair, folder=memory_folder("doisoat-whole-"))
+    shutil.copytree(pair.folder, whole.folder, dirs_exist_ok=True)
+    for file in (whole.folder / ".doisoat").rglob("raw.*.parquet"):
+        file.unlink()
+
+    with writing(pair.settings, "delta") as warehouse:
+        runner.run(warehouse, pair.settings)
+        scope = scope_of(warehouse)
+        assert scope is not None
+        for name in ("clean.population", "clean.insurance", "publish.reconciled"):
+            table = TableName.parse(name)
+            rebuilt = scope.rebuilt(table)
+            assert rebuilt is not None, name
+            assert warehouse.number(f"select count(*) from {rebuilt.rows}") <= 3, name
+        assert not out_of_step(warehouse, [table.name for table in pipeline().values()])
+        births = "select birth_date, count(*) as n from clean.insurance where record_id = 'R000004'"
+        assert warehouse.rows(f"{births} group by all") == [{"birth_date": date.today(), "n": 1}]
+    assert not whole.sync("delta", replace=True).broken
+    assert built(pair) == built(whole)
+    shutil.rmtree(whole.folder)
 
 
 def test_a_run_of_some_tables_vouches_for_no_other(synced: Make) -> None:

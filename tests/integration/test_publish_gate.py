@@ -136,7 +136,7 @@ def test_a_run_that_only_understood_words_is_not_taken_for_published(pair: Regis
     pair.write()
     with warehouse_for(settings, Run("stopped")) as warehouse:
         extract_register(warehouse, "insurance", settings.insurance)
-        assert dictionaries.extend(warehouse, "names") == 1
+        assert dictionaries.extend(warehouse, "names").new == 1
     release_lock(settings)
     pair.sync()
 
