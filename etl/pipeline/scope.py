@@ -224,7 +224,7 @@ class Scope:
             ties: For each set, the query for what is tied to the findings of the last round.
         """
         for of in ties:
-            self._set(f"scope_{of}", f"select * from found_{of}")  # noqa: S608 - our own names
+            self._set(f"reached_{of}", f"select * from found_{of}")  # noqa: S608 - our own names
         registers = {"records": "clean.insurance", "citizens": "clean.population"}
         most = {
             of: max(_ALWAYS, int(_MOST * self._warehouse.count(TableName.parse(registers[of]))))
@@ -236,11 +236,11 @@ class Scope:
                 self._set("found", query)
                 self._set(
                     f"found_{of}",
-                    f"select * from found except select * from scope_{of}",  # noqa: S608
+                    f"select * from found except select * from reached_{of}",  # noqa: S608
                 )
-                self._warehouse.execute(f"insert into scope_{of} from found_{of}")
+                self._warehouse.execute(f"insert into reached_{of} from found_{of}")
             for of, limit in most.items():
-                if (found := self._count(f"scope_{of}")) > limit:
+                if (found := self._count(f"reached_{of}")) > limit:
                     raise _TooMuchError(f"{found:,} {of} depend on what has changed")
 
     def _count(self, rows: str) -> int:

@@ -4,9 +4,11 @@ Two things tie people together while links are sought: a number, now or formerly
 and birth date. What is said of a linked record also depends on the records of the same citizen, and
 on those with its insurance number or card. A filler ties nobody to anybody.
 
-Each set is a temporary table that a stage makes of those before it: ``found_…`` is what the last
-round has found, ``scope_…`` all that is in the scope, ``old_…`` rows as they were before they were
-replaced.
+Each set is a temporary table that a stage makes of those before it: ``scope_…`` is all that is in
+the scope, ``old_…`` rows as they were before they were replaced. Ties are followed over hashes of
+keys, numbers and names, because many rounds look at all of them: ``found_…`` is what the last round
+has found, ``reached_…`` all that the rounds have found. (If two texts have one hash, the scope is
+larger than it need be, and nothing else.)
 
 Belongs here: those sets, and which rows of a table they mean. Does not belong here: the order in
 which they are made (``scope.py``).
@@ -42,69 +44,91 @@ NEEDED = {
 """The tables, built whole, by which a stage finds its rows."""
 
 
+def _claims(rows: str) -> str:
+    """The numbers that rows of the insurance register claim."""
+    return f"""
+        select
+            hash(record_id) as record,
+            hash(id_number) as number
+        from {rows}
+        where id_number is not null
+        union all
+        select
+            hash(record_id) as record,
+            hash(insurance_personal_id) as number
+        from {rows}
+        where insurance_personal_id is not null
+        union all
+        select
+            hash(record_id) as record,
+            hash(unnest(string_split(id_candidates, ';'))) as number
+        from {rows}
+        where id_candidates <> ''
+    """
+
+
+def _cards(rows: str) -> str:
+    """The insurance numbers and card numbers of rows of the insurance register."""
+    return f"""
+        select
+            hash(record_id) as record,
+            hash(insurance_number) as number
+        from {rows}
+        where insurance_number is not null
+        union all
+        select
+            hash(record_id) as record,
+            hash(card_insurance_number) as number
+        from {rows}
+        where card_insurance_number is not null
+    """
+
+
 def _numbers(records: str, citizens: str) -> str:
     """The numbers that records claim, and those that citizens have or had."""
     return f"""
-        select id_number as number, true as is_claimed
-        from clean.insurance semi join {records} using (record_id)
-        where id_number is not null
+        select
+            number,
+            true as is_claimed
+        from claimed_numbers semi join {records} using (record)
         union
-        select insurance_personal_id, true
-        from clean.insurance semi join {records} using (record_id)
-        where insurance_personal_id is not null
-        union
-        select number, true
-        from claimed_candidates semi join {records} using (record_id)
-        union
-        select personal_id, false
+        select citizen, false
         from {citizens}
         union
-        select former_number, false
-        from clean.former_numbers semi join {citizens} using (personal_id)
+        select number, false
+        from held_numbers semi join {citizens} using (citizen)
     """
 
 
 def _names(records: str, citizens: str) -> str:
     """The names and birth dates of records and citizens."""
     return f"""
-        select name_key, birth_date
-        from clean.insurance semi join {records} using (record_id)
-        where name_key is not null and birth_date is not null
+        select name
+        from names_of_records semi join {records} using (record)
+        where name is not null
         union
-        select name_key, birth_date
-        from clean.population semi join {citizens} using (personal_id)
-        where name_key is not null and birth_date is not null
+        select name
+        from names_of_citizens semi join {citizens} using (citizen)
+        where name is not null
     """
 
 
-_CLAIMING = """
-    select record_id
-    from clean.insurance semi join found_numbers on id_number = number
-    union
-    select record_id
-    from clean.insurance semi join found_numbers on insurance_personal_id = number
-    union
-    select record_id
-    from claimed_candidates semi join found_numbers using (number)
-"""
+_NAME = "if(name_key is null or birth_date is null, null, hash(name_key, birth_date))"
+
+_CLAIMING = "select record from claimed_numbers semi join found_numbers using (number)"
 """The records that claim one of the numbers that were found."""
 
 _HOLDING = """
-    select personal_id
-    from clean.population
-    semi join (select number from {numbers}) as numbers on personal_id = number
+    select citizen
+    from names_of_citizens
+    semi join (select number from {numbers}) as numbers on citizen = number
     union
-    select personal_id
-    from clean.former_numbers
-    semi join (select number from {numbers}) as numbers on former_number = number
-    anti join clean.fillers as fillers on former_number = fillers.number
+    select citizen
+    from held_numbers
+    semi join (select number from {numbers}) as numbers using (number)
+    where not is_filler
 """
 """The citizens who have or had one of some numbers."""
-
-_CARDS = """
-    select unnest([insurance_number, card_insurance_number]) as number
-    from {rows}
-"""
 
 _ROWS = """
     select record from clean.insurance semi join scope_records using (record_id)
@@ -147,18 +171,9 @@ SETS: dict[Stage, dict[str, str]] = {
             union all
             (select * from core.decided except select * from decided_before)
         """,
-        "claimed_candidates": """
-            select record_id, unnest(string_split(id_candidates, ';')) as number
-            from clean.insurance
-            where id_candidates <> ''
-            union all
-            select record_id, unnest(string_split(id_candidates, ';')) as number
-            from old_records
-            where id_candidates <> ''
-        """,
         # A citizen with nearly the name of a doubtful record, and its birth date, affects the
         # doubt.
-        "found_records": """
+        "scope_records": """
             select row_key as record_id from record_keys
             union
             select record_id from changed_decisions
@@ -176,28 +191,50 @@ SETS: dict[Stage, dict[str, str]] = {
                     insurance.birth_date = changed.birth_date
                     and same_first_word(insurance.name_key, changed.name_key)
         """,
-        "found_citizens": """
+        "scope_citizens": """
             select personal_id from changed_citizens
             union
             select personal_id from changed_decisions where personal_id is not null
             union
             select personal_id
-            from core.decided semi join found_records using (record_id)
+            from core.decided semi join scope_records using (record_id)
             where personal_id is not null
         """,
+        "claimed_numbers": _claims("clean.insurance"),
+        "held_numbers": """
+            select
+                hash(personal_id) as citizen,
+                hash(former_number) as number,
+                former_number in (select number from clean.fillers) as is_filler
+            from clean.former_numbers
+        """,
+        "names_of_records": f"""
+            select
+                hash(record_id) as record,
+                {_NAME} as name
+            from clean.insurance
+        """,
+        "names_of_citizens": f"""
+            select
+                hash(personal_id) as citizen,
+                {_NAME} as name
+            from clean.population
+        """,
+        "found_records": "select hash(record_id) as record from scope_records",
+        "found_citizens": "select hash(personal_id) as citizen from scope_citizens",
         "found_numbers": f"""
             {_numbers("found_records", "found_citizens")}
             union
-            select unnest([id_number, insurance_personal_id]), true from old_records
+            select number, true from ({_claims("old_records")})
             union
-            select former_number, false from old_former_numbers
+            select hash(former_number), false from old_former_numbers
         """,
         "found_names": f"""
             {_names("found_records", "found_citizens")}
             union
-            select name_key, birth_date from old_records
+            select {_NAME} from old_records where name_key is not null and birth_date is not null
             union
-            select name_key, birth_date from old_citizens
+            select {_NAME} from old_citizens where name_key is not null and birth_date is not null
         """,
     },
     Stage.NEARNESS: {
@@ -245,24 +282,33 @@ SETS: dict[Stage, dict[str, str]] = {
         "scope_rows": _ROWS,
     },
     Stage.FINDINGS: {
-        "no_citizens": "select personal_id from changed_citizens limit 0",
-        "found_records": "select record_id from scope_records",
+        "carried_cards": _cards("clean.insurance"),
+        "linked_citizens": """
+            select
+                hash(record_id) as record,
+                hash(personal_id) as citizen
+            from core.links
+        """,
+        "found_records": "select hash(record_id) as record from scope_records",
         "found_numbers": f"""
-            select * from ({_numbers("found_records", "changed_citizens")}) where is_claimed
+            select number
+            from claimed_numbers semi join found_records using (record)
             union
-            select unnest([id_number, insurance_personal_id]), true from old_records
+            select number from ({_claims("old_records")})
         """,
         "found_cards": f"""
-            {_CARDS.format(rows="clean.insurance semi join found_records using (record_id)")}
+            select number
+            from carried_cards semi join found_records using (record)
             union
-            {_CARDS.format(rows="old_records")}
+            select number from ({_cards("old_records")})
             union
-            select personal_id from changed_citizens
+            select hash(personal_id) from changed_citizens
         """,
         "found_linked": """
-            select personal_id from core.links semi join found_records using (record_id)
+            select citizen
+            from linked_citizens semi join found_records using (record)
             union
-            select personal_id from old_links
+            select hash(personal_id) from old_links
         """,
     },
 }
@@ -274,20 +320,20 @@ TIES: dict[Stage, dict[str, str]] = {
         "records": f"""
             {_CLAIMING}
             union
-            select record_id
-            from clean.insurance semi join found_names using (name_key, birth_date)
+            select record
+            from names_of_records semi join found_names using (name)
             union
-            select record_id
-            from core.decided semi join found_citizens using (personal_id)
+            select hash(record_id)
+            from core.decided semi join found_citizens on hash(personal_id) = citizen
         """,
         "citizens": f"""
             {_HOLDING.format(numbers="found_numbers where is_claimed")}
             union
-            select personal_id
-            from clean.population semi join found_names using (name_key, birth_date)
+            select citizen
+            from names_of_citizens semi join found_names using (name)
             union
-            select personal_id
-            from core.decided semi join found_records using (record_id)
+            select hash(personal_id)
+            from core.decided semi join found_records on hash(record_id) = record
             where personal_id is not null
         """,
         "numbers": _numbers("found_records", "found_citizens"),
@@ -298,37 +344,56 @@ TIES: dict[Stage, dict[str, str]] = {
         "records": f"""
             {_CLAIMING}
             union
-            select record_id
-            from clean.insurance semi join found_cards on insurance_number = number
+            select record
+            from carried_cards semi join found_cards using (number)
             union
-            select record_id
-            from clean.insurance semi join found_cards on card_insurance_number = number
-            union
-            select record_id
-            from core.links semi join found_linked using (personal_id)
+            select record
+            from linked_citizens semi join found_linked using (citizen)
         """,
-        "numbers": f"""
-            select * from ({_numbers("found_records", "no_citizens")})
-        """,
-        "cards": _CARDS.format(rows="clean.insurance semi join found_records using (record_id)"),
-        "linked": "select personal_id from core.links semi join found_records using (record_id)",
+        "numbers": "select number from claimed_numbers semi join found_records using (record)",
+        "cards": "select number from carried_cards semi join found_records using (record)",
+        "linked": "select citizen from linked_citizens semi join found_records using (record)",
     },
 }
 """The queries that find what is tied to the findings of the last round."""
 
+_REACHED = """
+    select record_id from scope_records
+    union
+    select record_id
+    from clean.insurance semi join reached_records on hash(record_id) = reached_records.record
+"""
+
 SETS_AFTER: dict[Stage, dict[str, str]] = {
-    Stage.LINKING: {"scope_rows": _ROWS},
-    Stage.FINDINGS: {
-        "scope_rows": _ROWS,
-        "scope_citizens": f"""
-            select personal_id from scope_linked
-            union
-            select personal_id from core.candidates semi join scope_records using (record_id)
-            union
-            {_HOLDING.format(numbers="scope_numbers")}
+    Stage.LINKING: {
+        "scope_records": _REACHED,
+        "scope_citizens": """
+            select personal_id from scope_citizens
             union
             select personal_id
-            from clean.population semi join scope_cards on personal_id = number
+            from clean.population
+            semi join reached_citizens on hash(personal_id) = reached_citizens.citizen
+        """,
+        "scope_rows": _ROWS,
+        "names_of_records": "select * from names_of_records limit 0",
+    },
+    Stage.FINDINGS: {
+        "scope_records": _REACHED,
+        "scope_rows": _ROWS,
+        "reached_citizens": f"""
+            select citizen from reached_linked
+            union
+            select hash(personal_id) as citizen
+            from core.candidates semi join scope_records using (record_id)
+            union
+            {_HOLDING.format(numbers="reached_numbers")}
+            union
+            select number from reached_cards
+        """,
+        "scope_citizens": """
+            select personal_id
+            from clean.population
+            semi join reached_citizens on hash(personal_id) = reached_citizens.citizen
         """,
     },
 }
@@ -365,9 +430,10 @@ _OF_RECORDS_READ = "record_id in (select row_key from record_keys)"
 _OF_CITIZENS_READ = "recorded_personal_id in (select row_key from citizen_keys)"
 _FORMER_OF_SCOPE = """
     personal_id in (select personal_id from scope_citizens)
-    or former_number in (select number from scope_numbers)
+    or hash(former_number) in (select number from reached_numbers)
 """
 _FRESH = "(record_id, personal_id) in (select (record_id, personal_id) from fresh_pairs)"
+_OF_FRESH_PAIRS = "personal_id in (select personal_id from fresh_pairs)"
 
 SHOWN: dict[tuple[Stage, str], str] = {
     **{(Stage.READING, register): rows for register, rows in _OF_RAW_KEYS.items()},
@@ -375,6 +441,8 @@ SHOWN: dict[tuple[Stage, str], str] = {
     (Stage.READING, "clean.population"): _OF_CITIZENS_READ,
     (Stage.LINKING, "clean.former_numbers"): _FORMER_OF_SCOPE,
     (Stage.FINDINGS, "clean.former_numbers"): _FORMER_OF_SCOPE,
+    (Stage.NEARNESS, "clean.population"): _OF_FRESH_PAIRS,
+    (Stage.NEARNESS, "clean.former_numbers"): _OF_FRESH_PAIRS,
     (Stage.NEARNESS, "core.near_citizens"): _FRESH,
     (Stage.NEARNESS, "core.near_pairs"): _FRESH,
     (Stage.FINDINGS, "raw.insurance"): "row_number in (select record from scope_rows)",

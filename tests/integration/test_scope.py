@@ -144,7 +144,7 @@ def _change(warehouse: Warehouse, register: str, seed: int, per_million: int) ->
 def _begin(warehouse: Warehouse) -> scope.Scope:
     scope._SCOPES.pop(warehouse, None)
     begun = scope.begin_scope(warehouse)
-    assert begun._is_usable, out_of_step(warehouse, pipeline())
+    assert not begun._given_up, out_of_step(warehouse, pipeline())
     return begun
 
 

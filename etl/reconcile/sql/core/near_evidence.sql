@@ -2,7 +2,7 @@
 -- number.
 -- Slices: core.near_pairs.
 -- Delta: nearness.
--- Whole: clean.population, clean.former_numbers, core.near_records.
+-- Whole: core.near_records.
 -- Kind: record.
 with likely as (
     select *

@@ -9,7 +9,7 @@
 -- (Materialized, so that names are compared after the join: that takes a quarter less time.)
 -- Slices: core.near_citizens.
 -- Delta: nearness.
--- Whole: clean.population, core.near_records.
+-- Whole: core.near_records.
 -- Kind: record.
 with dated as materialized (
     select
