@@ -96,6 +96,10 @@ class Warehouse(ABC):
     ) -> AbstractContextManager[None]:
         """Lets statements read Arrow data under a name for a while."""
 
+    @abstractmethod
+    def in_file(self, file: Path) -> str:
+        """Returns SQL for the rows of a Parquet file that is no table."""
+
     # --- tables -------------------------------------------------------------------------------
 
     @abstractmethod

@@ -209,7 +209,6 @@ def _by_time(
     with _incoming(warehouse, register, reading.batches(query.changed_since(since))):
         if _compares_keys(source, query):
             _read_keys(warehouse, register, reading, query)
-            _find_suspects(warehouse, register)
             _read_strayed(warehouse, register, reading, query)
             _compare(warehouse, register, among=f"where {_SUSPECT.format(key=key_of(register))}")
         else:
@@ -225,17 +224,30 @@ def _by_time(
 
 
 def _read_keys(warehouse: Warehouse, register: str, reading: Reading, query: RegisterQuery) -> None:
-    """Reads the keys of all rows of the register, and when each was changed."""
+    """Reads the keys of all rows of the register, and when each was changed.
+
+    Whether two groups of keys are equal is quickly seen by a sum of hashes, once all that is new
+    counts. Only the groups in which register and raw table differ are kept (``suspects``), to be
+    compared key by key (``source_keys``). Where no row was deleted, and none restored with an old
+    time, there are none.
+    """
     names = (KEYS[register], CHANGED_AT)
-    _lend_columns(warehouse, register, "source_keys", reading.batches(query.keys_and_times), names)
+    batches = reading.batches(query.keys_and_times)
+    with _columns_in_a_file(warehouse, register, batches, names) as read:
+        _find_suspects(warehouse, register, read)
+        warehouse.execute(
+            f"create or replace temp table source_keys as select * from {read} "  # noqa: S608
+            f"where {_SUSPECT.format(key='row_key')}"
+        )
 
 
-def _find_suspects(warehouse: Warehouse, register: str) -> None:
+def _find_suspects(warehouse: Warehouse, register: str, read: str) -> None:
     """Finds the groups of keys in which register and raw table differ, once all that is new counts.
 
-    Whether two groups are equal is quickly seen by a sum of hashes. Only the keys of groups that
-    differ need then be compared one by one. Where no row was deleted, and none restored with an old
-    time, there are none.
+    Args:
+        warehouse: With the raw table, and the rows that are new.
+        register: ``insurance`` or ``population``.
+        read: The register's keys and times, as SQL.
     """
     of_group = f"""
         select
@@ -248,7 +260,7 @@ def _find_suspects(warehouse: Warehouse, register: str) -> None:
         create or replace temp table suspects as
         with theirs as (
             {of_group}
-            from source_keys
+            from {read}
             group by all
         ),
 
@@ -276,14 +288,14 @@ def _find_suspects(warehouse: Warehouse, register: str) -> None:
     )
 
 
-def _lend_columns(
+@contextmanager
+def _columns_in_a_file(
     warehouse: Warehouse,
     register: str,
-    table: str,
     batches: Iterator[pa.RecordBatch],
     names: tuple[str, ...],
-) -> None:
-    """Loads some columns into a temporary table; the first is the key, as ``row_key``."""
+) -> Iterator[str]:
+    """Writes some columns to a file for a while; gives them as SQL, the key first (``row_key``)."""
     schema = pa.schema([(name, pa.string()) for name in names])
     texts = (
         pa.record_batch(
@@ -294,10 +306,7 @@ def _lend_columns(
     )
     with _by_a_file(warehouse, register, schema, texts) as read:
         rest = "".join(f", {name}" for name in names[1:])
-        warehouse.execute(
-            f"create or replace temp table {table} as "  # noqa: S608 - our own names
-            f"select coalesce({names[0]}, {_NO_KEY}) as row_key{rest} from {read}"
-        )
+        yield f"(select coalesce({names[0]}, {_NO_KEY}) as row_key{rest} from {read})"  # noqa: S608
 
 
 def _read_strayed(
@@ -367,7 +376,8 @@ def _read_tombstones(
 ) -> None:
     """Reads which keys were deleted, and takes these from our keys to get the register's."""
     gone = reading.batches(query.deleted_since(since))
-    _lend_columns(warehouse, register, "deleted_keys", gone, (KEYS[register],))
+    with _columns_in_a_file(warehouse, register, gone, (KEYS[register],)) as read:
+        warehouse.execute(f"create or replace temp table deleted_keys as from {read}")
     warehouse.execute(
         f"""
         create or replace temp table source_keys as
@@ -439,20 +449,19 @@ def _lend(
 def _by_a_file(
     warehouse: Warehouse, register: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[str]:
-    """Lends batches to the engine through a file; gives the name under which it reads them.
+    """Lends batches to the engine through a file; gives them as SQL.
 
     The engine cannot convert values to text while it waits for the next batch, and a register's
     keys alone may not fit into memory.
     """
     file = warehouse.file(TableName("raw", register)).with_suffix(".incoming")
     try:
-        with pq.ParquetWriter(file, schema, compression="lz4", write_statistics=False) as writer:
+        with pq.ParquetWriter(
+            file, schema, compression="lz4", use_dictionary=False, write_statistics=False
+        ) as writer:
             for batch in batches:
                 writer.write_batch(batch)
-        with pq.ParquetFile(file) as written:
-            reader = pa.RecordBatchReader.from_batches(schema, written.iter_batches())
-            with warehouse.lending("incoming", reader):
-                yield "incoming"
+        yield warehouse.in_file(file)
     finally:
         file.unlink(missing_ok=True)
 

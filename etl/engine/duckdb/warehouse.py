@@ -177,6 +177,10 @@ class DuckDBWarehouse(Warehouse):
         finally:
             self.connection.unregister(name)
 
+    def in_file(self, file: Path) -> str:
+        """Returns SQL for the rows of a Parquet file that is no table."""
+        return f"read_parquet('{_quoted(Path(escape(str(file))))}', hive_partitioning = false)"
+
     @contextmanager
     def for_great_expectations(self) -> Iterator[str]:
         """Lends the connection to Great Expectations, through a dialect that only reads."""
