@@ -26,12 +26,13 @@ from etl.engine.builds import build_of, out_of_step
 from etl.engine.port import Warehouse
 from etl.engine.statements import Kind, Stage, Statement, TableName
 from etl.extract import Extraction
-from etl.extract.delta import changed_keys
+from etl.extract.delta import changed_keys, key_of
 from etl.pipeline.graph import pipeline
 from etl.pipeline.ties import (
     BEFORE,
     BY_COLUMN,
     GONE,
+    KEYS_READ,
     NEEDED,
     SAVED,
     SETS,
@@ -151,13 +152,13 @@ class Scope:
         warehouse.show_whole(statement.read_whole)
         self._in_parts -= statement.read_whole
         for table in statement.depends_on - statement.read_whole - self._in_parts:
-            if condition := self._shown(stage, table):
-                columns = self._columns(stage, table)
-                warehouse.show_part(table, f"select {columns} from {table.sql} where {condition}")  # noqa: S608
+            if rows := self._shown(stage, table):
+                warehouse.show_part(table, rows)
                 self._in_parts.add(table)
         gone = self._gone(stage, name)
         if name.sql in SAVED:
-            self._set(SAVED[name.sql], f"select * from {name.sql} where {gone}")  # noqa: S608
+            kept, columns = SAVED[name.sql]
+            self._set(kept, f"select {columns} from {name.sql} where {gone}")  # noqa: S608
         warehouse.build_part(name, statement.query, statement.depends_on)
         self._in_parts.add(name)
         return gone
@@ -208,9 +209,9 @@ class Scope:
             self._set(table_of_rows, query)
 
     def _begin(self) -> None:
-        for name, kept in SAVED.items():
-            self._set(kept, f"select * from {name} limit 0")  # noqa: S608 - our own names
-        for register, keys in (("insurance", "record_keys"), ("population", "citizen_keys")):
+        for name, (kept, columns) in SAVED.items():
+            self._set(kept, f"select {columns} from {name} limit 0")  # noqa: S608 - our own names
+        for register, keys in KEYS_READ.items():
             queries = ["select '' as row_key where false"]
             if self._extractions[register].changes:
                 queries.append(f"select row_key from {changed_keys(register)}")  # noqa: S608
@@ -252,13 +253,31 @@ class Scope:
     # --- how a table's rows are told --------------------------------------------------------------
 
     def _shown(self, stage: Stage, table: TableName) -> str:
-        """Returns which rows of an input count; empty where all do."""
-        columns = {name for name, _ in self._warehouse.columns(table)}
-        if found := SHOWN.get((stage, table.sql)):
-            return found
-        if stage is Stage.READING or table.schema in {"ref", "ops"}:
-            return ""
-        return _by_column(columns)
+        """Returns the rows of an input that count, as SQL; empty where all do."""
+        if stage is Stage.READING and table.schema == "raw":
+            return self._rows_read(table)
+        condition = SHOWN.get((stage, table.sql), "")
+        if not condition and stage is not Stage.READING and table.schema not in {"ref", "ops"}:
+            condition = _by_column({name for name, _ in self._warehouse.columns(table)})
+        columns = self._columns(stage, table)
+        return condition and f"select {columns} from {table.sql} where {condition}"  # noqa: S608
+
+    def _rows_read(self, table: TableName) -> str:
+        """Returns the rows of a register that are understood again.
+
+        All rows of a key that has changed are amended, so only other keys are sought in the whole
+        register.
+        """
+        register, keys = table.table, KEYS_READ[table.table]
+        nothing = f"(select row_key from {keys} limit 0)"  # noqa: S608 - our own names
+        changed = changed_keys(register) if self._extractions[register].changes else nothing
+        others = f"select row_key from {keys} anti join {changed} as changed using (row_key)"  # noqa: S608
+        rows = "select * from {} where {} in ({})"
+        key, amended = key_of(register), self._warehouse.amended_rows(table)
+        found = [rows.format(amended, key, f"select row_key from {changed}")]  # noqa: S608
+        if self._count(f"({others})"):
+            found.append(rows.format(table.sql, key, others))
+        return " union all by name ".join(found)
 
     def _columns(self, stage: Stage, table: TableName) -> str:
         """Returns the columns of an input that a stage's statements name: registers are wide."""

@@ -21,13 +21,17 @@ from etl.engine.statements import Stage
 from etl.extract.delta import key_of
 
 SAVED = {
-    "clean.insurance": "old_records",
-    "clean.population": "old_citizens",
-    "clean.former_numbers": "old_former_numbers",
-    "core.links": "old_links",
+    "clean.insurance": (
+        "old_records",
+        "record_id, record, name_key, birth_date, id_number, id_candidates, insurance_personal_id, "
+        "insurance_number, card_insurance_number",
+    ),
+    "clean.population": ("old_citizens", "personal_id, name_key, birth_date"),
+    "clean.former_numbers": ("old_former_numbers", "former_number"),
+    "core.links": ("old_links", "personal_id"),
 }
-"""Copies of rows before they are replaced: what only the old row was tied to must be built anew,
-too."""
+"""Copies of rows before they are replaced, with some of their columns: what only the old row was
+tied to must be built anew, too."""
 
 BEFORE = {
     "core.decided": "decided_before",
@@ -135,6 +139,9 @@ _ROWS = """
     union
     select record from old_records
 """
+
+KEYS_READ = {"insurance": "record_keys", "population": "citizen_keys"}
+"""The keys of the rows of each register that are read again."""
 
 SETS: dict[Stage, dict[str, str]] = {
     # Several spellings of one personal number belong to one citizen.
@@ -414,11 +421,6 @@ def keys_of_restated(register: str, dictionary: str) -> str:
     )
 
 
-_OF_RAW_KEYS = {
-    f"raw.{register}": f"{key_of(register)} in (select row_key from {keys})"
-    for register, keys in (("insurance", "record_keys"), ("population", "citizen_keys"))
-}
-
 BY_COLUMN = {
     "record_id": "record_id in (select record_id from scope_records)",
     "record": "record in (select record from scope_rows)",
@@ -436,7 +438,6 @@ _FRESH = "(record_id, personal_id) in (select (record_id, personal_id) from fres
 _OF_FRESH_PAIRS = "personal_id in (select personal_id from fresh_pairs)"
 
 SHOWN: dict[tuple[Stage, str], str] = {
-    **{(Stage.READING, register): rows for register, rows in _OF_RAW_KEYS.items()},
     (Stage.READING, "clean.insurance"): _OF_RECORDS_READ,
     (Stage.READING, "clean.population"): _OF_CITIZENS_READ,
     (Stage.LINKING, "clean.former_numbers"): _FORMER_OF_SCOPE,

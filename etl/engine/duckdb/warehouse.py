@@ -77,8 +77,7 @@ class DuckDBWarehouse(Warehouse):
 
         A run that breaks off between two pieces leaves a table for which no build is noted.
         """
-        if not self._knows_how_to_keep_text:
-            self._choose_how_to_keep_text()
+        self._choose_how_to_keep_text()
         if self.kept(table):  # another engine built it last
             self.discard(table)
         pieces = slices(rows_at_work, self._memory()) if rows_at_work else 1
@@ -111,6 +110,7 @@ class DuckDBWarehouse(Warehouse):
 
     def replace_rows(self, table: TableName, condition: str) -> None:
         """Replaces the rows of a table that meet a condition by those that were built last."""
+        self._choose_how_to_keep_text()
         built = self._tables_in_part().name_of(table)
         self.execute(f"delete from {table.sql} where {condition}")  # noqa: S608 - our own words
         self.execute(f"insert into {table.sql} by name from {built}")
@@ -133,6 +133,8 @@ class DuckDBWarehouse(Warehouse):
         return bytes_of(str(self.value("select current_setting('memory_limit')"))) or 0
 
     def _choose_how_to_keep_text(self) -> None:
+        if self._knows_how_to_keep_text:
+            return
         registers = sum(file.stat().st_size for file in self.files.glob("raw.*.parquet"))
         unused = "" if packs_text(registers, self._memory()) else "dictionary,fsst,dict_fsst"
         self.execute(f"set disabled_compression_methods = '{unused}'")

@@ -76,6 +76,19 @@ counting as (
     select * from refused
     union all
     select * from kept
+),
+
+-- (Few are decided on: the registers are not joined whole.)
+decided_records as (
+    select insurance.*
+    from clean.insurance as insurance
+    semi join counting on insurance.record_id = counting.record_id
+),
+
+decided_citizens as (
+    select population.*
+    from clean.population as population
+    semi join counting on population.personal_id = counting.personal_id
 )
 
 select
@@ -106,5 +119,5 @@ select
         else 'stands'
     end as state
 from counting
-left join clean.insurance as insurance on counting.record_id = insurance.record_id
-left join clean.population as population on counting.personal_id = population.personal_id
+left join decided_records as insurance on counting.record_id = insurance.record_id
+left join decided_citizens as population on counting.personal_id = population.personal_id
