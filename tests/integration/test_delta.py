@@ -27,7 +27,7 @@ from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.extract import Changes, Extraction, look_at
 from etl.normalise import bulk
-from etl.pipeline import runner
+from etl.pipeline import runner, scope
 from etl.pipeline.graph import pipeline
 from etl.pipeline.lock import release_lock
 from etl.pipeline.run import Run, warehouse_for
@@ -1074,6 +1074,27 @@ def test_a_spelling_that_is_new_is_understood(synced: Make) -> None:
     assert records["gender"] == "M"
 
 
+@pytest.mark.wide
+def test_a_delta_that_builds_tables_whole_says_why_on_their_pages(
+    synced: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = synced()
+    monkeypatch.setattr(scope, "_ALWAYS", 0)
+    monkeypatch.setattr(scope, "_MOST", 0)
+    pair.insurance[4]["address"] = "12 Hàng Bài"
+    pair.write()
+    delta = build_defs(pair.settings).resolve_job_def(DELTA_SYNC)
+
+    with dg.DagsterInstance.ephemeral() as history:
+        done = delta.execute_in_process(instance=history)
+
+    links = done.asset_materializations_for_node("core__links")
+    (told,) = (made.metadata["built whole because"].value for made in links)
+    assert told == "1 records depend on what has changed"
+    registers = done.asset_materializations_for_node("raw__insurance")
+    assert "built whole because" not in registers[0].metadata
+
+
 class Yesterday(date):
     """A date that believes it to be the day before."""
 
@@ -1101,11 +1122,11 @@ def test_of_a_birth_that_was_in_the_future_a_delta_builds_only_its_rows(
 
     with writing(pair.settings, "delta") as warehouse:
         runner.run(warehouse, pair.settings)
-        scope = scope_of(warehouse)
-        assert scope is not None
+        begun = scope_of(warehouse)
+        assert begun is not None
         for name in ("clean.population", "clean.insurance", "publish.reconciled"):
             table = TableName.parse(name)
-            rebuilt = scope.rebuilt(table)
+            rebuilt = begun.rebuilt(table)
             assert rebuilt is not None, name
             assert warehouse.number(f"select count(*) from {rebuilt.rows}") <= 3, name
         assert not out_of_step(warehouse, [table.name for table in pipeline().values()])
