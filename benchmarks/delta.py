@@ -1,12 +1,15 @@
 """What a delta costs compared with a full run, including extraction, checks and publish.
 
-    python -m benchmarks.delta --citizens 1100000 [--changed 0.01] [--rounds 3] [--memory 8GB]
+    python -m benchmarks.delta --citizens 1100000 [--changed 0.01] [--rounds 3] [--memory 8GB] [--told]
 
 Two registers and a target are in a separate PostgreSQL, as in the demo. After a first run, each
 round runs the command three times: in full, as a delta when nothing has changed, and as a delta
 after a share of both registers has changed. Seconds and processor time are those of the whole
 command, including its start, without the server's. Where the seconds went is told by the steps that
 Dagster timed; the rest is the start, and Dagster between the steps.
+
+With ``--told``, the registers have an index on the time of change and tell which rows were deleted
+(``[….delta] deleted``), so that a delta need not read all keys.
 
 Belongs here: timing. Does not belong here: whether a delta is right (the tests).
 """
@@ -30,6 +33,7 @@ from sqlalchemy import create_engine, text
 from assets.instance import instance_for
 from benchmarks.accuracy.report import Section, show
 from etl.demo.demonstration import config_file, prepare, start_server
+from etl.domain.contract import KEYS
 from etl.settings import load_settings
 
 _CHANGES = {
@@ -105,12 +109,28 @@ def change(home: Path, share: float, salt: str) -> int:
     return changed
 
 
+def tell_deletions(home: Path, config: Path) -> None:
+    """Lets both registers tell which rows were deleted, and find quickly what was changed."""
+    server = start_server(home)
+    for register, key in KEYS.items():
+        engine = create_engine(server.get_uri(register, driver="psycopg"))
+        with engine.begin() as connection:
+            connection.execute(text(f"create index on {register} (updated_at)"))
+            connection.execute(text(f"create table deletions ({key} text, deleted_at timestamp)"))
+        engine.dispose()
+        with config.open("a", encoding="utf-8") as file:
+            told = f"select {key}, deleted_at from deletions"
+            file.write(f'\n[{register}.delta]\ndeleted = "{told}"\n')
+
+
 def measure(
-    home: Path, citizens: int, share: float, rounds: int, memory: str = ""
+    home: Path, citizens: int, share: float, rounds: int, memory: str = "", *, told: bool = False
 ) -> dict[str, list[Cost]]:
     """Returns what each kind of run took, by round."""
     prepare(citizens, 7, home)
     config = config_file(home)
+    if told:
+        tell_deletions(home, config)
     if memory:
         with config.open("a", encoding="utf-8") as file:
             file.write(f'\n[engine]\nmemory = "{memory}"\n')
@@ -146,11 +166,12 @@ def main() -> None:
     parser.add_argument("--changed", type=float, default=0.01)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--memory", default="", help="of reconciling, such as 8GB")
+    parser.add_argument("--told", action="store_true", help="the registers tell deletions")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="doisoat-delta-") as folder:
         found = measure(
             Path(os.path.realpath(folder)) / "demo",
-            chosen.citizens, chosen.changed, chosen.rounds, chosen.memory,
+            chosen.citizens, chosen.changed, chosen.rounds, chosen.memory, told=chosen.told,
         )  # fmt: skip
     full = statistics.median(cost.seconds for cost in found["full"])
     rows = [

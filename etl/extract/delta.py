@@ -180,10 +180,7 @@ def _by_hash(
     with _incoming(warehouse, register, watched()):
         if read != expected:
             raise _NotADeltaError("its rows did not all arrive")
-        warehouse.execute(
-            f"create or replace temp table source_keys as select {key_of(register)} as row_key "  # noqa: S608
-            "from incoming_rows"
-        )
+        _note_incoming_keys(warehouse, register)
         _compare(warehouse, register)
         return _merged(warehouse, register, origin)
 
@@ -213,7 +210,8 @@ def _by_time(
             _compare(warehouse, register, among=f"where {_SUSPECT.format(key=key_of(register))}")
         else:
             _read_tombstones(warehouse, register, reading, query, since)
-            _compare(warehouse, register)
+            was_told = f"{KEYS[register]} in (select row_key from deleted_keys)"  # noqa: S608
+            _compare(warehouse, register, among=f"where {was_told}")
         after = _rows_after(warehouse, register)
         if after != expected:
             raise _NotADeltaError(
@@ -374,21 +372,11 @@ def _read_strayed(
 def _read_tombstones(
     warehouse: Warehouse, register: str, reading: Reading, query: RegisterQuery, since: datetime
 ) -> None:
-    """Reads which keys were deleted, and takes these from our keys to get the register's."""
+    """Reads which keys were deleted; those that came back since are among the incoming rows."""
     gone = reading.batches(query.deleted_since(since))
     with _columns_in_a_file(warehouse, register, gone, (KEYS[register],)) as read:
         warehouse.execute(f"create or replace temp table deleted_keys as from {read}")
-    warehouse.execute(
-        f"""
-        create or replace temp table source_keys as
-        select {key_of(register)} as row_key
-        from raw.{register}
-        anti join deleted_keys on {KEYS[register]} = deleted_keys.row_key
-        union
-        select {key_of(register)} as row_key
-        from incoming_rows
-        """  # noqa: S608 - our own names
-    )
+    _note_incoming_keys(warehouse, register)
 
 
 # --- what both share ------------------------------------------------------------------------------
@@ -464,6 +452,14 @@ def _by_a_file(
         yield warehouse.in_file(file)
     finally:
         file.unlink(missing_ok=True)
+
+
+def _note_incoming_keys(warehouse: Warehouse, register: str) -> None:
+    """Takes the keys of the rows that were read as those that the register has."""
+    warehouse.execute(
+        f"create or replace temp table source_keys as select {key_of(register)} as row_key "  # noqa: S608
+        "from incoming_rows"
+    )
 
 
 def _compare(warehouse: Warehouse, register: str, among: str = "") -> None:

@@ -39,6 +39,7 @@ from etl.pipeline.ties import (
     SETS_AFTER,
     SHOWN,
     TIES,
+    UNNEEDED,
     WHOLE_BY,
     keys_of_restated,
     restated_strings,
@@ -207,6 +208,8 @@ class Scope:
             self._follow(TIES[stage])
         for table_of_rows, query in SETS_AFTER.get(stage, {}).items():
             self._set(table_of_rows, query)
+        for unneeded in UNNEEDED.get(stage, ()):
+            self._warehouse.execute(f"drop table {unneeded}")
 
     def _begin(self) -> None:
         for name, (kept, columns) in SAVED.items():

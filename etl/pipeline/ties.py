@@ -382,7 +382,6 @@ SETS_AFTER: dict[Stage, dict[str, str]] = {
             semi join reached_citizens on hash(personal_id) = reached_citizens.citizen
         """,
         "scope_rows": _ROWS,
-        "names_of_records": "select * from names_of_records limit 0",
     },
     Stage.FINDINGS: {
         "scope_records": _REACHED,
@@ -405,6 +404,18 @@ SETS_AFTER: dict[Stage, dict[str, str]] = {
     },
 }
 """The sets that are made at the end, from all that was found."""
+
+UNNEEDED = {
+    Stage.LINKING: ("names_of_records",),
+    Stage.FINDINGS: (
+        "claimed_numbers",
+        "held_numbers",
+        "names_of_citizens",
+        "carried_cards",
+        "linked_citizens",
+    ),
+}
+"""The sets as large as a register that no stage needs afterwards."""
 
 
 def restated_strings(dictionary: str) -> str:
