@@ -1,6 +1,6 @@
 """What a delta costs compared with a full run, including extraction, checks and publish.
 
-    python -m benchmarks.delta --citizens 1100000 [--changed 0.01] [--rounds 3] [--memory 8GB] [--told]
+    python -m benchmarks.delta --citizens 1100000 [--changed 0.01] [--rounds 3] [--memory 8GB]
 
 Two registers and a target are in a separate PostgreSQL, as in the demo. After a first run, each
 round runs the command three times: in full, as a delta when nothing has changed, and as a delta
