@@ -63,9 +63,8 @@ def _statement_asset(table: Table, statement: Statement) -> dg.AssetsDefinition:
             build(warehouse, name)
             lineage = column_lineage(statement, warehouse.columns)
             metadata = table_metadata(warehouse, name, lineage)
-            if statement.delta and (scope := scope_of(warehouse)) and scope.whole_because:
-                told = dg.MetadataValue.text(scope.whole_because)
-                metadata |= {"built whole because": told}
+            if (scope := scope_of(warehouse)) and (reason := scope.why_whole(name)):
+                metadata |= {"built whole because": dg.MetadataValue.text(reason)}
         return dg.MaterializeResult(metadata=metadata)
 
     return make

@@ -342,7 +342,7 @@ def _time_dictionaries(warehouse: Warehouse, rows: int) -> None:
     total = 0.0
     for table in dictionaries.tables():
         start = time.perf_counter()
-        new = dictionaries.extend(warehouse, table)
+        new = dictionaries.extend(warehouse, table).new
         seconds = time.perf_counter() - start
         total += seconds
         print(f"  {table:10s} {new:12,} distinct strings understood and kept in {seconds:7.2f} s")

@@ -1,8 +1,8 @@
 """The dictionaries: each distinct raw string is understood once, in Python, at set speed.
 
 Belongs here: which strings are new, and writing what ``etl.normalise`` says of them. Does not
-belong here: the understanding itself. Dictionaries are only ever extended; a new version of the
-normaliser begins them anew.
+belong here: the understanding itself. Dictionaries are extended from run to run; a new version of
+the normaliser begins them anew, and a date that time has changed is understood anew.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from itertools import chain
 from typing import Literal
@@ -256,7 +257,7 @@ _TIME_MAY_CHANGE = """(
     or (
         contains(notes, 'two_digit_year')
         and coalesce(birth_date, make_date(birth_year, coalesce(birth_month, 1), 1))
-        + interval 100 years <= current_date
+        + interval 100 years <= $today::date
     )
 )"""
 """Births that may be understood differently today: a date in the future has come since; and a year
@@ -270,7 +271,10 @@ def _restate(warehouse: Warehouse, name: TableName, understood: list[Dictionary]
     """
     if not warehouse.kept(name):
         return _NO_STRINGS
-    known = warehouse.arrow(f"select * from {name.sql} where {_TIME_MAY_CHANGE}")  # noqa: S608
+    known = warehouse.arrow(
+        f"select * from {name.sql} where {_TIME_MAY_CHANGE}",  # noqa: S608 - our own names
+        {"today": date.today()},
+    )
     if not known.num_rows:
         return _NO_STRINGS
     (births,) = understood

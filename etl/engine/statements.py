@@ -35,7 +35,7 @@ class Kind(StrEnum):
     REGISTER = "register"
     """A register as it was read."""
     DICTIONARY = "dictionary"
-    """Each distinct string, understood once; only ever extended."""
+    """Each distinct string, understood once; extended from run to run."""
     STATISTIC = "statistic"
     """Counts over a whole register: written by a run that reads all of it, and by no other."""
     RECORD = "record"

@@ -320,7 +320,6 @@ def _read_strayed(
         with theirs as (
             select row_key, {_TIMES} as times
             from source_keys
-            where {_SUSPECT.format(key="row_key")}
             group by row_key
         ),
 
@@ -455,7 +454,11 @@ def _by_a_file(
 
 
 def _note_incoming_keys(warehouse: Warehouse, register: str) -> None:
-    """Takes the keys of the rows that were read as those that the register has."""
+    """Takes the keys of the rows that were read as those that the register still has.
+
+    It has others, too, if not all rows were read; then only keys that were told to be deleted are
+    compared with these.
+    """
     warehouse.execute(
         f"create or replace temp table source_keys as select {key_of(register)} as row_key "  # noqa: S608
         "from incoming_rows"

@@ -111,6 +111,8 @@ def _build_in_delta(warehouse: Warehouse, table: Table) -> int:
         else:
             if scope:
                 scope.keep(name)
+            if scope and statement:
+                scope.note_whole(statement)
             return _build(warehouse, table)
     elif statement and any(read.schema == "ops" for read in statement.depends_on):
         if scope:

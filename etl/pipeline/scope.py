@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -87,7 +87,8 @@ class Scope:
         is_usable = all(map(warehouse.exists, tables)) and not out_of_step(warehouse, tables)
         self._given_up = "" if is_usable else "the last run did not build every table"
         self._extractions: dict[str, Extraction] = {}
-        self._restated: list[str] = []
+        self._restated: set[str] = set()
+        self._whole: dict[TableName, str] = {}
         self._rebuilt: dict[TableName, tuple[Stage, str, str]] = {}
 
     def note(self, extraction: Extraction) -> None:
@@ -98,11 +99,13 @@ class Scope:
         """Notes strings that a dictionary understands otherwise than in the last run."""
         if not len(strings):
             return
-        if self._stages:
-            self.give_up("rows had been built before the dictionary understood dates otherwise")
+        if self._stages:  # midnight has passed since
+            self.give_up("a date was understood otherwise after the scope had been found")
+        name = restated_strings(dictionary.table)
+        self._warehouse.execute(f"create temp table if not exists {name} (raw varchar)")
         with self._warehouse.lending("incoming", pa.table({"raw": strings})):
-            self._set(restated_strings(dictionary.table), "select raw from incoming")
-        self._restated.append(dictionary.table)
+            self._warehouse.execute(f"insert into {name} select raw from incoming")  # noqa: S608
+        self._restated.add(dictionary.table)
 
     def give_up(self, reason: str) -> None:
         """Makes every table be built whole from here on."""
@@ -116,7 +119,8 @@ class Scope:
         for register in REGISTERS:
             read = self._extractions.get(register)
             if read is None or read.changes is None:
-                return f"the {register} register was {'read whole' if read else 'not read'}"
+                how = "read whole" if read else "not read by this process"
+                return f"the {register} register was {how}"
         return ""
 
     def covers(self, statement: Statement, build: Callable[[TableName], int]) -> bool:
@@ -137,6 +141,7 @@ class Scope:
                     break
         except _TooMuchError as reason:
             self.give_up(str(reason))
+            self._drop(itertools.chain(*UNNEEDED.values()))
         return not self._given_up
 
     def build(self, statement: Statement) -> str:
@@ -178,6 +183,15 @@ class Scope:
             return None
         return Rebuilt(before, rows, self._whole_by(stage, table))
 
+    def note_whole(self, statement: Statement) -> None:
+        """Notes that a table is built whole."""
+        if statement.delta is not None:
+            self._whole[statement.name] = self.whole_because
+
+    def why_whole(self, table: TableName) -> str:
+        """Returns why a table was built whole that might have been built in part; else nothing."""
+        return self._whole.get(table, "")
+
     def keep(self, name: TableName) -> None:
         """Keeps a table's rows before it is built whole, if old and new must be compared."""
         if name.sql in BEFORE and name.sql not in self._kept and not self.whole_because:
@@ -208,8 +222,7 @@ class Scope:
             self._follow(TIES[stage])
         for table_of_rows, query in SETS_AFTER.get(stage, {}).items():
             self._set(table_of_rows, query)
-        for unneeded in UNNEEDED.get(stage, ()):
-            self._warehouse.execute(f"drop table {unneeded}")
+        self._drop(UNNEEDED.get(stage, ()))
 
     def _begin(self) -> None:
         for name, (kept, columns) in SAVED.items():
@@ -246,6 +259,10 @@ class Scope:
             for of, limit in most.items():
                 if (found := self._count(f"reached_{of}")) > limit:
                     raise _TooMuchError(f"{found:,} {of} depend on what has changed")
+
+    def _drop(self, tables: Iterable[str]) -> None:
+        for table in tables:
+            self._warehouse.execute(f"drop table if exists {table}")
 
     def _count(self, rows: str) -> int:
         return self._warehouse.number(f"select count(*) from {rows}")  # noqa: S608 - our own names
