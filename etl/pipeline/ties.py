@@ -48,20 +48,19 @@ NEEDED = {
 """The tables, built whole, by which a stage finds its rows."""
 
 
+def _numbers_in(rows: str, *columns: str) -> str:
+    """The numbers in some columns of rows of the insurance register."""
+    return " union all ".join(
+        f"select hash(record_id) as record, hash({column}) as number "
+        f"from {rows} where {column} is not null"
+        for column in columns
+    )
+
+
 def _claims(rows: str) -> str:
     """The numbers that rows of the insurance register claim."""
     return f"""
-        select
-            hash(record_id) as record,
-            hash(id_number) as number
-        from {rows}
-        where id_number is not null
-        union all
-        select
-            hash(record_id) as record,
-            hash(insurance_personal_id) as number
-        from {rows}
-        where insurance_personal_id is not null
+        {_numbers_in(rows, "id_number", "insurance_personal_id")}
         union all
         select
             hash(record_id) as record,
@@ -73,19 +72,7 @@ def _claims(rows: str) -> str:
 
 def _cards(rows: str) -> str:
     """The insurance numbers and card numbers of rows of the insurance register."""
-    return f"""
-        select
-            hash(record_id) as record,
-            hash(insurance_number) as number
-        from {rows}
-        where insurance_number is not null
-        union all
-        select
-            hash(record_id) as record,
-            hash(card_insurance_number) as number
-        from {rows}
-        where card_insurance_number is not null
-    """
+    return _numbers_in(rows, "insurance_number", "card_insurance_number")
 
 
 def _numbers(records: str, citizens: str) -> str:

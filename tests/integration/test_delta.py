@@ -1160,8 +1160,8 @@ def test_dates_that_two_midnights_change_are_all_built_anew(synced: Make) -> Non
 
         rebuilt = begun.rebuilt(TableName("clean", "insurance"))
         assert rebuilt is not None
-        built = {row["record_id"] for row in warehouse.rows(f"select * from {rebuilt.rows}")}
-        assert {"R000004", "R000009"} <= built
+        records = {row["record_id"] for row in warehouse.rows(f"select * from {rebuilt.rows}")}
+        assert {"R000004", "R000009"} <= records
 
 
 def test_a_run_of_some_tables_vouches_for_no_other(synced: Make) -> None:

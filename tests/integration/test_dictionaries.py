@@ -153,7 +153,7 @@ def test_a_day_of_two_digits_that_came_about_is_read_again(warehouse, read):
     restated = dictionaries.extend(warehouse, "births").restated
     assert sorted(restated.to_pylist()) == sorted(came)
     assert remembered(warehouse, "births", "birth_date") == right
-    assert dictionaries.extend(warehouse, "births").new == 0
+    assert not len(dictionaries.extend(warehouse, "births").restated)
 
 
 def test_strings_come_in_batches_of_a_bounded_size(warehouse, read, monkeypatch):
