@@ -27,13 +27,13 @@ from pydantic import SecretStr
 from sqlalchemy import MetaData, create_engine, insert
 
 from benchmarks.accuracy.report import Section, show
-from benchmarks.drift import TABLE, make_result, publish
+from benchmarks.drift import TABLE, make_result, publish, sixteenth
 from etl.databases.writers import metadata_for
 from etl.engine.duckdb.warehouse import DuckDBWarehouse, open_warehouse
 from etl.engine.statements import TableName
 from etl.pipeline import runner
 from etl.process.privacy import RecordKey
-from etl.publish.drift import SLICES, Part
+from etl.publish.drift import Part
 from etl.publish.tables import ensure_tables
 from etl.settings import Target
 
@@ -141,8 +141,8 @@ def _round(
         note(way, few / write(frame, setting.database()))
     warehouse.connection.execute(_CHANGED)
     runner.build(warehouse, TableName("publish", TABLE))
-    note("seconds to change a hundredth", publish(warehouse, target, Part(SLICES[0])))
-    note("seconds to change nothing", publish(warehouse, target, Part(SLICES[1])))
+    note("seconds to change a hundredth", publish(warehouse, target, sixteenth(0)))
+    note("seconds to change nothing", publish(warehouse, target, sixteenth(1)))
     file.unlink()
 
 

@@ -56,6 +56,8 @@ class Stage(StrEnum):
     prevent."""
     NEARNESS = "nearness"
     """Of the pairs that are new, or of which a side has changed."""
+    WEIGHING = "weighing"
+    """Of the records of which a pair weighs differently, or a citizen may be linked otherwise."""
     LINKED = "linked"
     """Of the records whose link may have changed."""
     FINDINGS = "findings"

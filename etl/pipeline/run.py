@@ -26,7 +26,7 @@ from etl.pipeline.graph import pipeline
 from etl.pipeline.lock import Lock, lock_file
 from etl.pipeline.reference import load_configured_words, load_reference
 from etl.pipeline.snapshots import keep_snapshot, prune, run_of_file, snapshot_file
-from etl.process.files import whole_file
+from etl.process.files import copy_large, whole_file
 from etl.process.home import make_room, notice, set_aside
 from etl.process.privacy import load_record_key, owner_only
 from etl.settings import Settings
@@ -152,7 +152,7 @@ def _new_file(settings: Settings, run: Run) -> Warehouse:
     path = settings.warehouse_path
     _forget_file(settings)
     if last is not None and not run.whole:
-        shutil.copyfile(last, path)
+        copy_large(last, path)
     warehouse = _opened_without_damage(settings)
     if run.whole:
         _forget_built(warehouse)

@@ -33,6 +33,7 @@ from etl.pipeline.ties import (
     BY_COLUMN,
     GONE,
     KEYS_READ,
+    MAKES_MORE,
     NEEDED,
     SAVED,
     SETS,
@@ -165,7 +166,10 @@ class Scope:
         if name.sql in SAVED:
             kept, columns = SAVED[name.sql]
             self._set(kept, f"select {columns} from {name.sql} where {gone}")  # noqa: S608
-        warehouse.build_part(name, statement.query, statement.depends_on)
+        query = statement.query
+        if name.sql in MAKES_MORE:
+            query = f"select * from (\n{query}\n) where {gone}"  # noqa: S608 - our own words
+        warehouse.build_part(name, query, statement.depends_on)
         self._in_parts.add(name)
         return gone
 

@@ -17,6 +17,7 @@ which they are made (``scope.py``).
 from __future__ import annotations
 
 from etl.clean.dictionaries import columns_of
+from etl.domain.codes import MatchStep
 from etl.engine.statements import Stage
 from etl.extract.delta import key_of
 
@@ -28,6 +29,8 @@ SAVED = {
     ),
     "clean.population": ("old_citizens", "personal_id, name_key, birth_date"),
     "clean.former_numbers": ("old_former_numbers", "former_number"),
+    "core.near_evidence": ("old_evidence", "*"),
+    "core.step_probabilistic": ("old_probabilistic", "*"),
     "core.links": ("old_links", "personal_id"),
 }
 """Copies of rows before they are replaced, with some of their columns: what only the old row was
@@ -36,14 +39,12 @@ tied to must be built anew, too."""
 BEFORE = {
     "core.decided": "decided_before",
     "core.near_citizens": "near_before",
-    "core.step_probabilistic": "probabilistic_before",
 }
 """Tables that are built whole, with the copies that they are then compared with."""
 
 NEEDED = {
     Stage.LINKING: ("core.decided",),
     Stage.NEARNESS: ("core.near_records", "core.near_keys", "core.near_citizens"),
-    Stage.LINKED: ("core.near_scores", "core.step_probabilistic"),
 }
 """The tables, built whole, by which a stage finds its rows."""
 
@@ -120,6 +121,9 @@ _HOLDING = """
     where not is_filler
 """
 """The citizens who have or had one of some numbers."""
+
+_FRESH = "(record_id, personal_id) in (select (record_id, personal_id) from fresh_pairs)"
+_WEIGHED = "record_id in (select record_id from weighed_records)"
 
 _ROWS = """
     select record from clean.insurance semi join scope_records using (record_id)
@@ -249,29 +253,60 @@ SETS: dict[Stage, dict[str, str]] = {
             from core.near_citizens semi join changed_citizens using (personal_id)
         """,
     },
+    # A pair is weighed against the other pairs of its record and of its citizen; and whether a
+    # citizen is taken already may have changed for those in the scope.
+    Stage.WEIGHING: {
+        "new_evidence": f"select * from core.near_evidence where {_FRESH}",
+        "changed_evidence": """
+            select record_id, personal_id
+            from (
+                (select * from old_evidence except select * from new_evidence)
+                union all
+                (select * from new_evidence except select * from old_evidence)
+            )
+        """,
+        "weighed_records": """
+            select record_id from scope_records
+            union
+            select record_id from changed_evidence
+            union
+            select record_id
+            from core.near_evidence
+            semi join (
+                select personal_id from changed_evidence
+                union all
+                select personal_id from scope_citizens
+            ) as citizens using (personal_id)
+        """,
+        "weighed_citizens": """
+            select distinct personal_id
+            from core.near_evidence semi join weighed_records using (record_id)
+        """,
+    },
     Stage.LINKED: {
+        "new_probabilistic": f"select * from core.step_probabilistic where {_WEIGHED}",
         "scope_records": """
             select record_id from scope_records
             union
             (select record_id from (
-                select * from core.step_probabilistic except select * from probabilistic_before
+                select * from new_probabilistic except select * from old_probabilistic
             ))
             union
             (select record_id from (
-                select * from probabilistic_before except select * from core.step_probabilistic
+                select * from old_probabilistic except select * from new_probabilistic
             ))
             union
             select record_id
-            from core.step_probabilistic semi join changed_citizens using (personal_id)
+            from new_probabilistic semi join changed_citizens using (personal_id)
             union
             select record_id
-            from probabilistic_before semi join changed_citizens using (personal_id)
+            from old_probabilistic semi join changed_citizens using (personal_id)
         """,
         "scope_citizens": """
             select personal_id from scope_citizens
             union
             select personal_id
-            from core.step_probabilistic semi join scope_records using (record_id)
+            from new_probabilistic semi join scope_records using (record_id)
         """,
         "scope_rows": _ROWS,
     },
@@ -432,8 +467,8 @@ _FORMER_OF_SCOPE = """
     personal_id in (select personal_id from scope_citizens)
     or hash(former_number) in (select number from reached_numbers)
 """
-_FRESH = "(record_id, personal_id) in (select (record_id, personal_id) from fresh_pairs)"
 _OF_FRESH_PAIRS = "personal_id in (select personal_id from fresh_pairs)"
+_OF_WEIGHED = "personal_id in (select personal_id from weighed_citizens)"
 
 SHOWN: dict[tuple[Stage, str], str] = {
     (Stage.READING, "clean.insurance"): _OF_RECORDS_READ,
@@ -444,6 +479,21 @@ SHOWN: dict[tuple[Stage, str], str] = {
     (Stage.NEARNESS, "clean.former_numbers"): _OF_FRESH_PAIRS,
     (Stage.NEARNESS, "core.near_citizens"): _FRESH,
     (Stage.NEARNESS, "core.near_pairs"): _FRESH,
+    (Stage.WEIGHING, "core.near_evidence"): f"{_WEIGHED} or {_OF_WEIGHED}",
+    **dict.fromkeys(
+        (
+            (Stage.WEIGHING, table)
+            for table in ("core.near_records", "core.number_pairs", "core.claims")
+        ),
+        _WEIGHED,
+    ),
+    **dict.fromkeys(
+        (
+            (Stage.WEIGHING, table)
+            for table in ("clean.population", *(f"core.step_{step.value}" for step in MatchStep))
+        ),
+        _OF_WEIGHED,
+    ),
     (Stage.FINDINGS, "raw.insurance"): "row_number in (select record from scope_rows)",
     (Stage.FINDINGS, "raw.population"): """
         row_number in (
@@ -482,13 +532,19 @@ GONE: dict[str, str] = {
         or personal_id in (select personal_id from changed_citizens)
         or (record_id, personal_id) in (select (record_id, personal_id) from gone_pairs)
     """,
+    Stage.WEIGHING: _WEIGHED,
 }
 """Which rows of a table are replaced, where ``BY_COLUMN`` does not say."""
+
+MAKES_MORE = frozenset({"core.near_scores"})
+"""Tables whose statement makes of the rows shown also rows that are not replaced: pairs that count
+for others, and which the scope does not have."""
 
 WHOLE_BY: dict[str, frozenset[str]] = {
     "clean.insurance": frozenset({"record_id"}),
     "clean.population": frozenset({"recorded_personal_id"}),
     "clean.former_numbers": frozenset({"personal_id"}),
     Stage.NEARNESS: frozenset({"record_id", "personal_id"}),
+    Stage.WEIGHING: frozenset({"record_id"}),
 }
 """The columns on which alone the conditions in ``GONE`` depend, where they are the table's own."""

@@ -81,7 +81,7 @@ def publish_difference(
             else has changed there: besides the part, only replaced rows are compared.
     """
     compared = _Compared(warehouse, writer, table, part)
-    total = writer.count(table) if known and part.digit is not None else None
+    total = writer.count(table) if known and not part.is_all else None
     by_replaced = total is not None and compared.by_replaced_rows(total)
     if not by_replaced:
         compared.by_all_rows()
@@ -135,7 +135,7 @@ class _Compared:
             return False
         if self._table.name == AGED and not warehouse.exists(SINCE):
             return False
-        is_of_part = f"left(row_hash, 1) = '{self._part.digit}'"
+        is_of_part = self._part.sql
         warehouse.execute(
             f"""
             create or replace temp table {_IN_PART} as
@@ -165,7 +165,7 @@ class _Compared:
     def by_all_rows(self) -> None:
         """Compares all rows: by key and hash, and those of the part by every column."""
         self._read_part()
-        if self._part.digit is not None:
+        if not self._part.is_all:
             _copy(
                 self._warehouse,
                 self._writer.read(self._table, self._light, self._part.outside(self._table)),

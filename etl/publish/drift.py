@@ -1,8 +1,8 @@
 """Rows of the target that somebody else has changed: which are read whole, how they are judged.
 
 The hash beside a row shows what doisoat wrote, not what the row holds now. So every run reads some
-of the published rows whole, that is with all columns: one slice of them, or all rows if that was
-last done long ago.
+of the published rows whole, that is with all columns: the next slices, the more the longer ago the
+last run was, or all rows if that was last done long ago.
 
 Belongs here: which rows a run reads whole, and the SQL that compares them. Does not belong here:
 reading and writing the rows (``differences.py``, ``writers.py``).
@@ -10,6 +10,7 @@ reading and writing the rows (``differences.py``, ``writers.py``).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,8 +22,12 @@ from sqlalchemy import Table, or_
 from etl.engine.port import Warehouse
 from etl.settings import Target
 
-SLICES = "0123456789abcdef"
-"""A slice is the rows whose hash begins with one of these digits; sixteen runs read every row."""
+SLICES = 256
+"""A slice is the rows whose hash begins with the same two of the digits 0 to f."""
+
+_A_DAY = 16
+"""Slices that the runs of a day read together: one run a day reads a sixteenth of the rows, and a
+run every quarter of an hour no more than it must."""
 
 _FLOAT_TOLERANCE = 1e-5
 """Relative: a MariaDB table of an earlier version keeps six digits of a probability."""
@@ -33,31 +38,56 @@ class Part:
     """The rows that one run reads whole.
 
     Attributes:
-        digit: The first digit of their hash; None for all rows.
+        slices: Their slices, one after the other; None for all rows.
     """
 
-    digit: str | None = None
+    slices: range | None = None
+
+    @property
+    def is_all(self) -> bool:
+        """Whether all rows are read whole."""
+        return self.slices is None
+
+    @property
+    def last(self) -> str | None:
+        """The last slice, as ``ops.target_comparisons`` notes it; None for all rows."""
+        return None if self.slices is None else _digits(self.slices.stop - 1)
 
     def inside(self, table: Table) -> Any:
         """The condition for rows that are read whole; None where all are."""
-        if self.digit is None:
+        if self.slices is None:
             return None
-        first, past = table.c.row_hash >= self.digit, self._next
-        return first & (table.c.row_hash < past) if past else first
+        first, past = self._bounds
+        from_here = table.c.row_hash >= first
+        return from_here & (table.c.row_hash < past) if past else from_here
 
     def outside(self, table: Table) -> Any:
         """The condition for all others. Each row meets one of the two, whatever the collation."""
-        below, past = table.c.row_hash < self.digit, self._next
+        first, past = self._bounds
+        below = table.c.row_hash < first
         return or_(below, table.c.row_hash >= past) if past else below
 
     @property
-    def _next(self) -> str | None:
-        at = SLICES.index(self.digit or "0") + 1
-        return SLICES[at] if at < len(SLICES) else None
+    def sql(self) -> str:
+        """The condition for our own rows that are read whole."""
+        if self.slices is None:
+            return "true"
+        first, past = self._bounds
+        return f"row_hash >= '{first}'" + (f" and row_hash < '{past}'" if past else "")
+
+    @property
+    def _bounds(self) -> tuple[str, str | None]:
+        """The first digits of the first slice, and of the one past the last; None at the end."""
+        slices = self.slices or range(SLICES)
+        return _digits(slices.start), _digits(slices.stop) if slices.stop < SLICES else None
+
+
+def _digits(slice_: int) -> str:
+    return f"{slice_:02x}"
 
 
 def part_to_compare(warehouse: Warehouse, target: Target) -> Part:
-    """Returns what this run reads whole: the next slice, or all rows when that is due."""
+    """Returns what this run reads whole: the next slices, or all rows when that is due."""
     known = {"target": target.shown, "days": target.compare_whole_days}
     fresh = warehouse.value(
         "select bool_or(date_diff('day', compared_at, started_at) < $days) "
@@ -67,12 +97,21 @@ def part_to_compare(warehouse: Warehouse, target: Target) -> Part:
     )
     if not fresh:
         return Part()
-    last = warehouse.value(
-        "select max_by(slice, compared_at) from ops.target_comparisons "
-        "where target = $target and slice is not null",
-        {"target": target.shown},
-    )
-    return Part(SLICES[(SLICES.index(str(last)) + 1) % len(SLICES)] if last else SLICES[0])
+    last, days = next(
+        iter(
+            warehouse.rows(
+                "select max_by(slice, compared_at) filter (slice is not null) as last, "
+                "epoch(any_value(started_at) - max(compared_at)) / 86400 as days "
+                "from ops.target_comparisons cross join (select started_at from ops.parameters) "
+                "where target = $target",
+                {"target": target.shown},
+            )
+        )
+    ).values()
+    # (Earlier versions had sixteen slices, and noted one digit.)
+    start = (int(f"{last}f"[:2], 16) + 1) % SLICES if last else 0
+    due = max(1, math.ceil(_A_DAY * float(str(days))))
+    return Part(range(start, min(start + due, SLICES)))
 
 
 def remember_comparison(
@@ -94,7 +133,7 @@ def remember_comparison(
             "insert into ops.target_comparisons by name select run_id, $target as target, "
             "started_at as compared_at, $slice as slice, $table as table_name, "
             "$compared as compared_rows, $repaired as repaired_rows from ops.parameters",
-            {"target": target.shown, "slice": part.digit, "table": table,
+            {"target": target.shown, "slice": part.last, "table": table,
              "compared": compared, "repaired": repaired},
         )  # fmt: skip
 

@@ -26,7 +26,7 @@ from etl.publish.asking import (
     settle_published,
 )
 from etl.publish.differences import Difference, publish_difference
-from etl.publish.drift import part_to_compare, remember_comparison
+from etl.publish.drift import Part, part_to_compare, remember_comparison
 from etl.publish.gate import Guard, claim_target, prove_state, refuse_upheaval
 from etl.publish.history import remember_run
 from etl.publish.replaced import forget_replaced, replaced_rows
@@ -90,12 +90,12 @@ class PublishedCounts:
     Attributes:
         rows: Rows of each table now in the target, of this run where it is a history.
         differences: What each table published by difference gained, changed and lost.
-        whole: Whether all published rows were compared with what they should hold, or a slice.
+        part: Which of the published rows were compared with what they should hold.
     """
 
     rows: dict[str, int]
     differences: dict[str, Difference]
-    whole: bool
+    part: Part
 
 
 def publish(
@@ -161,7 +161,7 @@ def publish(
     save_now(warehouse, settings)
     if settings.state.database is not None:
         forget_elsewhere(warehouse, settings, forgotten)
-    return PublishedCounts(rows, differences, whole=part.digit is None)
+    return PublishedCounts(rows, differences, part=part)
 
 
 def _forget_runs(writer: Writer, tables: dict[str, Table], runs: list[str]) -> None:

@@ -109,10 +109,38 @@ def test_the_slices_together_hold_every_row_once(rich: Registers) -> None:
         for table in metadata_for(rich.settings.target).sorted_tables:
             if table.name in DIFFERENCE_TABLES:
                 found = [
-                    publish_difference(warehouse, writer, table, Part(digit)) for digit in SLICES
+                    publish_difference(warehouse, writer, table, Part(range(first, first + 32)))
+                    for first in range(0, SLICES, 32)
                 ]
                 assert sum(d.compared for d in found) == synced.counts.rows[table.name]
-                assert [d.total for d in found] == [0] * len(SLICES)
+                assert {d.total for d in found} == {0}
+
+
+def test_a_run_compares_the_next_slices_a_sixteenth_of_all_a_day(registers: Make) -> None:
+    pair = registers()
+    pair.options = {**pair.options, "target": {"compare_whole_days": 366}}
+
+    def slices(days: float) -> range | None:
+        _age(pair, days)
+        return pair.sync().counts.part.slices
+
+    assert slices(0) is None, "a new target"
+    assert slices(0) == range(1)
+    assert slices(1 / 96) == range(1, 2), "a quarter of an hour later"
+    assert slices(0.99) == range(2, 18), "a night later"
+    assert slices(9.99) == range(18, 178)
+    assert slices(9.99) == range(178, 256), "the rest of them"
+    assert slices(0.49) == range(8)
+
+
+def test_slices_go_on_after_those_of_an_earlier_version(registers: Make) -> None:
+    pair = registers()
+    pair.sync()
+    pair.sync()
+    with writing(pair.settings) as warehouse:
+        warehouse.execute("update ops.target_comparisons set slice = '3' where slice = '00'")
+
+    assert pair.sync().counts.part.slices == range(0x40, 0x41)
 
 
 CELLS = (
@@ -179,7 +207,7 @@ def _with_faults(pair: Registers) -> Registers:
 
 
 @pytest.mark.long
-def test_a_hand_in_one_slice_is_found_within_as_many_nights_as_there_are_slices(
+def test_a_hand_anywhere_is_found_within_sixteen_nights(
     registers: Make,
 ) -> None:
     pair = registers()
@@ -187,7 +215,10 @@ def test_a_hand_in_one_slice_is_found_within_as_many_nights_as_there_are_slices(
     pair.sync()
     run_sql(pair.target_url, "update reconciled set status = 'REVIEW'")
 
-    repaired = [pair.sync().counts.differences["reconciled"].repaired for _ in SLICES]
+    repaired = []
+    for _ in range(16):
+        _age(pair, 0.99)
+        repaired.append(pair.sync().counts.differences["reconciled"].repaired)
 
     assert sum(repaired) == 30
     assert sum(count > 0 for count in repaired) > 3
@@ -198,20 +229,23 @@ def test_a_hand_in_one_slice_is_found_within_as_many_nights_as_there_are_slices(
 
 def test_all_rows_are_compared_when_the_last_time_is_a_week_ago(registers: Make) -> None:
     pair = registers()
-    assert pair.sync().counts.whole
-    assert not pair.sync().counts.whole
+    assert pair.sync().counts.part.is_all
+    assert not pair.sync().counts.part.is_all
     _age(pair, days=6)
-    assert not pair.sync().counts.whole
+    assert not pair.sync().counts.part.is_all
     _age(pair, days=1)
 
-    assert pair.sync().counts.whole
-    assert not pair.sync().counts.whole
+    assert pair.sync().counts.part.is_all
+    assert not pair.sync().counts.part.is_all
 
 
-def _age(pair: Registers, days: int) -> None:
+def _age(pair: Registers, days: float) -> None:
+    if not days:
+        return
     with writing(pair.settings) as warehouse:
-        warehouse.connection.execute(
-            f"update ops.target_comparisons set compared_at = compared_at - interval {days} day"
+        warehouse.execute(
+            "update ops.target_comparisons "
+            f"set compared_at = compared_at - interval {int(days * 86400)} second"
         )
 
 
@@ -222,7 +256,7 @@ def test_another_target_is_compared_whole_the_first_time(
     pair.sync()
     pair.target_url = new_sqlite()
 
-    assert pair.sync().counts.whole
+    assert pair.sync().counts.part.is_all
 
 
 def test_a_publish_that_fails_is_no_comparison(registers: Make) -> None:
@@ -237,7 +271,7 @@ def test_a_publish_that_fails_is_no_comparison(registers: Make) -> None:
         pair.sync()
     run_sql(pair.target_url, "drop trigger trap")
 
-    assert pair.sync().counts.whole
+    assert pair.sync().counts.part.is_all
 
 
 def test_what_sqlite_takes_into_a_column_of_another_kind_is_put_right(registers: Make) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from etl.domain.errors import ConfigError
-from etl.process.files import folder_for, write_whole
+from etl.process.files import copy_large, folder_for, write_whole
 from etl.process.home import take
 from etl.report.triage import write_out
 from etl.settings import Schedule
@@ -200,3 +200,16 @@ def test_a_model_whose_charts_cannot_be_written_is_not_kept(
     assert done.exit_code == 2, done.errors
     assert "could not be made" in done.errors
     assert from_warehouse(pair.settings, "select count(*) as n from ops.models") == [{"n": 0}]
+
+
+def test_a_copy_holds_what_the_file_held_and_goes_its_own_way(folder: Path) -> None:
+    file, copy = folder / "file", folder / "copy"
+    file.write_bytes(b"as it was" * 100_000)
+    copy.write_bytes(b"what an earlier run left, which was longer" * 100_000)
+
+    copy_large(file, copy)
+
+    assert copy.read_bytes() == file.read_bytes()
+    with copy.open("r+b") as changing:
+        changing.write(b"changed")
+    assert file.read_bytes() == b"as it was" * 100_000

@@ -3,6 +3,7 @@
 -- equal birth date weighs by how rare that very name or date is among the citizens.
 -- match_probability weighs a citizen against all others near the record, and against the
 -- possibility that the record belongs to none of them.
+-- Delta: weighing.
 -- Kind: group.
 with register as (
     select max(citizens) as citizens

@@ -9,6 +9,8 @@
 -- citizen (a record of Trần Đức An, where the register has only a Trần Đức Anh of that birth date).
 -- A second record of one citizen is linked, as a duplicate, only where everything agrees and its
 -- number is nobody else's.
+-- Delta: weighing.
+-- Whole: core.settled.
 -- Kind: group.
 with taken as (
     select population.personal_id
