@@ -108,6 +108,12 @@ class Rule:
         )
 
     @property
+    def unique_columns(self) -> tuple[str, ...]:
+        """The columns in which no two rows may agree, where that is the rule; else none."""
+        only = re.fullmatch(r"count\(\*\) over \(partition by ([\w ,]+)\) > 1", self.failing)
+        return tuple(column.strip() for column in only[1].split(",")) if only else ()
+
+    @property
     def reads(self) -> frozenset[TableName]:
         """The tables of the flow that its SQL names."""
         query = str(self.arguments.get("unexpected_rows_query", ""))

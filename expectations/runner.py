@@ -71,9 +71,9 @@ def run_suite(warehouse: Warehouse, suite: Suite) -> list[RuleResult]:
 
     Results go to ``ops.quality_results`` and the keys of failing rows to ``ops.quality_failures``.
     A delta does not check a rule again if its tables are still the builds on which it was checked
-    last. If the rule reads earlier runs or the clock, only its SQL is run, to see whether it still
-    holds; Great Expectations, which takes seconds to load, judges only if it does not. The same is
-    true of a rule about rows that no row failed: its SQL is run on the rows that were built since.
+    last, and it neither reads earlier runs nor the clock. Of any other rule that no row failed, a
+    delta runs the SQL, to see whether it still holds: on the rows that were built since, where
+    these suffice. Great Expectations, which takes seconds to load, judges only if it does not.
 
     Args:
         warehouse: The open warehouse; failing rows are found through it, by SQL.
@@ -84,13 +84,16 @@ def run_suite(warehouse: Warehouse, suite: Suite) -> list[RuleResult]:
     """
     total, states = warehouse.count(suite.table), _states(warehouse, suite)
     last = _last_results(warehouse, suite) if is_delta(warehouse) else {}
-    known, held = _known(warehouse, suite, last, states), _held(warehouse, suite, last, total)
+    known = _known(warehouse, suite, last, states, total)
+    held = _held(
+        warehouse, suite, {name: row for name, row in last.items() if name not in known}, total
+    )
     warehouse.forget_built_rows(suite.table)
     asked = [rule for rule in suite.rules if rule.name not in known | held]
     found = _validate(warehouse, suite, asked) if asked else {}
     if known and any(_is_news(warehouse, suite, rule, found[rule.name]) for rule in asked):
-        # The table's page needs all of them. (Rows of it were not built: nothing is held.)
-        known, found = {}, _validate(warehouse, suite, suite.rules)
+        # The table's page needs all of them.
+        known, held, found = {}, {}, _validate(warehouse, suite, suite.rules)
     if found:
         held = {name: _with_evidence(result) for name, result in held.items()}
     know_rules(warehouse, suite)
@@ -150,7 +153,7 @@ def _last_results(warehouse: Warehouse, suite: Suite) -> _Results:
 
 
 def _known(
-    warehouse: Warehouse, suite: Suite, last: _Results, states: Mapping[str, str]
+    warehouse: Warehouse, suite: Suite, last: _Results, states: Mapping[str, str], total: int
 ) -> dict[str, RuleResult]:
     """Returns the results that still count: those on the same builds."""
     known = {}
@@ -159,7 +162,7 @@ def _known(
         if (
             row is None
             or row["of_state"] != states[rule.name]
-            or (rule.looks_beyond and not (row["passed"] and _holds(warehouse, suite, rule)))
+            or (rule.looks_beyond and not (row["passed"] and _holds(warehouse, suite, rule, total)))
         ):
             continue
         failed = int(str(row["failed_rows"]))
@@ -177,53 +180,130 @@ def _known(
 
 
 def _held(warehouse: Warehouse, suite: Suite, last: _Results, total: int) -> dict[str, RuleResult]:
-    """Returns the results of rules that no row failed, and none that a delta has built fails."""
-    scope = scope_of(warehouse)
-    rebuilt = scope.rebuilt(suite.table) if scope else None
-    if rebuilt is None:
-        return {}
-    before = state_of_build(suite.table, rebuilt.before)
-    asked = [
+    """Returns the results of rules that no row failed, and that hold still by their own SQL.
+
+    Where a delta has built some rows of the table, and whether a row fails depends only on them,
+    these rows are asked; otherwise the whole table is.
+    """
+    good = [
         rule
         for rule in suite.rules
-        if (row := last.get(rule.name))
-        and (row["passed"], row["failed_rows"], row["of_state"]) == (True, 0, before)
-        and rule.is_judged_by_rows(rebuilt.whole_by)
+        if (row := last.get(rule.name)) and (row["passed"], row["failed_rows"]) == (True, 0)
     ]
-    if not asked:
-        return {}
-    # Each condition is computed as a column first, so that it may use window functions.
-    conditions = ", ".join(f"({rule.failing}) as fails_{n}" for n, rule in enumerate(asked))
-    counts = ", ".join(f"count(*) filter (fails_{n}) as fails_{n}" for n in range(len(asked)))
-    try:
-        (failing,) = warehouse.rows(
-            f"select {counts} from (select {conditions} from {rebuilt.rows})"  # noqa: S608 - our rules
+    scope = scope_of(warehouse)
+    rebuilt = scope.rebuilt(suite.table) if scope else None
+    holding: list[Rule] = []
+    if rebuilt:
+        before = state_of_build(suite.table, rebuilt.before)
+        since = [rule for rule in good if last[rule.name]["of_state"] == before]
+        by_rows = [rule for rule in since if rule.is_judged_by_rows(rebuilt.whole_by)]
+        unique = [rule for rule in since if rule not in by_rows and rule.unique_columns]
+        good = [rule for rule in good if rule not in (*by_rows, *unique)]
+        holding += _holding_in(warehouse, by_rows, rebuilt.rows) if by_rows else ()
+        holding += (
+            rule for rule in unique if _is_unique(warehouse, suite.table, rule, rebuilt.rows)
         )
-    except Exception:
-        return {}  # Great Expectations reports a rule that cannot be evaluated
+    holding += (rule for rule in good if _holds(warehouse, suite, rule, total))
     return {
         rule.name: RuleResult(
             rule,
             passed=True,
             checked=total,
             failed=0,
-            observed="0 rows" if rule.kind is Kind.NO_ROWS else f"0 of {total} rows fail",
+            observed=_seen(warehouse, suite, rule, _nothing_seen(rule, total)),
             asked_in=str(last[rule.name]["asked_in"]),
         )
-        for rule, rows in zip(asked, failing.values(), strict=True)
-        if not rows
+        for rule in holding
     }
+
+
+def _holding_in(warehouse: Warehouse, rules: list[Rule], rows: str) -> list[Rule]:
+    """Returns the rules that none of some rows fails."""
+    # Each condition is computed as a column first, so that it may use window functions.
+    conditions = ", ".join(f"({rule.failing}) as fails_{n}" for n, rule in enumerate(rules))
+    counts = ", ".join(f"count(*) filter (fails_{n}) as fails_{n}" for n in range(len(rules)))
+    try:
+        (failing,) = warehouse.rows(
+            f"select {counts} from (select {conditions} from {rows})"  # noqa: S608 - our rules
+        )
+    except Exception:
+        return []  # Great Expectations reports a rule that cannot be evaluated
+    return [rule for rule, count in zip(rules, failing.values(), strict=True) if not count]
+
+
+def _is_unique(warehouse: Warehouse, table: TableName, rule: Rule, rows: str = "") -> bool:
+    """Says whether no two rows agree in the columns in which none may.
+
+    Args:
+        warehouse: The open warehouse.
+        table: The table.
+        rule: The rule that names the columns.
+        rows: The rows that are new, if the rule held before: those that agree with none of them
+            need not be counted.
+    """
+    columns = ", ".join(rule.unique_columns)
+    among = f"semi join {rows} using ({columns})" if rows else ""
+    return not warehouse.number(
+        f"select count(*) from (select {columns} from {table.sql} {among} "  # noqa: S608 - our own rule
+        f"group by {columns} having count(*) > 1)"
+    )
+
+
+def _holds(warehouse: Warehouse, suite: Suite, rule: Rule, total: int) -> bool:
+    """Says whether a rule holds now, so that no row fails it; asks the whole table.
+
+    Args:
+        warehouse: The open warehouse.
+        suite: The suite.
+        rule: One of its rules.
+        total: The rows of its table.
+    """
+    if rule.kind is Kind.COLUMNS_MATCH:
+        agreed: list[str] = rule.arguments["column_list"]
+        return [name for name, _ in warehouse.columns(suite.table)] == agreed
+    if rule.kind is Kind.ROW_COUNT:
+        least, most = (rule.arguments.get(name) for name in ("min_value", "max_value"))
+        return (least is None or total >= least) and (most is None or total <= most)
+    if rule.unique_columns:
+        return _is_unique(warehouse, suite.table, rule)
+    if rule.kind is Kind.NO_ROWS:
+        broken = rule.arguments["unexpected_rows_query"].format(batch=suite.table.sql)
+    else:
+        broken = f"select 1 from {suite.table.sql} where {rule.failing}"  # noqa: S608 - our own rule
+    try:
+        return not warehouse.number(f"select count(*) from ({broken})")  # noqa: S608 - our own rule
+    except Exception:
+        return False  # Great Expectations reports a rule that cannot be evaluated
+
+
+def _nothing_seen(rule: Rule, total: int) -> str:
+    """What is observed of a rule that no row fails, in the words of ``_observed``."""
+    if rule.kind is Kind.COLUMNS_MATCH:
+        return f"{len(rule.arguments['column_list'])} columns"
+    if rule.kind is Kind.ROW_COUNT:
+        return f"{total} rows"
+    return "0 rows" if rule.kind is Kind.NO_ROWS else f"0 of {total} rows fail"
 
 
 def _with_evidence(result: RuleResult) -> RuleResult:
     """Adds what Great Expectations would say of a rule that no row fails, for the table's page."""
     from great_expectations.core import ExpectationValidationResult
 
-    counts = {"element_count": result.checked, "unexpected_count": 0, "unexpected_percent": 0.0}
+    rule = result.rule
+    counts: dict[str, Any] = {
+        "element_count": result.checked,
+        "unexpected_count": 0,
+        "unexpected_percent": 0.0,
+    }
+    observed = {
+        Kind.NO_ROWS: 0,
+        Kind.ROW_COUNT: result.checked,
+        Kind.COLUMNS_MATCH: rule.arguments.get("column_list"),
+    }
     evidence = ExpectationValidationResult(
         success=True,
-        expectation_config=_expectation(result.rule).configuration,
-        result={"observed_value": 0} if result.rule.kind is Kind.NO_ROWS else counts,
+        expectation_config=_expectation(rule).configuration,
+        result={"observed_value": observed[rule.kind]} if rule.kind in observed else counts,
         exception_info={
             "raised_exception": False,
             "exception_message": WITHHELD,
@@ -231,17 +311,6 @@ def _with_evidence(result: RuleResult) -> RuleResult:
         },
     )
     return replace(result, evidence=evidence)
-
-
-def _holds(warehouse: Warehouse, suite: Suite, rule: Rule) -> bool:
-    """Says whether a rule that is broken if a query returns rows holds now."""
-    if rule.kind is not Kind.NO_ROWS:
-        return False
-    broken = rule.arguments["unexpected_rows_query"].format(batch=suite.table.sql)
-    try:
-        return not warehouse.number(f"select count(*) from ({broken})")  # noqa: S608 - our own rule
-    except Exception:
-        return False  # Great Expectations reports a rule that cannot be evaluated
 
 
 def _seen(warehouse: Warehouse, suite: Suite, rule: Rule, observed: str) -> str:

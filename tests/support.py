@@ -407,6 +407,15 @@ def writing(settings: Settings, mode: str = "full") -> Iterator[Any]:
         release_lock(settings)
 
 
+def compared_earlier(pair: Registers, days: float) -> None:
+    """Lets so many days pass since published rows were compared with what they should hold."""
+    with writing(pair.settings) as warehouse:
+        warehouse.execute(
+            "update ops.target_comparisons "
+            f"set compared_at = compared_at - interval {int(days * 86400)} second"
+        )
+
+
 def from_state(settings: Settings, query: str) -> list[dict[str, Any]]:
     """Reads the state; ``{name}`` is replaced by the table's name in the product."""
     from etl.state.tables import metadata_for

@@ -66,7 +66,9 @@ def note_ages(warehouse: Warehouse, before: str) -> None:
 
     Args:
         warehouse: Of the run.
-        before: Has the mismatches that were published before, with ``since_at``.
+        before: Has the mismatches that were published before, with ``since_at``; empty where those
+            in ``SINCE`` are the ones that are published.
     """
-    warehouse.execute(_SINCE.format(before=before))
+    if before:
+        warehouse.execute(_SINCE.format(before=before))
     warehouse.execute(_AGES)

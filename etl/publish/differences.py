@@ -90,7 +90,9 @@ def publish_difference(
         look_first(found, published)
     compared.write(found, is_first=not published)
     if table.name == AGED:
-        note_ages(warehouse, SINCE.sql if by_replaced else "published")
+        are_the_same = by_replaced and not (found.inserted or found.deleted)
+        known_since = SINCE.sql if by_replaced else "published"
+        note_ages(warehouse, "" if are_the_same else known_since)
     unkept = compared.unkept() if found.repaired else 0
     compared.forget()
     return replace(found, unkept=unkept)

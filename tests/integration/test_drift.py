@@ -19,6 +19,7 @@ from etl.stewards.worklists.writing import Format
 from tests.support import (
     Command,
     Registers,
+    compared_earlier,
     from_warehouse,
     memory_folder,
     read_sql,
@@ -121,7 +122,8 @@ def test_a_run_compares_the_next_slices_a_sixteenth_of_all_a_day(registers: Make
     pair.options = {**pair.options, "target": {"compare_whole_days": 366}}
 
     def slices(days: float) -> range | None:
-        _age(pair, days)
+        if days:
+            compared_earlier(pair, days)
         return pair.sync().counts.part.slices
 
     assert slices(0) is None, "a new target"
@@ -217,7 +219,7 @@ def test_a_hand_anywhere_is_found_within_sixteen_nights(
 
     repaired = []
     for _ in range(16):
-        _age(pair, 0.99)
+        compared_earlier(pair, 0.99)
         repaired.append(pair.sync().counts.differences["reconciled"].repaired)
 
     assert sum(repaired) == 30
@@ -231,22 +233,12 @@ def test_all_rows_are_compared_when_the_last_time_is_a_week_ago(registers: Make)
     pair = registers()
     assert pair.sync().counts.part.is_all
     assert not pair.sync().counts.part.is_all
-    _age(pair, days=6)
+    compared_earlier(pair, days=6)
     assert not pair.sync().counts.part.is_all
-    _age(pair, days=1)
+    compared_earlier(pair, days=1)
 
     assert pair.sync().counts.part.is_all
     assert not pair.sync().counts.part.is_all
-
-
-def _age(pair: Registers, days: float) -> None:
-    if not days:
-        return
-    with writing(pair.settings) as warehouse:
-        warehouse.execute(
-            "update ops.target_comparisons "
-            f"set compared_at = compared_at - interval {int(days * 86400)} second"
-        )
 
 
 def test_another_target_is_compared_whole_the_first_time(
@@ -262,7 +254,7 @@ def test_another_target_is_compared_whole_the_first_time(
 def test_a_publish_that_fails_is_no_comparison(registers: Make) -> None:
     pair = registers()
     pair.sync()
-    _age(pair, days=7)
+    compared_earlier(pair, days=7)
     run_sql(
         pair.target_url,
         "create trigger trap before insert on sync_runs begin select raise(abort, 'no'); end",
