@@ -105,6 +105,9 @@ def change(home: Path, share: float, salt: str) -> int:
         with engine.begin() as connection:
             asked = {"salt": salt, "share": round(share * 1e6)}
             changed += connection.execute(text(statement), asked).rowcount
+        # The server does this by itself in the course of a day, else while the delta is timed.
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text(f"vacuum analyze {name}"))
         engine.dispose()
     return changed
 

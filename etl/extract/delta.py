@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from itertools import chain
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -203,7 +204,8 @@ def _by_time(
         raise _NotADeltaError("none of its rows had a time of change")
     since = until - timedelta(minutes=source.delta.overlap_minutes)
     expected = reading.count(query.statement)
-    with _incoming(warehouse, register, reading.batches(query.changed_since(since))):
+    asked = (query.changed_since(since), query.without_key)
+    with _incoming(warehouse, register, chain.from_iterable(map(reading.batches, asked))):
         if _compares_keys(source, query):
             _read_keys(warehouse, register, reading, query)
             _read_strayed(warehouse, register, reading, query)

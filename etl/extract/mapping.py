@@ -117,23 +117,28 @@ class RegisterQuery:
     def changed_since(self, since: datetime) -> Select[Any]:
         """All rows of each key of which one was changed since a moment, or at an unknown time.
 
-        Rows without a key are always among them. A key may stand in several rows; all rows of a key
-        are replaced together.
+        A key may stand in several rows; all rows of a key are replaced together. Those without a
+        key (``without_key``) are not among them: one condition for both would have PostgreSQL seek
+        each row of the register in a list of keys.
 
         Args:
             since: In the zone of the source's column, with a zone where the column has one.
         """
         assert self.changed_at is not None  # noqa: S101 - asked for by its callers
         changed = or_(_compared(self.changed_at, ">=", since), self.changed_at.is_(None))
-        return self.of_keys_in(self.keys.where(changed).subquery("changed"))
-
-    def of_keys_in(self, keys: FromClause | list[str]) -> Select[Any]:
-        """The rows of some keys; if a query gives the keys, also the rows without a key."""
-        if isinstance(keys, list):
-            values = [int(k) for k in keys] if isinstance(self.key.type, Integer) else keys
-            return self.statement.where(self.key.in_(values))
+        keys = self.keys.where(changed).subquery("changed")
         given = select(keys.c[_KEY]).where(keys.c[_KEY].is_not(None))
-        return self.statement.where(or_(self.key.in_(given), self.key.is_(None)))
+        return self.statement.where(self.key.in_(given))
+
+    @property
+    def without_key(self) -> Select[Any]:
+        """The rows without a key."""
+        return self.statement.where(self.key.is_(None))
+
+    def of_keys_in(self, keys: list[str]) -> Select[Any]:
+        """The rows of some keys."""
+        values = [int(k) for k in keys] if isinstance(self.key.type, Integer) else keys
+        return self.statement.where(self.key.in_(values))
 
     @property
     def newest_change(self) -> Select[Any]:
