@@ -66,7 +66,7 @@ def publish_difference(
     part: Part,
     look_first: Callable[[Difference, int], None] | None = None,
     *,
-    known: bool = False,
+    total: int | None = None,
 ) -> Difference:
     """Brings one published table to the warehouse's state, touching only what differs.
 
@@ -77,11 +77,11 @@ def publish_difference(
         part: The published rows that are read whole and compared column by column.
         look_first: Called with what would change, and how many rows are published, before anything
             is written; it may raise.
-        known: How the table stands in the target is known (``known_tables``), but for what somebody
-            else has changed there: besides the part, only replaced rows are compared.
+        total: The rows that the table has in the target, if it is known how they stand there
+            (``known_tables``), but for what somebody else has changed: besides the part, only
+            replaced rows are compared. None: all rows are.
     """
     compared = _Compared(warehouse, writer, table, part)
-    total = writer.count(table) if known and not part.is_all else None
     by_replaced = total is not None and compared.by_replaced_rows(total)
     if not by_replaced:
         compared.by_all_rows()

@@ -137,10 +137,14 @@ def publish(
         differences, rows = {}, {}
         for name in DIFFERENCE_TABLES:
             table, looked = tables[name], look if name == "reconciled" and not replace else None
+            total = writer.count(table) if name in known and not part.is_all else None
             differences[name] = publish_difference(
-                warehouse, writer, table, part, looked, known=name in known
+                warehouse, writer, table, part, looked, total=total
             )
-            rows[name] = writer.count(table)
+            if total is not None and not differences[name].total:
+                rows[name] = total  # nothing was written
+            else:
+                rows[name] = writer.count(table)
             if name in known and rows[name] != warehouse.count(TableName("publish", name)):
                 # Another hand has changed keys of rows that were not read.
                 differences[name] += publish_difference(warehouse, writer, table, part, looked)
