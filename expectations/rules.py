@@ -108,10 +108,9 @@ class Rule:
         )
 
     @property
-    def unique_columns(self) -> tuple[str, ...]:
-        """The columns in which no two rows may agree, where that is the rule; else none."""
-        only = re.fullmatch(r"count\(\*\) over \(partition by ([\w ,]+)\) > 1", self.failing)
-        return tuple(column.strip() for column in only[1].split(",")) if only else ()
+    def unique_column(self) -> str:
+        """The column in which no two rows may agree, unless it is null; empty for other rules."""
+        return str(self.arguments["column"]) if self.kind is Kind.UNIQUE else ""
 
     @property
     def reads(self) -> frozenset[TableName]:

@@ -197,7 +197,7 @@ def _held(warehouse: Warehouse, suite: Suite, last: _Results, total: int) -> dic
         before = state_of_build(suite.table, rebuilt.before)
         since = [rule for rule in good if last[rule.name]["of_state"] == before]
         by_rows = [rule for rule in since if rule.is_judged_by_rows(rebuilt.whole_by)]
-        unique = [rule for rule in since if rule not in by_rows and rule.unique_columns]
+        unique = [rule for rule in since if rule not in by_rows and rule.unique_column]
         good = [rule for rule in good if rule not in (*by_rows, *unique)]
         holding += _holding_in(warehouse, by_rows, rebuilt.rows) if by_rows else ()
         holding += (
@@ -232,21 +232,29 @@ def _holding_in(warehouse: Warehouse, rules: list[Rule], rows: str) -> list[Rule
 
 
 def _is_unique(warehouse: Warehouse, table: TableName, rule: Rule, rows: str = "") -> bool:
-    """Says whether no two rows agree in the columns in which none may.
+    """Says whether no two rows agree in the column in which none may.
 
     Args:
         warehouse: The open warehouse.
         table: The table.
-        rule: The rule that names the columns.
+        rule: The rule that names the column.
         rows: The rows that are new, if the rule held before: those that agree with none of them
             need not be counted.
     """
-    columns = ", ".join(rule.unique_columns)
-    among = f"semi join {rows} using ({columns})" if rows else ""
-    return not warehouse.number(
-        f"select count(*) from (select {columns} from {table.sql} {among} "  # noqa: S608 - our own rule
-        f"group by {columns} having count(*) > 1)"
+    column = rule.unique_column
+    among = f"semi join {rows} using ({column})" if rows else ""
+    return _finds_nothing(
+        warehouse,
+        f"select {column} from {table.sql} {among} where {column} is not null "  # noqa: S608 - our own rule
+        f"group by {column} having count(*) > 1",
     )
+
+
+def _finds_nothing(warehouse: Warehouse, query: str) -> bool:
+    try:
+        return not warehouse.number(f"select count(*) from ({query})")  # noqa: S608 - our own rule
+    except Exception:
+        return False  # Great Expectations reports a rule that cannot be evaluated
 
 
 def _holds(warehouse: Warehouse, suite: Suite, rule: Rule, total: int) -> bool:
@@ -264,16 +272,13 @@ def _holds(warehouse: Warehouse, suite: Suite, rule: Rule, total: int) -> bool:
     if rule.kind is Kind.ROW_COUNT:
         least, most = (rule.arguments.get(name) for name in ("min_value", "max_value"))
         return (least is None or total >= least) and (most is None or total <= most)
-    if rule.unique_columns:
+    if rule.unique_column:
         return _is_unique(warehouse, suite.table, rule)
     if rule.kind is Kind.NO_ROWS:
         broken = rule.arguments["unexpected_rows_query"].format(batch=suite.table.sql)
     else:
         broken = f"select 1 from {suite.table.sql} where {rule.failing}"  # noqa: S608 - our own rule
-    try:
-        return not warehouse.number(f"select count(*) from ({broken})")  # noqa: S608 - our own rule
-    except Exception:
-        return False  # Great Expectations reports a rule that cannot be evaluated
+    return _finds_nothing(warehouse, broken)
 
 
 def _nothing_seen(rule: Rule, total: int) -> str:

@@ -239,7 +239,10 @@ def synced(homes_that_ran: dict[str, tuple[Registers, Path]]) -> Callable[..., R
             pair.sync()
             shutil.copytree(folder, copy, dirs_exist_ok=True)
             homes_that_ran[name] = pair, copy
+        from etl.pipeline.lock import release_lock
+
         pair, copy = homes_that_ran[name]
+        release_lock(pair.settings)  # an earlier test may have run a job within this process
         shutil.rmtree(pair.folder)
         shutil.copytree(copy, pair.folder)
         return replace(

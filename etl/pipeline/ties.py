@@ -483,7 +483,12 @@ SHOWN: dict[tuple[Stage, str], str] = {
     **dict.fromkeys(
         (
             (Stage.WEIGHING, table)
-            for table in ("core.near_records", "core.number_pairs", "core.claims")
+            for table in (
+                "core.near_records",
+                "core.near_scores",
+                "core.number_pairs",
+                "core.claims",
+            )
         ),
         _WEIGHED,
     ),
@@ -537,8 +542,8 @@ GONE: dict[str, str] = {
 """Which rows of a table are replaced, where ``BY_COLUMN`` does not say."""
 
 MAKES_MORE = frozenset({"core.near_scores"})
-"""Tables whose statement makes of the rows shown also rows that are not replaced: pairs that count
-for others, and which the scope does not have."""
+"""Tables whose statement also makes rows of records that are not replaced, because their pairs were
+shown only to count for others; these rows are dropped."""
 
 WHOLE_BY: dict[str, frozenset[str]] = {
     "clean.insurance": frozenset({"record_id"}),

@@ -26,8 +26,8 @@ SLICES = 256
 """A slice is the rows whose hash begins with the same two of the digits 0 to f."""
 
 _A_DAY = 16
-"""Slices that the runs of a day read together: one run a day reads a sixteenth of the rows, and a
-run every quarter of an hour no more than it must."""
+"""A run reads so many slices for each day since the last one, but at least one: one run a day reads
+a sixteenth of the rows, and a run every quarter of an hour one slice of them."""
 
 _FLOAT_TOLERANCE = 1e-5
 """Relative: a MariaDB table of an earlier version keeps six digits of a probability."""
@@ -92,7 +92,7 @@ def part_to_compare(warehouse: Warehouse, target: Target) -> Part:
     fresh = warehouse.value(
         "select bool_or(date_diff('day', compared_at, started_at) < $days) "
         "from ops.target_comparisons cross join (select started_at from ops.parameters) "
-        "where target = $target and slice is null",
+        "where target = $target and slice is null and compared_at <= started_at",
         known,
     )
     if not fresh:
@@ -103,7 +103,7 @@ def part_to_compare(warehouse: Warehouse, target: Target) -> Part:
                 "select max_by(slice, compared_at) filter (slice is not null) as last, "
                 "epoch(any_value(started_at) - max(compared_at)) / 86400 as days "
                 "from ops.target_comparisons cross join (select started_at from ops.parameters) "
-                "where target = $target",
+                "where target = $target and compared_at <= started_at",
                 {"target": target.shown},
             )
         )

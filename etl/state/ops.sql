@@ -224,8 +224,8 @@ set access_id = replace(uuid()::varchar, '-', '')
 where access_id is null;
 
 -- The rows of the target that each published run compared column by column, to find what somebody
--- else has changed there. slice is the first digit of the hash of these rows; null where all rows
--- were compared.
+-- else has changed there. slice is the last slice that it compared: the first two digits of the
+-- hashes of its rows (one digit in earlier versions); null where all rows were compared.
 create table if not exists ops.target_comparisons (
     run_id varchar not null,
     target varchar not null,
