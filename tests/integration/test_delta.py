@@ -531,7 +531,7 @@ def why_full(pair: Registers) -> str:
 
 
 def test_postgresql_seeks_no_row_of_the_register_in_a_list_of_keys(timed: Registers) -> None:
-    """It did, for each of ten million rows, once a hundred thousand had changed: for hours."""
+    """It did, of ten million rows, once a hundred thousand had changed, and came to no end."""
     with reading_register("insurance", timed.settings.insurance) as (_, query):
         asked = query.changed_since(datetime(2026, 1, 1)).compile(
             dialect=postgresql_dialect(), compile_kwargs={"literal_binds": True}
