@@ -262,7 +262,9 @@ def _as_written(name: str, difference: Difference, counts: PublishedCounts) -> d
     """Says whether the rows that were read whole still held what had been written."""
     read = f"{difference.compared:,} {_slices(counts.part)}"
     observed = f"{read}of the published rows were compared; all hold what was written"
-    if difference.repaired:
+    if not (counts.part.is_all or counts.part.slices):
+        observed = "no slice of the published rows is due so soon after the last"
+    elif difference.repaired:
         observed = (
             f"{read}of the published rows were compared; another hand had changed "
             f"{difference.repaired:,}, which were put right"

@@ -22,7 +22,7 @@ from sqlalchemy import DateTime
 
 from etl.domain.contract import CHANGED_AT, KEYS, REGISTERS
 from etl.domain.errors import ContractError
-from etl.engine.builds import forget_build, is_noted, note_build
+from etl.engine.builds import build_of, forget_build, is_noted, note_build
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.extract.load import (
@@ -82,7 +82,7 @@ def extract_changes(
             if last.basis != origin.basis:
                 raise _NotADeltaError("its database, its columns or their mapping have changed")
             gone, _ = warehouse.amendments(table)
-            if gone > max(_MOST_AMENDED, warehouse.count(table) // 2):
+            if gone > _MOST_AMENDED and gone > warehouse.count(table) // 2:
                 raise _NotADeltaError(f"{gone:,} rows have changed since it was read whole")
             if not _has_times(register, source, query):
                 changes = _by_hash(warehouse, register, reading, query, origin, progress)
@@ -183,7 +183,7 @@ def _by_hash(
             raise _NotADeltaError("its rows did not all arrive")
         _note_incoming_keys(warehouse, register)
         _compare(warehouse, register)
-        return _merged(warehouse, register, origin)
+        return _merged(warehouse, register, origin, by_time=False)
 
 
 # --- by the time of change ------------------------------------------------------------------------
@@ -222,7 +222,7 @@ def _by_time(
                 f"with the changes that were read it would have {after:,} rows, but the register "
                 f"has {expected:,}"
             )
-        return _merged(warehouse, register, origin)
+        return _merged(warehouse, register, origin, by_time=True)
 
 
 def _read_keys(warehouse: Warehouse, register: str, reading: Reading, query: RegisterQuery) -> None:
@@ -387,9 +387,19 @@ def _read_tombstones(
 _TIMES = f"(count(*), sum(hash({CHANGED_AT})::hugeint))"
 """How many rows a key has, and when they were changed."""
 
+_CONTENTS = """
+    select
+        {key} as row_key,
+        count(*) as row_count,
+        sum({content}) as content
+    from {rows}
+    group by all
+"""
+"""What the rows of each key hold, in all columns."""
+
 _TEMPORARY = (
     "incoming_rows", "source_keys", "changed_keys", "deleted_keys", "again_rows", "strayed",
-    "suspects",
+    "suspects", "their_keys", "our_keys",
 )  # fmt: skip
 
 _GROUP = "hash({key}) % 65536"
@@ -473,31 +483,19 @@ def _compare(warehouse: Warehouse, register: str, among: str = "") -> None:
     """Finds the keys that are new, changed or gone; the latter among some rows of the raw table."""
     warehouse.execute(
         f"""
+        create or replace temp table their_keys as
+        {_CONTENTS.format(key=key_of(register), content=_content(register), rows="incoming_rows")}
+        """
+    )
+    _find_ours(warehouse, register)
+    warehouse.execute(
+        f"""
         create or replace temp table changed_keys as
-        with theirs as (
-            select
-                {key_of(register)} as row_key,
-                count(*) as row_count,
-                sum({_content(register)}) as content
-            from incoming_rows
-            group by all
-        ),
-
-        ours as (
-            select
-                {key_of(register)} as row_key,
-                count(*) as row_count,
-                sum({_content(register)}) as content
-            from raw.{register}
-            semi join theirs on {key_of(register)} = theirs.row_key
-            group by all
-        )
-
         select
             theirs.row_key,
             if(ours.row_key is null, 'inserted', 'updated') as what
-        from theirs
-        left join ours on theirs.row_key = ours.row_key
+        from their_keys as theirs
+        left join our_keys as ours on theirs.row_key = ours.row_key
         where
             ours.row_count is distinct from theirs.row_count
             or ours.content is distinct from theirs.content
@@ -512,8 +510,50 @@ def _compare(warehouse: Warehouse, register: str, among: str = "") -> None:
     )
 
 
+def _find_ours(warehouse: Warehouse, register: str) -> None:
+    """Finds the content of the keys that were read, as the raw table has it.
+
+    Of keys that are read again because of the overlap, the last delta has noted it. The others are
+    sought among the amended rows, and only then in the whole table, which takes seconds.
+    """
+    key, content = key_of(register), _content(register)
+    table = TableName("raw", register)
+    known = _known_content(warehouse, table)
+    warehouse.execute(
+        f"create or replace temp table our_keys as "  # noqa: S608 - our own names
+        f"select ours.* from {known} as ours semi join their_keys as theirs using (row_key)"
+    )
+    for rows in (warehouse.amended_rows(table), table.sql):
+        others = "(select row_key from their_keys anti join our_keys using (row_key))"
+        if not warehouse.number(f"select count(*) from {others}"):  # noqa: S608 - our own names
+            break
+        sought = f"{rows} semi join {others} as others on {key} = others.row_key"
+        found = _CONTENTS.format(key=key, content=content, rows=sought)
+        warehouse.execute(f"insert into our_keys {found}")
+
+
+def _known_content(warehouse: Warehouse, table: TableName) -> str:
+    """Returns the content of the keys that the last delta read, as SQL."""
+    known = TableName("raw", f"{table.table}_known")
+    build = build_of(warehouse, table)
+    if not (build and warehouse.exists(known)):
+        return "(select '' as row_key, 0 as row_count, 0::hugeint as content where false)"
+    return f"(select row_key, row_count, content from {known.sql} where build = '{build}')"  # noqa: S608
+
+
+def _note_content(warehouse: Warehouse, register: str) -> None:
+    """Notes the content of the keys that were read, now that the raw table has it."""
+    build = build_of(warehouse, TableName("raw", register))
+    warehouse.execute(
+        f"create or replace table raw.{register}_known as "  # noqa: S608 - our own names
+        f"select *, '{build}' as build from their_keys"
+    )
+
+
 def _rows_after(warehouse: Warehouse, register: str) -> int:
     """Counts the rows that the table will have."""
+    if not warehouse.number("select count(*) from changed_keys"):
+        return warehouse.count(TableName("raw", register))
     on = f"{key_of(register)} = changed_keys.row_key"
     return sum(
         warehouse.number(f"select count(*) from {rows} join changed_keys on {on}")  # noqa: S608
@@ -521,8 +561,15 @@ def _rows_after(warehouse: Warehouse, register: str) -> int:
     )
 
 
-def _merged(warehouse: Warehouse, register: str, origin: Origin) -> Changes:
-    """Puts the changed rows in place; leaves the table alone where nothing has changed."""
+def _merged(warehouse: Warehouse, register: str, origin: Origin, *, by_time: bool) -> Changes:
+    """Puts the changed rows in place; leaves the table alone where nothing has changed.
+
+    Args:
+        warehouse: The warehouse.
+        register: ``insurance`` or ``population``.
+        origin: From where it was read.
+        by_time: Whether only some keys were read, a few of which will be read again.
+    """
     counts = {
         str(row["what"]): int(str(row["n"]))
         for row in warehouse.rows("select what, count(*) as n from changed_keys group by what")
@@ -531,6 +578,8 @@ def _merged(warehouse: Warehouse, register: str, origin: Origin) -> Changes:
     if not changes:
         if not is_noted(warehouse, TableName("raw", register)):
             note_build(warehouse, TableName("raw", register), ())  # the last run died before it
+        if by_time:
+            _note_content(warehouse, register)
         return changes
     table = TableName("raw", register)
     columns = ", ".join(raw_schema(register).names)
@@ -544,6 +593,8 @@ def _merged(warehouse: Warehouse, register: str, origin: Origin) -> Changes:
             note=origin.as_note(),
         )
         note_build(warehouse, table, ())
+        if by_time:
+            _note_content(warehouse, register)
     warehouse.execute(
         f"create or replace temp table {changed_keys(register)} as select row_key from changed_keys"  # noqa: S608
     )

@@ -14,13 +14,15 @@ OF = "mismatches"
 """The table whose rows have an age."""
 
 SINCE = TableName("ops", "mismatches_since")
-"""Since when each mismatch has been open that was published last; a copy of what the target has."""
+"""Since when each mismatch has been open that was published last, and its province; a copy of what
+the target has."""
 
 _SINCE = """
 create or replace table ops.mismatches_since as
 select
     ours.record_id,
     ours.code,
+    coalesce(ours.province_code, 'unknown') as province_code,
     coalesce(before.since_at, parameters.started_at) as since_at
 from publish.mismatches as ours
 left join {before} as before
@@ -32,14 +34,12 @@ _AGES = """
 create or replace temp table mismatch_ages as
 with opened as (
     select
-        mismatches.code,
-        coalesce(mismatches.province_code, 'unknown') as province_code,
+        since.code,
+        since.province_code,
         since.since_at,
         parameters.started_at - since.since_at as age,
         parameters.run_id
-    from publish.mismatches as mismatches
-    inner join ops.mismatches_since as since
-        on mismatches.record_id = since.record_id and mismatches.code = since.code
+    from ops.mismatches_since as since
     cross join ops.parameters as parameters
 )
 
@@ -59,6 +59,11 @@ group by grouping sets ((run_id, code, province_code), (run_id, code))
 
 AGES = "select * from mismatch_ages"
 """The ages, after ``note_ages``."""
+
+
+def is_since_known(warehouse: Warehouse) -> bool:
+    """Says whether ``SINCE`` is there; that of an earlier version had no provinces."""
+    return "province_code" in {name for name, _ in warehouse.columns(SINCE)}
 
 
 def note_ages(warehouse: Warehouse, before: str) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import Table
 from etl.databases.writers import Writer, key_columns
 from etl.engine.port import Warehouse
 from etl.publish.ages import OF as AGED
-from etl.publish.ages import SINCE, note_ages
+from etl.publish.ages import SINCE, is_since_known, note_ages
 from etl.publish.drift import Part, drifted, no_summary, summary
 from etl.publish.replaced import replaced_rows
 
@@ -90,7 +90,7 @@ def publish_difference(
         look_first(found, published)
     compared.write(found, is_first=not published)
     if table.name == AGED:
-        are_the_same = by_replaced and not (found.inserted or found.deleted)
+        are_the_same = by_replaced and not (found.inserted or found.updated or found.deleted)
         known_since = SINCE.sql if by_replaced else "published"
         note_ages(warehouse, "" if are_the_same else known_since)
     unkept = compared.unkept() if found.repaired else 0
@@ -135,7 +135,7 @@ class _Compared:
             f"({were_published})"
         ):
             return False
-        if self._table.name == AGED and not warehouse.exists(SINCE):
+        if self._table.name == AGED and not is_since_known(warehouse):
             return False
         is_of_part = self._part.sql
         warehouse.execute(

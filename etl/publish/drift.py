@@ -2,7 +2,7 @@
 
 The hash beside a row shows what doisoat wrote, not what the row holds now. So every run reads some
 of the published rows whole, that is with all columns: the next slices, the more the longer ago the
-last run was, or all rows if that was last done long ago.
+last were read, or all rows if that was last done long ago.
 
 Belongs here: which rows a run reads whole, and the SQL that compares them. Does not belong here:
 reading and writing the rows (``differences.py``, ``writers.py``).
@@ -17,7 +17,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Table, or_
+from sqlalchemy import Table, false, or_, true
 
 from etl.engine.port import Warehouse
 from etl.settings import Target
@@ -26,8 +26,12 @@ SLICES = 256
 """A slice is the rows whose hash begins with the same two of the digits 0 to f."""
 
 _A_DAY = 16
-"""A run reads so many slices for each day since the last one, but at least one: one run a day reads
-a sixteenth of the rows, and a run every quarter of an hour one slice of them."""
+"""A run reads so many slices for each day since the last were read, if half of one is due: one run
+a day reads a sixteenth of the rows, and of the runs of every quarter of an hour each third reads
+one slice."""
+
+_LEAST = 0.5
+"""Slices: if less is due, none is read yet."""
 
 _FLOAT_TOLERANCE = 1e-5
 """Relative: a MariaDB table of an earlier version keeps six digits of a probability."""
@@ -38,7 +42,7 @@ class Part:
     """The rows that one run reads whole.
 
     Attributes:
-        slices: Their slices, one after the other; None for all rows.
+        slices: Their slices, one after the other; empty where none is due, None for all rows.
     """
 
     slices: range | None = None
@@ -51,18 +55,22 @@ class Part:
     @property
     def last(self) -> str | None:
         """The last slice, as ``ops.target_comparisons`` notes it; None for all rows."""
-        return None if self.slices is None else _digits(self.slices.stop - 1)
+        return _digits(self.slices.stop - 1) if self.slices else None
 
     def inside(self, table: Table) -> Any:
         """The condition for rows that are read whole; None where all are."""
         if self.slices is None:
             return None
+        if not self.slices:
+            return false()
         first, past = self._bounds
         from_here = table.c.row_hash >= first
         return from_here & (table.c.row_hash < past) if past else from_here
 
     def outside(self, table: Table) -> Any:
         """The condition for all others. Each row meets one of the two, whatever the collation."""
+        if self.slices is not None and not self.slices:
+            return true()
         first, past = self._bounds
         below = table.c.row_hash < first
         return or_(below, table.c.row_hash >= past) if past else below
@@ -72,6 +80,8 @@ class Part:
         """The condition for our own rows that are read whole."""
         if self.slices is None:
             return "true"
+        if not self.slices:
+            return "false"
         first, past = self._bounds
         return f"row_hash >= '{first}'" + (f" and row_hash < '{past}'" if past else "")
 
@@ -87,7 +97,7 @@ def _digits(slice_: int) -> str:
 
 
 def part_to_compare(warehouse: Warehouse, target: Target) -> Part:
-    """Returns what this run reads whole: the next slices, or all rows when that is due."""
+    """Returns what this run reads whole: the next slices that are due, or all rows."""
     known = {"target": target.shown, "days": target.compare_whole_days}
     fresh = warehouse.value(
         "select bool_or(date_diff('day', compared_at, started_at) < $days) "
@@ -110,8 +120,10 @@ def part_to_compare(warehouse: Warehouse, target: Target) -> Part:
     ).values()
     # (Earlier versions had sixteen slices, and noted one digit.)
     start = (int(f"{last}f"[:2], 16) + 1) % SLICES if last else 0
-    due = max(1, math.ceil(_A_DAY * float(str(days))))
-    return Part(range(start, min(start + due, SLICES)))
+    due = _A_DAY * float(str(days))
+    if due < _LEAST:
+        return Part(range(0))
+    return Part(range(start, min(start + math.ceil(due), SLICES)))
 
 
 def remember_comparison(
@@ -128,6 +140,8 @@ def remember_comparison(
     warehouse.execute(
         "delete from ops.target_comparisons where run_id = (select run_id from ops.parameters)"
     )
+    if not part.is_all and not part.slices:
+        return
     for table, (compared, repaired) in counts.items():
         warehouse.execute(
             "insert into ops.target_comparisons by name select run_id, $target as target, "

@@ -1046,8 +1046,10 @@ def test_mismatches_keep_their_age_where_one_is_put_right(synced: Make) -> None:
         [{**(row := record(n)), "gender": other[str(row["gender"])]} for n in range(1, 31)]
     )
     (row,) = pair.published("select code, record_id, row_hash from {mismatches} order by 3 limit 1")
-    for _ in range(int(str(row["row_hash"])[0], 16)):  # a slice is a first digit of the hash
+    for _ in range(int(str(row["row_hash"])[0], 16)):  # a day's slices: one first digit
+        compared_earlier(pair, 0.99)
         pair.sync("delta")
+    compared_earlier(pair, 0.99)
     run_sql(
         pair.target_url,
         f"update mismatches set severity = 'worse' where row_hash = '{row['row_hash']}'",

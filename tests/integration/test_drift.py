@@ -127,20 +127,22 @@ def test_a_run_compares_the_next_slices_a_sixteenth_of_all_a_day(registers: Make
         return pair.sync().counts.part.slices
 
     assert slices(0) is None, "a new target"
-    assert slices(0) == range(1)
-    assert slices(1 / 96) == range(1, 2), "a quarter of an hour later"
-    assert slices(0.99) == range(2, 18), "a night later"
-    assert slices(9.99) == range(18, 178)
-    assert slices(9.99) == range(178, 256), "the rest of them"
+    assert slices(0) == range(0)
+    assert [slices(1 / 96) for _ in range(4)] == [range(0), range(0), range(1), range(0)]
+    assert slices(0.98) == range(1, 17), "a night later"
+    assert slices(9.99) == range(17, 177)
+    assert slices(9.99) == range(177, 256), "the rest of them"
     assert slices(0.49) == range(8)
 
 
 def test_slices_go_on_after_those_of_an_earlier_version(registers: Make) -> None:
     pair = registers()
     pair.sync()
+    compared_earlier(pair, 1 / 24)
     pair.sync()
     with writing(pair.settings) as warehouse:
         warehouse.execute("update ops.target_comparisons set slice = '3' where slice = '00'")
+    compared_earlier(pair, 1 / 24)
 
     assert pair.sync().counts.part.slices == range(0x40, 0x41)
 
