@@ -54,6 +54,8 @@ class Stage(StrEnum):
     LINKING = "linking"
     """Of the records and citizens with which a changed one may be linked, or whose link it may
     prevent."""
+    BLOCKING = "blocking"
+    """Of the records whose neighbours may be others: citizens that share a blocking key."""
     NEARNESS = "nearness"
     """Of the pairs that are new, or of which a side has changed."""
     WEIGHING = "weighing"

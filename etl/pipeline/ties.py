@@ -27,8 +27,12 @@ SAVED = {
         "record_id, record, name_key, birth_date, id_number, id_candidates, insurance_personal_id, "
         "insurance_number, card_insurance_number",
     ),
-    "clean.population": ("old_citizens", "personal_id, name_key, birth_date"),
-    "clean.former_numbers": ("old_former_numbers", "former_number"),
+    "clean.population": (
+        "old_citizens",
+        "personal_id, name_key, birth_date, birth_year, province_code, address",
+    ),
+    "clean.former_numbers": ("old_former_numbers", "personal_id, former_number"),
+    "core.near_citizens": ("old_near", "record_id, personal_id"),
     "core.near_evidence": ("old_evidence", "*"),
     "core.step_probabilistic": ("old_probabilistic", "*"),
     "core.links": ("old_links", "personal_id"),
@@ -36,15 +40,12 @@ SAVED = {
 """Copies of rows before they are replaced, with some of their columns: what only the old row was
 tied to must be built anew, too."""
 
-BEFORE = {
-    "core.decided": "decided_before",
-    "core.near_citizens": "near_before",
-}
+BEFORE = {"core.decided": "decided_before"}
 """Tables that are built whole, with the copies that they are then compared with."""
 
 NEEDED = {
     Stage.LINKING: ("core.decided",),
-    Stage.NEARNESS: ("core.near_records", "core.near_keys", "core.near_citizens"),
+    Stage.BLOCKING: ("core.near_records", "core.near_keys"),
 }
 """The tables, built whole, by which a stage finds its rows."""
 
@@ -105,6 +106,32 @@ def _names(records: str, citizens: str) -> str:
     """
 
 
+def _blocks(citizens: str, former_numbers: str) -> str:
+    """The blocking keys of citizens (``personal_id``, ``key``)."""
+    return f"""
+        select
+            personal_id,
+            unnest(person_blocks(name_key, birth_date, birth_year, province_code, address)) as key
+        from {citizens}
+        union
+        select
+            personal_id,
+            unnest(address_blocks(address))
+        from {citizens}
+        where (select street_addresses from ops.parameters)
+        union
+        select
+            personal_id,
+            unnest(number_blocks(number, name_key, birth_year, province_code))
+        from (
+            select personal_id, personal_id as number from {citizens}
+            union all
+            select personal_id, former_number from {former_numbers}
+        ) as numbers
+        inner join {citizens} as citizens using (personal_id)
+    """
+
+
 _NAME = "if(name_key is null or birth_date is null, null, hash(name_key, birth_date))"
 
 _CLAIMING = "select record from claimed_numbers semi join found_numbers using (number)"
@@ -124,6 +151,7 @@ _HOLDING = """
 
 _FRESH = "(record_id, personal_id) in (select (record_id, personal_id) from fresh_pairs)"
 _WEIGHED = "record_id in (select record_id from weighed_records)"
+_OF_NEAR = "record_id in (select record_id from near_scope)"
 
 _ROWS = """
     select record from clean.insurance semi join scope_records using (record_id)
@@ -235,16 +263,36 @@ SETS: dict[Stage, dict[str, str]] = {
             select {_NAME} from old_citizens where name_key is not null and birth_date is not null
         """,
     },
-    Stage.NEARNESS: {
-        "gone_pairs": """
-            select record_id, personal_id
-            from near_before
-            anti join core.near_citizens using (record_id, personal_id)
+    # Among a record's neighbours are others only if one of its keys has come to a citizen or left
+    # one: then as many more or fewer share it, and it may be used or no longer.
+    Stage.BLOCKING: {
+        "new_citizens": """
+            select personal_id, name_key, birth_date, birth_year, province_code, address
+            from clean.population semi join changed_citizens using (personal_id)
         """,
+        "new_former_numbers": """
+            select personal_id, former_number
+            from clean.former_numbers semi join changed_citizens using (personal_id)
+        """,
+        "old_blocks": _blocks("old_citizens", "old_former_numbers"),
+        "new_blocks": _blocks("new_citizens", "new_former_numbers"),
+        "near_scope": """
+            select record_id from scope_records
+            union
+            select record_id
+            from core.near_keys
+            semi join (
+                (select * from old_blocks except select * from new_blocks)
+                union all
+                (select * from new_blocks except select * from old_blocks)
+            ) as moved using (key)
+        """,
+    },
+    Stage.NEARNESS: {
+        "new_near": f"select record_id, personal_id from core.near_citizens where {_OF_NEAR}",
+        "gone_pairs": "select * from old_near except select * from new_near",
         "fresh_pairs": """
-            select record_id, personal_id
-            from core.near_citizens
-            anti join near_before using (record_id, personal_id)
+            (select * from new_near except select * from old_near)
             union
             select record_id, personal_id
             from core.near_citizens semi join scope_records using (record_id)
@@ -429,6 +477,7 @@ SETS_AFTER: dict[Stage, dict[str, str]] = {
 
 UNNEEDED = {
     Stage.LINKING: ("names_of_records",),
+    Stage.BLOCKING: ("new_citizens", "new_former_numbers", "old_blocks", "new_blocks"),
     Stage.FINDINGS: (
         "claimed_numbers",
         "held_numbers",
@@ -475,6 +524,18 @@ SHOWN: dict[tuple[Stage, str], str] = {
     (Stage.READING, "clean.population"): _OF_CITIZENS_READ,
     (Stage.LINKING, "clean.former_numbers"): _FORMER_OF_SCOPE,
     (Stage.FINDINGS, "clean.former_numbers"): _FORMER_OF_SCOPE,
+    **dict.fromkeys(
+        (
+            (Stage.BLOCKING, table)
+            for table in (
+                "core.near_records",
+                "core.near_keys",
+                "core.number_pairs",
+                "core.decided",
+            )
+        ),
+        _OF_NEAR,
+    ),
     (Stage.NEARNESS, "clean.population"): _OF_FRESH_PAIRS,
     (Stage.NEARNESS, "clean.former_numbers"): _OF_FRESH_PAIRS,
     (Stage.NEARNESS, "core.near_citizens"): _FRESH,
@@ -532,6 +593,7 @@ GONE: dict[str, str] = {
             and {key_of("insurance")} in (select row_key from citizen_keys)
         )
     """,
+    Stage.BLOCKING: _OF_NEAR,
     Stage.NEARNESS: """
         record_id in (select record_id from scope_records)
         or personal_id in (select personal_id from changed_citizens)
@@ -549,6 +611,7 @@ WHOLE_BY: dict[str, frozenset[str]] = {
     "clean.insurance": frozenset({"record_id"}),
     "clean.population": frozenset({"recorded_personal_id"}),
     "clean.former_numbers": frozenset({"personal_id"}),
+    Stage.BLOCKING: frozenset({"record_id"}),
     Stage.NEARNESS: frozenset({"record_id", "personal_id"}),
     Stage.WEIGHING: frozenset({"record_id"}),
 }

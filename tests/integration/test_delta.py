@@ -611,6 +611,21 @@ def test_a_change_that_was_committed_late_is_found(timed: Registers) -> None:
     assert reading(timed).changes == Changes(updated=2), "in the overlap, and by its other time"
 
 
+def test_what_is_read_again_is_compared_in_every_column(timed: Registers) -> None:
+    """Two changes in one second: the key is read again, with the time that it had."""
+    for name in ("Ai Đó Khác", "Ai Đó Nữa"):
+        timed.insurance[1] |= {"full_name": name, "updated_at": "2026-01-02 08:00:00"}
+        fill_timed(timed)
+
+        assert [reading(timed).changes for _ in range(3)] == [
+            Changes(updated=1), Changes(), Changes(),
+        ]  # fmt: skip
+    timed.insurance.append(dict(timed.insurance[1]))
+    fill_timed(timed)
+
+    assert [reading(timed).changes for _ in range(2)] == [Changes(updated=1), Changes()]
+
+
 def test_deleted_rows_may_be_told_by_the_register(timed: Registers) -> None:
     url = timed.insurance_url
     gone = str(timed.insurance.pop(4)["record_id"])

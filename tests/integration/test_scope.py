@@ -71,6 +71,8 @@ def built(home: Path) -> Iterator[Warehouse]:
         land(warehouse, {name: home / f"{name}.parquet" for name in _LIFE})
         for register in _LIFE:
             runner.note_build(warehouse, TableName("raw", register), ())
+        # So that a citizen more or less decides whether others share too many of a record's keys.
+        warehouse.execute("update ops.parameters set block_limit = 12")
         runner.build_all(warehouse)
         warehouse.execute("update ops.parameters set mode = 'delta'")
         yield warehouse

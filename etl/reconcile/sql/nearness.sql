@@ -113,6 +113,18 @@ name_block('given, year, place', split_part(name_key, ' ', -1), birth_year, prov
 create or replace temp macro address_block(address) as
 if(address is not null, hash('address', lower(address)), null);
 
+-- All keys but those of numbers and of the words of an address.
+create or replace temp macro person_blocks(
+    name_key, birth_date, birth_year, province_code, address
+) as
+list_concat(
+    list_concat(
+        birth_blocks(name_key, birth_date, province_code),
+        name_blocks(name_key, birth_year, province_code)
+    ),
+    [given_block(name_key, birth_year, province_code), address_block(address)]
+);
+
 -- A key for each two words of an address: a slip changes some of these keys and leaves the others.
 create or replace temp macro address_blocks(address) as
 list_transform(
@@ -161,3 +173,9 @@ create or replace temp macro end_blocks(number, name_key, birth_year, province_c
     ),
     if(province_code is not null, hash('end, place', number_end(number), province_code), null)
 ];
+
+create or replace temp macro number_blocks(number, name_key, birth_year, province_code) as
+list_prepend(
+    beginning_block(number),
+    end_blocks(number, name_key, birth_year, province_code)
+);

@@ -5,6 +5,8 @@
 -- the number of records only, in a nation as in a province. A citizen to whom a number led and who
 -- looked different is left out; one to whom a number led and who may be meant is added, whatever
 -- the keys. A citizen is left out, too, if a person said that the record is not theirs.
+-- Delta: blocking.
+-- Whole: clean.population, clean.former_numbers.
 -- Kind: group.
 with wanted as (
     select distinct key

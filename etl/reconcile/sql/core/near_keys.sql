@@ -13,23 +13,12 @@ with numbered as (
 
 select
     record_id,
-    unnest(list_concat(
-        list_concat(
-            birth_blocks(name_key, birth_date, province_code),
-            name_blocks(name_key, birth_year, province_code)
-        ),
-        [given_block(name_key, birth_year, province_code), address_block(address)]
-    )) as key
+    unnest(person_blocks(name_key, birth_date, birth_year, province_code, address)) as key
 from core.near_records
 union
 select
     record_id,
-    beginning_block(number) as key
-from numbered
-union
-select
-    record_id,
-    unnest(end_blocks(number, name_key, birth_year, province_code)) as key
+    unnest(number_blocks(number, name_key, birth_year, province_code)) as key
 from numbered
 union
 select
