@@ -384,22 +384,22 @@ def _read_tombstones(
 
 # --- what both share ------------------------------------------------------------------------------
 
-_TIMES = f"(count(*), sum(hash({CHANGED_AT})::hugeint))"
+_TIMES = f"struct_pack(row_count := count(*), content := sum(hash({CHANGED_AT})::hugeint))"
 """How many rows a key has, and when they were changed."""
 
-_CONTENTS = """
+_CONTENTS = f"""
     select
-        {key} as row_key,
-        count(*) as row_count,
-        sum({content}) as content
-    from {rows}
+        {{key}} as row_key,
+        sum({{content}}) as content,
+        {_TIMES} as times
+    from {{rows}}
     group by all
-"""
-"""What the rows of each key hold, in all columns."""
+"""  # noqa: S608 - our own names
+"""What the rows of each key hold in all columns, how many they are, and when they were changed."""
 
 _TEMPORARY = (
     "incoming_rows", "source_keys", "changed_keys", "deleted_keys", "again_rows", "strayed",
-    "suspects", "their_keys", "our_keys",
+    "suspects", "their_keys", "our_keys", "our_times",
 )  # fmt: skip
 
 _GROUP = "hash({key}) % 65536"
@@ -497,7 +497,7 @@ def _compare(warehouse: Warehouse, register: str, among: str = "") -> None:
         from their_keys as theirs
         left join our_keys as ours on theirs.row_key = ours.row_key
         where
-            ours.row_count is distinct from theirs.row_count
+            ours.times is distinct from theirs.times
             or ours.content is distinct from theirs.content
         union all
         select distinct
@@ -514,22 +514,49 @@ def _find_ours(warehouse: Warehouse, register: str) -> None:
     """Finds the content of the keys that were read, as the raw table has it.
 
     Of keys that are read again because of the overlap, the last delta has noted it. The others are
-    sought among the amended rows, and only then in the whole table, which takes seconds.
+    sought among the amended rows, and only then in the whole table: first their times, because to
+    read all columns of rows that are spread over the whole file takes ten times as long. A key
+    whose times differ has changed, whatever else it holds.
     """
-    key, content = key_of(register), _content(register)
-    table = TableName("raw", register)
-    known = _known_content(warehouse, table)
+    key, table = key_of(register), TableName("raw", register)
+    contents = _CONTENTS.format(key=key, content=_content(register), rows="{}")
+    others = "(select row_key from their_keys anti join our_keys using (row_key))"
+    sought = f"{{}} semi join {{}} as sought on {key} = sought.row_key"
     warehouse.execute(
-        f"create or replace temp table our_keys as "  # noqa: S608 - our own names
-        f"select ours.* from {known} as ours semi join their_keys as theirs using (row_key)"
+        f"create or replace temp table our_keys as select ours.* "  # noqa: S608 - our own names
+        f"from {_known_content(warehouse, table)} as ours "
+        "semi join their_keys as theirs on ours.row_key = theirs.row_key"
     )
-    for rows in (warehouse.amended_rows(table), table.sql):
-        others = "(select row_key from their_keys anti join our_keys using (row_key))"
-        if not warehouse.number(f"select count(*) from {others}"):  # noqa: S608 - our own names
-            break
-        sought = f"{rows} semi join {others} as others on {key} = others.row_key"
-        found = _CONTENTS.format(key=key, content=content, rows=sought)
-        warehouse.execute(f"insert into our_keys {found}")
+    amended = sought.format(warehouse.amended_rows(table), others)
+    warehouse.execute(f"insert into our_keys {contents.format(amended)}")
+    if not warehouse.number(f"select count(*) from {others}"):  # noqa: S608 - our own names
+        return
+    warehouse.execute(
+        f"""
+        create or replace temp table our_times as
+        select
+            {key} as row_key,
+            {_TIMES} as times
+        from {sought.format(table.sql, others)}
+        group by all
+        """  # noqa: S608 - our own names
+    )
+    warehouse.execute(
+        """
+        insert into our_keys
+        select
+            ours.row_key,
+            null as content,
+            ours.times
+        from our_times as ours
+        inner join their_keys as theirs on ours.row_key = theirs.row_key
+        where ours.times is distinct from theirs.times
+        """
+    )
+    others = "(select row_key from our_times anti join our_keys using (row_key))"
+    if warehouse.number(f"select count(*) from {others}"):  # noqa: S608 - our own names
+        rows = sought.format(table.sql, others)
+        warehouse.execute(f"insert into our_keys {contents.format(rows)}")
 
 
 def _known_content(warehouse: Warehouse, table: TableName) -> str:
@@ -537,8 +564,8 @@ def _known_content(warehouse: Warehouse, table: TableName) -> str:
     known = TableName("raw", f"{table.table}_known")
     build = build_of(warehouse, table)
     if not (build and warehouse.exists(known)):
-        return "(select '' as row_key, 0 as row_count, 0::hugeint as content where false)"
-    return f"(select row_key, row_count, content from {known.sql} where build = '{build}')"  # noqa: S608
+        return "(from their_keys limit 0)"
+    return f"(select * exclude (build) from {known.sql} where build = '{build}')"  # noqa: S608
 
 
 def _note_content(warehouse: Warehouse, register: str) -> None:

@@ -1146,7 +1146,7 @@ def test_a_delta_that_builds_tables_whole_says_why_on_their_pages(
 
     assert told("core__links") == "1 records depend on what has changed"
     assert told("clean__rejects") is None, "its rows had been built before that was known"
-    assert told("core__near_citizens") is None, "it is always built whole"
+    assert told("core__near_records") is None, "it is always built whole"
 
 
 class Yesterday(date):
