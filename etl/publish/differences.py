@@ -66,7 +66,7 @@ def publish_difference(
     part: Part,
     look_first: Callable[[Difference, int], None] | None = None,
     *,
-    total: int | None = None,
+    is_known: bool = False,
 ) -> Difference:
     """Brings one published table to the warehouse's state, touching only what differs.
 
@@ -77,15 +77,17 @@ def publish_difference(
         part: The published rows that are read whole and compared column by column.
         look_first: Called with what would change, and how many rows are published, before anything
             is written; it may raise.
-        total: The rows that the table has in the target, if it is known how they stand there
-            (``known_tables``), but for what somebody else has changed: besides the part, only
-            replaced rows are compared. None: all rows are.
+        is_known: Whether it is known how the rows stand in the target (``known_tables``), but for
+            what somebody else has changed: besides the part, only replaced rows are compared, else
+            all. If afterwards the target has not as many rows as it should have, it was not so,
+            and all rows must be compared.
     """
     compared = _Compared(warehouse, writer, table, part)
-    by_replaced = total is not None and compared.by_replaced_rows(total)
+    by_replaced = is_known and compared.by_replaced_rows()
     if not by_replaced:
         compared.by_all_rows()
-    found, published = compared.found(), compared.count("published") if total is None else total
+    found = compared.found()
+    published = compared.rows_known() if by_replaced else compared.count("published")
     if look_first:
         look_first(found, published)
     compared.write(found, is_first=not published)
@@ -117,24 +119,24 @@ class _Compared:
         self._content = [name for name in self._data if name not in (*self._keys, "row_hash")]
         self._ours = f"publish.{table.name}"
 
-    def by_replaced_rows(self, total: int) -> bool:
-        """Compares the rows that were replaced since the last publish, and the part.
+    def rows_known(self) -> int:
+        """Returns how many rows the target has, unless somebody else has changed that."""
+        table, noted = f"publish.{self._table.name}", self._noted
+        of_noted = f"{table} semi join {noted} using ({', '.join(self._keys)})"
+        were_published = f"{noted} where row_hash is not null"
+        return self.count(table) - self.count(of_noted) + self.count(were_published)
 
-        Args:
-            total: The rows of the target.
+    def by_replaced_rows(self) -> bool:
+        """Compares the rows that were replaced since the last publish, and the part.
 
         Returns:
             Whether all else can be as it was published. If not, somebody else has added rows,
             deleted some or changed their keys or hashes: all rows must be compared.
         """
         table, warehouse, keys = f"publish.{self._table.name}", self._warehouse, self._keys
-        noted = replaced_rows(warehouse, self._table.name)
+        noted = self._noted
         ours_of_noted = f"{table} semi join {noted} using ({', '.join(keys)})"
         were_published = f"from {noted} where row_hash is not null"
-        if total != self.count(table) - self.count(ours_of_noted) + self.count(
-            f"({were_published})"
-        ):
-            return False
         if self._table.name == AGED and not is_since_known(warehouse):
             return False
         is_of_part = self._part.sql
@@ -233,6 +235,11 @@ class _Compared:
     def _light(self) -> list[str]:
         """The columns that are read of every row."""
         return [*self._keys, *(["since_at"] if self._table.name == AGED else []), "row_hash"]
+
+    @property
+    def _noted(self) -> str:
+        """The rows that were replaced since the last publish."""
+        return replaced_rows(self._warehouse, self._table.name)
 
     @property
     def _same_key(self) -> str:

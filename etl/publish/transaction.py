@@ -137,14 +137,10 @@ def publish(
         differences, rows = {}, {}
         for name in DIFFERENCE_TABLES:
             table, looked = tables[name], look if name == "reconciled" and not replace else None
-            total = writer.count(table) if name in known and not part.is_all else None
             differences[name] = publish_difference(
-                warehouse, writer, table, part, looked, total=total
+                warehouse, writer, table, part, looked, is_known=name in known and not part.is_all
             )
-            if total is not None and not differences[name].total:
-                rows[name] = total  # nothing was written
-            else:
-                rows[name] = writer.count(table)
+            rows[name] = writer.count(table)
             if name in known and rows[name] != warehouse.count(TableName("publish", name)):
                 # Another hand has changed keys of rows that were not read.
                 differences[name] += publish_difference(warehouse, writer, table, part, looked)
