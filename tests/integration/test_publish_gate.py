@@ -11,6 +11,7 @@ import pytest
 from etl.clean import dictionaries
 from etl.domain.errors import QualityGateError
 from etl.domain.words import UNTRAINED
+from etl.engine.builds import forget_build, note_build
 from etl.engine.statements import TableName, statements
 from etl.extract import extract_register
 from etl.pipeline import runner
@@ -111,6 +112,19 @@ def test_the_ledger_must_be_of_these_tables(pair: Registers):
             publish(warehouse, settings, ())
         balance(warehouse)
         publish(warehouse, settings, ())
+
+
+def test_the_ledger_stands_as_long_as_nothing_is_built(pair: Registers):
+    pair.sync()
+    with warehouse_for(pair.settings, Run("later")) as warehouse:
+        first = balance(warehouse)
+        warehouse.execute("delete from core.links")
+        assert balance(warehouse) == first, "nothing says that a table has changed"
+        forget_build(warehouse, TableName("core", "links"))
+        assert not all(equation.holds for equation in balance(warehouse)), "it has no build"
+        note_build(warehouse, TableName("core", "links"), ())
+        assert not all(equation.holds for equation in balance(warehouse)), "it has another"
+        assert not all(equation.holds for equation in balance(warehouse)), "it did not hold"
 
 
 def test_a_build_that_breaks_off_is_no_build(pair: Registers, monkeypatch: pytest.MonkeyPatch):

@@ -510,6 +510,17 @@ def test_a_target_that_cannot_be_reached_leaves_the_link_history_alone(registers
     assert from_warehouse(pair.settings, "select count(*) as n from ops.link_history") == [{"n": 0}]
 
 
+def test_postgresql_leaves_room_in_pages_whose_rows_change(
+    registers: Make, postgresql: Server
+) -> None:
+    pair = registers(target=postgresql.database)
+    pair.sync()
+
+    roomy = pair.published("select relname from pg_class where 'fillfactor=90' = any(reloptions)")
+
+    assert {row["relname"] for row in roomy} == {*DIFFERENCE_TABLES}
+
+
 def test_sources_are_not_touched(registers: Make, postgresql: Server) -> None:
     pair = registers(source=postgresql.database)
     before = read_sql(pair.insurance_url, "select * from insurance order by record_id")
