@@ -18,10 +18,8 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from pydantic import SecretStr
-from sqlalchemy import false, true
 
 from benchmarks.accuracy.report import Section, show
 from etl.databases.writers import metadata_for, transaction
@@ -60,16 +58,6 @@ from range($rows) as t (n)
 """
 
 
-class _Nothing(Part):
-    """Makes a publish read no row whole, so that nothing is compared."""
-
-    def inside(self, _: Any) -> Any:
-        return false()
-
-    def outside(self, _: Any) -> Any:
-        return true()
-
-
 def sixteenth(number: int) -> Part:
     """Returns the slices that one run a day reads, the ``number``-th day."""
     first = number * SLICES // 16 % SLICES
@@ -77,7 +65,7 @@ def sixteenth(number: int) -> Part:
 
 
 WAYS: dict[str, Callable[[int], Part]] = {
-    "keys and hashes alone": lambda _: _Nothing(range(1)),
+    "keys and hashes alone": lambda _: Part(range(0)),
     "and a sixteenth whole": sixteenth,
     "all rows whole": lambda _: Part(),
 }

@@ -44,6 +44,10 @@ _KEYS_AT_ONCE = 1_000
 _MOST_AMENDED = 1_000_000
 """If more rows than this, and half of all, were replaced, the file is written again."""
 
+_MOST_NOTED = 1_000_000
+"""Of more keys it is not noted what they held when they were read: a load that gave all rows one
+time would double the register."""
+
 _Progress = Callable[[int, int], None] | None
 
 
@@ -182,7 +186,7 @@ def _by_hash(
         if read != expected:
             raise _NotADeltaError("its rows did not all arrive")
         _note_incoming_keys(warehouse, register)
-        _compare(warehouse, register)
+        _compare(warehouse, register, by_time=False)
         return _merged(warehouse, register, origin, by_time=False)
 
 
@@ -479,7 +483,7 @@ def _note_incoming_keys(warehouse: Warehouse, register: str) -> None:
     )
 
 
-def _compare(warehouse: Warehouse, register: str, among: str = "") -> None:
+def _compare(warehouse: Warehouse, register: str, among: str = "", *, by_time: bool = True) -> None:
     """Finds the keys that are new, changed or gone; the latter among some rows of the raw table."""
     warehouse.execute(
         f"""
@@ -487,7 +491,10 @@ def _compare(warehouse: Warehouse, register: str, among: str = "") -> None:
         {_CONTENTS.format(key=key_of(register), content=_content(register), rows="incoming_rows")}
         """
     )
-    _find_ours(warehouse, register)
+    if by_time:
+        _find_ours(warehouse, register)
+    else:
+        _find_all_ours(warehouse, register)
     warehouse.execute(
         f"""
         create or replace temp table changed_keys as
@@ -559,6 +566,14 @@ def _find_ours(warehouse: Warehouse, register: str) -> None:
         warehouse.execute(f"insert into our_keys {contents.format(rows)}")
 
 
+def _find_all_ours(warehouse: Warehouse, register: str) -> None:
+    """Finds the content of all keys of the raw table."""
+    contents = _CONTENTS.format(
+        key=key_of(register), content=_content(register), rows=f"raw.{register}"
+    )
+    warehouse.execute(f"create or replace temp table our_keys as {contents}")
+
+
 def _known_content(warehouse: Warehouse, table: TableName) -> str:
     """Returns the content of the keys that the last delta read, as SQL."""
     known = TableName("raw", f"{table.table}_known")
@@ -569,11 +584,12 @@ def _known_content(warehouse: Warehouse, table: TableName) -> str:
 
 
 def _note_content(warehouse: Warehouse, register: str) -> None:
-    """Notes the content of the keys that were read, now that the raw table has it."""
+    """Notes the content of the keys that were read, if they are few, now that the table has it."""
     build = build_of(warehouse, TableName("raw", register))
+    is_few = warehouse.number("select count(*) from their_keys") <= _MOST_NOTED
     warehouse.execute(
         f"create or replace table raw.{register}_known as "  # noqa: S608 - our own names
-        f"select *, '{build}' as build from their_keys"
+        f"select *, '{build}' as build from their_keys where {is_few}"
     )
 
 

@@ -107,19 +107,19 @@ def _names(records: str, citizens: str) -> str:
 
 
 def _blocks(citizens: str, former_numbers: str) -> str:
-    """The blocking keys of citizens (``personal_id``, ``key``)."""
+    """The blocking keys of citizens (``personal_id``, ``key``), as often as each has them."""
     return f"""
         select
             personal_id,
             unnest(person_blocks(name_key, birth_date, birth_year, province_code, address)) as key
         from {citizens}
-        union
+        union all
         select
             personal_id,
             unnest(address_blocks(address))
         from {citizens}
         where (select street_addresses from ops.parameters)
-        union
+        union all
         select
             personal_id,
             unnest(number_blocks(number, name_key, birth_year, province_code))
@@ -282,9 +282,9 @@ SETS: dict[Stage, dict[str, str]] = {
             select record_id
             from core.near_keys
             semi join (
-                (select * from old_blocks except select * from new_blocks)
+                (select * from old_blocks except all select * from new_blocks)
                 union all
-                (select * from new_blocks except select * from old_blocks)
+                (select * from new_blocks except all select * from old_blocks)
             ) as moved using (key)
         """,
     },

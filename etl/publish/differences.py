@@ -48,10 +48,9 @@ class Difference:
     unkept: int = 0
 
     def __add__(self, again: Difference) -> Difference:
-        """Adds what a second comparison has found."""
-        return Difference(
-            *(one + other for one, other in zip(astuple(self), astuple(again), strict=True))
-        )
+        """Adds what a second comparison of the same part has found."""
+        sums = (one + other for one, other in zip(astuple(self), astuple(again), strict=True))
+        return replace(Difference(*sums), compared=again.compared)
 
     @property
     def total(self) -> int:

@@ -1,8 +1,8 @@
 """Rows of the target that somebody else has changed: which are read whole, how they are judged.
 
-The hash beside a row shows what doisoat wrote, not what the row holds now. So every run reads some
-of the published rows whole, that is with all columns: the next slices, the more the longer ago the
-last were read, or all rows if that was last done long ago.
+The hash beside a row shows what doisoat wrote, not what the row holds now. So runs read some of the
+published rows whole, that is with all columns: the next slices, the more the longer ago the last
+were read, or all rows if that was last done long ago.
 
 Belongs here: which rows a run reads whole, and the SQL that compares them. Does not belong here:
 reading and writing the rows (``differences.py``, ``writers.py``).

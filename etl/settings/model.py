@@ -227,7 +227,8 @@ class Target(Database):
     Attributes:
         schema_name: The schema, where the database has schemas.
         compare_whole_days: Once in so many days a run reads all published rows and compares them
-            with what they should hold; the other runs compare a slice. 0: every run compares all.
+            with what they should hold; the other runs compare the slices that are due. 0: every run
+            compares all.
     """
 
     schema_name: str = Field(default="doisoat", alias="schema", pattern=r"^[a-z_][a-z0-9_]*$")

@@ -983,6 +983,20 @@ def test_rows_added_or_deleted_by_another_hand_stop_no_delta(
     assert after[2] == before[2]
 
 
+def test_a_table_that_another_hand_has_emptied_is_filled_again(synced: Make) -> None:
+    pair = synced()
+    before = pair.published("select record_id, personal_id from {reconciled} order by 1")
+    run_sql(pair.target_url, "delete from reconciled")
+    pair.insurance.append(record(31))
+    pair.write()
+
+    pair.sync("delta")
+
+    after = pair.published("select record_id, personal_id from {reconciled} order by 1")
+    assert after[:-1] == before
+    assert after[-1]["record_id"] == "R000031"
+
+
 @pytest.mark.parametrize("renamed", ["X", "R000031"])
 def test_a_key_that_another_hand_has_changed_stops_no_delta(synced: Make, renamed: str) -> None:
     """The row that a delta deletes is not there, or one whose key it adds is."""

@@ -46,6 +46,7 @@ _LIFE = {
         "person": {"full_name": "other.full_name", "date_of_birth": "other.date_of_birth"},
         "former": {"former_id_numbers": "other.former_id_numbers"},
         "past": {"former_id_numbers": "other.personal_id"},
+        "end": {"former_id_numbers": "'123' || right(own.personal_id, 6)"},
         "filler": {"former_id_numbers": "'123456780'"},
         "death": {"date_of_death": "'2026-02-01'", "status": "'deceased'"},
         "place": {"province_code": "other.province_code", "address": "other.address"},

@@ -542,7 +542,9 @@ def set_up(connection: duckdb.DuckDBPyConnection, key: RecordKey, limits: Engine
     # Results must not depend on the order of insertion, and keeping it costs memory.
     connection.execute("set preserve_insertion_order = false")
     connection.execute("set enable_progress_bar = false")
-    connection.execute("set checkpoint_threshold = '1GB'")
+    # A delta changes some rows in each of many tables, and writing the file rewrites the ends of
+    # all of them: not after each 16 MB. (Before rows are numbered, ``make_places`` writes it.)
+    connection.execute("set checkpoint_threshold = '256MB'")
     # Times are kept in UTC, wherever the machine stands, and shown as [schedule] timezone says.
     connection.execute("set global timezone = 'UTC'")
     connection.execute("set autoinstall_known_extensions = false")
