@@ -983,6 +983,27 @@ def test_rows_added_or_deleted_by_another_hand_stop_no_delta(
     assert after[2] == before[2]
 
 
+def test_a_key_that_one_citizen_has_twice_is_counted_twice(registers: Make) -> None:
+    """A former number that ends like the citizen's own: the key is over the limit, and unused."""
+    pair = registers(
+        [
+            *(record(n) for n in range(1, 31)),
+            record(900, id_number="099088000005", full_name="Ai Biết", date_of_birth="1999-09-09"),
+        ]
+    )
+    pair.options["reconcile"] = {"block_limit": 1}
+    near = "select personal_id from core.near_citizens where record_id = 'R000900'"
+    pair.sync()
+    (only,) = from_warehouse(pair.settings, near)
+    (citizen,) = (c for c in pair.population if c["personal_id"] == only["personal_id"])
+    citizen["former_id_numbers"] = "123000005"
+    pair.write()
+
+    pair.sync("delta")
+
+    assert from_warehouse(pair.settings, near) == []
+
+
 def test_a_table_that_another_hand_has_emptied_is_filled_again(synced: Make) -> None:
     pair = synced()
     before = pair.published("select record_id, personal_id from {reconciled} order by 1")
