@@ -90,6 +90,7 @@ def _how_read(extraction: Extraction) -> dict[str, Any]:
             "keys new": changes.inserted,
             "keys changed": changes.updated,
             "keys gone": changes.deleted,
+            "keys touched only": changes.touched,
         }
     elif changes is not None:
         told["changes"] = "none since the last run"

@@ -10,7 +10,6 @@ from expectations.rules import (
     Kind,
     Rule,
     Suite,
-    has_fresh_changes,
     holds,
     is_between,
     is_filled,
@@ -246,7 +245,6 @@ REPEATED_KEYS = Suite(
 INSURANCE = Suite(
     TableName("clean", "insurance"),
     (
-        has_fresh_changes("record", Owner.INSURANCE),
         is_unique(
             "record_id",
             "Each record has one row; a repeat would double counts and links. A fault of "
@@ -311,7 +309,6 @@ INSURANCE = Suite(
 POPULATION = Suite(
     TableName("clean", "population"),
     (
-        has_fresh_changes("citizen", Owner.POPULATION),
         is_unique(
             "personal_id",
             "Each citizen has one row; with a repeat, a record would find two citizens. A fault of "

@@ -11,6 +11,7 @@ from expectations.rules import (
     Rule,
     Suite,
     has_columns,
+    has_fresh_changes,
     has_not_shrunk,
     is_filled,
     is_not_empty,
@@ -38,6 +39,7 @@ INSURANCE_SUITE = Suite(
         has_columns(*(column.name for column in INSURANCE), *_AFTER),
         is_not_empty("insurance records", Owner.INSURANCE),
         has_not_shrunk(TableName("raw", "insurance"), "records", Owner.INSURANCE),
+        has_fresh_changes("record", Owner.INSURANCE),
         is_filled(
             "record_id",
             "Without its key a row cannot be published or corrected; such rows go to rejects. "
@@ -56,6 +58,7 @@ POPULATION_SUITE = Suite(
         has_columns(*(column.name for column in POPULATION), *_AFTER),
         is_not_empty("citizens", Owner.POPULATION),
         has_not_shrunk(TableName("raw", "population"), "citizens", Owner.POPULATION),
+        has_fresh_changes("citizen", Owner.POPULATION),
         is_filled(
             "personal_id",
             "A citizen without a personal number cannot be linked; such rows go to rejects. Ask "

@@ -194,19 +194,20 @@ def has_not_shrunk(table: TableName, what: str, owner: Owner) -> Rule:
 
 
 def has_fresh_changes(what: str, owner: Owner) -> Rule:
-    """The newest change time of the table is not older than allowed; registers may have none."""
+    """The newest change time of a register is not older than allowed; registers may have none."""
+    newest = "max(try_cast(updated_at as timestamp))"
     return holds(
         "has_fresh_changes",
-        "select 1 from (select max(updated_at) as newest from {batch}) "
+        f"select 1 from (select {newest} as newest from {{batch}}) "  # noqa: S608 - our own words
         "where newest < now()::timestamp - to_days(<at_most>)",
         f"No {what} has changed for a long time: the source is a copy that nobody updates, or its "
         "time of change is mapped wrongly. Ask the register's administrator for the date of "
         "the copy.",
         owner=owner,
         limit="a change within {at_most} days",
-        seen="select coalesce('the newest change is of ' || max(updated_at)::date || ', ' "
-        "|| date_diff('day', max(updated_at), now()::timestamp) || ' days ago', "
-        "'no row has a change time') from {batch}",
+        seen="select coalesce('the newest change is of ' || newest::date || ', ' "  # noqa: S608
+        "|| date_diff('day', newest, now()::timestamp) || ' days ago', "
+        f"'no row has a change time') from (select {newest} as newest from {{batch}})",
     )
 
 

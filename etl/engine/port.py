@@ -154,8 +154,12 @@ class Warehouse(ABC):
         """
 
     @abstractmethod
-    def replace_rows(self, table: TableName, condition: str) -> None:
-        """Replaces the rows of a table that meet a condition by those that were built last."""
+    def replace_rows(self, table: TableName, condition: str) -> int:
+        """Replaces the rows of a table that meet a condition by those that were built last.
+
+        Returns:
+            How many rows the table lost and gained in all.
+        """
 
     @abstractmethod
     def built_rows(self, table: TableName) -> str:
@@ -244,13 +248,14 @@ class Warehouse(ABC):
     def amend(self, table: TableName, *, gone: str, new: str, note: str) -> None:
         """Changes rows of a table that is a single Parquet file; the file stays as it is.
 
-        Rows that stay keep their ``row_number``, and no number is given twice. It is part of the
-        surrounding transaction.
+        Rows that stay keep their ``row_number``, and no number is given to two rows. It is part of
+        the surrounding transaction.
 
         Args:
             table: The table.
             gone: A query of the numbers of the rows that the table loses.
-            new: A query of rows to add: all columns but ``row_number``.
+            new: A query of rows to add: all columns; ``row_number`` is that of a row that is gone
+                and comes back otherwise, or null.
             note: What ``amendments`` is to return about the table as it is afterwards.
         """
 

@@ -4,7 +4,12 @@ Belongs here: which keys have changed, and the raw table with them in place, kep
 Does not belong here: what the pipeline does with a changed table, and the questions in SQL
 (``mapping.py``).
 
-All rows of a key are replaced together, because a key may stand in several rows. After a delta the
+All rows of a key are replaced together, because a key may stand in several rows. A row that is the
+same but for its time of change was touched: it was written again, or a column was changed that is
+not read, such as the contributions of a month. It keeps its number, and nothing that is made of
+it is made again.
+
+After a delta the
 raw table must have as many rows as the register, and, where keys are compared, the same keys with
 the same times. Where that is not so, the register is read whole, and the reason is reported.
 """
@@ -391,19 +396,9 @@ def _read_tombstones(
 _TIMES = f"struct_pack(row_count := count(*), content := sum(hash({CHANGED_AT})::hugeint))"
 """How many rows a key has, and when they were changed."""
 
-_CONTENTS = f"""
-    select
-        {{key}} as row_key,
-        sum({{content}}) as content,
-        {_TIMES} as times
-    from {{rows}}
-    group by all
-"""  # noqa: S608 - our own names
-"""What the rows of each key hold in all columns, how many they are, and when they were changed."""
-
 _TEMPORARY = (
     "incoming_rows", "source_keys", "changed_keys", "deleted_keys", "again_rows", "strayed",
-    "suspects", "their_keys", "our_keys", "our_times",
+    "suspects", "their_keys", "our_keys", "replaced",
 )  # fmt: skip
 
 _GROUP = "hash({key}) % 65536"
@@ -424,8 +419,24 @@ def changed_keys(register: str) -> str:
     return f"changed_{register}_keys"
 
 
-def _content(register: str) -> str:
-    return f"hash({', '.join(column.name for column in REGISTERS[register])})::hugeint"
+def touched_keys(register: str) -> str:
+    """The temporary table of the keys (``row_key``) whose row has a new time of change only."""
+    return f"touched_{register}_keys"
+
+
+def _contents(register: str, rows: str) -> str:
+    """What the rows of each key hold, how many they are, and when they were changed, as SQL."""
+    columns = [column.name for column in REGISTERS[register]]
+    facts = ", ".join(column for column in columns if column != CHANGED_AT)
+    return f"""
+        select
+            {key_of(register)} as row_key,
+            sum(hash({", ".join(columns)})::hugeint) as content,
+            sum(hash({facts})::hugeint) as facts,
+            {_TIMES} as times
+        from {rows}
+        group by all
+    """  # noqa: S608 - our own names
 
 
 @contextmanager
@@ -486,10 +497,7 @@ def _note_incoming_keys(warehouse: Warehouse, register: str) -> None:
 def _compare(warehouse: Warehouse, register: str, among: str = "", *, by_time: bool = True) -> None:
     """Finds the keys that are new, changed or gone; the latter among some rows of the raw table."""
     warehouse.execute(
-        f"""
-        create or replace temp table their_keys as
-        {_CONTENTS.format(key=key_of(register), content=_content(register), rows="incoming_rows")}
-        """
+        f"create or replace temp table their_keys as {_contents(register, 'incoming_rows')}"
     )
     if by_time:
         _find_ours(warehouse, register)
@@ -500,7 +508,12 @@ def _compare(warehouse: Warehouse, register: str, among: str = "", *, by_time: b
         create or replace temp table changed_keys as
         select
             theirs.row_key,
-            if(ours.row_key is null, 'inserted', 'updated') as what
+            case
+                when ours.row_key is null then 'inserted'
+                when ours.facts = theirs.facts and ours.times.row_count = 1
+                    and theirs.times.row_count = 1 then 'touched'
+                else 'updated'
+            end as what
         from their_keys as theirs
         left join our_keys as ours on theirs.row_key = ours.row_key
         where
@@ -521,12 +534,9 @@ def _find_ours(warehouse: Warehouse, register: str) -> None:
     """Finds the content of the keys that were read, as the raw table has it.
 
     Of keys that are read again because of the overlap, the last delta has noted it. The others are
-    sought among the amended rows, and only then in the whole table: first their times, because to
-    read all columns of rows that are spread over the whole file takes ten times as long. A key
-    whose times differ has changed, whatever else it holds.
+    sought among the amended rows, and only then in the whole table.
     """
     key, table = key_of(register), TableName("raw", register)
-    contents = _CONTENTS.format(key=key, content=_content(register), rows="{}")
     others = "(select row_key from their_keys anti join our_keys using (row_key))"
     sought = f"{{}} semi join {{}} as sought on {key} = sought.row_key"
     warehouse.execute(
@@ -534,43 +544,15 @@ def _find_ours(warehouse: Warehouse, register: str) -> None:
         f"from {_known_content(warehouse, table)} as ours "
         "semi join their_keys as theirs on ours.row_key = theirs.row_key"
     )
-    amended = sought.format(warehouse.amended_rows(table), others)
-    warehouse.execute(f"insert into our_keys {contents.format(amended)}")
-    if not warehouse.number(f"select count(*) from {others}"):  # noqa: S608 - our own names
-        return
-    warehouse.execute(
-        f"""
-        create or replace temp table our_times as
-        select
-            {key} as row_key,
-            {_TIMES} as times
-        from {sought.format(table.sql, others)}
-        group by all
-        """  # noqa: S608 - our own names
-    )
-    warehouse.execute(
-        """
-        insert into our_keys
-        select
-            ours.row_key,
-            null as content,
-            ours.times
-        from our_times as ours
-        inner join their_keys as theirs on ours.row_key = theirs.row_key
-        where ours.times is distinct from theirs.times
-        """
-    )
-    others = "(select row_key from our_times anti join our_keys using (row_key))"
-    if warehouse.number(f"select count(*) from {others}"):  # noqa: S608 - our own names
-        rows = sought.format(table.sql, others)
-        warehouse.execute(f"insert into our_keys {contents.format(rows)}")
+    for rows in (warehouse.amended_rows(table), table.sql):
+        if warehouse.number(f"select count(*) from {others}"):  # noqa: S608 - our own names
+            found = _contents(register, sought.format(rows, others))
+            warehouse.execute(f"insert into our_keys {found}")
 
 
 def _find_all_ours(warehouse: Warehouse, register: str) -> None:
     """Finds the content of all keys of the raw table."""
-    contents = _CONTENTS.format(
-        key=key_of(register), content=_content(register), rows=f"raw.{register}"
-    )
+    contents = _contents(register, f"raw.{register}")
     warehouse.execute(f"create or replace temp table our_keys as {contents}")
 
 
@@ -578,7 +560,7 @@ def _known_content(warehouse: Warehouse, table: TableName) -> str:
     """Returns the content of the keys that the last delta read, as SQL."""
     known = TableName("raw", f"{table.table}_known")
     build = build_of(warehouse, table)
-    if not (build and warehouse.exists(known)):
+    if not (build and warehouse.exists(known) and "facts" in dict(warehouse.columns(known))):
         return "(from their_keys limit 0)"
     return f"(select * exclude (build) from {known.sql} where build = '{build}')"  # noqa: S608
 
@@ -624,21 +606,32 @@ def _merged(warehouse: Warehouse, register: str, origin: Origin, *, by_time: boo
         if by_time:
             _note_content(warehouse, register)
         return changes
-    table = TableName("raw", register)
+    table, key = TableName("raw", register), key_of(register)
+    warehouse.execute(
+        f"""
+        create or replace temp table replaced as
+        select changed_keys.*, recorded.row_number
+        from raw.{register} as recorded
+        inner join changed_keys on {key} = changed_keys.row_key
+        """  # noqa: S608 - our own names
+    )
     columns = ", ".join(raw_schema(register).names)
-    on = f"{key_of(register)} = changed_keys.row_key"
+    new = f"""
+        select {columns}, touched.row_number
+        from incoming_rows
+        semi join changed_keys on {key} = changed_keys.row_key
+        left join (from replaced where what = 'touched') as touched on {key} = touched.row_key
+    """  # noqa: S608 - our own names
     with warehouse.transaction():
         forget_build(warehouse, table)
-        warehouse.amend(
-            table,
-            gone=f"select row_number from raw.{register} semi join changed_keys on {on}",  # noqa: S608
-            new=f"select {columns} from incoming_rows semi join changed_keys on {on}",  # noqa: S608
-            note=origin.as_note(),
-        )
+        gone = "select row_number from replaced"
+        warehouse.amend(table, gone=gone, new=new, note=origin.as_note())
         note_build(warehouse, table, ())
         if by_time:
             _note_content(warehouse, register)
-    warehouse.execute(
-        f"create or replace temp table {changed_keys(register)} as select row_key from changed_keys"  # noqa: S608
-    )
+    for keys, are in ((changed_keys, "<>"), (touched_keys, "=")):
+        warehouse.execute(
+            f"create or replace temp table {keys(register)} as "  # noqa: S608 - our own names
+            f"select row_key from changed_keys where what {are} 'touched'"
+        )
     return changes

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -54,15 +54,17 @@ class Changes:
         inserted: Keys that are new.
         updated: Keys of which a row has changed.
         deleted: Keys that are gone.
+        touched: Keys whose row has a new time of change, and nothing else that is new.
     """
 
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
+    touched: int = 0
 
     def __bool__(self) -> bool:
-        """Says whether anything has changed."""
-        return bool(self.inserted or self.updated or self.deleted)
+        """Says whether anything is new, be it a time of change."""
+        return any(astuple(self))
 
 
 @dataclass(frozen=True, slots=True)

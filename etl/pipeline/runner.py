@@ -15,6 +15,7 @@ from etl.engine.builds import (
     build_of,
     forget_build,
     is_in_step,
+    is_noted,
     note_build,
     note_inputs,
     noted_rows,
@@ -113,7 +114,9 @@ def _build_in_delta(warehouse: Warehouse, table: Table) -> int:
                 scope.keep(name)
             if scope and statement:
                 scope.note_whole(statement)
-            return _build(warehouse, table)
+            if statement is None or statement.delta:
+                return _build(warehouse, table)
+            _build_if_other(warehouse, statement)
     elif statement and any(read.schema == "ops" for read in statement.depends_on):
         if scope:
             scope.keep(name)
@@ -122,12 +125,17 @@ def _build_in_delta(warehouse: Warehouse, table: Table) -> int:
 
 
 def _build_if_other(warehouse: Warehouse, statement: Statement) -> None:
-    """Builds a table that reads decisions, which have no build; its content shows a change."""
+    """Builds a small table whole; if it comes out as it was, its build stands.
+
+    Its content shows whether decisions, which have no build, have changed it.
+    """
     name = statement.name
     with warehouse.transaction():
         before = _content(warehouse, name)
         warehouse.build(name, statement.query)
-        if _content(warehouse, name) != before:
+        if _content(warehouse, name) == before and is_noted(warehouse, name):
+            note_inputs(warehouse, name, statement.depends_on)
+        else:
             forget_build(warehouse, name)
             note_build(warehouse, name, statement.depends_on)
 
@@ -148,13 +156,18 @@ def _extend(warehouse: Warehouse, table: Table, scope: Scope | None) -> int:
 
 
 def _build_few(warehouse: Warehouse, statement: Statement, scope: Scope) -> None:
-    """Builds the rows of a table that a delta's scope has, and puts them in place."""
+    """Builds the rows of a table that a delta's scope has, and puts them in place.
+
+    Where there are none, the table is as it was, and nothing that is made of it need be made again.
+    """
     name, before = statement.name, build_of(warehouse, statement.name)
     gone = scope.build(statement)
     with warehouse.transaction(), noting_replaced(warehouse, name, gone):
-        warehouse.replace_rows(name, gone)
-        forget_build(warehouse, name)
-        note_build(warehouse, name, statement.depends_on)
+        if warehouse.replace_rows(name, gone):
+            forget_build(warehouse, name)
+            note_build(warehouse, name, statement.depends_on)
+        else:
+            note_inputs(warehouse, name, statement.depends_on)
     scope.note_built(statement, before)
 
 

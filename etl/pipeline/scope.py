@@ -26,7 +26,7 @@ from etl.engine.builds import build_of, out_of_step
 from etl.engine.port import Warehouse
 from etl.engine.statements import Kind, Stage, Statement, TableName
 from etl.extract import Extraction
-from etl.extract.delta import changed_keys, key_of
+from etl.extract.delta import changed_keys, key_of, touched_keys
 from etl.pipeline.graph import pipeline
 from etl.pipeline.ties import (
     BEFORE,
@@ -237,6 +237,9 @@ class Scope:
                 queries.append(f"select row_key from {changed_keys(register)}")  # noqa: S608
             queries += (keys_of_restated(register, dictionary) for dictionary in self._restated)
             self._set(keys, " union ".join(queries))
+        is_any = self._extractions["insurance"].changes
+        touched = touched_keys("insurance") if is_any else "record_keys limit 0"
+        self._set("touched_records", f"select row_key as record_id from {touched}")  # noqa: S608
 
     def _follow(self, ties: dict[str, str]) -> None:
         """Adds to the scope all that is tied to its rows, until a round finds nothing new.

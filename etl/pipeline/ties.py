@@ -331,6 +331,7 @@ SETS: dict[Stage, dict[str, str]] = {
             from core.near_evidence semi join weighed_records using (record_id)
         """,
     },
+    # Which of a citizen's records is kept depends on when they were changed, too.
     Stage.LINKED: {
         "new_probabilistic": f"select * from core.step_probabilistic where {_WEIGHED}",
         "scope_records": """
@@ -349,6 +350,8 @@ SETS: dict[Stage, dict[str, str]] = {
             union
             select record_id
             from old_probabilistic semi join changed_citizens using (personal_id)
+            union
+            select record_id from core.duplicates semi join touched_records using (record_id)
         """,
         "scope_citizens": """
             select personal_id from scope_citizens

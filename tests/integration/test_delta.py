@@ -183,13 +183,13 @@ class World:
 
 
 def built(pair: Registers) -> dict[str, list[str]]:
-    """Every row of every table that a run builds, without its place in what was read."""
+    """Every row of every table that a run reads or builds, without its place in what was read."""
     from etl.pipeline.snapshots import reading
 
     tables = {}
     with reading(pair.settings) as warehouse:
         for name, table in pipeline().items():
-            if table.statement is None:
+            if table.statement is None and name.schema != "raw":
                 continue
             columns = ", ".join(c for c, _ in warehouse.columns(name) if c not in OF_THE_READ)
             rows = warehouse.rows(f"select {columns} from {name.sql}")
@@ -270,6 +270,11 @@ class Registered(RuleBasedStateMachine):
         column = data.draw(st.sampled_from(sorted(OTHER_FIELDS[register])))
         value = data.draw(st.sampled_from(OTHER_FIELDS[register][column]))
         self._change(register, which, **{column: value})
+
+    @rule(register=registers, which=few)
+    def touch(self, register: str, which: int) -> None:
+        """A row is written again, or a column has changed that is not read."""
+        self._change(register, which)
 
     @rule(which=few, of=few, what=st.sampled_from(["typed", "cmnd", "none", "of another"]))
     def change_number(self, which: int, of: int, what: str) -> None:
@@ -626,6 +631,59 @@ def test_what_is_read_again_is_compared_in_every_column(timed: Registers) -> Non
     assert [reading(timed).changes for _ in range(2)] == [Changes(updated=1), Changes()]
 
 
+def test_of_a_row_that_was_touched_nothing_is_made_again(timed: Registers) -> None:
+    """Its time of change is the only thing that is new: again and again, it keeps its number."""
+    touched = timed.insurance[4]
+    of_row = "select row_number, updated_at from raw.insurance where record_id = '{record_id}'"
+    (before,) = from_warehouse(timed.settings, of_row.format(**touched))
+    builds = _builds(timed)
+
+    for moment in ("2026-01-02 08:00:00", "2026-01-03 08:00:00"):
+        touched["updated_at"] = moment
+        fill_timed(timed)
+        told = timed.sync("delta")
+
+        (after,) = from_warehouse(timed.settings, of_row.format(**touched))
+        assert after == before | {"updated_at": moment}
+        assert not told.broken
+        assert not any(map(any, told.changes.values()))
+        assert {table for table, build in _builds(timed).items() if build != builds[table]} == {
+            "raw.insurance"
+        }
+        builds = _builds(timed)
+        rows = from_warehouse(timed.settings, "select count(*) as n from raw.insurance")
+        assert rows == [{"n": len(timed.insurance)}]
+
+
+def test_a_row_that_was_touched_is_told_apart_from_one_that_has_changed(timed: Registers) -> None:
+    timed.insurance[4]["updated_at"] = "2026-01-02 08:00:00"
+    timed.insurance[5] |= {"address": "12 Hàng Bài", "updated_at": "2026-01-02 08:00:00"}
+    timed.insurance.append(timed.insurance[6] | {"updated_at": "2026-01-02 08:00:00"})
+    fill_timed(timed)
+
+    assert reading(timed).changes == Changes(updated=2, touched=1), "a further row is a change"
+
+
+def test_which_record_is_kept_follows_the_time_of_change(timed: Registers) -> None:
+    """The time of change alone decides between two records of one citizen that are equal else."""
+    kept = "select kept_record_id from core.duplicates where record_id = 'R000003'"
+    timed.insurance.append(record(3, record_id="twin", updated_at="2026-01-02 08:00:00"))
+    fill_timed(timed)
+    timed.sync("delta")
+    assert from_warehouse(timed.settings, kept) == [{"kept_record_id": "twin"}]
+
+    timed.insurance[2]["updated_at"] = "2026-01-03 08:00:00"
+    fill_timed(timed)
+    timed.sync("delta")
+
+    assert from_warehouse(timed.settings, kept) == [{"kept_record_id": "R000003"}]
+
+
+def _builds(pair: Registers) -> dict[object, object]:
+    rows = from_warehouse(pair.settings, "select table_name, build from ops.builds")
+    return {row["table_name"]: row["build"] for row in rows}
+
+
 def test_deleted_rows_may_be_told_by_the_register(timed: Registers) -> None:
     url = timed.insurance_url
     gone = str(timed.insurance.pop(4)["record_id"])
@@ -702,14 +760,13 @@ def test_times_that_a_register_does_not_keep_cannot_be_demanded(synced: Make) ->
 
 def test_a_table_is_built_again_only_where_what_it_rests_on_has_changed(synced: Make) -> None:
     pair = synced()
-    builds = "select table_name, build from ops.builds"
-    before = {row["table_name"]: row["build"] for row in from_warehouse(pair.settings, builds)}
+    before = _builds(pair)
     pair.population[3]["address"] = "12 Hàng Bài"
     pair.write()
 
     pair.sync("delta")
 
-    after = {row["table_name"]: row["build"] for row in from_warehouse(pair.settings, builds)}
+    after = _builds(pair)
     kept = {name for name in after if after[name] == before[name]}
     assert {"raw.insurance", "clean.births", "core.births_a_day"} <= kept
     assert not {"raw.population", "clean.population", "core.links", "publish.places"} & kept

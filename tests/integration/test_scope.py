@@ -13,7 +13,7 @@ from etl.engine.builds import out_of_step
 from etl.engine.port import Warehouse
 from etl.engine.statements import Kind, Stage, TableName, statements
 from etl.extract import Changes, Extraction
-from etl.extract.delta import changed_keys, key_of
+from etl.extract.delta import changed_keys, key_of, touched_keys
 from etl.pipeline import places, runner, scope
 from etl.pipeline.graph import pipeline
 from etl.simulate import SimulationSpec, write_parquet
@@ -127,6 +127,9 @@ def _change(warehouse: Warehouse, register: str, seed: int, per_million: int) ->
         f"select distinct {key} as row_key from befallen union select {key} from new_rows"
     )
     warehouse.execute(
+        f"create or replace temp table {touched_keys(register)} as select '' as row_key limit 0"
+    )
+    warehouse.execute(
         f"insert into new_rows by name select * exclude (row_number) from raw.{register} as own "
         f"semi join {changed_keys(register)} on {key} = row_key "
         "anti join befallen on own.row_number = befallen.row_number"
@@ -136,7 +139,7 @@ def _change(warehouse: Warehouse, register: str, seed: int, per_million: int) ->
             TableName("raw", register),
             gone=f"select row_number from raw.{register} "
             f"semi join {changed_keys(register)} on {key} = row_key",
-            new="select * from new_rows",
+            new="select *, null::uinteger as row_number from new_rows",
             note="changed",
         )
         runner.forget_build(warehouse, TableName("raw", register))

@@ -34,7 +34,7 @@ from tests.support import (
 )
 
 DEAD = "core.reconciled.nobody_dead_is_active"
-STALE = "clean.insurance.has_fresh_changes"
+STALE = "raw.insurance.has_fresh_changes"
 UNREAD = "clean.population.names_are_mostly_readable"
 NAMELESS = "raw.population.full_name_is_mostly_filled"
 
@@ -229,7 +229,7 @@ def test_a_check_and_triage_say_the_same_of_a_failure(
     for reason, days in (("long", "90"), ("short, but later", "5")):
         done = run("acknowledge", STALE, "--reason", reason, "--days", days)
         assert done.exit_code == 0, done.errors
-    suite = next(s for s in SUITES if s.table.sql == "clean.insurance")
+    suite = next(s for s in SUITES if s.table.sql == "raw.insurance")
     with warehouse_for(registers.settings, Run("later")) as warehouse:
         (shown,) = (r for r in run_suite(warehouse, suite) if r.rule.name == "has_fresh_changes")
     release_lock(registers.settings)

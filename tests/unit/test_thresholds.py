@@ -115,7 +115,7 @@ def test_the_numbers_that_ship_pass_the_same_examination(file: Path, overlaid: O
         (f'["{SHRUNK}"]\nat_most = 5\nwhy = "x"', "at_most must be a share from 0 to 1"),
         (f'["{SHRUNK}"]\nat_most = -0.1\nwhy = "x"', "at_most must be a number, 0 or more"),
         (f'["{DRIFT}"]\nat_most = "1) or (1 = 1"\nwhy = "x"', "at_most must be a number"),
-        ('["clean.insurance.has_fresh_changes"]\nat_most = 1.5\nwhy = "x"', "a whole number"),
+        ('["raw.insurance.has_fresh_changes"]\nat_most = 1.5\nwhy = "x"', "a whole number"),
         (f'["{ONE_LINK}"]\nseverity = "warning"\nwhy = "x"', "say blocking = false, too"),
         (f'"{NAMES}" = 0.9', "must be a table of mostly, at_most"),
         (f'["{NAMES}"\n', "not valid TOML"),

@@ -108,12 +108,12 @@ class DuckDBWarehouse(Warehouse):
         parts.make(table, query, {*reads, *map(TableName.parse, UNSEEN)})
         return self.number(f"select count(*) from {parts.name_of(table)}")  # noqa: S608
 
-    def replace_rows(self, table: TableName, condition: str) -> None:
+    def replace_rows(self, table: TableName, condition: str) -> int:
         """Replaces the rows of a table that meet a condition by those that were built last."""
         self._choose_how_to_keep_text()
         built = self._tables_in_part().name_of(table)
-        self.execute(f"delete from {table.sql} where {condition}")  # noqa: S608 - our own words
-        self.execute(f"insert into {table.sql} by name from {built}")
+        lost = self.number(f"delete from {table.sql} where {condition}")  # noqa: S608 - our own words
+        return lost + self.number(f"insert into {table.sql} by name from {built}")
 
     def built_rows(self, table: TableName) -> str:
         """Returns the rows of a table that ``build_part`` built last, as SQL; empty where none."""
@@ -340,11 +340,12 @@ class DuckDBWarehouse(Warehouse):
         )
         first = f"greatest({pq.read_metadata(self.file(table)).num_rows}, {after})"
         self.execute(f"create or replace temp table gone_rows as {gone}")
-        self.execute(f"insert into {_gone(table)} select * from gone_rows")  # noqa: S608
+        self.execute(f"insert into {_gone(table)} from gone_rows except from {_gone(table)}")
         self.execute(f"delete from {_new(table)} where row_number in (from gone_rows)")  # noqa: S608
         self.execute(
-            f"insert into {_new(table)} by name select *, "  # noqa: S608
-            f"({first} - 1 + row_number() over ())::uinteger as row_number from ({new})"
+            f"insert into {_new(table)} by name select * replace ("  # noqa: S608
+            f"coalesce(row_number, {first} - 1 + row_number() over ())::uinteger as row_number"
+            f") from ({new})"
         )
         noted = json.dumps({"file": file_id(self.file(table)), "note": note}).replace("'", "''")
         self.execute(f"comment on table {_new(table)} is '{noted}'; drop table gone_rows")

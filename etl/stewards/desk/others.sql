@@ -95,9 +95,10 @@ select
     reconciled.unemployment_insurance,
     reconciled.health_insurance,
     others.status as activity,
-    others.updated_at
+    try_cast(recorded.updated_at as timestamp) as updated_at
 from beside
 inner join core.reconciled as reconciled on beside.other_id = reconciled.record_id
 left join clean.insurance as others on beside.other_id = others.record_id
+left join raw.insurance as recorded on others.record = recorded.row_number
 where beside.record_id <> beside.other_id
 order by beside.record_id, beside.shared, beside.other_id

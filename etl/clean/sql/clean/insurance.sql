@@ -75,8 +75,7 @@ understood as (
             as province_unread,
         written(recorded.commune) as commune,
         written(recorded.office) as office,
-        written(recorded.address) as address,
-        try_cast(recorded.updated_at as timestamp) as updated_at
+        written(recorded.address) as address
     from single_rows as recorded
     left join clean.names as names on recorded.full_name = names.raw
     left join clean.births as births on recorded.date_of_birth = births.raw

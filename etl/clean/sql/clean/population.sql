@@ -71,8 +71,7 @@ understood as (
             as province_unread,
         written(recorded.commune) as commune,
         written(recorded.address) as address,
-        written(recorded.former_id_numbers) as former_id_numbers,
-        try_cast(recorded.updated_at as timestamp) as updated_at
+        written(recorded.former_id_numbers) as former_id_numbers
     from single_rows as recorded
     left join clean.names as names on recorded.full_name = names.raw
     left join clean.births as births on recorded.date_of_birth = births.raw

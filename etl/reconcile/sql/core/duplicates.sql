@@ -17,10 +17,12 @@ with several as (
     select
         insurance.*,
         links.personal_id,
-        links.match_step
+        links.match_step,
+        try_cast(recorded.updated_at as timestamp) as updated_at
     from core.mismatches as duplicates
     inner join core.links as links on duplicates.record_id = links.record_id
     inner join clean.insurance as insurance on duplicates.record_id = insurance.record_id
+    inner join raw.insurance as recorded on insurance.record = recorded.row_number
     where duplicates.code = 'DUPLICATE_INSURANCE'
 ),
 
