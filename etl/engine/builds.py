@@ -84,6 +84,21 @@ def note_inputs(warehouse: Warehouse, table: TableName, inputs: Iterable[TableNa
     )
 
 
+def noted_inputs(warehouse: Warehouse, table: TableName) -> dict[TableName, str]:
+    """Returns the builds that a table was built from, by table."""
+    if not _remembers(warehouse):
+        return {}
+    rows = warehouse.rows(
+        "select input_name, input_build from ops.build_inputs where table_name = $table",
+        {"table": table.sql},
+    )
+    return {
+        TableName.parse(str(row["input_name"])): str(row["input_build"])
+        for row in rows
+        if row["input_build"]
+    }
+
+
 def noted_rows(warehouse: Warehouse, table: TableName) -> int | None:
     """Returns how many rows a build had, where that was noted."""
     if not _remembers(warehouse):

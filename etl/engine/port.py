@@ -9,7 +9,7 @@ Statements are written in DuckDB's dialect of SQL; an engine that speaks another
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -207,12 +207,18 @@ class Warehouse(ABC):
     # --- one row of many ----------------------------------------------------------------------
 
     @abstractmethod
-    def make_places(self, places: TableName, keys: Mapping[TableName, str]) -> int:
+    def make_places(
+        self,
+        places: TableName,
+        keys: Mapping[TableName, str],
+        amended: Collection[TableName] = (),
+    ) -> int:
         """Makes a table by which ``focus`` finds rows.
 
         Args:
             places: Its name.
             keys: Tables, and for each the SQL expression of its key.
+            amended: Tables that have only lost and gained rows since this was last called.
 
         Returns:
             How many rows can be found.

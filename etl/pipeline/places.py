@@ -6,11 +6,12 @@ Does not belong here: how an engine finds a row (``etl/engine``).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import MappingProxyType
 from weakref import WeakKeyDictionary
 
 from etl.domain.codes import MatchStep
-from etl.engine.builds import forget_build, note_build, out_of_step
+from etl.engine.builds import build_of, forget_build, note_build, noted_inputs, out_of_step
 from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 
@@ -43,20 +44,37 @@ LOOKED_UP = INPUTS | {
     PLACES,
     *map(
         TableName.parse,
-        ("publish.places_tables", "ops.builds", "ops.build_inputs", "ops.shown_keys"),
+        (
+            "publish.places_later",
+            "publish.places_tables",
+            "ops.builds",
+            "ops.build_inputs",
+            "ops.shown_keys",
+        ),
     ),
 }
 """The tables that are looked up, and by which key."""
 
 
-def build_places(warehouse: Warehouse) -> int:
+def build_places(warehouse: Warehouse, amended_from: Callable[[TableName], str]) -> int:
     """Makes the places of all rows that are looked up.
+
+    Args:
+        warehouse: With all tables built.
+        amended_from: Returns the build of a table of which this run has replaced some rows; empty
+            where it has built another, or none.
 
     Returns:
         How many places there are.
     """
     forget_build(warehouse, PLACES)
-    rows = warehouse.make_places(PLACES, _KEYS)
+    noted = noted_inputs(warehouse, PLACES)
+    amended = [
+        table
+        for table in _KEYS
+        if (read := noted.get(table)) and read in {build_of(warehouse, table), amended_from(table)}
+    ]
+    rows = warehouse.make_places(PLACES, _KEYS, amended)
     note_build(warehouse, PLACES, INPUTS)
     return rows
 

@@ -180,7 +180,8 @@ def _content(warehouse: Warehouse, name: TableName) -> object:
 def _build(warehouse: Warehouse, table: Table) -> int:
     name = table.name
     if name == PLACES:
-        return build_places(warehouse)
+        scope = scope_of(warehouse)
+        return build_places(warehouse, scope.amended_from if scope else lambda _: "")
     if table.statement is None:
         return dictionaries.extend(warehouse, name.table).new
     forget_build(warehouse, name)

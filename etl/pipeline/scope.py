@@ -187,6 +187,11 @@ class Scope:
             return None
         return Rebuilt(before, rows, self._whole_by(stage, table))
 
+    def amended_from(self, table: TableName) -> str:
+        """Returns the build of which this delta has replaced rows; empty where it has not."""
+        _, before, after = self._rebuilt.get(table, (None, "", ""))
+        return before if after == build_of(self._warehouse, table) else ""
+
     def note_whole(self, statement: Statement) -> None:
         """Notes that a table is built whole."""
         if statement.delta is not None:

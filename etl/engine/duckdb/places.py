@@ -3,32 +3,185 @@
 DuckDB can skip row groups by row numbers, but not by keys that are in no order. So one narrow
 table, sorted by the hash of a key, says in which row of which table the key stands.
 
-Belongs here: making that table, and showing a reader the rows of one key. Does not belong here:
+To sort the places of all rows takes longer than most steps of a delta. A delta leaves most rows
+where they were: rows that are replaced leave gaps, new ones come behind the last, and only where
+the engine closes gaps when it writes its file do the rows behind them move up. So the places of the
+rows before the first gap that was closed still stand, and only the others are sorted again, into a
+table of their own (``<places>_later``).
+
+Belongs here: making these tables, and showing a reader the rows of one key. Does not belong here:
 which tables are looked up, and by what (``etl/pipeline/places.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
+import duckdb
+
+from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 
 _MANY = 20
 """More rows than that are found by a join, which reads more than their row groups."""
 
+_SORTED_AGAIN = 0.2
+"""If more than this share of the places would be in the second table, all are sorted again."""
 
-def places_query(keys: Mapping[TableName, str], numbers: Mapping[TableName, int]) -> str:
-    """Returns the query of the places of some tables' rows.
+_FEW = 1_000_000
+"""Up to so many places are always sorted again: that takes no time."""
+
+_SAMPLED = 1 / 4096
+"""The share of the places by which is found which rows have moved."""
+
+
+def make_places(
+    warehouse: Warehouse,
+    places: TableName,
+    keys: Mapping[TableName, str],
+    amended: Collection[TableName],
+) -> int:
+    """Makes the tables by which a reader finds rows, or brings them up to date.
 
     Args:
+        warehouse: With the tables, written to its file: that moves rows.
+        places: The name of the table of places; the names of the others begin with it.
         keys: The tables, and for each the SQL expression of its key.
-        numbers: A number for each table.
+        amended: Those that have only lost and gained rows since their places were made.
+
+    Returns:
+        How many rows can be found.
     """
+    numbers = {table: number for number, table in enumerate(sorted(keys))}
+    standing = _standing(warehouse, places, keys, numbers, amended)
+    later = _places(keys, numbers, standing)
+    moved = warehouse.number(f"select count(*) from ({later})")  # noqa: S608 - our own names
+    stay = warehouse.count(places) if standing else 0
+    is_whole = moved + stay <= _FEW or moved > _SORTED_AGAIN * stay
+    if is_whole:
+        standing, later = {}, _places(keys, numbers, {})
+    named = ", ".join(
+        # (Another version may hash differently.)
+        f"({number}, '{table.sql}', '{duckdb.__version__}', {standing.get(table, 1 << 40)})"
+        for table, number in numbers.items()
+    )
+    # (If all are sorted at once, each row's number is below the bound.)
+    for table, query in (
+        (
+            f"{places.sql}_tables",
+            f"from (values {named}) t(table_number, table_name, engine, until)",
+        ),
+        (
+            places.sql if is_whole else f"{places.sql}_later",
+            f"select * from ({later}) order by place",  # noqa: S608 - our own names
+        ),
+    ):
+        warehouse.execute(f"create or replace table {table} as {query}")
+    if is_whole:
+        warehouse.execute(
+            f"create or replace table {places.sql}_later as from {places.sql} limit 0"
+        )
+    return warehouse.number(f"select count(*) from {places_of(places)}")  # noqa: S608
+
+
+def places_of(places: TableName) -> str:
+    """Returns all places that count (``table_name``, ``place``, ``row_number``), as SQL."""
+    return f"""(
+        select named.table_name, places.place, places.row_number
+        from {places.sql} as places
+        inner join {places.sql}_tables as named using (table_number)
+        where places.row_number < named.until
+        union all
+        select named.table_name, places.place, places.row_number
+        from {places.sql}_later as places
+        inner join {places.sql}_tables as named using (table_number)
+    )"""  # noqa: S608 - our own names
+
+
+def _places(
+    keys: Mapping[TableName, str], numbers: Mapping[TableName, int], after: Mapping[TableName, int]
+) -> str:
+    """Returns the places of some tables' rows, of each from some row number on, as SQL."""
     return " union all ".join(
         f"select hash({key}) as place, {numbers[table]}::usmallint as table_number, "  # noqa: S608
-        f"rowid as row_number from {table.sql} where {key} is not null"
+        f"rowid as row_number from {table.sql} "
+        f"where {key} is not null and rowid >= {after.get(table, 0)}"
         for table, key in keys.items()
     )
+
+
+def _standing(
+    warehouse: Warehouse,
+    places: TableName,
+    keys: Mapping[TableName, str],
+    numbers: Mapping[TableName, int],
+    amended: Collection[TableName],
+) -> dict[TableName, int]:
+    """Returns for each table the row number before which no row has moved since places were made.
+
+    Rows move up only, and all that are behind a row that has moved have moved, too. So the rows
+    before one that is still in its place are in theirs. Only keys that occur once show this: of
+    several rows with one key, the next may have moved up into the place of the one before.
+    """
+    if not (amended and _is_made(warehouse, places, numbers)):
+        return {}
+    sampled = f"""
+        select
+            table_number,
+            place,
+            any_value(row_number) as row_number
+        from {places.sql} as places
+        inner join {places.sql}_tables as named using (table_number)
+        where place < {int(_SAMPLED * (1 << 64))} and row_number < until
+        group by table_number, place
+        having count(*) = 1
+    """  # noqa: S608 - our own names
+    warehouse.execute(f"create or replace temp table sampled_places as {sampled}")
+    seen = " union all ".join(
+        f"select {number} as table_number, sampled.row_number, "  # noqa: S608 - our own names
+        f"hash({keys[table]}) = sampled.place as stands from {table.sql} as rows_now "
+        f"inner join sampled_places as sampled "
+        f"on rows_now.rowid = sampled.row_number and sampled.table_number = {number}"
+        for table, number in numbers.items()
+        if table in amended
+    )
+    found = warehouse.rows(
+        f"""
+        with seen as ({seen}),
+
+        moved as (
+            select
+                table_number,
+                min(row_number) as row_number
+            from seen
+            where stands is not true
+            group by table_number
+        )
+
+        select
+            seen.table_number,
+            max(seen.row_number) + 1 as until
+        from seen
+        left join moved on seen.table_number = moved.table_number
+        where seen.stands and (moved.row_number is null or seen.row_number < moved.row_number)
+        group by seen.table_number
+        """  # noqa: S608 - our own names
+    )
+    warehouse.execute("drop table sampled_places")
+    until = {int(str(row["table_number"])): int(str(row["until"])) for row in found}
+    return {table: until.get(number, 0) for table, number in numbers.items()}
+
+
+def _is_made(warehouse: Warehouse, places: TableName, numbers: Mapping[TableName, int]) -> bool:
+    """Says whether there are places of these tables, made by this version of the engine."""
+    tables = TableName(places.schema, f"{places.table}_tables")
+    if "until" not in dict(warehouse.columns(tables)):
+        return False
+    known = {
+        str(row["table_name"]): (row["table_number"], row["engine"])
+        for row in warehouse.rows(f"select * from {tables.sql}")  # noqa: S608 - our own names
+    }
+    return known == {table.sql: (at, duckdb.__version__) for table, at in numbers.items()}
 
 
 def rows_view(table: TableName, stored: str, rows: Iterable[int]) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from etl.engine.duckdb.damage import trouble
-from etl.engine.duckdb.places import rows_view
+from etl.engine.duckdb.places import places_of, rows_view
 from etl.engine.duckdb.warehouse import (
     SCHEMAS,
     DuckDBWarehouse,
@@ -46,8 +46,7 @@ class Snapshot(DuckDBWarehouse):
         """Shows of some tables only the rows that have one of some values as their key."""
         found: dict[str, set[int]] = {}
         for row in self.rows(
-            f"select named.table_name, places.row_number from {places.sql} as places "  # noqa: S608
-            f"inner join {places.sql}_tables as named using (table_number) "
+            f"select table_name, row_number from {places_of(places)} "  # noqa: S608
             f"where {' or '.join(f'place = hash($v{at})' for at in range(len(values)))}",
             {f"v{at}": value for at, value in enumerate(values)},
         ):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from glob import escape
 from pathlib import Path
@@ -25,7 +25,7 @@ from etl.engine.duckdb.damage import trouble
 from etl.engine.duckdb.functions import keyed_functions
 from etl.engine.duckdb.limits import keep_to, packs_text, slices
 from etl.engine.duckdb.parts import Parts
-from etl.engine.duckdb.places import places_query
+from etl.engine.duckdb.places import make_places
 from etl.engine.macros import macros
 from etl.engine.port import Parameters, Warehouse, file_id, unfinished
 from etl.engine.statements import UNSEEN, TableName
@@ -274,23 +274,16 @@ class DuckDBWarehouse(Warehouse):
             finally:
                 self.execute("detach leaving")
 
-    def make_places(self, places: TableName, keys: Mapping[TableName, str]) -> int:
-        """Makes a table by which a reader finds rows, and one that names the tables in it."""
-        numbers = {table: number for number, table in enumerate(sorted(keys))}
-        named = pa.table(
-            {
-                "table_number": list(numbers.values()),
-                "table_name": [table.sql for table in numbers],
-                # Another version may hash differently.
-                "engine": [duckdb.__version__] * len(numbers),
-            }
-        )
-        self.load(TableName(places.schema, f"{places.table}_tables"), named)
-        # Where rows were replaced, writing the file moves the rows behind them. So it is written
-        # before the rows are numbered.
-        self.execute("checkpoint")
-        rows = places_query(keys, numbers)
-        return self.build(places, f"select * from ({rows}) order by place")  # noqa: S608
+    def make_places(
+        self,
+        places: TableName,
+        keys: Mapping[TableName, str],
+        amended: Collection[TableName] = (),
+    ) -> int:
+        """Makes tables by which a reader finds rows."""
+        self.execute("checkpoint")  # first, because to write the file moves rows
+        with self.transaction():
+            return make_places(self, places, keys, amended)
 
     def can_focus(self, places: TableName) -> bool:  # noqa: ARG002 - of every engine
         """Says no: the tables of a warehouse that is written to are no views."""
