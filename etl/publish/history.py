@@ -18,14 +18,14 @@ set
     closed_at = parameters.started_at,
     why_closed = case
         when not exists (
-            select 1 from publish.reconciled as r where r.record_id = history.record_id
+            select 1 from {links} as r where r.record_id = history.record_id
         ) then 'record_gone'
         when exists (
-            select 1 from publish.reconciled as l
+            select 1 from {links} as l
             where l.record_id = history.record_id and l.personal_id = history.personal_id
         ) then 'other_step'
         when exists (
-            select 1 from publish.reconciled as l
+            select 1 from {links} as l
             where l.record_id = history.record_id and l.personal_id is not null
         ) then 'other_citizen'
         else 'no_longer_linked'
@@ -35,7 +35,7 @@ where
     history.closed_run is null
     and {of_changed}
     and not exists (
-        select 1 from publish.reconciled as links
+        select 1 from {links} as links
         where
             links.record_id = history.record_id
             and links.personal_id = history.personal_id
@@ -51,16 +51,14 @@ select
     links.match_step,
     parameters.run_id as opened_run,
     parameters.started_at as opened_at
-from publish.reconciled as links
+from {links} as links
 cross join ops.parameters as parameters
-anti join (select * from ops.link_history where closed_run is null) as history
+anti join (select * from ops.link_history where closed_run is null and {of_changed}) as history
     on
         links.record_id = history.record_id
         and links.personal_id = history.personal_id
         and links.match_step = history.match_step
-where
-    links.personal_id is not null
-    and {of_changed}
+where links.personal_id is not null
 """
 
 _IS_UP_TO_DATE = """
@@ -137,5 +135,6 @@ def remember_run(warehouse: Warehouse, changed: str = "") -> None:
 
 
 def _remember_links(warehouse: Warehouse, of_changed: str) -> None:
+    links = f"(select * from publish.reconciled where {of_changed})"  # noqa: S608 - our own words
     for statement in (_CLOSE, _OPEN):
-        warehouse.execute(statement.format(of_changed=of_changed))
+        warehouse.execute(statement.format(of_changed=of_changed, links=links))
