@@ -9,7 +9,7 @@ Statements are written in DuckDB's dialect of SQL; an engine that speaks another
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -211,14 +211,15 @@ class Warehouse(ABC):
         self,
         places: TableName,
         keys: Mapping[TableName, str],
-        amended: Collection[TableName] = (),
+        amended: Mapping[TableName, int],
     ) -> int:
         """Makes a table by which ``focus`` finds rows.
 
         Args:
             places: Its name.
             keys: Tables, and for each the SQL expression of its key.
-            amended: Tables that have only lost and gained rows since this was last called.
+            amended: Tables that have only lost and gained rows since this was last called, and at
+                most how many they have gained.
 
         Returns:
             How many rows can be found.

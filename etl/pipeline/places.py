@@ -56,27 +56,27 @@ LOOKED_UP = INPUTS | {
 """The tables that are looked up, and by which key."""
 
 
-def build_places(warehouse: Warehouse, amended_from: Callable[[TableName], str]) -> int:
+def build_places(warehouse: Warehouse, replaced: Callable[[TableName], tuple[str, int]]) -> int:
     """Makes the places of all rows that are looked up.
 
     Args:
         warehouse: With all tables built.
-        amended_from: Returns the build of a table of which this run has replaced some rows; empty
-            where it has built another, or none.
+        replaced: Returns the build of a table of which this run has replaced some rows (empty
+            where it has built another, or none), and how many they were.
 
     Returns:
         How many places there are.
     """
     forget_build(warehouse, PLACES)
     noted = noted_inputs(warehouse, PLACES)
-    amended = [
-        table
-        for table in _KEYS
-        if (read := noted.get(table)) and read in {build_of(warehouse, table), amended_from(table)}
-    ]
-    rows = warehouse.make_places(PLACES, _KEYS, amended)
+    amended = {}
+    for table in _KEYS.keys() & noted.keys():
+        before, rows = replaced(table)
+        if noted[table] in {before, build_of(warehouse, table)}:
+            amended[table] = rows
+    found = warehouse.make_places(PLACES, _KEYS, amended)
     note_build(warehouse, PLACES, INPUTS)
-    return rows
+    return found
 
 
 def focus_on_record(

@@ -163,12 +163,13 @@ def _build_few(warehouse: Warehouse, statement: Statement, scope: Scope) -> None
     name, before = statement.name, build_of(warehouse, statement.name)
     gone = scope.build(statement)
     with warehouse.transaction(), noting_replaced(warehouse, name, gone):
-        if warehouse.replace_rows(name, gone):
+        replaced = warehouse.replace_rows(name, gone)
+        if replaced:
             forget_build(warehouse, name)
             note_build(warehouse, name, statement.depends_on)
         else:
             note_inputs(warehouse, name, statement.depends_on)
-    scope.note_built(statement, before)
+    scope.note_built(statement, before, replaced)
 
 
 def _content(warehouse: Warehouse, name: TableName) -> object:
@@ -181,7 +182,7 @@ def _build(warehouse: Warehouse, table: Table) -> int:
     name = table.name
     if name == PLACES:
         scope = scope_of(warehouse)
-        return build_places(warehouse, scope.amended_from if scope else lambda _: "")
+        return build_places(warehouse, scope.replaced if scope else lambda _: ("", 0))
     if table.statement is None:
         return dictionaries.extend(warehouse, name.table).new
     forget_build(warehouse, name)

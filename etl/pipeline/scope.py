@@ -71,6 +71,23 @@ class Rebuilt:
     whole_by: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Replaced:
+    """That a delta has replaced rows of a table.
+
+    Attributes:
+        stage: The stage that said which.
+        before: The build of the table before.
+        after: Its build since.
+        rows: How many rows the table lost and gained in all.
+    """
+
+    stage: Stage
+    before: str
+    after: str
+    rows: int
+
+
 class Scope:
     """The rows that one delta builds anew."""
 
@@ -90,7 +107,7 @@ class Scope:
         self._extractions: dict[str, Extraction] = {}
         self._restated: set[str] = set()
         self._whole: dict[TableName, str] = {}
-        self._rebuilt: dict[TableName, tuple[Stage, str, str]] = {}
+        self._replaced: dict[TableName, _Replaced] = {}
 
     def note(self, extraction: Extraction) -> None:
         """Notes what was read of a register."""
@@ -173,24 +190,25 @@ class Scope:
         self._in_parts.add(name)
         return gone
 
-    def note_built(self, statement: Statement, before: str) -> None:
-        """Notes that the rows built were put into a table that was some build before."""
+    def note_built(self, statement: Statement, before: str, replaced: int) -> None:
+        """Notes that so many rows of a table that was some build before were replaced."""
         assert statement.delta is not None  # noqa: S101 - covers() said so
         after = build_of(self._warehouse, statement.name)
-        self._rebuilt[statement.name] = statement.delta, before, after
+        self._replaced[statement.name] = _Replaced(statement.delta, before, after, replaced)
 
     def rebuilt(self, table: TableName) -> Rebuilt | None:
         """Returns the rows of a table that this delta has built; None if it was built whole."""
-        stage, before, after = self._rebuilt.get(table, (None, "", ""))
-        rows = self._warehouse.built_rows(table)
-        if stage is None or not rows or after != build_of(self._warehouse, table):
+        found, rows = self._replaced.get(table), self._warehouse.built_rows(table)
+        if not (found and rows and found.after == build_of(self._warehouse, table)):
             return None
-        return Rebuilt(before, rows, self._whole_by(stage, table))
+        return Rebuilt(found.before, rows, self._whole_by(found.stage, table))
 
-    def amended_from(self, table: TableName) -> str:
-        """Returns the build of which this delta has replaced rows; empty where it has not."""
-        _, before, after = self._rebuilt.get(table, (None, "", ""))
-        return before if after == build_of(self._warehouse, table) else ""
+    def replaced(self, table: TableName) -> tuple[str, int]:
+        """Returns the build of which this delta has replaced rows (or nothing), and how many."""
+        found = self._replaced.get(table)
+        if not (found and found.after == build_of(self._warehouse, table)):
+            return "", 0
+        return found.before, found.rows
 
     def note_whole(self, statement: Statement) -> None:
         """Notes that a table is built whole."""

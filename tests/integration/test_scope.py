@@ -237,6 +237,34 @@ def test_the_places_of_rows_are_right_when_the_file_is_written(
     runner.build_all(built)
 
 
+@pytest.mark.parametrize("again", [["t"], ["s", "t"], ["a"], []])
+def test_a_row_that_comes_again_into_its_place_hides_no_gap(
+    again: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_places, "_FEW", 0)
+    monkeypatch.setattr(kept_places, "_SAMPLED", 1)
+    monkeypatch.setattr(kept_places, "_SORTED_AGAIN", 99)
+    table, made = TableName("core", "letters"), TableName("core", "spots")
+    letters = [chr(number) for number in range(ord("a"), ord("t") + 1)]
+    for gone in letters:
+        with fresh_warehouse(tmp_path / gone) as warehouse:
+            warehouse.execute(f"create table {table.sql} as select unnest({letters}) as letter")
+            warehouse.make_places(made, {table: "letter"}, {})
+            for letter in {gone, *again}:
+                warehouse.execute(f"delete from {table.sql} where letter = '{letter}'")
+            for letter in ["new", *(one for one in again if one != gone)]:
+                warehouse.execute(f"insert into {table.sql} values ('{letter}')")
+
+            warehouse.make_places(made, {table: "letter"}, {table: 2 * len(again) + 2})
+
+            right = warehouse.number(
+                f"select count(*) from {table.sql} as letters "
+                f"inner join {kept_places.places_of(made)} as places "
+                "on letters.rowid = row_number and place = hash(letter)"
+            )
+            assert right == warehouse.count(table), gone
+
+
 @pytest.mark.parametrize("name", sorted(n.sql for n, s in statements().items() if s.delta))
 def test_what_a_table_reads_in_part_is_told_by_a_column(built: Warehouse, name: str) -> None:
     """Every condition for the rows that are removed can be evaluated on the table."""

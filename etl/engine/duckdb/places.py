@@ -15,7 +15,7 @@ which tables are looked up, and by what (``etl/pipeline/places.py``).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import duckdb
 
@@ -31,6 +31,9 @@ _SORTED_AGAIN = 0.2
 _FEW = 1_000_000
 """Up to so many places are always sorted again: that takes no time."""
 
+_ALL = 1 << 40
+"""More than any row number."""
+
 _SAMPLED = 1 / 4096
 """The share of the places by which is found which rows have moved."""
 
@@ -39,7 +42,7 @@ def make_places(
     warehouse: Warehouse,
     places: TableName,
     keys: Mapping[TableName, str],
-    amended: Collection[TableName],
+    amended: Mapping[TableName, int],
 ) -> int:
     """Makes the tables by which a reader finds rows, or brings them up to date.
 
@@ -47,40 +50,33 @@ def make_places(
         warehouse: With the tables, written to its file: that moves rows.
         places: The name of the table of places; the names of the others begin with it.
         keys: The tables, and for each the SQL expression of its key.
-        amended: Those that have only lost and gained rows since their places were made.
+        amended: Those that have only lost and gained rows since their places were made, and at most
+            how many they have gained.
 
     Returns:
         How many rows can be found.
     """
     numbers = {table: number for number, table in enumerate(sorted(keys))}
-    standing = _standing(warehouse, places, keys, numbers, amended)
-    later = _places(keys, numbers, standing)
+    until = _standing(warehouse, places, keys, numbers, amended)
+    later = _places(keys, numbers, until)
     moved = warehouse.number(f"select count(*) from ({later})")  # noqa: S608 - our own names
-    stay = warehouse.count(places) if standing else 0
-    is_whole = moved + stay <= _FEW or moved > _SORTED_AGAIN * stay
-    if is_whole:
-        standing, later = {}, _places(keys, numbers, {})
-    named = ", ".join(
+    stay = warehouse.count(places) if until else 0
+    made = TableName(places.schema, f"{places.table}_later")
+    if moved + stay <= _FEW or moved > _SORTED_AGAIN * stay:
+        later, made = _places(keys, numbers, {}), places
+        until = dict.fromkeys(keys, _ALL)
+        warehouse.execute(f"create or replace table {places.sql}_later as from ({later}) limit 0")
+    warehouse.execute(
+        f"create or replace table {made.sql} as select * from ({later}) order by place"  # noqa: S608
+    )
+    named = " union all ".join(
+        f"select {number} as table_number, '{table.sql}' as table_name, "  # noqa: S608
         # (Another version may hash differently.)
-        f"({number}, '{table.sql}', '{duckdb.__version__}', {standing.get(table, 1 << 40)})"
+        f"'{duckdb.__version__}' as engine, {until[table]} as until, count(*) as behind "
+        f"from {table.sql} where rowid >= {until[table]}"
         for table, number in numbers.items()
     )
-    # (If all are sorted at once, each row's number is below the bound.)
-    for table, query in (
-        (
-            f"{places.sql}_tables",
-            f"from (values {named}) t(table_number, table_name, engine, until)",
-        ),
-        (
-            places.sql if is_whole else f"{places.sql}_later",
-            f"select * from ({later}) order by place",  # noqa: S608 - our own names
-        ),
-    ):
-        warehouse.execute(f"create or replace table {table} as {query}")
-    if is_whole:
-        warehouse.execute(
-            f"create or replace table {places.sql}_later as from {places.sql} limit 0"
-        )
+    warehouse.execute(f"create or replace table {places.sql}_tables as {named}")
     return warehouse.number(f"select count(*) from {places_of(places)}")  # noqa: S608
 
 
@@ -115,15 +111,17 @@ def _standing(
     places: TableName,
     keys: Mapping[TableName, str],
     numbers: Mapping[TableName, int],
-    amended: Collection[TableName],
+    amended: Mapping[TableName, int],
 ) -> dict[TableName, int]:
     """Returns for each table the row number before which no row has moved since places were made.
 
     Rows move up only, and all that are behind a row that has moved have moved, too. So the rows
-    before one that is still in its place are in theirs. Only keys that occur once show this: of
-    several rows with one key, the next may have moved up into the place of the one before.
+    before one that is still in its place are in theirs. Two kinds of rows do not show this: those
+    of a key that occurs several times, because the next may have moved up into the place of the one
+    before; and those as far behind as a row may be that was deleted and came again.
     """
-    if not (amended and _is_made(warehouse, places, numbers)):
+    known = _known_tables(warehouse, places, numbers) if amended else {}
+    if not known:
         return {}
     sampled = f"""
         select
@@ -137,51 +135,40 @@ def _standing(
         having count(*) = 1
     """  # noqa: S608 - our own names
     warehouse.execute(f"create or replace temp table sampled_places as {sampled}")
-    seen = " union all ".join(
-        f"select {number} as table_number, sampled.row_number, "  # noqa: S608 - our own names
-        f"hash({keys[table]}) = sampled.place as stands from {table.sql} as rows_now "
-        f"inner join sampled_places as sampled "
-        f"on rows_now.rowid = sampled.row_number and sampled.table_number = {number}"
-        for table, number in numbers.items()
-        if table in amended
+    in_place = " union all ".join(
+        f"select {numbers[table]} as table_number, sampled.row_number "  # noqa: S608 - our own names
+        f"from {table.sql} as rows_now "
+        "inner join sampled_places as sampled on rows_now.rowid = sampled.row_number "
+        f"and sampled.table_number = {numbers[table]} and sampled.place = hash({keys[table]}) "
+        f"where rows_now.rowid < {warehouse.count(table) - known[table] - gained}"
+        for table, gained in amended.items()
     )
     found = warehouse.rows(
-        f"""
-        with seen as ({seen}),
-
-        moved as (
-            select
-                table_number,
-                min(row_number) as row_number
-            from seen
-            where stands is not true
-            group by table_number
-        )
-
-        select
-            seen.table_number,
-            max(seen.row_number) + 1 as until
-        from seen
-        left join moved on seen.table_number = moved.table_number
-        where seen.stands and (moved.row_number is null or seen.row_number < moved.row_number)
-        group by seen.table_number
-        """  # noqa: S608 - our own names
+        f"select table_number, max(row_number) + 1 as until from ({in_place}) group by table_number"  # noqa: S608
     )
     warehouse.execute("drop table sampled_places")
     until = {int(str(row["table_number"])): int(str(row["until"])) for row in found}
     return {table: until.get(number, 0) for table, number in numbers.items()}
 
 
-def _is_made(warehouse: Warehouse, places: TableName, numbers: Mapping[TableName, int]) -> bool:
-    """Says whether there are places of these tables, made by this version of the engine."""
+def _known_tables(
+    warehouse: Warehouse, places: TableName, numbers: Mapping[TableName, int]
+) -> dict[TableName, int]:
+    """Returns how many rows each table had behind those whose places were kept.
+
+    Nothing, if the places are not of these tables, or were made by another version.
+    """
     tables = TableName(places.schema, f"{places.table}_tables")
-    if "until" not in dict(warehouse.columns(tables)):
-        return False
+    if "behind" not in dict(warehouse.columns(tables)):
+        return {}
+    rows = warehouse.rows(f"select * from {tables.sql}")  # noqa: S608 - our own names
     known = {
-        str(row["table_name"]): (row["table_number"], row["engine"])
-        for row in warehouse.rows(f"select * from {tables.sql}")  # noqa: S608 - our own names
+        TableName.parse(str(row["table_name"])): int(str(row["behind"]))
+        for row in rows
+        if row["engine"] == duckdb.__version__
+        and numbers.get(TableName.parse(str(row["table_name"]))) == row["table_number"]
     }
-    return known == {table.sql: (at, duckdb.__version__) for table, at in numbers.items()}
+    return known if known.keys() == numbers.keys() else {}
 
 
 def rows_view(table: TableName, stored: str, rows: Iterable[int]) -> str:

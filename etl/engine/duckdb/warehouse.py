@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from glob import escape
 from pathlib import Path
@@ -278,7 +278,7 @@ class DuckDBWarehouse(Warehouse):
         self,
         places: TableName,
         keys: Mapping[TableName, str],
-        amended: Collection[TableName] = (),
+        amended: Mapping[TableName, int],
     ) -> int:
         """Makes tables by which a reader finds rows."""
         self.execute("checkpoint")  # first, because to write the file moves rows

@@ -10,7 +10,7 @@ here: translating a statement (``translate.py``).
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -207,7 +207,7 @@ class SparkWarehouse(DuckDBWarehouse):
         self,
         places: TableName,
         keys: Mapping[TableName, str],
-        amended: Collection[TableName] = (),  # noqa: ARG002 - no delta is built by Spark
+        amended: Mapping[TableName, int],  # noqa: ARG002 - no delta is built by Spark
     ) -> int:
         """Makes an empty table of places: the rows of a Parquet file are found by reading it."""
         named = pa.table(
