@@ -198,7 +198,7 @@ def has_fresh_changes(what: str, owner: Owner) -> Rule:
     time, newest = "try_cast(updated_at as timestamp)", "max(try_cast(updated_at as timestamp))"
     return holds(
         "has_fresh_changes",
-        # (A recent row is found without reading all of them.)
+        # (This finds a recent row without reading all of them.)
         f"select 1 where exists (from {{batch}} where {time} is not null) and not exists "
         f"(from {{batch}} where {time} >= now()::timestamp - to_days(<at_most>))",
         f"No {what} has changed for a long time: the source is a copy that nobody updates, or its "

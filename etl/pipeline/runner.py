@@ -114,7 +114,7 @@ def _build_in_delta(warehouse: Warehouse, table: Table) -> int:
                 scope.keep(name)
             if scope and statement:
                 scope.note_whole(statement)
-            if statement is None or statement.delta:
+            if statement is None or statement.delta or not is_noted(warehouse, name):
                 return _build(warehouse, table)
             _build_if_other(warehouse, statement)
     elif statement and any(read.schema == "ops" for read in statement.depends_on):
@@ -125,7 +125,7 @@ def _build_in_delta(warehouse: Warehouse, table: Table) -> int:
 
 
 def _build_if_other(warehouse: Warehouse, statement: Statement) -> None:
-    """Builds a small table whole; if it comes out as it was, its build stands.
+    """Builds a table whole that no delta builds in part; if it is as it was, its build stands.
 
     Its content shows whether decisions, which have no build, have changed it.
     """
@@ -133,7 +133,7 @@ def _build_if_other(warehouse: Warehouse, statement: Statement) -> None:
     with warehouse.transaction():
         before = _content(warehouse, name)
         warehouse.build(name, statement.query)
-        if _content(warehouse, name) == before and is_noted(warehouse, name):
+        if _content(warehouse, name) == before:
             note_inputs(warehouse, name, statement.depends_on)
         else:
             forget_build(warehouse, name)

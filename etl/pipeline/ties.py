@@ -331,7 +331,6 @@ SETS: dict[Stage, dict[str, str]] = {
             from core.near_evidence semi join weighed_records using (record_id)
         """,
     },
-    # Which of a citizen's records is kept depends on when they were changed, too.
     Stage.LINKED: {
         "new_probabilistic": f"select * from core.step_probabilistic where {_WEIGHED}",
         "scope_records": """
@@ -350,8 +349,6 @@ SETS: dict[Stage, dict[str, str]] = {
             union
             select record_id
             from old_probabilistic semi join changed_citizens using (personal_id)
-            union
-            select record_id from core.duplicates semi join touched_records using (record_id)
         """,
         "scope_citizens": """
             select personal_id from scope_citizens
@@ -361,6 +358,7 @@ SETS: dict[Stage, dict[str, str]] = {
         """,
         "scope_rows": _ROWS,
     },
+    # Which of a citizen's records is kept depends on when they were changed, too.
     Stage.FINDINGS: {
         "carried_cards": _cards("clean.insurance"),
         "linked_citizens": """
@@ -369,7 +367,12 @@ SETS: dict[Stage, dict[str, str]] = {
                 hash(personal_id) as citizen
             from core.links
         """,
-        "found_records": "select hash(record_id) as record from scope_records",
+        "found_records": """
+            select hash(record_id) as record from scope_records
+            union
+            select hash(record_id)
+            from core.duplicates semi join touched_records using (record_id)
+        """,
         "found_numbers": f"""
             select number
             from claimed_numbers semi join found_records using (record)

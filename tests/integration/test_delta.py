@@ -664,6 +664,59 @@ def test_a_row_that_was_touched_is_told_apart_from_one_that_has_changed(timed: R
     assert reading(timed).changes == Changes(updated=2, touched=1), "a further row is a change"
 
 
+_NO_NUMBER = {"id_number": None, "insurance_number": None, "health_card_number": None}
+
+
+@pytest.mark.parametrize(
+    ("register", "row"),
+    [
+        ("insurance", record(3, record_id="twin")),
+        ("insurance", record(3, record_id="twin", **_NO_NUMBER)),
+        ("insurance", record(3, record_id="twin", full_name="Ai Đó Khác")),
+        ("insurance", record(9, record_id=None)),
+        ("insurance", record(9, record_id="nothing", full_name=None, **_NO_NUMBER)),
+        ("population", citizen(9, personal_id="12345")),
+        ("population", citizen(9, personal_id=None)),
+    ],
+    ids=[
+        "by number",
+        "by name",
+        "doubtful",
+        "no key",
+        "nothing to compare",
+        "refused",
+        "no number",
+    ],
+)
+def test_rows_that_were_touched_are_as_in_a_full_run(
+    timed_databases: Database, register: str, row: dict[str, object]
+) -> None:
+    world = World(timed_databases, timed=True)
+    rows = world.insurance if register == "insurance" else world.population
+    rows.append(world.touched(row))
+    world.delta()
+
+    for other in (world.insurance, world.population):
+        rows[-1] = world.touched(rows[-1])
+        rows[2] = world.touched(rows[2])
+        other[9] = world.touched(other[9] | {"full_name": "Ai Đó Nữa"})
+        world.assert_delta_is_full()
+    world.close()
+
+
+def test_a_delta_builds_what_a_full_run_that_broke_off_did_not(synced: Make) -> None:
+    pair = synced()
+    with warehouse_for(pair.settings, Run("broken off")) as warehouse:
+        runner.run(warehouse, pair.settings)
+        for table in ("core.near_keys", "core.contested_numbers", "publish.coverage"):
+            runner.forget_build(warehouse, TableName.parse(table))
+            warehouse.execute(f"drop table {table}")
+    release_lock(pair.settings)
+
+    assert not pair.sync("delta").broken
+    assert pair.published("select count(*) as n from {reconciled}") == [{"n": 30}]
+
+
 def test_which_record_is_kept_follows_the_time_of_change(timed: Registers) -> None:
     """The time of change alone decides between two records of one citizen that are equal else."""
     kept = "select kept_record_id from core.duplicates where record_id = 'R000003'"

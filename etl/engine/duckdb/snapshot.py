@@ -36,9 +36,9 @@ class Snapshot(DuckDBWarehouse):
     """A warehouse that is only read; what is made beside it stays in memory."""
 
     def can_focus(self, places: TableName) -> bool:
-        """Says whether this DuckDB made a table of places: another version may hash differently."""
-        if not self.exists(places):
-            return False
+        """Says whether this DuckDB made the tables of places: another may hash differently."""
+        if not self.exists(TableName(places.schema, f"{places.table}_later")):
+            return False  # an earlier version of doisoat, or another engine
         engines = self.rows(f"select distinct engine from {places.sql}_tables")  # noqa: S608
         return engines == [{"engine": duckdb.__version__}]
 

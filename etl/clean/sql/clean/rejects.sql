@@ -1,11 +1,12 @@
 -- Every source row that could not be used, with the reason: the rows of raw that are not in clean.
--- Rows are told apart by their content, so that a row that comes again tomorrow is the same reject.
+-- Rows are told apart by their content, so that a row that comes again tomorrow is the same reject,
+-- whenever it was changed.
 -- Their key is a keyed hash of the content: the content holds more than is published, and a plain
 -- hash could be guessed by trying values.
 -- Delta: reading.
 -- Kind: group.
 with insurance_unused as (
-    select insurance.* exclude (run_id, read_at)
+    select insurance.* exclude (run_id, read_at, updated_at)
     from raw.insurance as insurance
     semi join (
         select unused.row_number
@@ -132,7 +133,7 @@ insurance_rejects as (
 ),
 
 population_unused as (
-    select population.* exclude (run_id, read_at)
+    select population.* exclude (run_id, read_at, updated_at)
     from raw.population as population
     semi join (
         select unused.row_number
