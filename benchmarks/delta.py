@@ -1,11 +1,11 @@
 """What a delta costs compared with a full run, including extraction, checks and publish.
 
-    python -m benchmarks.delta --citizens 1100000 [--changed 0.01] [--rounds 3] [--memory 8GB]
+    python -m benchmarks.delta --citizens 1100000 [--changed 0.01 0.0001] [--memory 8GB] [--told]
 
 Two registers and a target are in a separate PostgreSQL, as in the demo. After a first run, each
-round runs the command five times: in full, as a delta when nothing has changed since then, as
-another (it need not read anew what the overlap of the times has it read again), as a delta after a
-share of both registers was touched (the rows have a new time of change, as after a change of a
+round runs the command in full, as a delta when nothing has changed since then, as another (it need
+not read anew what the overlap of the times has it read again), and for each share of both registers
+as a delta after that share was touched (the rows have a new time of change, as after a change of a
 column that is not read), and as one after that share has changed. Seconds and processor time are
 those of the whole command, including its start, without the server's. Where the seconds went is
 told by the steps that Dagster timed; the rest is the start, and Dagster between the steps.
@@ -19,6 +19,7 @@ Belongs here: timing. Does not belong here: whether a delta is right (the tests)
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import resource
 import statistics
@@ -26,7 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,7 +135,13 @@ def tell_deletions(home: Path, config: Path) -> None:
 
 
 def measure(
-    home: Path, citizens: int, share: float, rounds: int, memory: str = "", *, told: bool = False
+    home: Path,
+    citizens: int,
+    shares: Sequence[float],
+    rounds: int,
+    memory: str = "",
+    *,
+    told: bool = False,
 ) -> dict[str, list[Cost]]:
     """Returns what each kind of run took, by round."""
     prepare(citizens, 7, home)
@@ -155,7 +162,7 @@ def measure(
         timed("full")
         timed("delta, nothing changed since the full run", "--mode", "delta")
         timed("delta, nothing changed since a delta", "--mode", "delta")
-        for what in ("touched", "changed"):
+        for share, what in itertools.product(shares, ("touched", "changed")):
             way = f"delta, {share:.2%} of both {what}"
             rows = change(home, share, str(round_), what)
             key = next(
@@ -177,7 +184,7 @@ def main() -> None:
     """Measures and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--citizens", type=int, default=110_000)
-    parser.add_argument("--changed", type=float, default=0.01)
+    parser.add_argument("--changed", type=float, nargs="+", default=[0.01], help="shares")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--memory", default="", help="of reconciling, such as 8GB")
     parser.add_argument("--told", action="store_true", help="the registers tell deletions")
