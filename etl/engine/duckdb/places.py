@@ -25,7 +25,7 @@ from etl.engine.statements import TableName
 _MANY = 20
 """More rows than that are found by a join, which reads more than their row groups."""
 
-_SORTED_AGAIN = 0.2
+_SORTED_AGAIN = 0.5
 """If more than this share of the places would be in the second table, all are sorted again."""
 
 _FEW = 1_000_000
