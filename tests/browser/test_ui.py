@@ -151,7 +151,7 @@ def test_a_checks_page_of_the_data_docs_opens_without_a_network(page: Page, site
     fetched = [docs.url]
     docs.on("request", lambda request: fetched.append(request.url))
     docs.reload()
-    expect(docs.get_by_text("of 5 expectations 4 hold, 1 fails and none warns")).to_be_visible()
+    expect(docs.get_by_text("of 6 expectations 5 hold, 1 fails and none warns")).to_be_visible()
     expect(docs.get_by_text(why())).to_be_visible()
     remember(site, docs)
     docs.get_by_role("link", name="Data Docs").click()
