@@ -172,7 +172,7 @@ def _known(
             bool(row["passed"]),
             int(str(row["checked_rows"])),
             failed,
-            _seen(warehouse, suite, rule, observed) if rule.looks_beyond else observed,
+            _seen(warehouse, suite, rule, observed) if rule.shows_beyond else observed,
             sample_of(warehouse, suite, rule) if failed and rule.failing else (),
             asked_in=str(row["asked_in"]),
         )

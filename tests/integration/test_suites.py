@@ -442,7 +442,7 @@ def test_a_column_mapped_wrongly_does_not_put_a_name_into_the_keys(validated: Wa
 def test_a_rule_about_a_whole_table_says_what_was_seen(validated: Warehouse) -> None:
     wanted = {
         "has_not_shrunk": r"[\d,]+ rows; [\d,]+ in the last published full run",
-        "has_fresh_changes": r"the newest change is of 2001-01-01, \d+ days ago",
+        "has_fresh_changes": "the newest change is of 2001-01-01",
         "no_code_has_vanished": "GENDER_DIFFERENT vanished",
     }
     for suite in SUITES:

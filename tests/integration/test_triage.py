@@ -110,7 +110,7 @@ def test_a_rule_about_the_whole_table_says_what_was_seen_and_expected_and_what_t
     run: Doisoat, triage: Triage
 ) -> None:
     (rule,) = triage(STALE)
-    assert str(rule["observed"]).startswith("the newest change is of 2001-01-01, ")
+    assert rule["observed"] == "the newest change is of 2001-01-01"
     assert str(rule["expected"]).startswith("a change within 30 days. ")
     assert "Ask the register's administrator" in str(rule["meaning"])
     assert rule["first_seen"]
