@@ -669,22 +669,22 @@ _NO_NUMBER = {"id_number": None, "insurance_number": None, "health_card_number":
 @pytest.mark.parametrize(
     ("register", "row"),
     [
-        ("insurance", record(3, record_id="twin")),
-        ("insurance", record(3, record_id="twin", **_NO_NUMBER)),
-        ("insurance", record(3, record_id="twin", full_name="Ai Đó Khác")),
-        ("insurance", record(9, record_id=None)),
-        ("insurance", record(9, record_id="nothing", full_name=None, **_NO_NUMBER)),
-        ("population", citizen(9, personal_id="12345")),
-        ("population", citizen(9, personal_id=None)),
-    ],
-    ids=[
-        "by number",
-        "by name",
-        "doubtful",
-        "no key",
-        "nothing to compare",
-        "refused",
-        "no number",
+        pytest.param("insurance", record(3, record_id="twin"), id="by number"),
+        pytest.param("population", citizen(9, personal_id="12345"), id="refused"),
+        *(
+            pytest.param(register, row, id=name, marks=pytest.mark.wide)
+            for register, row, name in [
+                ("insurance", record(3, record_id="twin", **_NO_NUMBER), "by name"),
+                ("insurance", record(3, record_id="twin", full_name="Ai Đó Khác"), "doubtful"),
+                ("insurance", record(9, record_id=None), "no key"),
+                (
+                    "insurance",
+                    record(9, record_id="nothing", full_name=None, **_NO_NUMBER),
+                    "nothing to compare",
+                ),
+                ("population", citizen(9, personal_id=None), "no number"),
+            ]
+        ),
     ],
 )
 def test_rows_that_were_touched_are_as_in_a_full_run(
