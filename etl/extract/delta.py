@@ -6,12 +6,11 @@ Does not belong here: what the pipeline does with a changed table, and the quest
 
 All rows of a key are replaced together, because a key may stand in several rows. A row that is the
 same but for its time of change was touched: it was written again, or a column was changed that is
-not read, such as the contributions of a month. It keeps its number, and nothing that is made of
-it is made again.
+not read, such as the contributions of a month. It keeps its number, so that what is made of it
+stands.
 
-After a delta the
-raw table must have as many rows as the register, and, where keys are compared, the same keys with
-the same times. Where that is not so, the register is read whole, and the reason is reported.
+After a delta the raw table must have as many rows as the register, and, where keys are compared,
+the same keys with the same times. Where that is not so, the register is read whole, and the reason is reported.
 """
 
 from __future__ import annotations
