@@ -10,8 +10,8 @@ not read, such as the contributions of a month. It keeps its number, so that wha
 stands.
 
 After a delta the raw table must have as many rows as the register, and, where keys are compared,
-the same keys with the same times. Where that is not so, the register is read whole, and the reason is
-reported.
+the same keys with the same times. Where that is not so, the register is read whole, and the reason
+is reported.
 """
 
 from __future__ import annotations
