@@ -3,7 +3,7 @@
     python -m tests.runs_to_kill doisoat.toml
 
 Each line of the input is the mode of a run. The answer is the run's process id and, when it has
-ended by itself or was killed, its exit status.
+ended by itself or was killed, its exit status: that of the command.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from pathlib import Path
 
 import expectations.docs  # noqa: F401 - with Great Expectations, loaded once for all runs
 from assets.running import run_sync
+from etl.domain.errors import DoisoatError
+from etl.process.machine import trouble_of_the_machine
 from etl.settings import load_settings
 
 
@@ -33,9 +35,11 @@ def main() -> None:
 def _run(config: Path, mode: str) -> int:
     try:
         outcome = run_sync(load_settings(config), mode)
-    except BaseException:
+    except BaseException as error:
         traceback.print_exc()
-        return 70
+        known = error if isinstance(error, DoisoatError) else trouble_of_the_machine(error)
+        print(known or "", file=sys.stderr)
+        return known.exit_code if known else 70
     print(outcome.problem or "", file=sys.stderr)
     return outcome.exit_code
 
