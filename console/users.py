@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from etl.domain.errors import ConfigError
 from etl.normalise.places import province_codes
-from etl.process.files import refused, write_whole
+from etl.process.files import unreadable, write_whole
 from etl.stewards.desk.asking import Scope
 
 SHORTEST_PASSWORD = 12
@@ -194,7 +194,7 @@ class Users:
         except FileNotFoundError:
             self._stored, self._read_at = {}, None
         except OSError as error:
-            raise refused(self._file, error, "file of users could not be read") from None
+            raise unreadable(self._file, error, "file of users") from None
         return self._stored
 
 

@@ -2,15 +2,17 @@
 
 python docs/errors.py
 
-The table is made from the classes of ``etl/domain/errors.py`` and from what
-``etl/databases/refusals.py`` says of the refusals of databases, so that it says what the program
-says.
+The tables are made from the classes of ``etl/domain/errors.py``, from what
+``etl/databases/refusals.py`` says of the refusals of databases, and, for all other messages, from
+the places of the program that raise them. So the page has every message, in the program's words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import ast
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from etl.databases.refusals import REFUSALS
 from etl.domain.errors import DoisoatError, Told
@@ -52,6 +54,87 @@ own words are withheld, because they may quote personal data; its log has them.
 """
 
 
+_OTHERS = """## All other messages
+
+These say all there is to say themselves. (… stands for what varies.)
+
+| exit code | what you see | what to do |
+|---|---|---|
+"""
+
+_ROOT = Path(__file__).resolve().parents[1]
+_SHORT = 3
+"""Letters of a part of a message that is too short to tell it by."""
+
+
+class Raised(NamedTuple):
+    """A message that the program raises.
+
+    Attributes:
+        kind: The kind of error.
+        what: What happened, with … for what varies.
+        remedy: What to do; empty where only the program knows.
+    """
+
+    kind: type[DoisoatError]
+    what: str
+    remedy: str
+
+
+def raised() -> Iterator[Raised]:
+    """Yields every message that stands in the program where it is raised."""
+    known = {kind.__name__: kind for kind in kinds()}
+    for package in ("etl", "assets", "expectations", "console"):
+        for file in sorted((_ROOT / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+                if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+                    continue
+                if (kind := known.get(node.func.id)) and node.args:
+                    remedies = [word.value for word in node.keywords if word.arg == "remedy"]
+                    remedy = text_of(remedies[0]) if remedies else ""
+                    yield Raised(kind, text_of(node.args[0]), remedy)
+
+
+def text_of(node: ast.expr) -> str:
+    """Returns the text of an expression, with … for all that varies."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(map(text_of, node.values))
+    if isinstance(node, ast.BinOp):
+        return text_of(node.left) + text_of(node.right)
+    return "…"
+
+
+def fragments(phrase: str) -> list[str]:
+    """Returns the parts of a phrase between those that vary, but for very short ones."""
+    return [part.strip() for part in phrase.split("…") if len(part.strip()) > _SHORT]
+
+
+def is_told(found: Raised) -> bool:
+    """Says whether a class of the error tells of the message."""
+    phrases = (
+        phrase
+        for kind in found.kind.__mro__
+        for told in vars(kind).get("told", ())
+        for phrase in told.seen
+    )
+    return any(all(one in found.what for one in fragments(phrase)) for phrase in phrases)
+
+
+def _others() -> Iterable[str]:
+    """Returns the rows of the messages that no class tells of."""
+    others = {
+        (found.kind.exit_code, found.what.rstrip("."), found.remedy)
+        for found in raised()
+        if fragments(found.what) and not is_told(found)
+    }
+    return (
+        _cells(str(code), what, (remedy.strip("…") and remedy) or "Do what the message says.")
+        for code, what, remedy in sorted(others)
+    )
+
+
 def kinds(kind: type[DoisoatError] = DoisoatError) -> Iterator[type[DoisoatError]]:
     """Yields every kind of error, the general before the special."""
     yield kind
@@ -74,7 +157,7 @@ def page() -> str:
         _row(Told((refusal.happened,), _tried(refusal.passes), refusal.remedy))
         for refusal in REFUSALS
     )
-    return "".join([*parts, _DATABASES, _TABLE, refusals])
+    return "".join([*parts, _DATABASES, _TABLE, refusals, "\n", _OTHERS, *_others()])
 
 
 def _tried(passes: bool) -> str:
@@ -85,9 +168,12 @@ def _tried(passes: bool) -> str:
 
 
 def _row(told: Told) -> str:
-    seen = "<br>".join(told.seen)
-    cells = (cell.replace("|", "\\|") for cell in (seen, told.means, told.do))
-    return f"| {' | '.join(cells)} |\n"
+    return _cells("<br>".join(told.seen), told.means, told.do)
+
+
+def _cells(*cells: str) -> str:
+    safe = (cell.replace("|", "\\|").replace("\n", " ") for cell in cells)
+    return f"| {' | '.join(safe)} |\n"
 
 
 if __name__ == "__main__":

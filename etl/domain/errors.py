@@ -201,6 +201,11 @@ class ConfigError(DoisoatError):
             "Use the address that it printed, or give another `--port`.",
         ),
         Told(
+            ("The … could not be read: …",),
+            "The file that you named is not there, is a folder, or this user may not read it.",
+            "Check the path and the rights.",
+        ),
+        Told(
             ("The … could not be written", "file could not be written"),
             "The list, page or folder cannot be written at the place that you named.",
             "Name another place. A file that was there before is unchanged.",
@@ -456,6 +461,7 @@ class QualityGateError(DoisoatError):
                 "Another installation of doisoat publishes to this target",
                 "… published records would vanish",
                 "… records would be new",
+                "… records would be left of the … that the last full run published",
             ),
             "The publish checked the tables and the target itself, and refused because it could "
             "do harm.",

@@ -49,6 +49,27 @@ def refused(file: Path, error: OSError, what: str = "file could not be written")
     return ConfigError(f"The {what}: {reason}.", where=str(file), remedy=remedy)
 
 
+_UNREADABLE: dict[int, tuple[str, str]] = {
+    errno.ENOENT: ("it is not there", "Check the path."),
+    errno.ENOTDIR: ("a part of its path is a file, not a folder", "Check the path."),
+    errno.EISDIR: ("it is a folder", "Name a file."),
+    errno.EACCES: ("this user may not read it", "Let this user read it."),
+    errno.EPERM: ("this user may not read it", "Let this user read it."),
+    errno.ENAMETOOLONG: ("its name is too long", "Name it otherwise."),
+    errno.ELOOP: ("its links lead round in a circle", "Check the path."),
+    errno.EIO: ("its disk reports an error", "Look in the system's log, and take another copy."),
+}
+
+
+def unreadable(file: Path, error: OSError, what: str = "file") -> ConfigError:
+    """Says why a file could not be read."""
+    reason, remedy = _UNREADABLE.get(
+        error.errno or 0,
+        (f"the system reported {type(error).__name__}", "Check that this user can read it."),
+    )
+    return ConfigError(f"The {what} could not be read: {reason}.", where=str(file), remedy=remedy)
+
+
 def hard_copy(file: Path, copy: Path) -> None:
     """Gives a file that never changes again a second name; copies it where that is impossible."""
     try:

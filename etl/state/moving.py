@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.domain.errors import ConfigError
-from etl.process.files import refused, whole_file
+from etl.process.files import unreadable, whole_file
 from etl.settings import Settings
 from etl.state.schema import HEAD
 from etl.state.store import State, now, open_state
@@ -138,7 +138,7 @@ def _opened(file: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, Any]]]:
                 )
             yield archive, about
     except OSError as error:
-        raise refused(file, error, "file could not be read") from None
+        raise unreadable(file, error) from None
     except (zipfile.BadZipFile, KeyError, ValueError):
         raise ConfigError(
             "The file is no state of doisoat, or not whole.",

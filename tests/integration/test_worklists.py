@@ -624,7 +624,7 @@ def test_text_formats_come_back_too(
         ("list.csv", b"\xff\x00\xfe", "no text in UTF-8"),
         ("list.jsonl", b"{}\nnothing\n", "Line 2 is no JSON object"),
         ("list.txt", b"", "is no file of a worklist"),
-        ("gone.xlsx", None, "cannot be read"),
+        ("gone.xlsx", None, "could not be read: it is not there"),
     ],
 )
 def test_a_file_that_is_no_worklist_is_refused_whole(

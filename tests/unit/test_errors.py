@@ -64,6 +64,27 @@ def test_what_the_page_says_is_seen_is_what_the_program_says() -> None:
     assert unknown == [" is damaged and cannot be read"]  # the class itself has these words
 
 
+def test_every_message_says_what_to_do() -> None:
+    raised = list(_script().raised())
+    assert len(raised) > 150
+    # (Damaged files have one message, made by the class itself.)
+    silent = [f for f in raised if not f.remedy and f.kind.__name__ != "DamagedError"]
+    assert silent == []
+
+
+def test_every_message_is_on_the_page() -> None:
+    script = _script()
+    page = script.PAGE.read_text("utf-8")
+    missing = [
+        found.what
+        for found in script.raised()
+        if script.fragments(found.what)
+        and not script.is_told(found)
+        and found.what.rstrip(".") not in page
+    ]
+    assert missing == []
+
+
 @pytest.mark.parametrize("needed", ["The user lacks a right", "no encrypted connection", "130"])
 def test_the_page_knows_what_databases_refuse(needed: str) -> None:
     assert needed.lower() in _script().page().lower()

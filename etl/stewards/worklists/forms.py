@@ -26,6 +26,7 @@ from pydantic import (
 
 from etl.domain.codes import ANSWER_LABELS, Label
 from etl.domain.errors import ConfigError
+from etl.process.files import unreadable
 from etl.settings import Settings
 
 Language = Literal["vi", "en"]
@@ -284,8 +285,8 @@ def _read(file: Path, name: str) -> Form:
     remedy = "docs/worklists.md tells what a template may say."
     try:
         data: Any = yaml.safe_load(file.read_text("utf-8-sig"))
-    except OSError:
-        raise ConfigError("A worklist template cannot be read.", where=str(file)) from None
+    except OSError as error:
+        raise unreadable(file, error, "template of a worklist") from None
     except UnicodeDecodeError:
         raise ConfigError(
             "A worklist template is no text in UTF-8.", where=str(file), remedy=remedy

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from etl.domain.errors import ConfigError
+from etl.process.files import unreadable
 from etl.stewards.worklists.forms import ANSWER, KEY, Form
 
 _LOOK_FOR_HEADINGS = 20
@@ -84,9 +85,7 @@ def read_file(file: Path, forms: Iterable[Form]) -> list[GivenSheet]:
                 remedy="A worklist comes back as .xlsx, .ods, .csv or .jsonl.",
             )
     except OSError as error:
-        raise ConfigError(
-            f"The worklist cannot be read ({type(error).__name__}).", where=str(file)
-        ) from None
+        raise unreadable(file, error, "worklist") from None
     known = tuple(forms)
     found = [sheet for name, table in tables if (sheet := _list(file, name, table, known))]
     if not found:
