@@ -120,6 +120,21 @@ def try_delta(register: str, source: Source, reading: Reading, query: RegisterQu
     return f"a delta goes by {CHANGED_AT} and reads what was deleted"
 
 
+def must_be_watchable(register: str, source: Source, query: RegisterQuery) -> None:
+    """Refuses a register of which ``look_at`` cannot tell whether it has changed.
+
+    Raises:
+        ContractError: It keeps no times of change that are accurate to the second.
+    """
+    if query.changed_at is None or not isinstance(query.changed_at.type, DateTime):
+        raise ContractError(
+            f"The {register} register has no time of change accurate to the second, so "
+            "[schedule] watch_minutes cannot tell whether it has changed.",
+            where=source.asked,
+            remedy="Use [schedule] delta_cron instead: it starts deltas at fixed times.",
+        )
+
+
 def look_at(register: str, source: Source, limits: Engine | None = None) -> list[str]:
     """Returns what quickly shows whether a register has changed: rows and the last change.
 
@@ -133,13 +148,7 @@ def look_at(register: str, source: Source, limits: Engine | None = None) -> list
         ConnectionFailedError: It cannot be reached.
     """
     with reading_register(register, source, limits) as (reading, query):
-        if query.changed_at is None or not isinstance(query.changed_at.type, DateTime):
-            raise ContractError(
-                f"The {register} register has no time of change accurate to the second, so "
-                "[schedule] watch_minutes cannot tell whether it has changed.",
-                where=source.asked,
-                remedy="Use [schedule] delta_cron instead: it starts deltas at fixed times.",
-            )
+        must_be_watchable(register, source, query)
         rows, newest = reading.count(query.statement), reading.moment(query.newest_change)
         return [str(rows), newest.isoformat() if newest else ""]
 

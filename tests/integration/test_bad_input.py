@@ -96,7 +96,7 @@ def checked(doisoat_here: Doisoat, folder: Path) -> Callable[..., dict[str, dict
             "target": {"url": "sqlite:///c.db"},
         }
         for name, section in sections.items():
-            good[name] |= section
+            good[name] = good.get(name, {}) | section
         file = configure(folder / "doisoat.toml", **good)
         ended = doisoat_here("--config", file, "check", "--json")
         assert ended.output, ended.errors
@@ -118,6 +118,13 @@ def _says(finding: dict[str, Any], exit_code: int, *words: str) -> None:
     assert finding["exit_code"] == exit_code, finding
     for word in words:
         assert word in finding["error"], finding
+
+
+def test_a_register_that_cannot_be_watched_is_found_beforehand(checked: Checked) -> None:
+    found = checked(schedule={"watch_minutes": 15})
+
+    _says(found["insurance"], 2, "[schedule] watch_minutes cannot tell", "delta_cron")
+    assert checked(schedule={"watch_minutes": 0})["insurance"]["exit_code"] == 0
 
 
 def test_a_good_configuration_is_praised_and_moves_nothing(checked: Checked, folder: Path) -> None:
