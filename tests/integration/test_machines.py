@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from assets.jobs import UI_LOCK
+from etl.domain.errors import DiskFullError
 from etl.process.home import locked
 from tests.support import (
     INSURANCE_COLUMNS,
@@ -25,6 +26,7 @@ from tests.support import (
     fill,
     from_warehouse,
     record,
+    writing,
 )
 
 pytestmark = pytest.mark.wide
@@ -322,6 +324,27 @@ def test_a_user_without_a_name_and_a_home_can_work(setup: Setup) -> None:
     for command in ("check", "sync", "runs"):
         code, words = _as_user(setup, command, HOME="/nonexistent", USER="", LOGNAME="")
         assert code == 0, words
+
+
+def test_a_disk_that_is_full_at_a_commit_is_told(setup: Setup, registers: Make) -> None:
+    """The engine takes such a transaction back by itself, and has none to take back after it."""
+    pair = registers()
+    disk = setup.folder / "disk"
+    setup.open_things.enter_context(_mounted(disk, "size=60m"))
+    pair.options["home"] = str(disk / "home")
+
+    def work() -> None:
+        with writing(pair.settings) as warehouse, warehouse.transaction():
+            rows = "select md5(range::varchar) from range(500_000)"
+            warehouse.execute(f"create table numbers as {rows}")
+            with (disk / "x").open("wb", buffering=0) as file:
+                for size in (100_000, 1_000):
+                    with suppress(OSError):
+                        while True:
+                            file.write(bytes(size))
+
+    with pytest.raises(DiskFullError):
+        work()
 
 
 @pytest.mark.long

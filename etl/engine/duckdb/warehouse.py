@@ -167,7 +167,10 @@ class DuckDBWarehouse(Warehouse):
             yield
             self.connection.execute("commit")
         except BaseException:
-            self.connection.execute("rollback")
+            # After a commit that failed the engine has taken the transaction back itself; the first
+            # error says why.
+            with suppress(duckdb.Error):
+                self.connection.execute("rollback")
             raise
 
     @contextmanager
