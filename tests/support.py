@@ -412,7 +412,7 @@ def compared_earlier(pair: Registers, days: float) -> None:
     with writing(pair.settings) as warehouse:
         warehouse.execute(
             "update ops.target_comparisons "
-            f"set compared_at = compared_at - interval {int(days * 86400)} second"
+            f"set compared_at = compared_at - to_seconds({int(days * 86400)})"
         )
 
 

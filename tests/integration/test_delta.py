@@ -1225,6 +1225,24 @@ def test_mismatches_keep_their_age_where_one_is_put_right(synced: Make) -> None:
     assert {age["oldest_since_at"] for age in ages} == {since["first"]}
 
 
+def test_ages_are_right_after_a_warehouse_of_an_earlier_version(synced: Make) -> None:
+    """It had no provinces in its copy of the ages, and could not tell ages by province."""
+    pair = synced([{**record(n), "full_name": "Ai Đó Khác"} for n in range(1, 31)])
+    before = pair.published("select record_id, code, since_at from {mismatches} order by 1, 2")
+    with writing(pair.settings, "delta") as warehouse:
+        warehouse.execute("alter table ops.mismatches_since drop column province_code")
+
+    last = pair.sync("delta")
+
+    after = pair.published("select record_id, code, since_at from {mismatches} order by 1, 2")
+    assert after == before != []
+    ages = pair.published(
+        "select sum(mismatches) as n, min(oldest_since_at) as since from {mismatch_ages} "
+        f"where run_id = '{last.run_id}' and province_code <> 'all'"
+    )
+    assert ages == [{"n": len(before), "since": before[0]["since_at"]}]
+
+
 @pytest.mark.parametrize(
     "behind",
     [

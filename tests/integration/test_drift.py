@@ -243,6 +243,18 @@ def test_all_rows_are_compared_when_the_last_time_is_a_week_ago(registers: Make)
     assert not pair.sync().counts.part.is_all
 
 
+def test_comparisons_that_a_clock_dates_into_the_future_count_for_nothing(
+    registers: Make,
+) -> None:
+    """The clock was set back, or the warehouse comes from a machine whose clock was ahead."""
+    pair = registers()
+    pair.sync()
+    compared_earlier(pair, days=-400)
+
+    assert pair.sync().counts.part.is_all
+    assert pair.sync().counts.part.slices == range(0), "none is due so soon"
+
+
 def test_another_target_is_compared_whole_the_first_time(
     registers: Make, new_sqlite: Callable[[], str]
 ) -> None:
