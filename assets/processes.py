@@ -10,6 +10,7 @@ import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import dagster as dg
 import psutil
@@ -35,7 +36,7 @@ def this_process() -> dict[str, str]:
     return {
         _HOST_TAG: socket.gethostname(),
         _PROCESS_TAG: str(me.pid),
-        _STARTED_TAG: f"{me.create_time():.0f}",
+        _STARTED_TAG: _began(me),
     }
 
 
@@ -125,6 +126,25 @@ def _bury(instance: dg.DagsterInstance, run: dg.DagsterRun, ask: AskPublished | 
 def _lives(tags: Mapping[str, str]) -> bool:
     try:
         process = psutil.Process(int(tags[_PROCESS_TAG]))
-        return f"{process.create_time():.0f}" == tags[_STARTED_TAG]
+        return _began(process) == tags[_STARTED_TAG]
     except (KeyError, ValueError, psutil.Error):
         return False
+
+
+def _began(process: psutil.Process) -> str:
+    """Returns when a process began, and so which one of its number it is.
+
+    On Linux in ticks since the machine started, and which start that was: nobody sets that clock.
+    The time of day that psutil works out moves with every correction of the machine's clock.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        about = Path(f"/proc/{process.pid}/stat").read_text("utf-8", "replace")
+    except OSError:
+        return f"{process.create_time():.0f}"
+    # (The name of the program, in brackets, may hold anything.)
+    return f"{boot}/{about.rpartition(')')[2].split()[_STARTTIME]}"
+
+
+_STARTTIME = 19
+"""The place of ``starttime`` behind the program's name (``man proc_pid_stat``)."""

@@ -15,7 +15,7 @@ from etl.extract.delta import must_be_watchable, try_delta
 from etl.extract.streams import reading_register
 from etl.pipeline import snapshots
 from etl.process.machine import trouble_of_the_machine, try_home
-from etl.process.privacy import load_record_key
+from etl.process.privacy import WITHHELD, load_record_key, places
 from etl.publish.tables import try_tables
 from etl.settings import Settings, Source, Target
 from etl.state.schema import try_to_bring_forward
@@ -60,10 +60,12 @@ def tried(name: str, look: Callable[[], str]) -> Finding:
     """
     try:
         return Finding(name, look())
-    except (DoisoatError, OSError) as error:
+    except Exception as error:
         known = error if isinstance(error, DoisoatError) else trouble_of_the_machine(error)
         if known is None:
-            raise
+            failed = f"{type(error).__name__} at {places(error)}; {WITHHELD}"
+            told = f"doisoat itself failed ({failed}).\nWhat to do: report it with these places."
+            return Finding(name, error=told, exit_code=70)
         return Finding(name, error=str(known), exit_code=known.exit_code)
 
 

@@ -29,7 +29,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from typing_extensions import override
 
 from etl.databases.arrow import arrow_connection
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     import adbc_driver_postgresql.dbapi as adbc  # which loads pandas
 
 _ROWS_PER_BATCH = 5_000
+_OF_A_DATABASE = (adbc_driver_manager.Error, DBAPIError, pa.ArrowException, OSError)
+"""What a driver raises while rows arrive, or Arrow in its place."""
 _WITH_SCHEMAS = frozenset({"postgresql", "mssql"})
 
 
@@ -54,7 +56,26 @@ def metadata_for(target: Target) -> MetaData:
 
 
 class Writer(ABC):
-    """One open transaction on the target."""
+    """One open transaction on the target.
+
+    Attributes:
+        broke_off: The error that broke off a stream of ``read``. Whoever pulls the stream sees only
+            what Arrow makes of it.
+    """
+
+    broke_off: Exception | None = None
+
+    def _watched(self, rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
+        """Notes the error that breaks off a stream of the database's rows."""
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            try:
+                yield from rows
+            except _OF_A_DATABASE as error:
+                self.broke_off = error
+                raise
+
+        return pa.RecordBatchReader.from_batches(rows.schema, batches())
 
     @abstractmethod
     def read(self, table: Table, columns: list[str], where: Any = None) -> pa.RecordBatchReader:
@@ -149,7 +170,7 @@ class RowWriter(Writer):
                 ]
                 yield pa.record_batch(arrays, schema=schema)
 
-        return pa.RecordBatchReader.from_batches(schema, batches())
+        return self._watched(pa.RecordBatchReader.from_batches(schema, batches()))
 
     def _many(self, statement: Any, rows: pa.RecordBatchReader, rename: dict[str, str]) -> None:
         for batch in rows:
@@ -263,7 +284,7 @@ class ArrowWriter(Writer):
             self._reading.close()
         self._reading = self.connection.cursor()
         self._reading.execute(_sql(_selected(table, columns, where)))
-        return self._reading.fetch_record_batch()
+        return self._watched(self._reading.fetch_record_batch())
 
     @override
     def insert(self, table: Table, rows: pa.RecordBatchReader) -> None:
@@ -345,8 +366,14 @@ def transaction(
         PublishError: It refused a row.
     """
     opened = _arrow_transaction if target.parsed.get_backend_name() == "postgresql" else _rows
-    with opened(target, what, publishes) as writer:
-        yield writer
+    writer: Writer | None = None
+    try:
+        with opened(target, what, publishes) as writer:
+            yield writer
+    except Exception:
+        if writer is None or (first := writer.broke_off) is None:
+            raise
+        raise explained(target, what, getattr(first, "orig", None) or first) from None
 
 
 @contextmanager

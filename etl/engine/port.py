@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.engine.statements import TableName
+from etl.process.files import could_not_open
 from etl.process.home import make_room, set_aside
 
 FILE_ID = "file_id"
@@ -331,7 +332,9 @@ class Warehouse(ABC):
         for part in sorted(self.file(table).glob("*.parquet")):
             try:
                 pq.read_metadata(part)
-            except (pa.ArrowException, OSError):
+            except (pa.ArrowException, OSError) as error:
+                if could_not_open(error):
+                    raise
                 set_aside(part)
                 found = True
         return found

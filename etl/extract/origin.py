@@ -20,6 +20,7 @@ from etl.engine.port import FILE_ID, Warehouse
 from etl.engine.statements import TableName
 from etl.extract.mapping import RegisterQuery
 from etl.extract.streams import Reading
+from etl.process.files import could_not_open
 from etl.settings import Source
 
 _WRITTEN = "doisoat"
@@ -67,7 +68,9 @@ def origin_of(warehouse: Warehouse, table: TableName) -> Origin | None:
         found = pq.read_metadata(warehouse.file(table)).metadata or {}
         written = warehouse.amendments(table)[1] or found.get(_WRITTEN.encode())
         return Origin(**json.loads(written)) if written else None
-    except (OSError, pa.ArrowException, ValueError, TypeError):
+    except (OSError, pa.ArrowException, ValueError, TypeError) as error:
+        if could_not_open(error):
+            raise
         return None
 
 

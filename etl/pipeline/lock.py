@@ -47,10 +47,10 @@ class Held:
 
     def close(self) -> None:
         """Closes the warehouse; the next step opens it again."""
-        if self.warehouse is not None:
+        warehouse, self.warehouse = self.warehouse, None
+        if warehouse is not None:
             with owner_only():
-                self.warehouse.close()
-            self.warehouse = None
+                warehouse.close()
 
 
 class Lock:
@@ -85,9 +85,11 @@ class Lock:
         """Gives the lock back, if this process has it."""
         held = cls._held.pop(file, None)
         if held:
-            held.close()
-            held.lock.truncate(0)
-            held.lock.close()
+            try:
+                held.close()
+            finally:
+                held.lock.truncate(0)
+                held.lock.close()
 
 
 def lock_file(settings: Settings) -> Path:

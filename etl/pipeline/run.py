@@ -183,7 +183,9 @@ def _forget_built(warehouse: Warehouse) -> None:
 def _forget_file(settings: Settings) -> None:
     """Deletes the file of a run, which was kept as a snapshot, or has nothing in it."""
     path = settings.warehouse_path
-    for of_it in (path, path.with_name(f"{path.name}.wal"), run_of_file(settings)):
+    # Without the name of its run, a file counts as one that has nothing in it: so whoever finds
+    # only the first deletion done takes the newest snapshot.
+    for of_it in (run_of_file(settings), path, path.with_name(f"{path.name}.wal")):
         of_it.unlink(missing_ok=True)
 
 

@@ -59,10 +59,9 @@ def keep_snapshot(settings: Settings) -> Path | None:
 
     Raises:
         DamagedError: The file of the last run cannot be read.
+        DiskFullError: There is no room to merge its log into it.
     """
     path = settings.warehouse_path
-    if not path.is_file():
-        return None
     named = run_of_file(settings)
     kept = snapshots(settings)
     if not named.is_file() and kept:  # a run that died before its first step: it left nothing
@@ -71,6 +70,8 @@ def keep_snapshot(settings: Settings) -> Path | None:
     folder = settings.snapshots / run_id
     if folder.is_dir():
         return folder
+    if not path.is_file():
+        return None
     with owner_only():
         _settle_log(settings)
         make_room(settings.snapshots, folder=True)
@@ -93,10 +94,20 @@ def keep_snapshot(settings: Settings) -> Path | None:
 
 
 def _settle_log(settings: Settings) -> None:
-    """Merges the log of a killed process into the database file, which readers may not do."""
+    """Merges the log of a killed process into the database file, which readers may not do.
+
+    Closing would do so, too, but would say nothing if it cannot.
+    """
     path = settings.warehouse_path
-    if path.with_name(f"{path.name}.wal").exists():
-        connect(path, key=load_record_key(settings.home), limits=settings.engine).close()
+    if not path.with_name(f"{path.name}.wal").exists():
+        return
+    warehouse = connect(path, key=load_record_key(settings.home), limits=settings.engine)
+    try:
+        warehouse.execute("checkpoint")
+    except Exception as error:
+        raise trouble(error, path) or error from None
+    finally:
+        warehouse.close()
 
 
 def prune(settings: Settings) -> None:
@@ -110,9 +121,12 @@ def prune(settings: Settings) -> None:
     for folder in newest:
         if folder not in kept and (handle := _alone(folder)):
             with handle, suppress(OSError):
-                shutil.rmtree(folder)
-    for leftover in settings.snapshots.glob(".*.unfinished"):
-        shutil.rmtree(leftover, ignore_errors=True)
+                folder.rename(folder.with_name(f".{folder.name}.unfinished"))
+    # (Earlier versions deleted under a snapshot's own name, and may have been killed meanwhile.)
+    halves = (one for one in settings.snapshots.glob("[!.]*") if not (one / _FILE).exists())
+    for leftover in (*settings.snapshots.glob(".*.unfinished"), *halves):
+        if "." not in leftover.name or leftover.suffix == ".unfinished":  # else it was set aside
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def snapshots(settings: Settings) -> list[Path]:

@@ -2,7 +2,7 @@
 
 Belongs here: writing beside the place and putting in place, the words for what the system
 refuses, and reading what a person's editor wrote. Does not belong here: what the files hold, and
-the warehouse's own (``etl/warehouse``).
+the warehouse's own (``etl/engine``).
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ import fcntl
 import os
 import secrets
 import shutil
+import tempfile
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from etl.domain.errors import ConfigError
 from etl.process.privacy import mode_for_others
+from etl.process.stopping import on_stop
 
 _ANOTHER = "Name a file in a folder that is there and that you may write to."
 
@@ -70,6 +73,19 @@ def unreadable(file: Path, error: OSError, what: str = "file") -> ConfigError:
     return ConfigError(f"The {what} could not be read: {reason}.", where=str(file), remedy=remedy)
 
 
+_NOT_OPENED = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE}
+)
+
+
+def could_not_open(error: Exception) -> bool:
+    """Says whether a file could not be opened, so that nothing is known of its content.
+
+    (pyarrow raises an ``OSError`` without a number for content that it does not understand.)
+    """
+    return isinstance(error, OSError) and error.errno in _NOT_OPENED
+
+
 def hard_copy(file: Path, copy: Path) -> None:
     """Gives a file that never changes again a second name; copies it where that is impossible."""
     try:
@@ -116,7 +132,8 @@ def whole_file(file: Path, *, private: bool = True) -> Iterator[Path]:
             return
         draft = _begun(place, private)
         try:
-            yield draft
+            with on_stop(partial(draft.unlink, missing_ok=True)):
+                yield draft
             to_disk(draft)
             draft.replace(place)
         finally:
@@ -124,7 +141,34 @@ def whole_file(file: Path, *, private: bool = True) -> Iterator[Path]:
                 draft.unlink(missing_ok=True)
         to_disk(place.parent)
     except OSError as error:
+        of_another = error.filename is not None and not _is_at(place, error.filename)
+        if of_another or error.errno is None:  # of what the block reads, such as a server
+            raise
         raise refused(file, error) from None
+
+
+def _is_at(place: Path, named: str | bytes | int) -> bool:
+    """Says whether an error's file is a place, its draft, or a folder on the way to it."""
+    if isinstance(named, int):
+        return True
+    found = Path(os.fsdecode(named))
+    is_draft = found.parent == place.parent and found.suffix == _DRAFT
+    return is_draft or found in (place, *place.parents)
+
+
+@contextmanager
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """Makes a folder for unfinished files, which its owner alone may read, within another.
+
+    It is deleted at the end of the block, and when a signal stops the process within it.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=".", suffix=_DRAFT, dir=parent))
+    delete = partial(shutil.rmtree, folder, ignore_errors=True)
+    try:
+        with on_stop(delete):
+            yield folder
+    finally:
+        delete()
 
 
 def write_whole(file: Path, text: str, *, private: bool = True) -> None:
@@ -169,11 +213,14 @@ def read_toml(file: Path) -> dict[str, Any]:
     return tomllib.loads(content.decode(encoding))
 
 
+_DRAFT = ".unfinished"
+
+
 def _begun(place: Path, private: bool) -> Path:
     """Makes an empty file beside the place, so that no work is done that cannot be written."""
     if place.is_dir():
         raise IsADirectoryError(errno.EISDIR, "is a folder")
-    draft = place.with_name(f".{place.name[:100]}.{secrets.token_hex(4)}.unfinished")
+    draft = place.with_name(f".{place.name[:100]}.{secrets.token_hex(4)}{_DRAFT}")
     os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     if not private:
         draft.chmod(mode_for_others())

@@ -29,6 +29,7 @@ _REFUSED = {
     errno.EPERM: "this user may not",
     errno.EMFILE: "this process may not open so many files",
     errno.ENFILE: "this machine has too many files open",
+    errno.EFBIG: "it would be larger than a file may be there (ulimit -f)",
 }
 _LET_THIS_USER = (
     "Let this user write there, or name another place as home; 'doisoat check' tries it."
@@ -76,6 +77,17 @@ def trouble_of_the_machine(error: BaseException, where: str = "") -> DoisoatErro
             if "readonly database" in words or "unable to open" in words:
                 return _refused(errno.EACCES, where or "Dagster's history in the home")
     return None
+
+
+def trouble_in_words(words: str, where: str) -> DoisoatError | None:
+    """Does the same for a library's error that has only the system's words for its number.
+
+    Args:
+        words: Of the error.
+        where: Where it happened.
+    """
+    number = next((one for one in (*_FULL, *_REFUSED) if os.strerror(one) in words), None)
+    return trouble_of_the_machine(OSError(number, "", where)) if number is not None else None
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

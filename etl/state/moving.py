@@ -10,10 +10,9 @@ names persons, as the state does, so only its owner may read it.
 from __future__ import annotations
 
 import json
-import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.domain.errors import ConfigError
-from etl.process.files import unreadable, whole_file
+from etl.process.files import scratch_folder, unreadable, whole_file
 from etl.settings import Settings
 from etl.state.schema import HEAD
 from etl.state.store import State, now, open_state
@@ -46,12 +45,12 @@ def export_state(settings: Settings, file: Path) -> dict[str, int]:
     """
     rows = {}
     with whole_file(file) as draft, zipfile.ZipFile(draft, "w") as archive:
-        with open_state(settings) as state, tempfile.TemporaryDirectory(dir=file.parent) as folder:
+        with open_state(settings) as state, scratch_folder(file.resolve().parent) as folder:
             state.writer.hold_still()
             if state.state_id is None:
                 raise ConfigError("There is no state yet.", remedy="Run: doisoat sync")
             for name, table in state.tables.items():
-                part = Path(folder) / f"{name}.parquet"
+                part = folder / f"{name}.parquet"
                 columns = [column.name for column in table.columns]
                 rows[name] = _write(state.read(name, columns), part)
                 archive.write(part, part.name)
@@ -90,10 +89,8 @@ def import_state(settings: Settings, file: Path, *, replace: bool = False) -> di
         rows = {}
         for name, table in state.tables.items():
             state.writer.delete_where(table)
-            if f"{name}.parquet" in archive.namelist():
+            if about["rows"].get(name):
                 rows[name] = _read(archive, name, state)
-            if rows.get(name, 0) != about["rows"].get(name, 0):
-                raise KeyError(name)
         state.name_anew()
     return rows
 
@@ -109,39 +106,54 @@ def _write(rows: pa.RecordBatchReader, part: Path) -> int:
 
 def _read(archive: zipfile.ZipFile, name: str, state: State) -> int:
     """Adds the rows of a table; columns that an earlier version had not stay empty."""
-    with archive.open(f"{name}.parquet") as part:
-        stored = pq.ParquetFile(pa.PythonFile(part, mode="r"))
+    with _stored(archive, name) as stored:
         known = [c.name for c in state.tables[name].columns if c.name in stored.schema_arrow.names]
-        count = int(stored.metadata.num_rows)
-        if count:
-            schema = pa.schema([stored.schema_arrow.field(column) for column in known])
-            batches = stored.iter_batches(columns=known)
-            state.writer.insert(
-                state.tables[name],
-                pa.RecordBatchReader.from_batches(schema, (b.select(known) for b in batches)),
-            )
-    return count
+        schema = pa.schema([stored.schema_arrow.field(column) for column in known])
+        batches = stored.iter_batches(columns=known)
+        state.writer.insert(
+            state.tables[name],
+            pa.RecordBatchReader.from_batches(schema, (b.select(known) for b in batches)),
+        )
+        return int(stored.metadata.num_rows)
 
 
 @contextmanager
 def _opened(file: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, Any]]]:
-    try:
-        with zipfile.ZipFile(file) as archive:
+    """Opens an exported state, after all of it was read once: what is read later is whole."""
+    with ExitStack() as opened:
+        try:
+            archive = opened.enter_context(zipfile.ZipFile(file))
             about = json.loads(archive.read(_ABOUT))
-            if about.get("what") != "state of doisoat":
-                raise KeyError(_ABOUT)
-            if about["schema"] > HEAD:
-                raise ConfigError(
-                    "A newer version of doisoat wrote this state.",
-                    where=str(file),
-                    remedy=f"Use doisoat {about['doisoat']} or newer.",
-                )
-            yield archive, about
-    except OSError as error:
-        raise unreadable(file, error) from None
-    except (zipfile.BadZipFile, KeyError, ValueError):
-        raise ConfigError(
-            "The file is no state of doisoat, or not whole.",
-            where=str(file),
-            remedy="Name a file that 'doisoat state export' wrote.",
-        ) from None
+            is_ours = about.get("what") == "state of doisoat"
+            is_newer = is_ours and about["schema"] > HEAD
+            is_whole = is_ours and (is_newer or _is_whole(archive, about["rows"]))
+        except OSError as error:
+            if error.errno is not None:
+                raise unreadable(file, error) from None
+            is_whole = is_newer = False
+        except (zipfile.BadZipFile, AttributeError, KeyError, TypeError, ValueError):
+            is_whole = is_newer = False
+        if is_newer:
+            raise ConfigError(
+                "A newer version of doisoat wrote this state.",
+                where=str(file),
+                remedy=f"Use doisoat {about['doisoat']} or newer.",
+            )
+        if not is_whole:
+            raise ConfigError(
+                "The file is no state of doisoat, or not whole.",
+                where=str(file),
+                remedy="Name a file that 'doisoat state export' wrote.",
+            )
+        yield archive, about
+
+
+def _is_whole(archive: zipfile.ZipFile, rows: Mapping[str, int]) -> bool:
+    """Compares each file of the archive with its check sum, and its rows with their number."""
+    return archive.testzip() is None and all(
+        _stored(archive, name).metadata.num_rows == count for name, count in rows.items() if count
+    )
+
+
+def _stored(archive: zipfile.ZipFile, name: str) -> pq.ParquetFile:
+    return pq.ParquetFile(pa.PythonFile(archive.open(f"{name}.parquet"), mode="r"))

@@ -104,7 +104,7 @@ def checked(doisoat_here: Doisoat, folder: Path) -> Callable[..., dict[str, dict
         assert ended.exit_code == max(finding["exit_code"] for finding in found.values())
         assert ended.errors == ""
         for finding in found.values():
-            if finding["exit_code"]:
+            if finding["exit_code"] not in (0, 70):
                 _well_said(finding["error"])
         return found
 
@@ -125,6 +125,22 @@ def test_a_register_that_cannot_be_watched_is_found_beforehand(checked: Checked)
 
     _says(found["insurance"], 2, "[schedule] watch_minutes cannot tell", "delta_cron")
     assert checked(schedule={"watch_minutes": 0})["insurance"]["exit_code"] == 0
+
+
+def test_a_fault_of_ours_in_one_finding_leaves_the_others(
+    checked: Checked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError(SECRET)
+
+    monkeypatch.setattr("etl.cli.probe.try_tables", fail)
+
+    found = checked()
+
+    assert found["target"]["exit_code"] == 70
+    assert "doisoat itself failed (ZeroDivisionError at " in found["target"]["error"]
+    assert SECRET not in found["target"]["error"]
+    assert {one["exit_code"] for name, one in found.items() if name != "target"} == {0}
 
 
 def test_a_good_configuration_is_praised_and_moves_nothing(checked: Checked, folder: Path) -> None:

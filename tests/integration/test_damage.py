@@ -19,6 +19,9 @@ import pytest
 
 from etl.domain.errors import DamagedError, DiskFullError, WarehouseHeldError
 from etl.engine.duckdb.damage import trouble
+from etl.engine.duckdb.warehouse import open_warehouse
+from etl.engine.statements import TableName
+from etl.process.privacy import load_record_key
 from etl.reconcile.model import default_model
 from tests.support import (
     Registers,
@@ -215,6 +218,26 @@ def test_a_damaged_part_of_a_dictionary_is_set_aside_and_its_strings_found_again
     for part in parts(lived, table):
         damage(part)
     assert lived.sync().changes == {}
+
+
+def test_a_part_that_may_not_be_read_is_no_damaged_part(lived: Registers) -> None:
+    """A run by root left root's files: they are whole, and a person must give them back."""
+    names, before = TableName("clean", "names"), parts(lived)
+    with open_warehouse(
+        lived.settings.warehouse_path, key=load_record_key(lived.settings.home)
+    ) as warehouse:
+        before[0].chmod(0)
+        for folder in before[0].parents:
+            if folder.is_relative_to(lived.folder):
+                folder.chmod(0o755)
+        try:
+            os.seteuid(os.geteuid() or 65534)  # root may read everything
+            with pytest.raises(PermissionError):
+                warehouse.set_damaged_parts_aside(names)
+        finally:
+            os.seteuid(os.getuid())
+
+    assert parts(lived) == before
 
 
 def test_a_bad_block_in_a_dictionary_ends_that_run_only(lived: Registers) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from etl.domain.errors import ConfigError
-from etl.process.files import copy_large, folder_for, write_whole
+from etl.process.files import copy_large, folder_for, whole_file, write_whole
 from etl.process.home import take
 from etl.report.triage import write_out
 from etl.settings import Schedule
@@ -200,6 +201,25 @@ def test_a_model_whose_charts_cannot_be_written_is_not_kept(
     assert done.exit_code == 2, done.errors
     assert "could not be made" in done.errors
     assert from_warehouse(pair.settings, "select count(*) as n from ops.models") == [{"n": 0}]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PermissionError(errno.EACCES, "refused", "/another/file"),
+        OSError("a server that went away, in the words of pyarrow"),
+    ],
+)
+def test_what_a_file_is_made_of_is_not_the_file_that_cannot_be_written(
+    folder: Path, error: OSError
+) -> None:
+    def write() -> None:
+        with whole_file(folder / "list.csv"):
+            raise error
+
+    with pytest.raises(OSError, match=r"refused|went away"):
+        write()
+    assert [*folder.iterdir()] == []
 
 
 def test_a_copy_holds_what_the_file_held_and_goes_its_own_way(folder: Path) -> None:

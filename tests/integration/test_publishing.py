@@ -7,9 +7,19 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import Table
 
+from etl.databases.writers import metadata_for, transaction
 from etl.domain.contract import DIFFERENCE_TABLES, HISTORY_TABLES
-from etl.domain.errors import ConnectionFailedError, DoisoatError, LedgerError, PublishError
+from etl.domain.errors import (
+    ConnectionFailedError,
+    DiskFullError,
+    DoisoatError,
+    LedgerError,
+    PublishError,
+    ServerAwayError,
+)
+from etl.settings import Target
 from tests.support import (
     Registers,
     Server,
@@ -19,6 +29,7 @@ from tests.support import (
     read_sql,
     record,
     run_sql,
+    writing,
 )
 
 Make = Callable[..., Registers]
@@ -63,6 +74,62 @@ def test_the_first_publish_writes_each_record_once(faulty: Registers) -> None:
     assert statuses["R000004"] == "NOT_FOUND"
     assert statuses["R000030"] == "VERIFIED"
     assert first.broken == []
+
+
+def test_an_error_of_the_engine_in_what_is_written_stays_the_engines(faulty: Registers) -> None:
+    """A full disk of the home, say, is no fault of the target."""
+    faulty.sync()
+    target = faulty.settings.target
+    codes = codes_of(target)
+    # (So many bytes that they leave the engine bit by bit.)
+    rows = """
+        select if(range = 15_000, error('No space left on device'), repeat('x', 1000) || range)
+            as code
+        from range(20_000)
+    """
+
+    def work() -> None:
+        with writing(faulty.settings) as warehouse, transaction(target) as writer:
+            writer.delete(codes, warehouse.batches(rows, 2048))
+
+    with pytest.raises(DiskFullError) as told:
+        work()
+    assert str(faulty.settings.home) in told.value.where
+
+
+@pytest.mark.wide
+def test_a_server_that_goes_away_while_it_is_read_is_told(
+    registers: Make, postgresql: Server
+) -> None:
+    pair = registers(target=postgresql.database)
+    pair.sync()
+    target = pair.settings.target
+    codes = codes_of(target)
+    others = ", ".join(column.name for column in codes.columns if column.name != "code")
+    run_sql(
+        pair.target_url,
+        f"insert into {codes} (code, {others}) select 'x' || n, {others} "
+        f"from (select * from {codes} limit 1) as one cross join generate_series(1, 200000) as n",
+    )
+
+    def work() -> None:
+        with writing(pair.settings) as warehouse, transaction(target) as writer:
+            rows = writer.read(codes, [column.name for column in codes.columns])
+            postgresql.run(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                f"where datname = '{target.parsed.database}'"
+            )
+            with warehouse.lending("theirs", rows):
+                warehouse.execute("create temp table published as select * from theirs")
+
+    with pytest.raises(ServerAwayError) as told:
+        work()
+    assert told.value.where == target.shown
+
+
+def codes_of(target: Target) -> Table:
+    (codes,) = (t for t in metadata_for(target).sorted_tables if t.name == "codes")
+    return codes
 
 
 def test_every_table_that_leaves_arrives_whole(ran: Registers) -> None:

@@ -15,11 +15,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+import psutil
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from assets.alerts import tell_news
-from assets.processes import bury_dead_runs
+from assets.processes import bury_dead_runs, this_process
 from etl.pipeline.lock import wait_until_free
 from etl.publish.asking import published_run
 from tests.receivers import Hook
@@ -412,6 +413,26 @@ def test_a_run_of_a_machine_that_is_gone_is_buried_unless_it_holds_the_warehouse
     assert bury_dead_runs(dagster, pair.settings) == [at_work]
     left = dagster.get_runs(dg.RunsFilter(statuses=[state]))
     assert [run.run_id for run in left] == [starting]
+
+
+def test_a_run_lives_on_when_the_clock_of_the_machine_is_set(
+    instance: tuple[Registers, dg.DagsterInstance], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair, dagster = instance
+    mine = dg.DagsterRun(
+        job_name="full_sync", status=dg.DagsterRunStatus.STARTED, tags=this_process()
+    )
+    earlier = dg.DagsterRun(
+        job_name="full_sync", status=dg.DagsterRunStatus.STARTED,
+        tags={**this_process(), ".dagster/doisoat_began": "0"},
+    )  # fmt: skip
+    dagster.add_run(mine)
+    dagster.add_run(earlier)
+    began = psutil.Process().create_time()
+    # (psutil works it out from the time of day at which the machine started.)
+    monkeypatch.setattr(psutil.Process, "create_time", lambda _: began + 3)
+
+    assert bury_dead_runs(dagster, pair.settings) == [earlier.run_id], "another of its number"
 
 
 @pytest.mark.long

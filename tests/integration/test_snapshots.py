@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from etl.pipeline.run import Run, warehouse_for
 from etl.pipeline.snapshots import has, reading, snapshots
 from etl.process.privacy import load_record_key
 from etl.state.copying import make_ops
-from tests.support import Registers, citizen, from_state, record
+from tests.support import Registers, citizen, from_state, from_warehouse, record
 
 Make = Callable[..., Registers]
 COUNT = "select count(*) from core.reconciled"
@@ -177,6 +178,39 @@ def test_a_killed_process_leaves_a_log_that_the_next_reader_gets_over(ran: Regis
     assert ran.sync().changes == {}
 
 
+@pytest.mark.wide
+def test_a_log_that_cannot_be_merged_is_told_and_nothing_of_it_is_lost(ran: Registers) -> None:
+    """A file may not grow here, as on a full disk; closing the engine would say nothing of it."""
+    script = (
+        "import os, sys; from etl.pipeline.run import Run, warehouse_for\n"
+        "from etl.settings import load_settings\n"
+        "with warehouse_for(load_settings(sys.argv[1]), Run('killed')) as warehouse:\n"
+        "    warehouse.execute('create table core.many as select hash(range) as n '"
+        "        'from range(300_000)')\n"
+        "    os._exit(9)"
+    )
+    asked = [sys.executable, "-c", script, str(ran.file)]
+    assert subprocess.run(asked, capture_output=True, check=False).returncode == 9
+    file = ran.settings.warehouse_path
+    limit = f"ulimit -f {(file.stat().st_size >> 10) + 400}; trap '' XFSZ; exec \"$@\""
+    read = (
+        "import sys; from etl.pipeline.snapshots import reading; "
+        "from etl.settings import load_settings\n"
+        "with reading(load_settings(sys.argv[1])) as warehouse:\n"
+        "    print(warehouse.number('select count(*) from core.many'))"
+    )
+    asked = [sys.executable, "-c", read, str(ran.file)]
+
+    told = subprocess.run(
+        ["bash", "-c", limit, "bash", *asked], capture_output=True, text=True, check=False
+    )
+
+    assert "ConfigError" in told.stderr, told
+    assert "larger than a file may be" in told.stderr
+    done = subprocess.run(asked, capture_output=True, text=True, check=True)
+    assert done.stdout == "300000\n"
+
+
 def test_a_file_system_without_links_copies(
     pair: Registers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +223,42 @@ def test_a_file_system_without_links_copies(
         assert reader.number(COUNT) == 30
     (folder,) = snapshots(pair.settings)
     assert all(file.stat().st_nlink == 1 for file in folder.rglob("*.parquet") if file.is_file())
+
+
+def test_half_of_a_deleted_snapshot_does_not_stay(ran: Registers) -> None:
+    """A process was killed while it deleted a snapshot: its rest is personal data."""
+    with reading(ran.settings):
+        pass
+    (kept,) = snapshots(ran.settings)
+    half = kept.with_name("20200101T000000-killed")
+    shutil.copytree(kept, half)
+    (half / "warehouse.duckdb").unlink()
+    aside = kept.with_name(f"{kept.name}.20200101.damaged")
+    shutil.copytree(kept, aside)
+    (aside / "warehouse.duckdb").unlink()
+
+    ran.sync()
+    with reading(ran.settings):
+        pass
+
+    assert not half.exists()
+    assert aside.exists(), "what was set aside is for a person to look at"
+
+
+@pytest.mark.parametrize("left", ["nothing", "the name of its run", "the file"])
+def test_a_run_that_was_killed_as_it_deleted_the_last_file_begins_with_the_snapshot(
+    ran: Registers, left: str
+) -> None:
+    with reading(ran.settings):
+        pass
+    if left != "the name of its run":
+        ran.settings.warehouse_path.with_suffix(".run").unlink()
+    if left != "the file":
+        ran.settings.warehouse_path.unlink()
+
+    assert ran.sync("delta").changes == {}
+    (last,) = from_warehouse(ran.settings, "select mode, not_a_delta from ops.parameters")
+    assert last == {"mode": "delta", "not_a_delta": ""}
 
 
 def test_a_home_that_was_moved_is_read_where_it_is(ran: Registers) -> None:

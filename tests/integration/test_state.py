@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import shutil
+import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Barrier
+from threading import Event as ThreadEvent
 from uuid import uuid4
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from pydantic import SecretStr
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import OperationalError
 
 from etl.databases.connect import engine_for
 from etl.domain.errors import ConfigError, PublishError, QualityGateError, ServerAwayError
@@ -439,7 +445,7 @@ def test_a_state_moves_to_another_database_in_a_file(
     assert copied(pair) == found
 
 
-@pytest.mark.parametrize("damage", ["cut", "emptied", "another"])
+@pytest.mark.parametrize("damage", ["cut", "emptied", "another", "other bytes"])
 def test_a_file_that_is_no_whole_state_is_refused_and_the_state_is_as_it_was(
     ran: Registers, folder: Path, damage: str
 ):
@@ -450,6 +456,10 @@ def test_a_file_that_is_no_whole_state_is_refused_and_the_state_is_as_it_was(
         file.write_bytes(file.read_bytes()[:-2000])
     elif damage == "another":
         file.write_bytes(b"PK")
+    elif damage == "other bytes":
+        content = file.read_bytes()
+        at = content.index(b"link_history.parquet") + 200
+        file.write_bytes(content[:at] + bytes(40) + content[at + 40 :])
     else:
         emptied = folder / "emptied.zip"
         with zipfile.ZipFile(file) as old, zipfile.ZipFile(emptied, "w") as new:
@@ -609,3 +619,137 @@ def test_no_publish_without_its_history(ran: Registers):
         assert not warehouse.number("select count(*) from ops.link_history where not saved")
     assert isinstance(ran.settings.target, Target)
     assert isinstance(ran.settings.target.url, SecretStr)
+
+
+# --- migrations that break off, or meet another --------------------------------------------------
+
+
+def _at_head(settings: Settings) -> bool:
+    engine = engine_for(settings.state_database, read_only=False)
+    with engine.connect() as connection:
+        found = schema.version_of(connection, settings)
+    engine.dispose()
+    return found == schema.HEAD
+
+
+class _StoppedError(Exception):
+    """Somebody stopped the process, or the connection broke."""
+
+
+@contextmanager
+def _stopped_after(changes: int) -> Iterator[None]:
+    """Stops whoever changes tables further, after so many changes."""
+    left = changes
+
+    def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        nonlocal left
+        if statement.lstrip().upper().startswith(("CREATE", "ALTER")):
+            if not left:
+                raise _StoppedError
+            left -= 1
+
+    event.listen(Engine, "before_cursor_execute", count)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", count)
+
+
+@pytest.mark.wide
+def test_a_migration_that_breaks_off_at_every_change_goes_on_with_the_next(pair: Registers):
+    """MariaDB keeps each table and column by itself, the other products all of them or none."""
+    settings, broken_off = pair.settings, 0
+    together = settings.state_database.parsed.get_backend_name() != "mysql"
+    while not _at_head(settings):
+        with suppress(_StoppedError), _stopped_after(broken_off if together else 1):
+            schema.bring_forward(settings)
+        broken_off += 1
+        assert broken_off < 100, "no run comes further than the one before"
+
+    assert broken_off > len(metadata_for(settings)[0].tables), "each broke off once at least"
+    schema.bring_forward(settings)
+    assert len(from_state(settings, "select verdict, seen from {decisions}")) == 0
+
+
+def test_an_administrator_is_told_only_what_is_missing_where_a_migration_broke_off(
+    registers: Make, mariadb: Server
+):
+    pair = registers()
+    pair.target_url = mariadb.database()
+    with pytest.raises(_StoppedError), _stopped_after(4):
+        schema.bring_forward(pair.settings)
+
+    missing = schema.statements_to_head(pair.settings)
+    run_sql(pair.target_url, *filter(str.strip, missing.split(";\n")))
+
+    assert "state_ledger" in missing
+    assert "state_identity" not in missing
+    assert _at_head(pair.settings)
+
+
+@pytest.mark.parametrize("found", ["nothing", "0001", "0002"])
+def test_of_two_processes_that_bring_the_state_forward_one_waits(
+    pair: Registers, monkeypatch: pytest.MonkeyPatch, found: str
+):
+    """The second one begins while the first has made the tables and has not committed yet."""
+    from alembic import command
+
+    if found != "nothing":
+        at_revision(pair.settings, found, monkeypatch)
+    upgrade, made, runs = command.upgrade, ThreadEvent(), []
+
+    def slowly(*arguments: object) -> None:
+        runs.append(arguments)
+        upgrade(*arguments)
+        made.set()
+        time.sleep(0.5)
+
+    monkeypatch.setattr(command, "upgrade", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(schema.bring_forward, pair.settings)
+        assert made.wait(60)
+        second = pool.submit(schema.bring_forward, pair.settings)
+        first.result(60)
+        second.result(60)
+
+    assert len(runs) == 1, "the second has waited, and then found all done"
+    assert _at_head(pair.settings)
+
+
+@pytest.mark.parametrize("reported", ["the database", "Alembic"])
+def test_what_another_process_has_finished_meanwhile_is_no_error(
+    small: Registers, monkeypatch: pytest.MonkeyPatch, reported: str
+):
+    """As where a product has no lock for it."""
+    from alembic import command
+    from alembic.util import CommandError
+
+    upgrade = command.upgrade
+    refusal = (
+        OperationalError("create table", None, Exception("table exists"))
+        if reported == "the database"
+        else CommandError("expected to match one row")
+    )
+
+    def meanwhile(config: Config, revision: str) -> None:
+        upgrade(config, revision)
+        config.attributes["connection"].commit()
+        raise refusal
+
+    monkeypatch.setattr(command, "upgrade", meanwhile)
+    schema.bring_forward(small.settings)
+    assert _at_head(small.settings)
+
+
+def test_a_version_that_changes_under_a_migration_is_not_called_newer(
+    small: Registers, monkeypatch: pytest.MonkeyPatch
+):
+    from alembic import command
+    from alembic.util import CommandError
+
+    def refuse(*_: object) -> None:
+        raise CommandError("expected to match one row")
+
+    monkeypatch.setattr(command, "upgrade", refuse)
+    with pytest.raises(ServerAwayError, match="Another process brings the state forward"):
+        schema.bring_forward(small.settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import sqlite3
 import sys
 from pathlib import Path
@@ -75,6 +76,19 @@ def test_other_errors_stay_what_they_are(error: Exception) -> None:
 )  # fmt: skip
 def test_the_engine_that_may_not_write_is_no_fault_of_doisoat(words: str) -> None:
     assert isinstance(trouble(duckdb.IOException(f"IO Error: {words}"), Path("w")), ConfigError)
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [(errno.ENOSPC, DiskFullError), (errno.EDQUOT, DiskFullError), (errno.EFBIG, ConfigError),
+     (errno.EMFILE, ConfigError), (errno.EACCES, ConfigError)],
+)  # fmt: skip
+@pytest.mark.parametrize("what", ["", 'Failure while replaying WAL file "/h/w.duckdb.wal": '])
+def test_what_the_system_refuses_the_engine_is_no_damage(
+    what: str, number: int, kind: type[Exception]
+) -> None:
+    words = f'{what}Could not write file "/h/w.duckdb": {os.strerror(number)}'
+    assert type(trouble(duckdb.IOException(f"IO Error: {words}"), Path("/h/w.duckdb"))) is kind
 
 
 def test_the_engine_that_runs_out_of_memory_says_which_setting() -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -74,6 +75,25 @@ with stopping.on_stop(lambda: said("told")):
     code, said, errors = ended(work, signal.SIGTERM)
     assert (code, sorted(said)) == (130, ["cancelled", "told"])
     assert "Traceback" not in errors
+
+
+def test_unfinished_files_are_gone_after_a_stop(tmp_path: Path) -> None:
+    """They hold personal data, and lie where a person's own files are."""
+    before = f"{HEARS}\nfrom pathlib import Path\n"
+    before += "from etl.process.files import scratch_folder, whole_file\n"
+    work = (
+        f"folder = Path({str(tmp_path)!r})\n"
+        "with whole_file(folder / 'state.zip') as draft, scratch_folder(folder) as scratch:\n"
+        "    draft.write_text('a name')\n"
+        "    (scratch / 'part').write_text('a name')\n"
+        "    said('written')\n"
+        "    time.sleep(60)"
+    )
+
+    code, said, _ = ended(work, signal.SIGTERM, before=before, wait=1)
+
+    assert (code, said) == (130, ["written"])
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_a_commit_under_way_is_waited_for_and_said() -> None:

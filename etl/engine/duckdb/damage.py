@@ -21,13 +21,17 @@ from etl.domain.errors import (
     DoisoatError,
     WarehouseHeldError,
 )
+from etl.process.machine import trouble_in_words
 
 _HELD = re.compile(
     r"Could not set lock on file .*?: Conflicting lock is held in (.*?)\(PID (\d+)\)"
 )
 _LOCKED = "Could not set lock on file"
 _NEWER = "Trying to read a database file with version number"
-_FULL = re.compile(r"No space left on device|Out of disk space|failed to offload", re.IGNORECASE)
+_FULL = re.compile(
+    r"No space left on device|Disk quota exceeded|Out of disk space|failed to offload",
+    re.IGNORECASE,
+)
 _REFUSED = re.compile(r"Permission denied|Read-only file system|Operation not permitted")
 _NOT_OPENED = re.compile(r"Cannot open file|No such file|No files found|Too many open files")
 _DATABASE = re.compile(
@@ -93,12 +97,19 @@ def _of_engine(error: BaseException, words: str, path: Path) -> DoisoatError | N
             remedy="Give the home with all that is in it to the user that runs doisoat; 'doisoat "
             "check' tries it.",
         )
+    # (Before damage: a log that could not be replayed for such a reason is whole.)
+    if known := trouble_in_words(words, str(path)):
+        return known
     if _NEWER in words:
         return ConfigError(
             "The warehouse was written by a newer version of doisoat.",
             where=str(path),
             remedy="Use that version; or move the file away, and the next run builds it anew.",
         )
+    return _damage(error, words, path)
+
+
+def _damage(error: BaseException, words: str, path: Path) -> DamagedError | None:
     if file := _damaged_file(words, path):
         return DamagedError(file)
     # (The engine reports garbage in a file in many ways, some of them in the words of other

@@ -157,7 +157,20 @@ class DuckDBWarehouse(Warehouse):
 
     def batches(self, query: str, rows_per_batch: int = 100_000) -> pa.RecordBatchReader:
         """Returns a result as a stream of Arrow batches."""
-        return self.connection.execute(query).to_arrow_reader(rows_per_batch)
+        found = self.connection.execute(query).to_arrow_reader(rows_per_batch)
+
+        def rows() -> Iterator[pa.RecordBatch]:
+            try:
+                yield from found
+            except (
+                pa.ArrowException,
+                OSError,
+            ) as error:  # the engine's, by the kind that Arrow has
+                words = str(error)
+                is_memory = "Out of Memory Error" in words
+                raise (duckdb.OutOfMemoryException if is_memory else duckdb.Error)(words) from None
+
+        return pa.RecordBatchReader.from_batches(found.schema, rows())
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
