@@ -47,7 +47,6 @@ from etl.report import display
 from etl.report.charts import charts_file
 from etl.settings import Settings
 
-_WAITING = 128  # connections that may wait to be accepted
 _POLL_MILLISECONDS = 2_000  # how often the UI asks what is new, as in Dagster's own command
 _START_SECONDS = 180.0  # a cold Python on a busy machine compiles a great deal
 _LOOK = 2.0  # seconds between two looks at the daemon
@@ -95,8 +94,6 @@ def serve(settings: Settings, port: int) -> int:
             context, live_data_poll_rate=_POLL_MILLISECONDS
         )
         servers.insert(0, _server(ui, gate, own))
-        for server in servers:
-            server.listening.listen(_WAITING)  # early requests wait for the server
         display.show_ui(settings, gate.address(f"http://{LOOPBACK}:{port}"))
         with ends_by_itself(lambda: _end(servers)):
             return _run(servers, {"daemon": daemon, "code server": code})

@@ -24,8 +24,6 @@ from etl.report import display
 from etl.settings import Settings
 from etl.state.store import StateSessions
 
-_WAITING = 128  # requests that may wait to be taken
-
 
 def make_app(settings: Settings, workbench: Workbench, port: int) -> ASGIApp:
     """Returns the application behind its guard.
@@ -66,7 +64,6 @@ def serve(settings: Settings, port: int) -> int:
                 where=str(settings.console_users),
                 remedy="Add somebody: doisoat console user add NAME --role steward --province 79",
             )
-        taken.listen(_WAITING)
         server = uvicorn.Server(
             uvicorn.Config(
                 make_app(settings, workbench, port),

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from etl.databases.connect import encoding, reading
+from etl.domain.contract import REGISTERS
 from etl.domain.errors import DiskFullError, DoisoatError, NothingYetError, WarehouseBusyError
 from etl.engine.opening import try_engine
 from etl.extract.delta import must_be_watchable, try_delta
@@ -17,7 +19,7 @@ from etl.pipeline import snapshots
 from etl.process.machine import trouble_of_the_machine, try_home
 from etl.process.privacy import WITHHELD, load_record_key, places
 from etl.publish.tables import try_tables
-from etl.settings import Settings, Source, Target
+from etl.settings import Engine, Settings, Source, Target
 from etl.state.schema import try_to_bring_forward
 
 
@@ -42,8 +44,7 @@ class Finding:
 def probe(settings: Settings) -> list[Finding]:
     """Tries registers, target, state, home and engine; if one fails, the others are tried, too."""
     return [
-        tried("insurance", lambda: _register("insurance", settings.insurance, settings)),
-        tried("population", lambda: _register("population", settings.population, settings)),
+        *(tried(name, partial(_of_settings, name, settings)) for name in REGISTERS),
         tried("target", lambda: _target(settings.target)),
         tried("state", lambda: try_to_bring_forward(settings)),
         tried("home", lambda: _home(settings)),
@@ -69,17 +70,25 @@ def tried(name: str, look: Callable[[], str]) -> Finding:
         return Finding(name, error=str(known), exit_code=known.exit_code)
 
 
-def _register(register: str, source: Source, settings: Settings) -> str:
+def _of_settings(register: str, settings: Settings) -> str:
+    is_watched = bool(settings.schedule.watch_minutes)
+    source: Source = getattr(settings, register)
+    return _register(register, source, settings.engine, is_watched=is_watched)
+
+
+def _register(
+    register: str, source: Source, limits: Engine | None = None, *, is_watched: bool = False
+) -> str:
     keeps_any_bytes = False
     if source.parsed.get_backend_name() == "postgresql":
         with reading(source, f"Connecting to the {register} register") as connection:
             keeps_any_bytes = encoding(connection) == "SQL_ASCII"
-    with reading_register(register, source, settings.engine) as (register_now, query):
+    with reading_register(register, source, limits) as (register_now, query):
         rows = register_now.count(query.statement)
         if source.in_lake:  # no server has checked these values: read some
             next(register_now.batches(query.statement), None)
         found_by = try_delta(register, source, register_now, query)
-        if settings.schedule.watch_minutes:
+        if is_watched:
             must_be_watchable(register, source, query)
     doubt = ", in SQL_ASCII: a value that is no UTF-8 would stop the read" * keeps_any_bytes
     return f"{rows:,} rows at {source.shown}, every required column is there; {found_by}{doubt}"

@@ -38,7 +38,7 @@ def _reach(option: str, url: str) -> None:
         ) from None
     engine = engine_for(database, read_only=False)
     with plain_errors(database, f"Connecting to {option}"), engine.connect():
-        engine.dispose()
+        pass
 
 
 @contextmanager
@@ -88,7 +88,10 @@ def simulate(
             "Say where the registers go.",
             remedy="Give either --out FOLDER, or --insurance-url and --population-url.",
         )
-    for option, url in (("--insurance-url", insurance_url), ("--population-url", population_url)):
+    given = {"--insurance-url": insurance_url, "--population-url": population_url}
+    if "://" in truth:
+        given["--truth"] = truth
+    for option, url in given.items():
         if url:
             _reach(option, url)
     with steps() as progress, refusals():

@@ -220,8 +220,31 @@ def patiently(connect: Callable[[], _T]) -> _T:
 _PAUSES = (0.1, 0.2, 0.4, 0.8)
 
 
-def _connect_patiently(dialect: Any, _: Any, arguments: Any, named: Any) -> Any:
-    return patiently(lambda: dialect.connect(*arguments, **named))
+def _connects_patiently(database: Database) -> Callable[..., Any]:
+    """Makes what SQLAlchemy connects by."""
+
+    def connect(dialect: Any, _: Any, arguments: Any, named: Any) -> Any:
+        try:
+            return patiently(lambda: dialect.connect(*arguments, **named))
+        except dialect.loaded_dbapi.Error:
+            raise
+        except Exception:
+            # Not of the server: the driver could do nothing with what it was given.
+            if not database.parsed.query:
+                raise
+            raise _unknown_parameter(database, dialect.driver) from None
+
+    return connect
+
+
+def _unknown_parameter(database: Database, driver: str) -> ConfigError:
+    return ConfigError(
+        f"The driver '{driver}' does not know a parameter after '?' of the URL, or cannot use its "
+        "value.",
+        where=database.shown,
+        remedy="Leave it out, or write it as that driver's documentation says. Encryption needs "
+        "none: of servers on other machines it is demanded anyway.",
+    )
 
 
 def text_of_bytes(value: bytes) -> str:
@@ -298,7 +321,9 @@ def _sqlite_engine(url: URL, read_only: bool, *, waits: bool) -> Engine:
     return engine
 
 
-def engine_for(database: Database, *, read_only: bool, kept: int = 0) -> Engine:
+def engine_for(
+    database: Database, *, read_only: bool, kept: int = 0, waits: bool = False
+) -> Engine:
     """Makes an engine for a source or the target.
 
     Args:
@@ -306,9 +331,12 @@ def engine_for(database: Database, *, read_only: bool, kept: int = 0) -> Engine:
         read_only: Whether it is only read.
         kept: How many connections are kept open for later requests, by a server; 0: each is closed
             when its work is done.
+        waits: Whether a transaction on a SQLite file waits at its start until it may write; with
+            ``kept`` it always does.
 
     Raises:
-        ConfigError: The product is not supported or its driver is not installed.
+        ConfigError: The product is not supported, its driver is not installed, or the URL has a
+            parameter that the driver does not know.
         ConnectionFailedError: A SQLite source is not there.
     """
     url = with_driver(database.parsed)
@@ -320,7 +348,7 @@ def engine_for(database: Database, *, read_only: bool, kept: int = 0) -> Engine:
             remedy=f"Use one of: {', '.join(SUPPORTED)}.",
         )
     if backend == "sqlite":
-        return _sqlite_engine(url, read_only, waits=bool(kept))
+        return _sqlite_engine(url, read_only, waits=waits or bool(kept))
     secure, arguments = secured(url)
     if backend == "postgresql" and secure.get_driver_name() == "psycopg":
         postgresql_address(database)  # a URL must suit every driver
@@ -342,7 +370,11 @@ def engine_for(database: Database, *, read_only: bool, kept: int = 0) -> Engine:
             where=database.shown,
             remedy=f"{other}Run: uv sync{extra}",
         ) from None
-    event.listen(engine, "do_connect", _connect_patiently)
+    except Exception:
+        if not url.query:
+            raise
+        raise _unknown_parameter(database, secure.get_driver_name()) from None
+    event.listen(engine, "do_connect", _connects_patiently(database))
     return engine
 
 

@@ -86,6 +86,23 @@ REFUSALS = (
         "TLS, sslmode=require in the URL.",
         also=("pg_hba", "is not allowed to connect")),
     Refusal(
+        (),
+        ("certificate file", "private key file", "certificate revocation list"),
+        "A file of certificates or keys that the encrypted connection needs is not there, or "
+        "cannot be used.",
+        "Name it in the URL, and let this user read it: sslrootcert=… is the certificate of the "
+        "authority that signed the server's (sslrootcert=system: those that this machine trusts); "
+        "sslcert=… and sslkey=… are this user's own, where the server asks for them."),
+    Refusal(
+        ("mysql:2003", "mysql:2026"),
+        ("certificate verify failed", "certificate_verify_failed", "certificate has expired",
+         "does not match host name"),
+        "The server's certificate does not prove that it is that server: it has expired, is for "
+        "another name, or this machine does not trust who signed it.",
+        "Name the server as in its certificate, and let this machine trust who signed it (of a "
+        "PostgreSQL: sslrootcert=… in the URL); else its administrator renews the certificate.",
+        also=("certificate verify failed", "certificate_verify_failed")),
+    Refusal(
         ("28000", "mysql:1820", "mysql:1862", "mysql:3118", "mysql:4151"),
         ("not permitted to log in", "is locked", "has been locked", "account is disabled",
          "has expired", "must reset your password", "ora-28000", "ora-28001"),
@@ -169,14 +186,15 @@ REFUSALS = (
         "Try each expression under [insurance.columns] or [population.columns], and 'query', by "
         "hand in the database."),
     Refusal(
-        (), ("does not exist",),
+        (), ("\" does not exist", "' does not exist"),  # a name; not: "… or does not exist"
         "The server has no such database, schema or user.",
         "Check the name after the last '/' of the URL."),
     Refusal(
-        ("08", "57P", "mysql:2002", "mysql:2003", "mysql:2005", "mysql:2006", "mysql:2013"),
+        ("08", "57P", "mysql:2002", "mysql:2003", "mysql:2005", "mysql:2006", "mysql:2013",
+         "mssql:20003", "mssql:20004", "mssql:20006", "mssql:20009", "mssql:20047"),
         ("refused", "timeout", "timed out", "can't connect", "could not connect", "unreachable",
          "resolve", "name or service", "no such file or directory", "failed: permission denied",
-         "server closed", "terminat", "lost connection", "adaptive server is unavailable",
+         "server closed", "terminat", "lost connection", "server is unavailable",
          "ora-12541"),
         "The server cannot be reached or broke off.",
         "Check that it runs, the host and the port, and the firewall; then run again.",
@@ -191,9 +209,24 @@ REFUSALS = (
         "Close the other program and run again.",
         passes=True),
     Refusal(
-        ("53", "mysql:1021", "mysql:1114", "SQLITE_FULL"), ("no space", "disk full", "disk i/o"),
+        ("53100", "mysql:1021", "mysql:1114", "mssql:1101", "mssql:1105", "mssql:9002",
+         "SQLITE_FULL"),
+        ("no space", "disk full", "disk is full", "unable to extend", "ora-00257"),
         "The server has no room left.",
         "Free some space and run again.",
+        passes=True),
+    Refusal(
+        ("53200", "mysql:1037", "mysql:1038", "mysql:1041", "mssql:701", "SQLITE_NOMEM"),
+        ("out of memory", "out of shared memory", "out of sort memory", "ora-04030", "ora-04031"),
+        "The server has no memory left for this.",
+        "Run again when it has less to do; its log says what was short. Where that is shared "
+        "memory (of a PostgreSQL), raise max_locks_per_transaction.",
+        passes=True),
+    Refusal(
+        ("SQLITE_IOERR",), ("disk i/o",),
+        "The disk of the SQLite file is full, or reports an error.",
+        "Free some space there and run again; if there is room, look in the system's log for what "
+        "the disk reports.",
         passes=True),
     Refusal(
         ("SQLITE_NOTADB",), ("not a database",),
@@ -262,6 +295,9 @@ def sqlstate(error: BaseException) -> str:
 def _codes(error: BaseException, product: str) -> list[str]:
     """The codes of an error: the standard one, and the product's own."""
     codes = [sqlstate(error), str(getattr(error, "sqlite_errorname", None) or "")]
-    if error.args and isinstance(error.args[0], int):
-        codes.append(f"{'mysql' if product == 'mariadb' else product}:{error.args[0]}")
+    number = error.args[0] if error.args else None
+    if isinstance(number, tuple) and number:  # pymssql puts the number and the words into one
+        number = number[0]
+    if isinstance(number, int):
+        codes.append(f"{'mysql' if product == 'mariadb' else product}:{number}")
     return [code for code in codes if code]

@@ -18,6 +18,9 @@ from etl.domain.errors import ConfigError
 
 LOOPBACK = "127.0.0.1"
 
+_WAITING = 128
+"""How many connections may wait to be accepted."""
+
 SAFE = frozenset({"GET", "HEAD"})
 """Methods that change nothing."""
 
@@ -79,6 +82,9 @@ def with_headers(send: Send, headers: dict[str, str]) -> Send:
 def listening(port: int) -> Iterator[socket.socket]:
     """Takes a port of the loopback address.
 
+    It listens at once, because two processes may have the same port as long as neither listens.
+    Requests that come before the server serves wait for it.
+
     Raises:
         ConfigError: The port cannot be used.
     """
@@ -86,6 +92,7 @@ def listening(port: int) -> Iterator[socket.socket]:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             taken.bind((LOOPBACK, port))
+            taken.listen(_WAITING)
         except OSError as error:
             raise ConfigError(
                 f"Port {port} of this machine cannot be used: {error.strerror or 'taken'}.",

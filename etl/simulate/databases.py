@@ -11,9 +11,10 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import adbc_driver_manager
 import pyarrow as pa
+from pydantic import SecretStr
 from sqlalchemy import (
-    URL,
     Column,
     Connection,
     DateTime,
@@ -23,14 +24,16 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    create_engine,
     inspect,
-    make_url,
 )
 from sqlalchemy.types import TypeEngine
 
+from etl.databases.arrow import arrow_connection
+from etl.databases.connect import engine_for
+from etl.databases.refusals import explained, plain_errors
+from etl.settings import Database
 from etl.simulate import reference
-from etl.simulate.parquet import parquet_file
+from etl.simulate.parquet import parquet_file, refuse_existing_files
 from etl.simulate.spec import SimulationReport, SimulationSpec
 from etl.simulate.writing import KEYS, SCHEMAS, Progress, Sink, write_batches
 
@@ -60,96 +63,103 @@ def write_database(
 
     Raises:
         FileExistsError: A table or file exists already and `replace` is false.
-        ValueError: The request cannot be met.
+        ValueError: The request cannot be met, or an URL is none.
+        ConfigError: An URL cannot be used, or the file cannot be written.
+        ConnectionFailedError: A database cannot be reached or refuses.
     """
     reference.fault_kinds(spec.fault_rates)
     urls = {"insurance": insurance_url, "population": population_url}
     if truth is not None and "://" in str(truth):
         urls["truth"] = str(truth)
+    databases = {name: Database(url=SecretStr(url)) for name, url in urls.items()}
     if not replace:
-        _refuse_existing(urls)
+        _refuse_existing(databases)
     with ExitStack() as stack:
         sinks: dict[str, Sink] = {}
         if truth is not None and "truth" not in urls:
             path = Path(truth)
             path = path if path.suffix == ".parquet" else path / "truth.parquet"
-            sinks["truth"] = stack.enter_context(parquet_file(path, "truth", replace=replace))
-        for name, url in urls.items():
-            sinks[name] = stack.enter_context(_open_table(url, name))
+            if not replace:
+                refuse_existing_files([path])
+            sinks["truth"] = stack.enter_context(parquet_file(path, "truth"))
+        for name, database in databases.items():
+            sinks[name] = stack.enter_context(_open_table(database, name))
         return write_batches(spec, sinks, progress)
 
 
-def _refuse_existing(urls: Mapping[str, str]) -> None:
+def _refuse_existing(databases: Mapping[str, Database]) -> None:
     """Refuses, before anything is changed, if one of the tables exists already."""
-    for name, url in urls.items():
-        engine = create_engine(_with_driver(make_url(url)))
-        found = inspect(engine).has_table(name)
+    for name, database in databases.items():
+        engine = engine_for(database, read_only=False)
+        with plain_errors(database, f"Looking for the table {name}"):
+            found = inspect(engine).has_table(name)
         engine.dispose()
         if found:
-            place = engine.url.render_as_string(hide_password=True)
             raise FileExistsError(
-                f"{place} has a table {name} already; ask to replace it, or name another database"
+                f"{database.shown} has a table {name} already; ask to replace it, or name another "
+                "database"
             )
 
 
 @contextmanager
-def _open_table(url: str, name: str) -> Iterator[Sink]:
-    """Creates a table, replacing one of the same name, and yields a sink for its rows."""
-    address = _with_driver(make_url(url))
-    engine = create_engine(address)
+def _open_table(database: Database, name: str) -> Iterator[Sink]:
+    """Creates a table, replacing one of the same name, and yields a sink for its rows.
+
+    Each sink tells its own errors: those of another one pass through here, too.
+    """
+    engine = engine_for(database, read_only=False)
     try:
-        table = _create(engine, name)
-        if address.get_backend_name() == "postgresql":
-            with _postgresql_sink(address, name) as copy:
-                yield copy
+        with plain_errors(database, f"Making the table {name}"):
+            table = _create(engine, name)
+        if database.parsed.get_backend_name() == "postgresql":
+            with closing(arrow_connection(database, _writing(name))) as connection:
+                yield _CopySink(connection, database, name)
         else:
-            with engine.connect() as connection:
-                yield _InsertSink(connection, table)
+            with ExitStack() as stack:
+                with plain_errors(database, _writing(name)):
+                    opened = stack.enter_context(engine.connect())
+                yield _InsertSink(opened, database, table)
     finally:
         engine.dispose()
+
+
+def _writing(name: str) -> str:
+    return f"Writing the table {name}"
 
 
 class _InsertSink:
     """Inserts rows in batches, one transaction per chunk."""
 
-    def __init__(self, connection: Connection, table: Table) -> None:
+    def __init__(self, connection: Connection, database: Database, table: Table) -> None:
         self._connection = connection
+        self._database = database
         self._table = table
 
     def write(self, table: pa.Table) -> None:
         """Inserts rows."""
         insert = self._table.insert()
-        for batch in table.to_batches(max_chunksize=_BATCH_ROWS):
-            self._connection.execute(insert, batch.to_pylist())
-        self._connection.commit()
+        with plain_errors(self._database, _writing(self._table.name)):
+            for batch in table.to_batches(max_chunksize=_BATCH_ROWS):
+                self._connection.execute(insert, batch.to_pylist())
+            self._connection.commit()
 
 
 class _CopySink:
     """Writes rows by binary COPY, one transaction per chunk."""
 
-    def __init__(self, connection: Any, name: str) -> None:
+    def __init__(self, connection: Any, database: Database, name: str) -> None:
         self._connection = connection
+        self._database = database
         self._name = name
 
     def write(self, table: pa.Table) -> None:
         """Copies rows."""
-        with self._connection.cursor() as cursor:
-            cursor.adbc_ingest(self._name, table, mode="append")
-        self._connection.commit()
-
-
-@contextmanager
-def _postgresql_sink(address: URL, name: str) -> Iterator[Sink]:
-    from adbc_driver_postgresql import dbapi
-
-    plain = address.set(drivername="postgresql").render_as_string(hide_password=False)
-    with closing(dbapi.connect(plain)) as connection:
-        yield _CopySink(connection, name)
-
-
-def _with_driver(url: URL) -> URL:
-    """Returns the URL; if it names no driver for PostgreSQL, with psycopg 3, which is installed."""
-    return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.adbc_ingest(self._name, table, mode="append")
+            self._connection.commit()
+        except adbc_driver_manager.Error as error:
+            raise explained(self._database, _writing(self._name), error) from None
 
 
 def _create(engine: Engine, name: str) -> Table:

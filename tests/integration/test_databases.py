@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import psycopg
 import pymysql
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import make_url
+from sqlalchemy import Engine, Table, make_url
 
 from etl.cli.probe import _register as try_register
 from etl.databases.writers import metadata_for, transaction
@@ -31,9 +32,11 @@ from etl.extract import extract_register
 from etl.process.privacy import RecordKey
 from etl.publish.tables import ensure_tables, try_tables
 from etl.settings import Source, Target
+from etl.simulate import SimulationSpec, databases, write_database
 from etl.state.copying import make_ops
 from tests.support import (
     INSURANCE_COLUMNS,
+    Command,
     Registers,
     Server,
     fill,
@@ -996,3 +999,79 @@ def test_changes_beside_a_file_in_a_folder_of_somebody_else_are_told(folder: Pat
         assert not caught.value.may_pass
     finally:
         made.chmod(0o755)
+
+
+# --- simulated registers ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lacking", ["--insurance-url", "--population-url", "--truth"])
+def test_a_user_who_may_make_no_table_is_told_so(
+    postgresql: Server, doisoat_here: Callable[..., Command], lacking: str
+) -> None:
+    """Since PostgreSQL 15, an ordinary user may make nothing in the schema public."""
+    url = postgresql.database()
+    ordinary = _role(postgresql, url, "ordinary")
+    places = {"--insurance-url": url, "--population-url": url, "--truth": url, lacking: ordinary}
+
+    told = doisoat_here("simulate", "--citizens", 10, *chain(*places.items()))
+
+    assert told.exit_code == 3, told.errors
+    assert "The user lacks a right." in told.errors
+    assert "Making the table" in told.errors
+
+
+def test_a_truth_that_cannot_be_reached_is_told_before_any_work(
+    new_sqlite: Callable[[], str], doisoat_here: Callable[..., Command]
+) -> None:
+    told = doisoat_here(
+        "simulate", "--citizens", 10, "--insurance-url", new_sqlite(), "--population-url",
+        new_sqlite(), "--truth", "postgresql://a:secret@127.0.0.1:1/x",
+    )  # fmt: skip
+
+    assert told.exit_code == 3, told.errors
+    assert "Connecting to --truth" in told.errors
+    assert "secret" not in told.errors
+
+
+def test_a_table_that_is_lost_while_it_is_filled_is_told(
+    new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = databases._create
+
+    def lost(engine: Engine, name: str) -> Table:
+        table = create(engine, name)
+        if name == "insurance":
+            table.drop(engine)
+        return table
+
+    monkeypatch.setattr(databases, "_create", lost)
+    with pytest.raises(ConnectionFailedError, match="Writing the table insurance: ") as caught:
+        write_database(SimulationSpec(10), new_database(), new_database())
+
+    assert "has no such" in caught.value.what
+
+
+def test_tables_that_are_there_are_refused_without_the_password_of_the_query(
+    postgresql: Server, new_sqlite: Callable[[], str], doisoat_here: Callable[..., Command]
+) -> None:
+    url = postgresql.database()
+    run_sql(url, "create table insurance (record_id text)")
+
+    told = doisoat_here(
+        "simulate", "--citizens", 10, "--insurance-url", f"{url}&password=secret",
+        "--population-url", new_sqlite(),
+    )  # fmt: skip
+
+    assert told.exit_code == 2, told.errors
+    assert "has a table insurance already" in told.errors
+    assert "secret" not in told.errors
+
+
+def test_registers_are_simulated_into_mariadb(mariadb: Server) -> None:
+    """By the driver that doisoat has: SQLAlchemy's own choice for mysql:// is another."""
+    url = mariadb.database()
+
+    report = write_database(SimulationSpec(50), url, url, truth=url)
+
+    (found,) = read_sql(url, "select count(*) as n from insurance join truth using (record_id)")
+    assert found["n"] == report.insurance_rows

@@ -1,7 +1,7 @@
 """Alembic's entry: runs the changes on the connection that ``etl/state/schema.py`` hands over.
 
 If only the statements are wanted (``doisoat state migrate --sql``), the connection only tells the
-product, and nothing is run on it.
+product and what is there already, and nothing is written on it.
 """
 
 from alembic import context

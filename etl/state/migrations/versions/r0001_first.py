@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from alembic import context, op
 from sqlalchemy import BigInteger, Boolean, Column, String
 
 from etl.domain.columns import CODE, KEY, MOMENT, TEXT
+from etl.state.migrations.missing import add_table
 
 revision = "0001"
 down_revision = None
-
-_LETTERS: dict[str, Any] = {"mysql_charset": "utf8mb4", "mariadb_charset": "utf8mb4"}
 
 
 def _key(name: str, kind: Any = CODE) -> Column[Any]:
@@ -21,27 +19,20 @@ def _key(name: str, kind: Any = CODE) -> Column[Any]:
 
 def upgrade() -> None:
     """Makes them."""
-    given = context.config.attributes
-
-    def table(name: str, *columns: Column[Any], comment: str) -> None:
-        op.create_table(
-            given["prefix"] + name, *columns, schema=given["schema"], comment=comment, **_LETTERS
-        )
-
-    table(
+    add_table(
         "identity",
         _key("state_id"),
         Column("installation_id", CODE, nullable=False),
         Column("made_at", MOMENT, nullable=False),
         comment="Which state this is, and which installation of doisoat keeps it: one row",
     )
-    table(
+    add_table(
         "revisions",
         _key("table_name"),
         Column("revision", BigInteger, nullable=False),
         comment="How often each table was written: a copy of an earlier revision is out of date",
     )
-    table(
+    add_table(
         "runs",
         _key("run_id"),
         Column("dagster_run_id", String(64), nullable=False),
@@ -50,7 +41,7 @@ def upgrade() -> None:
         Column("published_at", MOMENT),
         comment="One row per run, published or not",
     )
-    table(
+    add_table(
         "ledger",
         _key("run_id"),
         _key("equation", KEY),
@@ -59,7 +50,7 @@ def upgrade() -> None:
         Column("holds", Boolean, nullable=False),
         comment="Per run: the equations that prove that no row was lost",
     )
-    table(
+    add_table(
         "quality_rules",
         _key("table_name", String(64)),
         _key("check_name", KEY),
@@ -71,7 +62,7 @@ def upgrade() -> None:
         Column("expected", TEXT),
         comment="The rules as the last run knew them",
     )
-    table(
+    add_table(
         "quality_results",
         _key("run_id"),
         _key("table_name", String(64)),
@@ -85,7 +76,7 @@ def upgrade() -> None:
         Column("observed", TEXT),
         comment="Per run: how each rule went",
     )
-    table(
+    add_table(
         "quality_failures",
         _key("table_name", String(64)),
         _key("check_name", KEY),
@@ -96,7 +87,7 @@ def upgrade() -> None:
         Column("closed_at", MOMENT),
         comment="Failing rows by key: one line for as long as a row fails without a break",
     )
-    table(
+    add_table(
         "acknowledgements",
         _key("table_name", String(64)),
         _key("check_name", KEY),
@@ -106,7 +97,7 @@ def upgrade() -> None:
         Column("expires_at", MOMENT, nullable=False),
         comment="Failures that somebody knows of",
     )
-    table(
+    add_table(
         "decisions",
         _key("decision_id"),
         Column("record_id", KEY, nullable=False),
@@ -116,7 +107,7 @@ def upgrade() -> None:
         Column("reason", TEXT, nullable=False),
         comment="What stewards decided of records",
     )
-    table(
+    add_table(
         "link_history",
         _key("record_id", KEY),
         _key("personal_id", String(12)),
@@ -128,7 +119,7 @@ def upgrade() -> None:
         Column("why_closed", CODE),
         comment="A link lives while record, citizen and step are the same",
     )
-    table(
+    add_table(
         "mismatch_history",
         _key("run_id"),
         _key("code"),
@@ -138,14 +129,14 @@ def upgrade() -> None:
         Column("records", BigInteger, nullable=False),
         comment="Per published run: how many records carried each code",
     )
-    table(
+    add_table(
         "models",
         _key("version"),
         Column("trained_at", MOMENT, nullable=False),
         Column("model", TEXT, nullable=False),
         comment="Every linkage model that was trained here; the last one is used",
     )
-    table(
+    add_table(
         "access_log",
         _key("access_id"),
         Column("accessed_at", MOMENT, nullable=False),
@@ -154,7 +145,7 @@ def upgrade() -> None:
         Column("command", CODE, nullable=False),
         comment="Who looked at whose data",
     )
-    table(
+    add_table(
         "target_comparisons",
         _key("run_id"),
         _key("table_name", String(64)),
@@ -165,7 +156,7 @@ def upgrade() -> None:
         Column("repaired_rows", BigInteger, nullable=False),
         comment="What each published run read whole of the target",
     )
-    table(
+    add_table(
         "statistics",
         _key("table_name", String(64)),
         _key("run_id"),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from alembic import context, op
 from sqlalchemy import Column, Float, String
 
 from etl.domain.columns import CODE, KEY
+from etl.state.migrations.missing import add_columns
 
 revision = "0002"
 down_revision = "0001"
@@ -13,8 +13,8 @@ down_revision = "0001"
 
 def upgrade() -> None:
     """Adds the columns; decisions of before have none of it."""
-    given = context.config.attributes
-    for column in (
+    add_columns(
+        "decisions",
         Column("verdict", CODE, comment="null in early versions: link, or not_a_person"),
         Column("kept_record_id", KEY),
         Column("undoes", CODE, comment="The decision that is taken back"),
@@ -23,8 +23,7 @@ def upgrade() -> None:
         Column("machine_step", CODE),
         Column("machine_personal_id", String(12), comment="Whom the waterfall had found"),
         Column("machine_probability", Float),
-    ):
-        op.add_column(given["prefix"] + "decisions", column, schema=given["schema"])
+    )
 
 
 def downgrade() -> None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from alembic import context, op
 from sqlalchemy import BigInteger, Column, String
 
 from etl.domain.columns import CODE, KEY, MOMENT, TEXT
+from etl.state.migrations.missing import add_table
 
 revision = "0003"
 down_revision = "0002"
-
-_LETTERS: dict[str, Any] = {"mysql_charset": "utf8mb4", "mariadb_charset": "utf8mb4"}
 
 
 def _key(name: str, kind: Any = CODE) -> Column[Any]:
@@ -21,14 +19,7 @@ def _key(name: str, kind: Any = CODE) -> Column[Any]:
 
 def upgrade() -> None:
     """Makes them."""
-    given = context.config.attributes
-
-    def table(name: str, *columns: Column[Any], comment: str) -> None:
-        op.create_table(
-            given["prefix"] + name, *columns, schema=given["schema"], comment=comment, **_LETTERS
-        )
-
-    table(
+    add_table(
         "worklists",
         _key("worklist_id"),
         Column("run_id", CODE, nullable=False),
@@ -40,7 +31,7 @@ def upgrade() -> None:
         Column("item_count", BigInteger, nullable=False),
         comment="Each worklist that was written for an office",
     )
-    table(
+    add_table(
         "worklist_items",
         _key("worklist_id"),
         _key("record_id", KEY),
@@ -55,7 +46,7 @@ def upgrade() -> None:
         Column("note", TEXT, comment="What was written beside the answer"),
         comment="Each row of each worklist, and what was answered",
     )
-    table(
+    add_table(
         "case_notes",
         _key("note_id"),
         Column("record_id", KEY, nullable=False),
@@ -65,7 +56,7 @@ def upgrade() -> None:
         Column("asked", String(128), comment="The colleague who is asked"),
         comment="What stewards wrote of a case, and whom they asked",
     )
-    table(
+    add_table(
         "case_holds",
         _key("record_id", KEY),
         Column("held_by", String(128), nullable=False),
