@@ -8,6 +8,7 @@ Dagster deletes a run's rows, but not its files, its checks and the space
 ``dagster.yaml``; on another storage, that storage's own tools give the space back.
 """
 
+import os
 import sqlite3
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
 
 from assets.jobs import DELTA_SYNC, PRUNE_HISTORY
 from assets.resources import DoisoatResource
+from etl.domain.errors import DoisoatError
+from etl.process.machine import trouble_of_the_machine
 from etl.state.retention import DELTAS_STAY
 
 _ENDED = [
@@ -143,18 +146,45 @@ def _give_space_back(instance: dg.DagsterInstance) -> None:
     events, runs = instance.event_log_storage, instance.run_storage
     if not (isinstance(events, SqliteEventLogStorage) and isinstance(runs, SqlRunStorage)):
         return
+    troubles = []
     for connect in (events.index_connection, runs.connect):
         with connect() as connection:
             file = connection.exec_driver_sql("pragma database_list").one()[2]
-        # If a reader is in the way, the next pruning gives the space back.
-        with suppress(sqlite3.OperationalError), closing(sqlite3.connect(file, _PATIENCE)) as found:
-            found.execute("vacuum")
-            found.execute("pragma wal_checkpoint(truncate)")
+        try:
+            with closing(sqlite3.connect(file, _PATIENCE)) as found:
+                found.execute("vacuum")
+                found.execute("pragma wal_checkpoint(truncate)")
+        except sqlite3.Error as error:
+            if not _is_locked(error):
+                troubles.append(_trouble(error, file))
+    if troubles:
+        raise troubles[0]
+
+
+def _is_locked(error: sqlite3.Error) -> bool:
+    """Says whether a reader is in the way: then the next pruning gives the space back."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # (the rest says how it is locked)
+    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _trouble(error: sqlite3.Error, file: str) -> DoisoatError:
+    return trouble_of_the_machine(error, file) or DoisoatError(
+        "Old runs were deleted from Dagster's history, and the space that they took could not be "
+        f"given back: SQLite reported {getattr(error, 'sqlite_errorname', type(error).__name__)}.",
+        where=file,
+        remedy="Look in the system's log for what the disk reports; 'doisoat check' tries the "
+        "home.",
+    )
 
 
 def _size(instance: dg.DagsterInstance) -> int:
-    home = Path(instance.root_directory)
-    return sum(file.stat().st_size for file in home.rglob("*") if file.is_file())
+    """Returns the bytes of all files; the UI's come and go meanwhile (SQLite's -wal and -shm)."""
+    size = 0
+    for folder, _, names in os.walk(instance.root_directory):
+        for name in names:
+            with suppress(FileNotFoundError):
+                size += Path(folder, name).lstat().st_size
+    return size
 
 
 def prune_job() -> dg.JobDefinition:
@@ -164,7 +194,12 @@ def prune_job() -> dg.JobDefinition:
     def prune_old_runs(context: dg.OpExecutionContext, doisoat: DoisoatResource) -> None:
         doisoat.name_process(context)
         days = doisoat.settings.schedule.keep_days
-        pruned = prune(context.instance, timedelta(days=days))
+        try:
+            pruned = prune(context.instance, timedelta(days=days))
+        except DoisoatError as error:  # a plain message, without a stack trace
+            raise dg.Failure(
+                str(error), metadata={"exit_code": error.exit_code}, allow_retries=False
+            ) from None
         context.add_output_metadata(
             {
                 "runs_deleted": pruned.deleted,

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from etl.domain.errors import DoisoatError, NothingYetError
 from etl.process.home import notice
+from etl.process.machine import trouble_of_the_machine
+from etl.process.privacy import WITHHELD, places
 from etl.settings import Settings
 from etl.stewards.desk.asking import Desk
 from etl.stewards.desk.making import newest_published
@@ -98,8 +100,19 @@ class Desks:
             older.desk.close()
 
     def _watch(self) -> None:
+        """Looks again and again, whatever a look meets; tells a trouble when it begins."""
+        told = ""
         while not self._ended.wait(LOOK_AGAIN):
             try:
                 self.look()
-            except DoisoatError as error:
-                notice(f"The newest result could not be opened; the last one is shown. {error}")
+                told = ""
+            except Exception as error:
+                said = _in_words(error)
+                if said != told:
+                    notice(f"The newest result could not be opened; the last one is shown. {said}")
+                told = said
+
+
+def _in_words(error: Exception) -> str:
+    known = error if isinstance(error, DoisoatError) else trouble_of_the_machine(error)
+    return str(known or f"{type(error).__name__} at {places(error)}; {WITHHELD}.")

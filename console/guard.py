@@ -21,6 +21,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from console.users import User, Users
+from etl.domain.errors import DoisoatError
 from etl.process.home import notice
 from etl.process.privacy import stack_trace
 from etl.process.web import EVERY_ANSWER, SAFE, from_here, known_host, with_headers
@@ -43,6 +44,11 @@ TRIES = 5
 """How many wrong passwords for one name, or from one address, are allowed before it must wait."""
 
 TRIES_WITHIN = timedelta(minutes=10)
+
+_NO_USERS = (
+    "Không đọc được danh sách người dùng; nhật ký của chương trình ghi rõ lý do.\n"
+    "The users cannot be read; the log of the workbench says why.\n"
+)
 
 LARGEST_FORM = 64_000
 """Bytes of a request: a note and a reason are short."""
@@ -160,6 +166,7 @@ class Guard:
         self._port = port
         self._users = users
         self._sessions = sessions
+        self._said = ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers refused requests itself, and hands on others with ``user`` and ``session``."""
@@ -177,7 +184,13 @@ class Guard:
         session = self._sessions.get(secret) if secret else None
         proxied = self.proxied(headers)
         name = session.user_name if session and proxied is None else proxied
-        user = self._users.get(name) if name else None
+        try:
+            user = self._users.get(name)
+        except Exception as error:
+            self._say_once(str(error) if isinstance(error, DoisoatError) else stack_trace(error))
+            await PlainTextResponse(_NO_USERS, status_code=503)(scope, receive, send)
+            return
+        self._said = ""
         if user and (session is None or session.user_name != user.name):
             secret = self._sessions.begin(user, "vi")
             session = self._sessions.get(secret)
@@ -190,6 +203,12 @@ class Guard:
             await self._app(scope, receive, send)
         except Exception as error:  # already answered; a server would print its words
             notice(f"The workbench failed at a page.\n{stack_trace(error)}")
+
+    def _say_once(self, trouble: str) -> None:
+        """Reports why there are no users; not at each request, until they can be read again."""
+        if trouble != self._said:
+            notice(f"Nobody can use the workbench. {trouble}")
+        self._said = trouble
 
     def cookie(self, headers: Headers) -> str:
         """The cookie's name; with TLS it has a prefix that allows only this host to set it."""

@@ -6,8 +6,11 @@ a request must show (``guard.py``).
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -20,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from etl.domain.errors import ConfigError
 from etl.normalise.places import province_codes
-from etl.process.files import unreadable, write_whole
+from etl.process.files import refused, unreadable, write_whole
 from etl.stewards.desk.asking import Scope
 
 SHORTEST_PASSWORD = 12
@@ -105,13 +108,18 @@ class Users:
             file: JSON, by name: role, provinces, the password's Argon2 hash.
         """
         self._file = file
-        self._read_at: int | None = None
+        self._read_as: tuple[int, ...] | None = None
         self._stored: Mapping[str, _Stored] = {}
 
-    def get(self, name: str) -> User | None:
-        """Returns a user; None where there is none of that name."""
-        stored = self._all().get(name)
-        return User(name, stored.role, frozenset(stored.provinces)) if stored else None
+    def get(self, name: str | None) -> User | None:
+        """Returns a user; None where there is none of that name, or no name.
+
+        Raises:
+            ConfigError: The file cannot be read, or is not valid.
+        """
+        every = self._all()
+        stored = every.get(name) if name else None
+        return User(name, stored.role, frozenset(stored.provinces)) if name and stored else None
 
     def names(self) -> list[str]:
         """Returns the names of all users."""
@@ -157,16 +165,19 @@ class Users:
                 f"A password has at least {SHORTEST_PASSWORD} characters.",
                 remedy="Take a longer one: a few words of one's own are easy to keep.",
             )
-        before = self._all().get(name)
-        kept = before.password if before else ""
-        hashed = _HASHER.hash(password) if password is not None else kept
-        try:
-            stored = _Stored(role=role, provinces=provinces, password=hashed)
-        except ValidationError as error:
-            raise ConfigError(
-                f"User: {_said(error)}.", remedy="doisoat console user add --help tells the roles."
-            ) from None
-        self._write({**self._all(), name: stored})
+        hashed = _HASHER.hash(password) if password is not None else None
+        with self._changing() as users:
+            before = users.get(name)
+            kept = before.password if before else ""
+            try:
+                users[name] = _Stored(
+                    role=role, provinces=provinces, password=kept if hashed is None else hashed
+                )
+            except ValidationError as error:
+                raise ConfigError(
+                    f"User: {_said(error)}.",
+                    remedy="doisoat console user add --help tells the roles.",
+                ) from None
 
     def remove(self, name: str) -> None:
         """Removes a user.
@@ -174,25 +185,48 @@ class Users:
         Raises:
             ConfigError: There is none of that name.
         """
-        if name not in self._all():
-            raise ConfigError(
-                "There is no user of that name.", remedy="doisoat console user list names them."
-            )
-        self._write({one: stored for one, stored in self._all().items() if one != name})
+        with self._changing() as users:
+            if users.pop(name, None) is None:
+                raise ConfigError(
+                    "There is no user of that name.", remedy="doisoat console user list names them."
+                )
 
-    def _write(self, users: Mapping[str, _Stored]) -> None:
-        plain = {name: users[name].model_dump(mode="json") for name in sorted(users)}
-        write_whole(self._file, json.dumps(plain, ensure_ascii=False, indent=1) + "\n")
-        self._read_at = None
+    @contextmanager
+    def _changing(self) -> Iterator[dict[str, _Stored]]:
+        """Gives all users to be changed, and writes them at the end; two at once wait in line.
+
+        The lock stands beside the file, whose folder may be another than the home, and is left as
+        it is.
+
+        Raises:
+            ConfigError: The file cannot be read or written.
+        """
+        place = self._file.resolve()
+        lock = place.with_name(f".{place.name}.lock")
+        with ExitStack() as held:
+            try:
+                flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+                descriptor = os.open(lock, flags, 0o600)
+                held.callback(os.close, descriptor)
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            except OSError as error:
+                raise refused(self._file, error, "file of users could not be written") from None
+            self._read_as = None
+            users = dict(self._all())
+            yield users
+            plain = {name: users[name].model_dump(mode="json") for name in sorted(users)}
+            write_whole(self._file, json.dumps(plain, ensure_ascii=False, indent=1) + "\n")
+            self._read_as = None
 
     def _all(self) -> Mapping[str, _Stored]:
         try:
-            written_at = self._file.stat().st_mtime_ns
-            if written_at != self._read_at:
-                self._stored = _parsed(self._file.read_text("utf-8"), self._file)
-                self._read_at = written_at
+            found = self._file.stat()
+            read_as = found.st_ino, found.st_mtime_ns, found.st_size
+            if read_as != self._read_as:
+                self._stored = _parsed(self._file.read_bytes(), self._file)
+                self._read_as = read_as
         except FileNotFoundError:
-            self._stored, self._read_at = {}, None
+            self._stored, self._read_as = {}, None
         except OSError as error:
             raise unreadable(self._file, error, "file of users") from None
         return self._stored
@@ -209,9 +243,14 @@ def try_users(file: Path) -> str:
     return f"{len(users)} may use it, {deciding} of them decide"
 
 
-def _parsed(text: str, file: Path) -> dict[str, _Stored]:
+def _parsed(content: bytes, file: Path) -> dict[str, _Stored]:
+    """Reads the users, in UTF-8 or, as an editor of Windows may save them, in UTF-16.
+
+    Raises:
+        ConfigError: They are not valid.
+    """
     try:
-        return {str(name): _Stored.model_validate(row) for name, row in _object(text).items()}
+        return {str(name): _Stored.model_validate(row) for name, row in _object(content).items()}
     except ValidationError as error:
         raise ConfigError(
             f"The file of users: {_said(error)}.",
@@ -226,8 +265,8 @@ def _parsed(text: str, file: Path) -> dict[str, _Stored]:
         ) from None
 
 
-def _object(text: str) -> dict[str, Any]:
-    found = json.loads(text)
+def _object(content: bytes) -> dict[str, Any]:
+    found = json.loads(content)
     if not isinstance(found, dict):
         raise ValueError
     return found

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 
-from etl.domain.errors import AlertError
+from etl.domain.errors import AlertError, DoisoatError
 from etl.process.files import write_whole
 
 
@@ -90,13 +91,39 @@ class Memory(BaseModel):
         """The new path of a damaged file that was just renamed; else None."""
         return self._set_aside
 
+    @property
+    def unwritten(self) -> bool:
+        """Whether only this process remembers it, because it could not be written."""
+        return _UNWRITTEN.get(self._file, (None, None))[1] is self
+
     def save(self) -> None:
         """Writes the file whole: a process that dies leaves either the old content or the new.
+
+        Where it cannot be written, this process remembers it until it can be, or until another
+        process has written it.
 
         Raises:
             ConfigError: It cannot be written.
         """
-        write_whole(self._file, self.model_dump_json(indent=2))
+        try:
+            write_whole(self._file, self.model_dump_json(indent=2))
+        except DoisoatError:
+            _UNWRITTEN[self._file] = (_state(self._file), self)
+            raise
+        _UNWRITTEN.pop(self._file, None)
+
+
+_UNWRITTEN: dict[Path, tuple[object, Memory]] = {}
+"""What this process could not write, by file, with the state of the file at that time."""
+
+
+def _state(file: Path) -> object:
+    """Returns what differs as soon as another process has written the file."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def memory_file(home: Path) -> Path:
@@ -105,12 +132,15 @@ def memory_file(home: Path) -> Path:
 
 
 def recall(home: Path) -> Memory:
-    """Reads what was told; an empty memory where there is no file, or a damaged one.
+    """Returns what was told; an empty memory where there is no file, or a damaged one.
 
     Raises:
         AlertError: The file cannot be read.
     """
     file = memory_file(home)
+    state, unwritten = _UNWRITTEN.get(file, (None, None))
+    if unwritten is not None and state == _state(file):
+        return unwritten
     memory = Memory()
     try:
         if file.exists():
@@ -135,16 +165,31 @@ def remembering(home: Path) -> Iterator[Memory | None]:
     the memory begins empty.
     """
     home.mkdir(parents=True, exist_ok=True)
-    with (home / "alerts.lock").open("a") as handle:
+    with _lock_file(home / "alerts.lock") as handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if handle is not None:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield None
             return
         memory = recall(home)
         if memory.damaged:
-            memory._set_aside = _moved(memory_file(home))
+            with suppress(OSError):  # a disk that can only be read, say: the alerts go on
+                memory._set_aside = _moved(memory_file(home))
+            memory._damaged = False
         yield memory
+        memory._set_aside = None  # it is told once, also where this process must remember it
+
+
+def _lock_file(file: Path) -> AbstractContextManager[IO[str] | None]:
+    """Opens the lock's file; None where that is impossible, because the disk is full, say.
+
+    Then two processes may tell the same, which is better than that nobody is told of the disk.
+    """
+    try:
+        return file.open("a", encoding="utf-8")
+    except OSError:
+        return nullcontext()
 
 
 def _moved(file: Path) -> Path:

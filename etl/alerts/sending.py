@@ -11,9 +11,9 @@ import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-from etl.settings.receivers import asset, instance_of, service_of
+from etl.settings.receivers import asset, instance_of, open_parts, service_of
 
 TIMEOUT = 20.0
 """Seconds that a receiver may take; a sensor's tick may take 60, so all are sent to at once."""
@@ -54,6 +54,14 @@ def send(urls: Mapping[int, str], title: str, body: str, kind: str) -> dict[int,
 
 
 def _send_one(url: str, title: str, body: str, kind: str) -> Sent:
+    """Sends to one receiver; whatever goes wrong with it must not keep a message from others."""
+    try:
+        return _tried(url, title, body, kind)
+    except Exception as error:  # its words may quote the URL
+        return Sent(service_of(url), False, f"sending failed ({type(error).__name__})")
+
+
+def _tried(url: str, title: str, body: str, kind: str) -> Sent:
     import apprise
 
     service = instance_of(url)
@@ -78,12 +86,14 @@ _SHORTEST_SECRET = 4
 
 
 def _without_secrets(text: str, url: str) -> str:
-    """Removes from a text all parts of a URL but scheme, host and port: password, tokens, path."""
-    split = urlsplit(url)
-    open_parts = {split.scheme, (split.hostname or ""), str(split.port or "")}
-    pieces = set(re.split(r"[/:@?&=,]+", url)) | set(re.split(r"[/:@?&=,]+", unquote(url)))
-    pieces |= {unquote(part) for part in (split.username, split.password) if part}
-    for piece in sorted(pieces - open_parts, key=len, reverse=True):
+    """Removes from a text all parts of a URL that may not be shown: password, tokens, path."""
+    # (User and password once more as wholes: they may contain the signs that divide the rest.)
+    place = re.split(r"[/?#]", url.partition("://")[2])[0]
+    user, _, password = place.rpartition("@")[0].partition(":")
+    pieces = {unquote(user), unquote(password)}
+    for written in (url, unquote(url)):
+        pieces.update(re.split(r"[/:@?&=,#]+", written))
+    for piece in sorted(pieces - open_parts(url), key=len, reverse=True):
         if len(piece) >= _SHORTEST_SECRET:
             text = text.replace(piece, "…")
     return " ".join(text.split())

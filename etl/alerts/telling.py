@@ -14,7 +14,7 @@ from etl.alerts.incidents import Report, take_in
 from etl.alerts.memory import Memory, remembering
 from etl.alerts.sending import Sent, send
 from etl.alerts.wording import damage_letter, letter, test_letter
-from etl.domain.errors import AlertError, ConfigError
+from etl.domain.errors import AlertError, ConfigError, DoisoatError
 from etl.settings import Settings
 
 GIVE_UP = timedelta(days=3)
@@ -47,6 +47,8 @@ def tell(settings: Settings, ended: Ended) -> Told:
     """Looks at the runs that ended since the last look, and tells what is new in them.
 
     A message that did not reach a receiver is kept, and sent to that receiver at the next call.
+    Where the memory cannot be written, the messages are sent all the same: what keeps it from being
+    written may be what they are about.
 
     Args:
         settings: Who is told, and where the memory is.
@@ -54,22 +56,51 @@ def tell(settings: Settings, ended: Ended) -> Told:
 
     Raises:
         AlertError: A receiver was not reached.
+        ConfigError: The memory could not be written.
     """
     if not settings.alerts.urls:
         return Told()
     with remembering(settings.home) as memory:
         if memory is None:
             return Told(busy=True)
+        keep = _Keeping(memory)
+        if memory.unwritten:
+            keep()
         if memory.set_aside:
             begun_anew = damage_letter(settings, memory.set_aside)
             begun_anew.to = list(_receivers(settings))
             memory.letters.append(begun_anew)
-            memory.save()
+            keep()
         reports = list(ended(_since(memory), memory.seen))
         for report in reports:
             _take(settings, memory, report)
-        sent = _deliver(settings, memory)
+            keep()
+        try:
+            sent = _deliver(settings, memory, keep)
+        except AlertError as error:
+            # (Its remedy promises another try, of which only this process knows then.)
+            if keep.trouble is not None:
+                raise keep.trouble from error
+            raise
+        if keep.trouble is not None:
+            raise keep.trouble
         return Told(len(reports), sent)
+
+
+class _Keeping:
+    """Writes the memory at each call; goes on where that fails, and remembers why it failed."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self.trouble: DoisoatError | None = None
+
+    def __call__(self) -> None:
+        try:
+            self._memory.save()
+        except DoisoatError as error:
+            self.trouble = error
+        else:
+            self.trouble = None
 
 
 def _since(memory: Memory) -> datetime | None:
@@ -80,7 +111,7 @@ def _since(memory: Memory) -> datetime | None:
 
 
 def _take(settings: Settings, memory: Memory, report: Report) -> None:
-    """Writes what is new in a run; saves the message and the run before anything is sent."""
+    """Notes a run, and writes the message of what is new in it."""
     news = take_in(memory, report)
     if news is not None:
         written = letter(settings, news)
@@ -90,10 +121,9 @@ def _take(settings: Settings, memory: Memory, report: Report) -> None:
     memory.seen[report.run_id or f"none, {report.ended:%Y-%m-%dT%H:%M:%S}"] = report.ended
     last = max(memory.seen.values())
     memory.seen = {run: end for run, end in memory.seen.items() if end >= last - OVERLAP}
-    memory.save()
 
 
-def _deliver(settings: Settings, memory: Memory) -> int:
+def _deliver(settings: Settings, memory: Memory, keep: Callable[[], None]) -> int:
     """Sends waiting messages, the oldest first, and returns how many have reached everybody."""
     receivers = _receivers(settings)
     missed: dict[int, Sent] = {}
@@ -108,7 +138,7 @@ def _deliver(settings: Settings, memory: Memory) -> int:
         done += not waiting.to
         if not waiting.to or now - waiting.written > GIVE_UP:
             memory.letters.remove(waiting)
-        memory.save()
+        keep()
     if missed:
         raise AlertError(
             f"{_named(missed)} of [alerts] urls did not accept the message.",

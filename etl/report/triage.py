@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +25,7 @@ from etl.normalise.bulk import normalise_provinces
 from etl.pipeline.run import last_published
 from etl.pipeline.snapshots import has, reading
 from etl.process.files import whole_file
+from etl.process.home import notice
 from etl.report.advice import REGISTER_KEYS, id_column, register_key
 from etl.settings import Schedule, Settings
 from etl.state.access import log_access, who_asks
@@ -137,7 +138,7 @@ class Rule:
 
 def read_rules(settings: Settings) -> list[dict[str, Any]]:
     """Reads every rule that rows fail: broken ones first, then by severity and age."""
-    with _memory(settings) as warehouse:
+    with _with_notes(settings) as warehouse:
         return _aware(warehouse.rows(_RULES.format(which=_FAILING)))
 
 
@@ -151,7 +152,7 @@ def read_rule(settings: Settings, rule: str) -> dict[str, Any]:
     Raises:
         ConfigError: No such rule, or it has not been judged yet.
     """
-    with _memory(settings) as warehouse:
+    with _with_notes(settings) as warehouse:
         found = find_rule(warehouse, rule)
         rows = warehouse.rows(
             _RULES.format(which=_ONE), {"table": found.table.sql, "check": found.name}
@@ -329,8 +330,20 @@ def _write_excel(rows: Sequence[dict[str, Any]], file: Path) -> None:
 def _memory(settings: Settings, *tables: TableName) -> Iterator[Warehouse]:
     """Opens the last result that has some tables: a run that a rule stopped has only the first."""
     with reading(settings, has(TableName("ops", "quality_rules"), *tables)) as warehouse:
-        with suppress(DoisoatError):  # without the state, the notes are as of the last run
+        yield warehouse
+
+
+@contextmanager
+def _with_notes(settings: Settings) -> Iterator[Warehouse]:
+    """Opens the last result with what was acknowledged since; says so where that is not known."""
+    with _memory(settings) as warehouse:
+        try:
             refresh(warehouse, settings)
+        except DoisoatError as error:
+            notice(
+                "Acknowledgements are shown as of the last run: later ones could not be read. "
+                f"{error}"
+            )
         yield warehouse
 
 

@@ -433,7 +433,10 @@ class Quality(_Strict):
     @field_validator("pages_url")
     @classmethod
     def _port_exists(cls, url: str) -> str:
-        _ = urlsplit(url).port  # refuses one beyond 65535
+        try:
+            _ = urlsplit(url).port
+        except ValueError:  # whose words would quote what stands there
+            raise ValueError("has a port that cannot be: it is a number up to 65535") from None
         return url
 
     @property
@@ -497,6 +500,8 @@ _LEAST = f"{LEAST_MEMORY // 1000**2}MB"
 
 
 _LOCAL = re.compile(r"local(\[(\*|[1-9]\d*)(,\s*\d+)?\])?")
+_CONNECT = re.compile(r"(sc://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?)(?:/.*)?")
+"""A server of Spark Connect, as scheme, host and port, and the path, which may hold a token."""
 
 
 class Engine(_Strict):
@@ -508,7 +513,8 @@ class Engine(_Strict):
         threads: Worker threads of DuckDB; 0 means all cores.
         keep_snapshots: How many runs' results are kept whole for readers.
         master: Spark's cluster: ``local[*]``, ``spark://host:port``, ``k8s://…`` or ``yarn``.
-        remote: A server of Spark Connect, ``sc://host:port``, in place of a master.
+        remote: A server of Spark Connect, ``sc://host:port``, in place of a master; it may hold a
+            token, ``sc://host:port/;token=…``.
         lake: A folder that this machine and every worker of Spark see under the same path, for the
             Parquet files of the tables; by default a folder of the home.
         spark: Further settings of Spark, without the prefix ``spark.``.
@@ -519,7 +525,7 @@ class Engine(_Strict):
     threads: Annotated[int, Field(ge=0, le=MOST_THREADS)] = 0
     keep_snapshots: Annotated[int, Field(ge=1, le=100)] = 2
     master: str = "local[*]"
-    remote: str = ""
+    remote: SecretStr = SecretStr("")
     lake: str = ""
     spark: dict[str, Any] = Field(default_factory=dict, repr=False)
 
@@ -540,11 +546,21 @@ class Engine(_Strict):
             "or yarn; a server of Spark Connect is named by remote"
         )
 
+    @property
+    def shown_remote(self) -> str:
+        """The server of Spark Connect without what may be secret: scheme, host and port."""
+        found = _CONNECT.fullmatch(self.remote.get_secret_value())
+        return found[1] if found else ""
+
     @field_validator("remote")
     @classmethod
-    def _is_a_remote(cls, remote: str) -> str:
-        if remote and not remote.startswith("sc://"):
-            raise ValueError("is no server of Spark Connect; write it as sc://HOST:PORT")
+    def _is_a_remote(cls, remote: SecretStr) -> SecretStr:
+        found = _CONNECT.fullmatch(remote.get_secret_value())
+        if remote and (found is None or int(found[2] or 0) > 65535):
+            raise ValueError(
+                "is no server of Spark Connect; write it as sc://HOST:PORT, and what else it needs "
+                "behind a slash: sc://HOST:PORT/;token=..."
+            )
         return remote
 
     @field_validator("lake")

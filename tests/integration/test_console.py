@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import html
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from copy import copy
 from datetime import timedelta
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 import requests
 
+import console.users
+from console.desks import Desks
 from console.guard import TRIES, Sessions
 from console.pages import Pages
 from console.users import Role, User, Users
-from etl.domain.errors import ConfigError
+from etl.domain.errors import ConfigError, ServerAwayError
 from etl.settings import Console
 from etl.state.cases import HELD_FOR
 from etl.state.store import now
@@ -799,3 +805,110 @@ def test_a_file_of_users_that_is_damaged_lets_nobody_in_and_check_says_so(
         checked = doisoat_here("--config", pair.file, "check")
         assert checked.exit_code == 2
         assert "workbench: The file of users" in checked.errors + checked.output
+
+
+def test_users_added_at_once_are_all_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each reads, changes and writes the file; the other must not do so in between."""
+    file = tmp_path / "users.json"
+    write = console.users.write_whole
+
+    def slowly(place: Path, text: str) -> None:
+        time.sleep(0.05)
+        write(place, text)
+
+    monkeypatch.setattr("console.users.write_whole", slowly)
+    Users(file).put("gone", Role.VIEWER, (), None)
+    names = [f"user{number}" for number in range(4)]
+
+    def change(name: str) -> None:
+        if name == "gone":
+            Users(file).remove(name)
+        else:
+            Users(file).put(name, Role.VIEWER, (), None)
+
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(change, [*names, "gone"]))
+
+    assert Users(file).names() == names
+    tmp_path.chmod(0o755)
+    Users(file).put("late", Role.VIEWER, (), None)
+    assert tmp_path.stat().st_mode & 0o777 == 0o755, "a folder of others is left as it is"
+
+
+def test_a_file_of_users_that_is_exchanged_within_a_tick_of_the_clock_is_read_again(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "users.json"
+    users = Users(file)
+    users.put("lan", Role.VIEWER, (), None)
+    assert users.names() == ["lan"]
+    written = file.stat().st_mtime_ns
+    Users(file).put("mai", Role.VIEWER, (), None)
+    os.utime(file, ns=(written, written))
+
+    assert users.names() == ["lan", "mai"]
+
+
+def test_a_users_file_of_another_encoding_is_read_or_refused_in_words(tmp_path: Path) -> None:
+    file = tmp_path / "users.json"
+    text = '{"Lân": {"role": "national"}}'
+    for encoding in ("utf-8-sig", "utf-16", "utf-16-le"):
+        file.write_bytes(text.encode(encoding))
+        assert Users(file).names() == ["Lân"]
+    file.write_bytes(text.encode("cp1252"))
+    with pytest.raises(ConfigError, match="is no JSON object"):
+        Users(file).names()
+
+
+def test_a_damaged_file_of_users_is_told_once_and_nobody_gets_a_page(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    lan, stranger = served.log_in("lan"), Browser(served.url, requests.Session())
+    file = served.pair.settings.console_users
+    good = file.read_text("utf-8")
+    file.write_text("{", "utf-8")
+
+    for browser, path in ((lan, "/"), (lan, "/queue/review"), (stranger, "/login")):
+        assert "The users cannot be read" in browser.get(path, 503)
+
+    (told,) = [entry.getMessage() for entry in caplog.records if entry.name == "doisoat"]
+    assert told.startswith("Nobody can use the workbench. The file of users is no JSON object.")
+    assert [entry for entry in caplog.records if entry.name.startswith("uvicorn")] == []
+    file.write_text(good, "utf-8")
+    lan.get("/queue/review")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/srv/snapshots"), "The disk is full."),
+        (RuntimeError("079123456789"), "RuntimeError at desks.py:"),
+        (ServerAwayError("Reading the target: nobody answers."), "nobody answers"),
+    ],
+)
+def test_the_workbench_goes_on_looking_for_results_whatever_it_meets(
+    synced: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    told: str,
+) -> None:
+    looks: list[int] = []
+    enough = Event()
+
+    def look(_self: Desks) -> bool:
+        looks.append(1)
+        if len(looks) == 6:
+            enough.set()
+        if len(looks) in (1, 2, 3, 5):
+            raise copy(error)  # (one that is raised again grows its stack)
+        return False
+
+    monkeypatch.setattr("console.desks.LOOK_AGAIN", 0.01)
+    monkeypatch.setattr(Desks, "look", look)
+    with closing(Desks(synced(list(RECORDS)).settings)):
+        assert enough.wait(20), "it looks no more"
+
+    said = [entry.getMessage() for entry in caplog.records if entry.name == "doisoat"]
+    assert len(said) == 2, "it is told when it begins"
+    assert all(told in one and "079123456789" not in one for one in said)

@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -18,6 +19,7 @@ from assets.definitions import build_defs
 from assets.history import prune
 from assets.instance import root_file
 from assets.jobs import DELTA_SYNC, PRUNE_HISTORY
+from etl.domain.errors import DoisoatError
 from tests.support import Registers
 
 ROWS = "x" * 200_000
@@ -162,3 +164,102 @@ def _backdate(home: Path, days: int) -> None:
             (f"-{days} days", days * 86_400),
         )
         runs.commit()
+
+
+def _compacting(monkeypatch: pytest.MonkeyPatch, code: int, words: str) -> list[str]:
+    """Makes SQLite refuse to compact a database; returns the files that were to be compacted."""
+    asked: list[str] = []
+
+    class Refusing(sqlite3.Connection):
+        def execute(self, *_: object) -> sqlite3.Cursor:  # type: ignore[override]
+            error = sqlite3.OperationalError(words)
+            error.sqlite_errorcode, error.sqlite_errorname = code, "SQLITE_SOMETHING"
+            raise error
+
+    connect = sqlite3.connect
+
+    def connected(file: str, timeout: float) -> sqlite3.Connection:
+        asked.append(Path(file).name)
+        return connect(file, timeout, factory=Refusing)
+
+    monkeypatch.setattr("assets.history.sqlite3.connect", connected)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "told"),
+    [
+        (sqlite3.SQLITE_FULL, "database or disk is full", "The disk is full."),
+        (sqlite3.SQLITE_IOERR_WRITE, "disk I/O error", "The disk is full, or reports an error."),
+        (sqlite3.SQLITE_CORRUPT, "its words", "SQLite reported SQLITE_SOMETHING"),
+    ],
+)
+def test_what_keeps_space_from_being_given_back_is_told(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, code: int, words: str, told: str
+) -> None:
+    old = [_night(instance, nightly) for _ in range(2)]
+    with monkeypatch.context() as patch:
+        asked = _compacting(patch, code, words)
+        with pytest.raises(DoisoatError) as caught:
+            prune(instance, timedelta(0))
+
+    assert told in caught.value.what
+    assert caught.value.where.endswith(".db")
+    assert words not in str(caught.value)
+    assert asked == ["index.db", "runs.db"]
+    assert {run.run_id for run in instance.get_runs()} == {old[-1]}
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY | 2 << 8])
+def test_a_reader_in_the_way_leaves_the_space_to_the_next_pruning(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    for _ in range(2):
+        _night(instance, nightly)
+    with monkeypatch.context() as patch:
+        asked = _compacting(patch, code, "database is locked")
+        assert prune(instance, timedelta(0)).deleted == 1
+    assert len(asked) == 2
+
+
+def test_the_job_tells_in_plain_words_what_kept_it(
+    registers: Callable[..., Registers],
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for _ in range(2):
+        _night(instance, nightly)
+    _backdate(Path(os.environ["DAGSTER_HOME"]), days=600)
+    job = build_defs(registers().settings).resolve_job_def(PRUNE_HISTORY)
+    with monkeypatch.context() as patch:
+        _compacting(patch, sqlite3.SQLITE_FULL, "database or disk is full")
+        done = job.execute_in_process(instance=instance, raise_on_error=False)
+
+    assert not done.success
+    (failed,) = [event for event in done.all_events if event.is_step_failure]
+    data = failed.step_failure_data.user_failure_data
+    assert data is not None
+    assert str(data.description).startswith("The disk is full.")
+
+
+def test_files_that_go_while_they_are_counted_are_no_trouble(
+    instance: dg.DagsterInstance, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's -wal and -shm come and go while the UI is open."""
+    for _ in range(2):
+        _night(instance, nightly)
+    gone = folder / "history" / "runs.db-wal"
+    gone.write_bytes(b"")
+
+    def without(measure: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
+        def measured(path: Path, **how: bool) -> os.stat_result:
+            if path == gone and traceback.extract_stack()[-2].name in ("_size", "<genexpr>"):
+                raise FileNotFoundError(str(path))
+            return measure(path, **how)
+
+        return measured
+
+    for name in ("stat", "lstat"):
+        monkeypatch.setattr(Path, name, without(getattr(Path, name)))
+
+    assert prune(instance, timedelta(0)).deleted == 1

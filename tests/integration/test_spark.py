@@ -6,9 +6,11 @@ decisions. Larger registers are ``wide`` and ``long``.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,20 +20,30 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pydantic import ValidationError
 
 from benchmarks.engines import differing
 from etl.cli.probe import probe
 from etl.domain.errors import ConfigError, ServerAwayError
 from etl.engine.port import Warehouse
-from etl.engine.spark.session import end, session, try_spark
+from etl.engine.spark.session import (
+    _did_not_begin,
+    end,
+    session,
+    try_spark,
+)
+from etl.engine.spark.warehouse import connect
 from etl.engine.statements import TableName
 from etl.pipeline import runner
 from etl.pipeline.lock import release_lock
 from etl.pipeline.run import Run, warehouse_for
+from etl.process.privacy import RecordKey
 from etl.settings import Engine, Settings
+from etl.settings.model import _explain
 from etl.simulate import SimulationSpec, simulate_batches, write_database
 from tests.crowds import all_crowds
 from tests.support import SPARK, Registers, citizen, memory_folder, record, remember
@@ -263,6 +275,77 @@ def test_nothing_that_did_not_fit_into_memory_outlives_its_session(
         assert list(folder.iterdir()) == []
 
 
+_JAVA_DIES = """
+import sys
+from pathlib import Path
+
+import duckdb
+
+from etl.engine.spark import session
+from etl.engine.spark.damage import trouble
+from etl.engine.spark.warehouse import connect
+from etl.process.privacy import RecordKey
+from etl.settings import Engine
+
+folder, limits = Path(sys.argv[1]), Engine.model_validate_json(sys.argv[2])
+warehouse = connect(folder / "w.duckdb", key=RecordKey(b"k" * 32), limits=limits)
+assert warehouse.spark.range(3).count() == 3
+assert list(folder.glob("spark-*.tmp"))
+java = session._JAVA_OF_THIS_PROCESS[0].proc
+java.kill()
+java.wait()
+for _ in range(3):  # the first error is py4j's own, the others are the system's
+    try:
+        warehouse.spark.range(3).count()
+    except Exception as error:
+        print(str(trouble(error)).splitlines()[0])
+warehouse.close()
+try:
+    warehouse.execute("select 1")
+except duckdb.ConnectionException:
+    print("closed")
+print(len(list(folder.glob("spark-*.tmp"))), "left")
+"""
+
+
+def test_java_that_is_gone_hides_no_error_and_leaves_nothing_open(
+    needs_java: None, folder: Path
+) -> None:
+    """A warehouse is closed because of the first error, which is the one to be seen."""
+    ended = subprocess.run(
+        [sys.executable, "-c", _JAVA_DIES, str(folder), json.dumps(SPARK)],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+
+    assert ended.returncode == 0, ended.stderr
+    told = "Spark's cluster has ended, or cannot be reached any more."
+    assert ended.stdout.splitlines() == [told, told, told, "closed", "0 left"]
+
+
+def test_what_fails_after_an_error_of_spark_does_not_hide_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse = connect(folder / "w.duckdb", key=RecordKey(b"k" * 32), limits=Engine(name="spark"))
+
+    def fails(*_: object) -> None:
+        raise RuntimeError("second")
+
+    def gone(*_: object) -> None:
+        raise ServerAwayError("first")
+
+    monkeypatch.setattr(warehouse, "frame", gone)
+    monkeypatch.setattr(warehouse, "_forget_views", fails)
+    with pytest.raises(ServerAwayError, match="first"):
+        warehouse.build(TableName("core", "links"), "select 1")
+    monkeypatch.setattr("etl.engine.spark.warehouse.end", fails)
+    monkeypatch.setattr(warehouse, "_session", object())
+    with pytest.raises(RuntimeError, match="second"):
+        warehouse.close()
+
+    with pytest.raises(duckdb.ConnectionException):
+        warehouse.execute("select 1")
+
+
 def test_want_of_java_is_told_in_a_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JAVA_HOME", str(folder))
     with pytest.raises(ConfigError, match="Spark needs Java 17, and this machine has no Java"):
@@ -294,6 +377,53 @@ def test_check_tries_the_engine(needs_java: None, folder: Path) -> None:
 def test_a_setting_that_cannot_be_is_refused(setting: str, value: str) -> None:
     with pytest.raises(ValueError, match="write"):
         Engine(**{"name": "spark", setting: value})
+
+
+@pytest.mark.parametrize("port", [":15002", "", ":99"])
+def test_the_token_of_a_server_of_spark_is_nowhere_shown(
+    port: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine.model_validate(
+        {"name": "spark", "remote": f"sc://spark.example{port}/;token=t0k3n,t0k3n;user_id=duty"}
+    )
+    asked: list[str] = []
+
+    def answers(address: tuple[str, int], _patience: float) -> socket.socket:
+        asked.append(address[0])
+        return socket.socket()
+
+    def nobody(*_: object) -> None:
+        raise ConnectionRefusedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("socket.create_connection", nobody)
+        with pytest.raises(ServerAwayError) as away:
+            try_spark(engine)
+    monkeypatch.setattr("socket.create_connection", answers)
+    begun = _did_not_begin(engine, RuntimeError("no"))
+    shown = [try_spark(engine), str(away.value), str(begun), repr(engine), engine.model_dump_json()]
+
+    assert not [words for words in shown if "t0k3n" in words or "duty" in words]
+    assert f"answers at sc://spark.example{port}" in shown[0]
+    assert away.value.where == begun.where == f"sc://spark.example{port}"
+    assert asked == ["spark.example"]
+    assert "t0k3n" in engine.remote.get_secret_value()
+
+
+@pytest.mark.parametrize(
+    "remote",
+    ["sc://", "sc://host:t0k3n", "sc://host;token=t0k3n", "sc://t0k3n@host:1", "sc://host:99999"],
+)
+def test_a_server_of_spark_of_another_form_is_refused_without_quoting_it(remote: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Engine.model_validate({"name": "spark", "remote": remote})
+    assert "write it as sc://HOST:PORT" in _explain(refused.value)
+    assert "t0k3n" not in _explain(refused.value)
+
+
+def test_a_port_that_cannot_be_is_a_cluster_that_does_not_answer(needs_java: None) -> None:
+    with pytest.raises(ServerAwayError, match="does not answer"):
+        try_spark(Engine(name="spark", master="spark://127.0.0.1:a-port"))
 
 
 def test_settings_of_spark_are_named_as_spark_names_them() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from etl.domain.errors import ConfigError
+from etl.domain.errors import ConfigError, ServerAwayError
 from etl.pipeline import runner
 from etl.pipeline.lock import release_lock
 from etl.pipeline.run import Run, warehouse_for
@@ -328,3 +328,20 @@ def test_rows_are_listed_after_a_rule_has_stopped_a_run(
     shown = doisoat_here("--config", made.file, "triage", NAMELESS, "--record", str(key))
     assert str(made.population[3]["personal_id"]) in shown.output
     assert [row["province_code"] for row in read(DEAD)] == ["01"]
+
+
+def test_notes_that_cannot_be_read_are_told_and_the_failures_shown_all_the_same(
+    run: Doisoat, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away(*_: object) -> None:
+        raise ServerAwayError("Writing the state: nobody answers.", where="db.example")
+
+    monkeypatch.setattr(work, "refresh", away)
+    for arguments in (["triage"], ["triage", DEAD]):
+        shown = run(*arguments)
+        assert shown.exit_code == 0, shown.errors
+        assert "nobody_dead_is_active" in shown.output
+        (told,) = [entry.getMessage() for entry in caplog.records if entry.name == "doisoat"]
+        assert told.startswith("Acknowledgements are shown as of the last run")
+        assert "nobody answers.\nWhere: db.example" in told
+        caplog.clear()

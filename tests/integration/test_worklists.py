@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import re
@@ -23,8 +24,10 @@ from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
 from etl.domain.codes import ANSWER_LABELS
+from etl.domain.errors import ConfigError
 from etl.domain.showing import cell
 from etl.state.store import now
+from etl.stewards.worklists import sending
 from etl.stewards.worklists.writing import harmless, harmless_column
 from tests.support import Command, Registers, Server, citizen, from_state, record, run_sql
 
@@ -221,6 +224,42 @@ def test_files_are_their_owners_only_and_none_is_written_over(
     assert "has a worklist of this name already" in again.errors
     assert from_state(pair.settings, "select * from {worklists}") == lists
     assert {file.name for file in files[0].parent.iterdir()} == {file.name for file in files}
+
+
+def test_two_exports_to_one_folder_do_not_write_over_each_other(
+    pair: Registers, worklists: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both find the folder empty; who is later with the files has sent nothing."""
+    folder = pair.folder / "out"
+    write = sending._Files.write
+
+    def late(files: sending._Files, draft: Path, progress: sending.Progress | None) -> None:
+        write(files, draft, progress)
+        (folder / files.plans[-1].name).write_bytes(b"of the other export")
+
+    monkeypatch.setattr(sending._Files, "write", late)
+
+    refused = worklists("export", "--to", folder)
+
+    assert refused.exit_code == 2
+    assert "has a worklist of this name already" in refused.errors
+    assert from_state(pair.settings, "select * from {worklists}") == []
+    assert from_state(pair.settings, "select * from {access_log}") == []
+    assert [file.read_bytes() for file in folder.iterdir()] == [b"of the other export"]
+
+
+def test_files_that_could_not_be_remembered_leave_nothing_in_the_folder(
+    pair: Registers, worklists: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        assert list(folder.glob("*.xlsx")), "the places are taken before anything is remembered"
+        raise ConfigError("The state is away.")
+
+    folder = pair.folder / "out"
+    monkeypatch.setattr(sending, "_remember", fails)
+
+    assert "The state is away." in worklists("export", "--to", folder).errors
+    assert list(folder.iterdir()) == []
 
 
 def test_files_written_by_several_processes_are_those_that_one_writes(
@@ -504,6 +543,93 @@ def test_a_bad_row_comes_back_with_its_reason_and_the_good_ones_are_taken(
     assert len(book.sheet_names) == 1
 
 
+BAD = {
+    "near": {"Trả lời": "có lẽ"},
+    "sexless": {"Trả lời": word("corrected_at_source")},
+}
+
+
+def test_nothing_is_taken_in_where_the_returned_rows_cannot_be_written(
+    pair: Registers, sent: Callable[..., list[Path]], worklists: Run
+) -> None:
+    file = fill(office(sent(), "79"), BAD)
+    returned = file.with_name(f"{file.stem}.rejected.xlsx")
+    returned.mkdir()
+    before = from_state(pair.settings, "select * from {worklist_items}")
+
+    refused = worklists("import", file)
+
+    assert refused.exit_code == 2
+    assert "could not be written: it is a folder" in refused.errors
+    assert str(returned) in refused.errors.replace("\n", "")
+    assert from_state(pair.settings, "select * from {worklist_items}") == before
+    assert not list(file.parent.glob(".*.unfinished"))
+    returned.rmdir()
+    told = worklists("import", file, "--json")
+    assert (reasons(told), json.loads(told.output)["notes"]) == (["answer_unknown"], 2)
+
+
+def test_a_disk_that_is_full_while_returned_rows_are_written_is_told_by_its_own_words(
+    pair: Registers,
+    sent: Callable[..., list[Path]],
+    worklists: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Xlsxwriter wraps the system's error in one that is none of the system's."""
+    file = fill(office(sent(), "79"), BAD)
+
+    def full(_self: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(xlsxwriter.Workbook, "_store_workbook", full)
+    refused = worklists("import", file)
+
+    assert refused.exit_code == 2
+    assert "could not be written: the disk is full" in refused.errors
+    assert not [row for row in from_state(pair.settings, "select * from {worklist_items}")
+                if row["answer"]]  # fmt: skip
+
+
+def test_what_was_taken_in_is_told_where_returned_rows_cannot_be_put_into_their_place(
+    pair: Registers,
+    sent: Callable[..., list[Path]],
+    worklists: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = fill(office(sent(), "79"), BAD)
+
+    def refuse(path: Path) -> None:
+        if "rejected" in path.name:
+            raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("etl.process.files.to_disk", refuse)
+        refused = worklists("import", file)
+
+    assert refused.exit_code == 2
+    told = " ".join(refused.errors.split())
+    assert "that disk can only be read. The other rows were taken in: 0 decisions, 2 notes" in told
+    again = worklists("import", file, "--json")
+    assert (reasons(again), json.loads(again.output)["known"]) == (["answer_unknown"], 2)
+
+
+def test_returned_rows_of_two_files_that_differ_in_their_endings_are_both_kept(
+    sent: Callable[..., list[Path]], worklists: Run
+) -> None:
+    file = fill(office(sent(), "79"), BAD)
+    table = file.with_suffix(".csv")
+    (sheet,) = (rows for rows in sheets(file).values() if any(r["Trả lời"] for r in rows[:1]))
+    with table.open("w", encoding="utf-8-sig") as out:
+        writer = csv.DictWriter(out, list(sheet[0]))
+        writer.writeheader()
+        writer.writerows([sheet[0] | {"Khóa dòng (không sửa)": "W000.0000"}])
+
+    told = json.loads(worklists("import", file, table, "--json").output)
+
+    assert len(set(told["files"])) == 2
+    assert all(Path(one).is_file() for one in told["files"])
+
+
 def test_a_key_of_another_row_and_one_of_another_installation_are_refused(
     pair: Registers, sent: Callable[..., list[Path]], worklists: Run
 ) -> None:
@@ -624,7 +750,10 @@ def test_text_formats_come_back_too(
         ("list.csv", b"\xff\x00\xfe", "no text in UTF-8"),
         ("list.jsonl", b"{}\nnothing\n", "Line 2 is no JSON object"),
         ("list.txt", b"", "is no file of a worklist"),
-        ("gone.xlsx", None, "could not be read: it is not there"),
+        *(
+            (f"gone.{kind}", None, "could not be read: it is not there")
+            for kind in ("xlsx", "ods", "csv", "jsonl", "ndjson")
+        ),
     ],
 )
 def test_a_file_that_is_no_worklist_is_refused_whole(

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from etl.alerts import sending, tell
 from etl.alerts.incidents import GATE, CheckReport, News, Report, take_in
 from etl.alerts.memory import Memory, memory_file, recall, remembering
-from etl.alerts.sending import _without_secrets
+from etl.alerts.sending import Sent, _without_secrets, send
 from etl.alerts.wording import LISTED, letter
-from etl.domain.errors import AlertError
-from etl.settings import Settings
+from etl.domain.errors import AlertError, ConfigError
+from etl.process.files import refused
+from etl.settings import Alerts, Settings
 
 FIRST = datetime(2026, 3, 1, 18, tzinfo=UTC)
 JOB = "full_sync"
@@ -158,6 +162,7 @@ SETTINGS = Settings.model_validate(
         "target": {"url": "sqlite:///a.db"},
     }
 )
+ALERTED = Alerts(urls=(SecretStr("json://127.0.0.1"),))
 
 
 def test_the_words_lead_with_the_gravest_and_are_not_endless() -> None:
@@ -213,3 +218,166 @@ def test_what_a_receiver_says_is_shown_without_the_secrets_of_its_url() -> None:
     shown = _without_secrets(said, url)
     assert shown.startswith("mail.example refused … with")
     assert not [secret for secret in ("ssw0rd", "T0ken", "chief") if secret in shown]
+
+
+TELEGRAM = "tgram://123456789:AAAAAbbbbbCCCCCdddddEEEEEfffffGGGGG/12345"
+
+
+@pytest.mark.parametrize(
+    ("url", "secrets"),
+    [
+        (TELEGRAM, ["123456789", "AAAAAbbbbbCCCCCdddddEEEEEfffffGGGGG"]),
+        ("slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/", ["T1JJ3T3L2", "A1BRTD4JD"]),
+        ("prowl://" + "k3y5" * 10, ["k3y5" * 10]),
+        ("ntfys://duty-room-7f3a", ["duty-room-7f3a"]),
+    ],
+)
+def test_a_token_in_the_place_of_host_and_port_is_a_secret(url: str, secrets: list[str]) -> None:
+    shown = _without_secrets(f"Failed to send to {', '.join(secrets)}: HTTP 503", url)
+    assert shown.endswith("HTTP 503")
+    assert not [secret for secret in secrets if secret in shown]
+
+
+def test_a_receiver_that_breaks_keeps_no_message_from_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def instance_of(url: str) -> object:
+        if url == TELEGRAM:
+            raise RuntimeError(f"no {url}")
+        return None
+
+    monkeypatch.setattr(sending, "instance_of", instance_of)
+
+    sent = send({1: TELEGRAM, 2: "json://host"}, "title", "body", "info")
+
+    assert sent[1] == Sent("tgram", False, "sending failed (RuntimeError)")
+    assert sent[2].service == "json"
+
+
+def test_telegram_that_cannot_be_reached_is_named_without_its_token(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its token stands where other URLs have their port."""
+    nobody = "http://127.0.0.1:9"
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, nobody)
+
+    (sent,) = send({1: TELEGRAM}, "title", "body", "info").values()
+
+    assert (sent.service, sent.reached) == ("tgram", False)
+    assert "AAAAA" not in sent.reason
+    assert "sending failed" not in sent.reason
+
+
+def _full(file: Path, _text: str) -> None:
+    raise refused(file, OSError(errno.ENOSPC, "no room"))
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is sent: every receiver accepts it."""
+    titles: list[str] = []
+
+    def accept(urls: dict[int, str], title: str, _body: str, _kind: str) -> dict[int, Sent]:
+        titles.extend(title for _ in urls)
+        return {number: Sent("json", True) for number in urls}
+
+    monkeypatch.setattr("etl.alerts.telling.send", accept)
+    return titles
+
+
+def test_a_full_disk_is_told_although_nothing_can_be_noted_there(
+    tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This process remembers what it told until it can write it down."""
+    home = SETTINGS.model_copy(update={"home": tmp_path, "alerts": ALERTED})
+    broken = Report("first", JOB, FIRST, "disk", "The disk is full.", False)
+    again = replace(broken, run_id="second", ended=FIRST + timedelta(hours=2))
+    with monkeypatch.context() as patch:
+        patch.setattr("etl.alerts.memory.write_whole", _full)
+        with pytest.raises(ConfigError, match="the disk is full") as caught:
+            tell(home, lambda *_: [broken])
+        assert caught.value.where == str(memory_file(tmp_path))
+        assert len(told) == 1
+        with pytest.raises(ConfigError, match="the disk is full"):
+            tell(home, lambda _since, seen: [] if "first" in seen else [broken])
+        assert not memory_file(tmp_path).exists()
+
+    assert tell(home, lambda _since, seen: [again] if "first" in seen else [broken]).runs == 1
+
+    assert len(told) == 1
+    assert set(recall(tmp_path).seen) == {"second"}
+    assert recall(tmp_path).runs[JOB].since == FIRST
+
+
+def test_what_another_process_noted_meanwhile_counts(
+    tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = SETTINGS.model_copy(update={"home": tmp_path, "alerts": ALERTED})
+    with monkeypatch.context() as patch:
+        patch.setattr("etl.alerts.memory.write_whole", _full)
+        with pytest.raises(ConfigError):
+            tell(home, lambda *_: [Report("first", JOB, FIRST, "disk", "Full.", False)])
+    others = Memory(began=FIRST, seen={"theirs": FIRST})
+    memory_file(tmp_path).write_text(others.model_dump_json(), "utf-8")
+
+    assert set(recall(tmp_path).seen) == {"theirs"}
+    assert len(told) == 1
+
+
+def test_a_lock_that_cannot_be_made_silences_nobody(
+    tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = SETTINGS.model_copy(update={"home": tmp_path, "alerts": ALERTED})
+    (tmp_path / "alerts.lock").mkdir()
+    monkeypatch.setattr("etl.alerts.memory.write_whole", _full)
+
+    with pytest.raises(ConfigError, match="the disk is full"):
+        tell(home, lambda *_: [Report("first", JOB, FIRST, "disk", "Full.", False)])
+
+    assert len(told) == 1
+
+
+def test_a_damaged_memory_on_a_disk_that_can_only_be_read_silences_nobody(
+    tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def moved(file: Path) -> Path:
+        raise OSError(errno.EROFS, "Read-only file system", str(file))
+
+    home = SETTINGS.model_copy(update={"home": tmp_path, "alerts": ALERTED})
+    memory_file(tmp_path).write_bytes(b"")
+    monkeypatch.setattr("etl.alerts.memory._moved", moved)
+    monkeypatch.setattr("etl.alerts.memory.write_whole", _full)
+
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="the disk is full"):
+            tell(
+                home,
+                lambda _since, seen: (
+                    [Report("first", JOB, FIRST, "disk", "Full.", False)]
+                    if "first" not in seen
+                    else []
+                ),
+            )
+
+    assert len(told) == 1
+
+
+def test_who_was_not_reached_while_the_disk_was_full_is_told_later(
+    tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = SETTINGS.model_copy(update={"home": tmp_path, "alerts": ALERTED})
+    now = datetime.now(UTC)  # (what is days old is given up)
+    with monkeypatch.context() as patch:
+        patch.setattr("etl.alerts.memory.write_whole", _full)
+        patch.setattr(
+            "etl.alerts.telling.send",
+            lambda urls, *_: {number: Sent("json", False, "HTTP 503") for number in urls},
+        )
+        with pytest.raises(ConfigError, match="the disk is full"):
+            tell(home, lambda *_: [Report("first", JOB, now, "disk", "Full.", False)])
+
+    assert tell(home, lambda *_: []).messages == 1
+
+    assert len(told) == 1
+    assert recall(tmp_path).letters == []

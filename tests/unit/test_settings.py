@@ -10,6 +10,7 @@ import pytest
 
 from etl.domain.errors import ConfigError
 from etl.settings import CONFIG_VARIABLE, Settings, load_settings
+from etl.settings.model import Quality
 
 SECRET = "s3cret-Passw0rd"
 GOOD = """
@@ -388,3 +389,12 @@ def test_an_address_that_cannot_be_is_a_configuration_error(query: str) -> None:
 
     with pytest.raises(ConfigError):
         engine_for(Database(url=SecretStr(f"postgresql:///db?{query}")), read_only=True)
+
+
+@pytest.mark.parametrize("url", ["http://user:pa/ss@host", "http://host:70000"])
+def test_an_address_of_pages_that_cannot_be_is_refused_without_its_words(url: str) -> None:
+    with pytest.raises(ValueError, match="has a port that cannot be") as told:
+        Quality(pages_url=url)
+    message = told.value.errors()[0]["msg"]  # type: ignore[attr-defined]
+    assert "'pa'" not in message
+    assert "70000" not in message

@@ -31,7 +31,7 @@ def trouble(error: BaseException) -> DoisoatError | None:
     Returns:
         The error to raise in its place; None where it is none of Spark's, or of no known kind.
     """
-    if type(error).__module__.split(".")[0] not in ("pyspark", "py4j", "grpc"):
+    if not _is_sparks(error):
         return None
     words = str(error)
     if _FULL.search(words):
@@ -55,3 +55,20 @@ def trouble(error: BaseException) -> DoisoatError | None:
             "target.",
         )
     return None
+
+
+def _is_sparks(error: BaseException) -> bool:
+    """Says whether Spark raised an error: one of its own, or the system's in the way to it.
+
+    Where Java is gone, the first question to it ends with py4j's own error, and later ones with the
+    system's, that the connection was refused.
+    """
+    raised_in = ""
+    at = error.__traceback__
+    while at is not None:
+        raised_in = str(at.tb_frame.f_globals.get("__name__", ""))
+        at = at.tb_next
+    return any(
+        module.split(".")[0] in ("pyspark", "py4j", "grpc")
+        for module in (type(error).__module__, raised_in)
+    )

@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from etl.domain.errors import ConfigError, ServerAwayError
+from etl.process.home import notice
 from etl.settings import Engine
 
 if TYPE_CHECKING:
@@ -86,11 +87,12 @@ def session(engine: Engine, home: Path) -> SparkSession:
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder
-    builder = builder.remote(engine.remote) if engine.remote else builder.master(engine.master)
+    remote = engine.remote.get_secret_value()
+    builder = builder.remote(remote) if remote else builder.master(engine.master)
     for name, value in (settings := _settings(engine, home)).items():
         builder = builder.config(name, value)
     try:
-        if not engine.remote and SparkSession.getActiveSession() is None:
+        if not remote and SparkSession.getActiveSession() is None:
             _launch(settings | {"spark.master": engine.master})
         made: SparkSession = builder.getOrCreate()
     except Exception as error:
@@ -101,14 +103,25 @@ def session(engine: Engine, home: Path) -> SparkSession:
 
 
 def end(made: SparkSession) -> None:
-    """Ends a session, and deletes what did not fit in memory: it is personal data."""
-    room = Path(made.conf.get("spark.local.dir", None) or "/")
-    made.stop()
-    ours = f"spark-{os.getpid()}-"
-    if room.name.startswith(ours):  # (that of a server is not ours)
-        # (Java goes on using the folder of its first session, and makes it again.)
-        for one in room.parent.glob(f"{ours}*.tmp"):
+    """Ends a session, and deletes what did not fit in memory: it is personal data.
+
+    It raises nothing. Where Java or the cluster is gone, the session has ended already; and whoever
+    ends one because of an error is to see that error.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # (PySpark warns where Java is gone)
+            made.stop()
+    except Exception as error:
+        notice(f"Spark's session could not be ended ({type(error).__name__}): it is gone already.")
+    # (Java goes on using the folder of its first session, and makes it again.)
+    for home in _HOMES:
+        for one in home.glob(f"spark-{os.getpid()}-*.tmp"):
             shutil.rmtree(one, ignore_errors=True)
+
+
+_HOMES: set[Path] = set()
+"""Folders in which this process has made folders for what does not fit in memory."""
 
 
 _PYTHON = "PYSPARK_PYTHON"
@@ -163,6 +176,7 @@ def _cores(master: str) -> int:
 def _room(home: Path) -> str:
     """Makes a folder for this process, and deletes those of processes that are gone."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _HOMES.add(home)
     for folder in home.glob("spark-*.tmp"):
         with suppress(ValueError):
             if not psutil.pid_exists(int(folder.name.split("-")[1])):
@@ -171,10 +185,9 @@ def _room(home: Path) -> str:
 
 
 def _did_not_begin(engine: Engine, error: Exception) -> ServerAwayError:
-    where = engine.remote or engine.master
     return ServerAwayError(
         f"Spark did not begin ({type(error).__name__}).",
-        where=where,
+        where=engine.shown_remote or engine.master,
         remedy="Look at what the cluster says of the application 'doisoat'; less memory or fewer "
         "cores may be free there than [engine.spark] asks for.",
     )
@@ -196,8 +209,8 @@ def try_spark(engine: Engine) -> str:
             remedy="pip install 'doisoat[spark]'",
         )
     if engine.remote:
-        _answers(engine.remote)
-        return f"Spark Connect answers at {engine.remote}"
+        _answers(engine.shown_remote)
+        return f"Spark Connect answers at {engine.shown_remote}"
     version = _java()
     if engine.master.startswith(("spark://", "k8s://")):
         _answers(engine.master.removeprefix("k8s://"))
@@ -235,7 +248,7 @@ def _answers(address: str) -> None:
     """Checks whether a server listens, which Spark would only notice after minutes."""
     for one in address.split(","):  # (several masters may stand by)
         parts = urlsplit(one if "://" in one else f"spark://{one}")
-        with suppress(OSError):
+        with suppress(OSError, ValueError):  # (a port or a host that cannot be answers neither)
             port = parts.port or _PORTS.get(parts.scheme, 443)
             socket.create_connection((parts.hostname or "", port), _PATIENCE).close()
             return

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,10 +61,12 @@ class SparkWarehouse(DuckDBWarehouse):
 
     def close(self) -> None:
         """Ends Spark's session, and lets go of the driver's file."""
-        if self._session is not None:
-            end(self._session)
-            self._session = None
-        super().close()
+        ended, self._session = self._session, None
+        try:
+            if ended is not None:
+                end(ended)
+        finally:
+            super().close()
 
     # --- building -----------------------------------------------------------------------------
 
@@ -76,8 +79,11 @@ class SparkWarehouse(DuckDBWarehouse):
             return super().build(table, query, rows_at_work=rows_at_work)
         try:
             self._write(table, self.frame(query))
-        finally:
-            self._forget_views()
+        except BaseException:
+            with suppress(Exception):  # Spark may be gone: the first error says so
+                self._forget_views()
+            raise
+        self._forget_views()
         return self.count(table)
 
     def frame(self, query: str) -> DataFrame:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -21,7 +22,7 @@ from etl.domain.codes import ANSWER_LABELS
 from etl.domain.errors import ConfigError
 from etl.engine.port import Warehouse
 from etl.pipeline.snapshots import has, reading
-from etl.process.files import whole_file
+from etl.process.files import refused, to_disk, whole_file
 from etl.settings import Settings
 from etl.state.access import who_asks
 from etl.state.copying import refresh
@@ -168,7 +169,8 @@ def take_in(settings: Settings, files: Sequence[Path], language: Language = "vi"
     """Takes answers in: good rows become decisions or notes, the others are written to files.
 
     The state is written in one transaction; of two imports at once, one waits for the other. The
-    next run applies the decisions.
+    next run applies the decisions. Files of returned rows are written before the state's commit,
+    and put into their places after it: nothing is taken in where they cannot be written.
 
     Args:
         settings: Whose state and last result.
@@ -176,7 +178,8 @@ def take_in(settings: Settings, files: Sequence[Path], language: Language = "vi"
         language: Of the reasons in the files of returned rows.
 
     Raises:
-        ConfigError: A file cannot be read or is no worklist; nothing was taken in.
+        ConfigError: A file cannot be read or is no worklist, or the returned rows cannot be
+            written; nothing was taken in, unless the message says so.
         NothingYetError: There is no result.
         ConnectionFailedError: The state cannot be reached; nothing was taken in.
     """
@@ -184,20 +187,32 @@ def take_in(settings: Settings, files: Sequence[Path], language: Language = "vi"
     sheets = [sheet for file in files for sheet in read_file(file, forms.values())]
     rows = [_Row(sheet, given) for sheet in sheets for given in sheet.rows]
     answered = [row for row in rows if _is_answered(row)]
-    with reading(settings, has(*READ)) as warehouse:
-        refresh(warehouse, settings)
-        warehouse.execute(query("macros"))
-        with open_state(settings) as state:
-            state.bump("worklist_items")  # another import waits here
-            _read_sent(warehouse, state, answered)
-            _judge(warehouse, answered)
-            reasons = _reasons(warehouse)
-            counts = _write(warehouse, state)
-    returned = [
-        (row, reasons[number])
-        for number, row in enumerate(answered)
-        if reasons[number] not in ("", "known")
-    ]
+    with ExitStack() as drafts:
+        with reading(settings, has(*READ)) as warehouse:
+            refresh(warehouse, settings)
+            warehouse.execute(query("macros"))
+            with open_state(settings) as state:
+                state.bump("worklist_items")  # another import waits here
+                _read_sent(warehouse, state, answered)
+                _judge(warehouse, answered)
+                reasons = _reasons(warehouse)
+                counts = _write(warehouse, state)
+                returned = [
+                    (row, reasons[number])
+                    for number, row in enumerate(answered)
+                    if reasons[number] not in ("", "known")
+                ]
+                written = tuple(_write_files(returned, language, drafts))
+        try:
+            drafts.close()
+        except ConfigError as error:
+            raise ConfigError(
+                f"{error.what} The other rows were taken in: {counts['decisions']:,} decisions, "
+                f"{counts['notes']:,} notes.",
+                where=error.where,
+                remedy=f"{error.remedy} Then import the same again: what was taken in is passed "
+                "over, and the rows that were not come back.",
+            ) from None
     return Taken(
         rows=len(rows),
         unanswered=len(rows) - len(answered),
@@ -209,7 +224,7 @@ def take_in(settings: Settings, files: Sequence[Path], language: Language = "vi"
             Returned(row.sheet.file, row.sheet.name, row.given.line, reason)
             for row, reason in returned
         ),
-        files=tuple(_write_files(returned, language)),
+        files=written,
     )
 
 
@@ -425,8 +440,20 @@ def _words() -> pa.Table:
     )
 
 
-def _write_files(returned: Sequence[tuple[_Row, str]], language: Language) -> Iterator[Path]:
-    """Writes the rows that were not taken in beside their files, each with the reason."""
+def _write_files(
+    returned: Sequence[tuple[_Row, str]], language: Language, drafts: ExitStack
+) -> Iterator[Path]:
+    """Writes the rows that were not taken in, each with the reason, beside their files.
+
+    Args:
+        returned: The rows.
+        language: Of the reasons.
+        drafts: Closing it puts the files into their places; an error in it deletes them.
+
+    Raises:
+        ConfigError: A file cannot be written.
+    """
+    taken: set[Path] = set()
     by_file: dict[Path, dict[int, list[tuple[_Row, str]]]] = {}
     for row, reason in returned:
         by_file.setdefault(row.sheet.file, {}).setdefault(id(row.sheet), []).append((row, reason))
@@ -444,8 +471,15 @@ def _write_files(returned: Sequence[tuple[_Row, str]], language: Language) -> It
             name = re.sub(r"[\[\]:*?/\\']", " ", sheet.name)[:31] or "1"
             written.append((name, (*(sheet.headings[at] for at in kept), heading), lines))
         place = file.with_name(f"{file.stem}.rejected.xlsx")
-        with whole_file(place) as draft:
+        if place.resolve() in taken:  # of two files that differ in their endings only
+            place = file.with_name(f"{file.name}.rejected.xlsx")
+        taken.add(place.resolve())
+        draft = drafts.enter_context(whole_file(place))
+        try:
             write_returned(draft, written)
+            to_disk(draft)
+        except OSError as error:
+            raise refused(place, error) from None
         yield place
 
 

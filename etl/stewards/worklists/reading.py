@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -99,7 +99,8 @@ def read_file(file: Path, forms: Iterable[Form]) -> list[GivenSheet]:
     return found
 
 
-Table = Iterable[Sequence[str]]
+Table = Sequence[Sequence[str]]
+"""All rows of a list: nothing of a file is read later, when its errors have no words any more."""
 
 
 def _list(file: Path, name: str, table: Table, forms: Sequence[Form]) -> GivenSheet | None:
@@ -220,7 +221,7 @@ def _of_csv(file: Path) -> list[list[str]]:
     return [[cell.strip() for cell in row] for row in rows]
 
 
-def _of_json_lines(file: Path) -> Iterator[list[str]]:
+def _of_json_lines(file: Path) -> list[list[str]]:
     """The headings are the names in the first object; names that only later ones have follow."""
     names: dict[str, None] = {}
     rows = []
@@ -239,6 +240,4 @@ def _of_json_lines(file: Path) -> Iterator[list[str]]:
             )
         names |= dict.fromkeys(map(str, row))
         rows.append(row)
-    yield list(names)
-    for row in rows:
-        yield [as_text(row.get(name)) for name in names]
+    return [list(names), *([as_text(row.get(name)) for name in names] for row in rows)]

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -127,9 +127,9 @@ class Sent:
 def send(settings: Settings, request: Request, progress: Progress | None = None) -> Sent:
     """Writes the worklists of the last result, and remembers what was sent to whom.
 
-    The files are written whole, then the state is committed, then they are put into their places.
-    So nothing is shown before the access log has it, and nothing is remembered that was not
-    written.
+    The files are written whole, then their places are taken by empty ones, then the state is
+    committed, then the files are put there. So nothing is shown before the access log has it, and
+    nothing is remembered that was not written.
 
     Args:
         settings: Whose result and state.
@@ -155,9 +155,11 @@ def send(settings: Settings, request: Request, progress: Progress | None = None)
         with owner_only(), _draft_folder(request.folder) as draft:
             files.refuse_those_there(request.folder)
             files.write(draft, progress)
-            _remember(warehouse, settings, made_at, run_id)
-            for plan in files.plans:
-                (draft / plan.name).replace(request.folder / plan.name)
+            with _reserved(request.folder, [plan.name for plan in files.plans]) as reserved:
+                _remember(warehouse, settings, made_at, run_id)
+                for plan in files.plans:
+                    (draft / plan.name).replace(request.folder / plan.name)
+                    reserved.discard(plan.name)
         by_shape = warehouse.rows(
             "select shape, count(*) as items, count(distinct worklist_id) as lists "
             "from worklist_rows group by shape, shape_order order by shape_order"
@@ -323,12 +325,9 @@ class _Files:
 
     def refuse_those_there(self, folder: Path) -> None:
         """Refuses to write over a list that an office may be filling in."""
-        if there := [plan.name for plan in self.plans if (folder / plan.name).exists()]:
-            raise ConfigError(
-                f"The folder has a worklist of this name already: {there[0]}.",
-                where=str(folder),
-                remedy="Name another folder with --to; an office may be filling this one in.",
-            )
+        for plan in self.plans:
+            if os.path.lexists(folder / plan.name):
+                raise _there_already(folder, plan.name)
 
     def write(self, folder: Path, progress: Progress | None) -> None:
         """Writes every file."""
@@ -480,6 +479,39 @@ def _stem(province_code: str, addressee: object, taken: set[str]) -> str:
         name = f"{stem}-{number}"
     taken.add(name)
     return name
+
+
+def _there_already(folder: Path, name: str) -> ConfigError:
+    return ConfigError(
+        f"The folder has a worklist of this name already: {name}.",
+        where=str(folder),
+        remedy="Name another folder with --to; an office may be filling this one in.",
+    )
+
+
+@contextmanager
+def _reserved(folder: Path, names: Iterable[str]) -> Iterator[set[str]]:
+    """Takes the places of files, so that no other export to the folder can have them, too.
+
+    Yields:
+        The names; those that are still among them at the end are given back.
+
+    Raises:
+        ConfigError: A file of that name has come there meanwhile.
+    """
+    reserved: set[str] = set()
+    try:
+        for name in names:
+            try:
+                os.close(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            except FileExistsError:
+                raise _there_already(folder, name) from None
+            reserved.add(name)
+        yield reserved
+    finally:
+        for name in reserved:
+            with suppress(OSError):
+                (folder / name).unlink()
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import csv
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -197,6 +198,15 @@ def said(what: str, language: Language) -> str:
     return _SAID[what][0 if language == "vi" else 1]
 
 
+@contextmanager
+def _systems_errors() -> Iterator[None]:
+    """Raises the system's own error, which says why, where xlsxwriter hides it in another."""
+    try:
+        yield
+    except xlsxwriter.exceptions.FileCreateError as error:
+        raise error.args[0] from None
+
+
 class Workbook(File):
     """An Excel workbook, written row by row in constant memory."""
 
@@ -247,10 +257,8 @@ class Workbook(File):
 
     @override
     def close(self) -> None:
-        try:
+        with _systems_errors():
             self._book.close()
-        except xlsxwriter.exceptions.FileCreateError as error:
-            raise error.args[0] from None  # the system's own error, which says why
 
     def _say(self, what: str) -> str:
         return said(what, self._language)
@@ -446,8 +454,11 @@ def write_returned(
     Args:
         file: The workbook.
         sheets: Of each: its name, its headings, and its rows; the last column is the reason.
+
+    Raises:
+        OSError: It cannot be written.
     """
-    with xlsxwriter.Workbook(str(file), _OPTIONS) as book:
+    with _systems_errors(), xlsxwriter.Workbook(str(file), _OPTIONS) as book:
         formats = _Formats(book)
         for name, headings, rows in sheets:
             page = book.add_worksheet(name)
