@@ -126,7 +126,10 @@ def _bury(instance: dg.DagsterInstance, run: dg.DagsterRun, ask: AskPublished | 
 def _lives(tags: Mapping[str, str]) -> bool:
     try:
         process = psutil.Process(int(tags[_PROCESS_TAG]))
-        return _began(process) == tags[_STARTED_TAG]
+        noted = tags[_STARTED_TAG]
+        if "/" not in noted:  # by the time of day: an earlier version, or another system
+            return abs(process.create_time() - float(noted)) < _CORRECTED
+        return _began(process) == noted
     except (KeyError, ValueError, psutil.Error):
         return False
 
@@ -145,6 +148,10 @@ def _began(process: psutil.Process) -> str:
     # (The name of the program, in brackets, may hold anything.)
     return f"{boot}/{about.rpartition(')')[2].split()[_STARTTIME]}"
 
+
+_CORRECTED = 60.0
+"""Seconds by which a clock may have been corrected. (Nobody's process has this number so soon
+again.)"""
 
 _STARTTIME = 19
 """The place of ``starttime`` behind the program's name (``man proc_pid_stat``)."""

@@ -228,9 +228,10 @@ def _connects_patiently(database: Database) -> Callable[..., Any]:
             return patiently(lambda: dialect.connect(*arguments, **named))
         except dialect.loaded_dbapi.Error:
             raise
-        except Exception:
-            # Not of the server: the driver could do nothing with what it was given.
-            if not database.parsed.query:
+        except Exception as error:
+            # Not of the server: the driver could do nothing with what it was given, unless it
+            # misses a package (PyMySQL raises a RuntimeError then).
+            if not database.parsed.query or isinstance(error, (ImportError, RuntimeError)):
                 raise
             raise _unknown_parameter(database, dialect.driver) from None
 
@@ -360,7 +361,7 @@ def engine_for(
             hide_parameters=True,
             **_pool(kept),
         )
-    except (ModuleNotFoundError, NoSuchModuleError):
+    except (ImportError, NoSuchModuleError):
         named = secure.get_driver_name()
         extra = f" --extra {_EXTRAS[backend]}" if backend in _EXTRAS else ""
         ours = f"Leave '+{named}' out of the URL: doisoat uses {_DRIVERS[backend]}. "

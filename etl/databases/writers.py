@@ -61,11 +61,14 @@ class Writer(ABC):
     Attributes:
         broke_off: The error that broke off a stream of ``read``. Whoever pulls the stream sees only
             what Arrow makes of it.
+        cut_off: The error that broke off a stream of rows for the database, of which a driver in
+            another language sees only the words.
     """
 
     broke_off: Exception | None = None
+    cut_off: Exception | None = None
 
-    def _watched(self, rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
+    def _read(self, rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
         """Notes the error that breaks off a stream of the database's rows."""
 
         def batches() -> Iterator[pa.RecordBatch]:
@@ -73,6 +76,18 @@ class Writer(ABC):
                 yield from rows
             except _OF_A_DATABASE as error:
                 self.broke_off = error
+                raise
+
+        return pa.RecordBatchReader.from_batches(rows.schema, batches())
+
+    def _given(self, rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
+        """Notes the error that breaks off a stream of rows for the database."""
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            try:
+                yield from rows
+            except Exception as error:
+                self.cut_off = error
                 raise
 
         return pa.RecordBatchReader.from_batches(rows.schema, batches())
@@ -170,7 +185,7 @@ class RowWriter(Writer):
                 ]
                 yield pa.record_batch(arrays, schema=schema)
 
-        return self._watched(pa.RecordBatchReader.from_batches(schema, batches()))
+        return self._read(pa.RecordBatchReader.from_batches(schema, batches()))
 
     def _many(self, statement: Any, rows: pa.RecordBatchReader, rename: dict[str, str]) -> None:
         for batch in rows:
@@ -284,17 +299,19 @@ class ArrowWriter(Writer):
             self._reading.close()
         self._reading = self.connection.cursor()
         self._reading.execute(_sql(_selected(table, columns, where)))
-        return self._watched(self._reading.fetch_record_batch())
+        return self._read(self._reading.fetch_record_batch())
 
     @override
     def insert(self, table: Table, rows: pa.RecordBatchReader) -> None:
         with self.connection.cursor() as cursor:
-            cursor.adbc_ingest(table.name, rows, mode="append", db_schema_name=table.schema)
+            cursor.adbc_ingest(
+                table.name, self._given(rows), mode="append", db_schema_name=table.schema
+            )
 
     def _stage(self, cursor: adbc.Cursor, table: Table, rows: pa.RecordBatchReader) -> Table:
         name = f"doisoat_staged_{table.name}"
         cursor.execute(f"drop table if exists pg_temp.{name}")
-        cursor.adbc_ingest(name, rows, mode="create", temporary=True)
+        cursor.adbc_ingest(name, self._given(rows), mode="create", temporary=True)
         return Table(name, MetaData(), *(c._copy() for c in table.columns))
 
     @override
@@ -366,14 +383,15 @@ def transaction(
         PublishError: It refused a row.
     """
     opened = _arrow_transaction if target.parsed.get_backend_name() == "postgresql" else _rows
-    writer: Writer | None = None
-    try:
-        with opened(target, what, publishes) as writer:
+    with opened(target, what, publishes) as writer:
+        try:
             yield writer
-    except Exception:
-        if writer is None or (first := writer.broke_off) is None:
+        except Exception:
+            if writer.cut_off is not None:
+                raise writer.cut_off from None
+            if (first := writer.broke_off) is not None:
+                raise explained(target, what, getattr(first, "orig", None) or first) from None
             raise
-        raise explained(target, what, getattr(first, "orig", None) or first) from None
 
 
 @contextmanager

@@ -25,7 +25,13 @@ from etl.pipeline.basis import basis_of, last_basis, why_not_a_delta
 from etl.pipeline.graph import pipeline
 from etl.pipeline.lock import Lock, lock_file
 from etl.pipeline.reference import load_configured_words, load_reference
-from etl.pipeline.snapshots import keep_snapshot, prune, run_of_file, snapshot_file
+from etl.pipeline.snapshots import (
+    begins_anew,
+    keep_snapshot,
+    prune,
+    run_of_file,
+    snapshot_file,
+)
 from etl.process.files import copy_large, whole_file
 from etl.process.home import make_room, notice, set_aside
 from etl.process.privacy import load_record_key, owner_only
@@ -128,6 +134,7 @@ def _opened(settings: Settings, run: Run) -> Warehouse:
         run_id = _begin(warehouse, settings, run, decided_by)
         with whole_file(run_of_file(settings)) as file:
             file.write_text(f"{run_id}\n{run.dagster_run_id}\n", "utf-8")
+        begins_anew(settings).unlink(missing_ok=True)
     except BaseException:
         warehouse.close()
         raise
@@ -150,6 +157,8 @@ def _new_file(settings: Settings, run: Run) -> Warehouse:
     """
     last = _last(settings)
     path = settings.warehouse_path
+    if last is None:
+        begins_anew(settings).touch(mode=0o600)
     _forget_file(settings)
     if last is not None and not run.whole:
         copy_large(last, path)

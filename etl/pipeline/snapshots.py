@@ -64,14 +64,17 @@ def keep_snapshot(settings: Settings) -> Path | None:
     path = settings.warehouse_path
     named = run_of_file(settings)
     kept = snapshots(settings)
-    if not named.is_file() and kept:  # a run that died before its first step: it left nothing
-        return kept[0]
-    run_id = named.read_text("utf-8").split()[0] if named.is_file() else _EARLIER
-    folder = settings.snapshots / run_id
-    if folder.is_dir():
-        return folder
+    if not named.is_file():
+        if begins_anew(settings).exists():
+            return None
+        if kept:  # a run that died before its first step: it left nothing
+            return kept[0]
     if not path.is_file():
         return None
+    run_id = named.read_text("utf-8").split()[0] if named.is_file() else _EARLIER
+    folder = settings.snapshots / run_id
+    if (folder / _FILE).is_file():
+        return folder
     with owner_only():
         _settle_log(settings)
         make_room(settings.snapshots, folder=True)
@@ -89,8 +92,17 @@ def keep_snapshot(settings: Settings) -> Path | None:
         with _opened(settings, unfinished) as warehouse:
             if warehouse.exists(_LAST_TABLE):
                 (unfinished / _WHOLE).touch()
+        shutil.rmtree(folder, ignore_errors=True)  # half of one, whose deletion was interrupted
         unfinished.rename(folder)
     return folder
+
+
+def begins_anew(settings: Settings) -> Path:
+    """The mark that the last run left nothing to continue from, because its file was damaged.
+
+    The registers' files may be younger than the snapshots then. It is there until a run has begun.
+    """
+    return settings.warehouse_path.with_suffix(".anew")
 
 
 def _settle_log(settings: Settings) -> None:

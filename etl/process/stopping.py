@@ -21,6 +21,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -222,9 +223,9 @@ def stop(number: int) -> None:
     ]
     for thread in threads:
         thread.start()
-    left = _GOODBYE_SECONDS
+    until = time.monotonic() + _GOODBYE_SECONDS
     for thread in threads:
-        thread.join(left / len(threads))
+        thread.join(max(0.0, until - time.monotonic()))
     _say(f"Stopped by {signal.Signals(number).name}. {outcome_in_words(known)}")
     os._exit(STOPPED)
 

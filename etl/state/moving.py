@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
@@ -117,6 +118,13 @@ def _read(archive: zipfile.ZipFile, name: str, state: State) -> int:
         return int(stored.metadata.num_rows)
 
 
+_NOT_WHOLE = (
+    zipfile.BadZipFile, zlib.error, AttributeError, EOFError, KeyError, RuntimeError, TypeError,
+    ValueError,
+)  # fmt: skip
+"""What damaged bytes of an archive can raise."""
+
+
 @contextmanager
 def _opened(file: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, Any]]]:
     """Opens an exported state, after all of it was read once: what is read later is whole."""
@@ -131,7 +139,7 @@ def _opened(file: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, Any]]]:
             if error.errno is not None:
                 raise unreadable(file, error) from None
             is_whole = is_newer = False
-        except (zipfile.BadZipFile, AttributeError, KeyError, TypeError, ValueError):
+        except _NOT_WHOLE:
             is_whole = is_newer = False
         if is_newer:
             raise ConfigError(

@@ -76,25 +76,36 @@ def test_the_first_publish_writes_each_record_once(faulty: Registers) -> None:
     assert first.broken == []
 
 
-def test_an_error_of_the_engine_in_what_is_written_stays_the_engines(faulty: Registers) -> None:
+@pytest.mark.parametrize("product", ["postgresql", "sqlite"])
+def test_an_error_of_the_engine_in_what_is_written_stays_the_engines(
+    registers: Make, request: pytest.FixtureRequest, product: str
+) -> None:
     """A full disk of the home, say, is no fault of the target."""
-    faulty.sync()
-    target = faulty.settings.target
-    codes = codes_of(target)
-    # (So many bytes that they leave the engine bit by bit.)
+    if product == "postgresql":
+        pair = registers(target=request.getfixturevalue("postgresql").database)
+    else:
+        pair = registers()
+    pair.sync()
+    target = pair.settings.target
+    codes, arrived = codes_of(target), []
+    # (So many rows that they leave the engine bit by bit.)
     rows = """
-        select if(range = 15_000, error('No space left on device'), repeat('x', 1000) || range)
-            as code
-        from range(20_000)
+        select
+            'x' as kind,
+            if(range = 250_000, error('No space left on device'), 'x' || range) as code
+        from range(400_000)
     """
 
     def work() -> None:
-        with writing(faulty.settings) as warehouse, transaction(target) as writer:
-            writer.delete(codes, warehouse.batches(rows, 2048))
+        with writing(pair.settings) as warehouse, transaction(target) as writer:
+            found = warehouse.batches(rows)
+            arrived.append("before the error")
+            writer.delete(codes, found)
 
     with pytest.raises(DiskFullError) as told:
         work()
-    assert str(faulty.settings.home) in told.value.where
+    assert arrived
+    assert str(pair.settings.home) in told.value.where
 
 
 @pytest.mark.wide

@@ -426,9 +426,13 @@ def test_a_run_lives_on_when_the_clock_of_the_machine_is_set(
         job_name="full_sync", status=dg.DagsterRunStatus.STARTED,
         tags={**this_process(), ".dagster/doisoat_began": "0"},
     )  # fmt: skip
-    dagster.add_run(mine)
-    dagster.add_run(earlier)
     began = psutil.Process().create_time()
+    of_an_earlier_version = dg.DagsterRun(
+        job_name="full_sync", status=dg.DagsterRunStatus.STARTED,
+        tags={**this_process(), ".dagster/doisoat_began": f"{began:.0f}"},
+    )  # fmt: skip
+    for run in (mine, earlier, of_an_earlier_version):
+        dagster.add_run(run)
     # (psutil works it out from the time of day at which the machine started.)
     monkeypatch.setattr(psutil.Process, "create_time", lambda _: began + 3)
 

@@ -445,7 +445,7 @@ def test_a_state_moves_to_another_database_in_a_file(
     assert copied(pair) == found
 
 
-@pytest.mark.parametrize("damage", ["cut", "emptied", "another", "other bytes"])
+@pytest.mark.parametrize("damage", ["cut", "emptied", "another", "other bytes", "another method"])
 def test_a_file_that_is_no_whole_state_is_refused_and_the_state_is_as_it_was(
     ran: Registers, folder: Path, damage: str
 ):
@@ -456,6 +456,10 @@ def test_a_file_that_is_no_whole_state_is_refused_and_the_state_is_as_it_was(
         file.write_bytes(file.read_bytes()[:-2000])
     elif damage == "another":
         file.write_bytes(b"PK")
+    elif damage == "another method":
+        content = bytearray(file.read_bytes())
+        content[content.rindex(b"PK\x01\x02") + 10] = 99
+        file.write_bytes(content)
     elif damage == "other bytes":
         content = file.read_bytes()
         at = content.index(b"link_history.parquet") + 200

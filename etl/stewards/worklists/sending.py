@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,7 +18,6 @@ from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pyarrow as pa
 from sqlalchemy import distinct, func, select
@@ -32,8 +30,9 @@ from etl.engine.port import Warehouse
 from etl.engine.statements import TableName
 from etl.normalise.syllables import unaccent
 from etl.pipeline.snapshots import has, reading
-from etl.process.files import folder_for, refused
+from etl.process.files import folder_for, refused, scratch_folder
 from etl.process.privacy import owner_only
+from etl.process.stopping import on_stop
 from etl.process.workers import in_processes
 from etl.settings import Settings
 from etl.state.access import who_asks
@@ -500,32 +499,35 @@ def _reserved(folder: Path, names: Iterable[str]) -> Iterator[set[str]]:
         ConfigError: A file of that name has come there meanwhile.
     """
     reserved: set[str] = set()
-    try:
-        for name in names:
-            try:
-                os.close(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            except FileExistsError:
-                raise _there_already(folder, name) from None
-            reserved.add(name)
-        yield reserved
-    finally:
-        for name in reserved:
+
+    def give_back() -> None:
+        for place in [folder / name for name in reserved]:
             with suppress(OSError):
-                (folder / name).unlink()
+                if not place.stat().st_size:  # else a list has come there
+                    place.unlink()
+
+    try:
+        with on_stop(give_back):
+            for name in names:
+                try:
+                    os.close(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+                except FileExistsError:
+                    raise _there_already(folder, name) from None
+                reserved.add(name)
+            yield reserved
+    finally:
+        give_back()
 
 
 @contextmanager
 def _draft_folder(folder: Path) -> Iterator[Path]:
     """Makes the folder, and one within it for unfinished files."""
     folder_for(folder)
-    draft = folder / f".{uuid4().hex[:8]}.unfinished"
     try:
-        draft.mkdir(mode=0o700)
-        yield draft
+        with scratch_folder(folder) as draft:
+            yield draft
     except OSError as error:
         raise refused(folder, error) from None
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 # --- remembering --------------------------------------------------------------------------------
