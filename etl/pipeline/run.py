@@ -31,6 +31,7 @@ from etl.pipeline.snapshots import (
     prune,
     run_of_file,
     snapshot_file,
+    snapshots,
 )
 from etl.process.files import copy_large, whole_file
 from etl.process.home import make_room, notice, set_aside
@@ -157,7 +158,7 @@ def _new_file(settings: Settings, run: Run) -> Warehouse:
     """
     last = _last(settings)
     path = settings.warehouse_path
-    if last is None:
+    if last is None and snapshots(settings):
         begins_anew(settings).touch(mode=0o600)
     _forget_file(settings)
     if last is not None and not run.whole:
