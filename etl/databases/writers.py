@@ -68,26 +68,19 @@ class Writer(ABC):
     broke_off: Exception | None = None
     cut_off: Exception | None = None
 
-    def _read(self, rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
-        """Notes the error that breaks off a stream of the database's rows."""
-
-        def batches() -> Iterator[pa.RecordBatch]:
-            try:
-                yield from rows
-            except _OF_A_DATABASE as error:
-                self.broke_off = error
-                raise
-
-        return pa.RecordBatchReader.from_batches(rows.schema, batches())
-
-    def _given(self, rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
-        """Notes the error that breaks off a stream of rows for the database."""
+    def _watched(
+        self, rows: pa.RecordBatchReader, *, is_given: bool = False
+    ) -> pa.RecordBatchReader:
+        """Notes the error that breaks off a stream of the database's rows, or of rows for it."""
 
         def batches() -> Iterator[pa.RecordBatch]:
             try:
                 yield from rows
             except Exception as error:
-                self.cut_off = error
+                if is_given:
+                    self.cut_off = error
+                elif isinstance(error, _OF_A_DATABASE):
+                    self.broke_off = error
                 raise
 
         return pa.RecordBatchReader.from_batches(rows.schema, batches())
@@ -185,7 +178,7 @@ class RowWriter(Writer):
                 ]
                 yield pa.record_batch(arrays, schema=schema)
 
-        return self._read(pa.RecordBatchReader.from_batches(schema, batches()))
+        return self._watched(pa.RecordBatchReader.from_batches(schema, batches()))
 
     def _many(self, statement: Any, rows: pa.RecordBatchReader, rename: dict[str, str]) -> None:
         for batch in rows:
@@ -299,19 +292,22 @@ class ArrowWriter(Writer):
             self._reading.close()
         self._reading = self.connection.cursor()
         self._reading.execute(_sql(_selected(table, columns, where)))
-        return self._read(self._reading.fetch_record_batch())
+        return self._watched(self._reading.fetch_record_batch())
 
     @override
     def insert(self, table: Table, rows: pa.RecordBatchReader) -> None:
         with self.connection.cursor() as cursor:
             cursor.adbc_ingest(
-                table.name, self._given(rows), mode="append", db_schema_name=table.schema
+                table.name,
+                self._watched(rows, is_given=True),
+                mode="append",
+                db_schema_name=table.schema,
             )
 
     def _stage(self, cursor: adbc.Cursor, table: Table, rows: pa.RecordBatchReader) -> Table:
         name = f"doisoat_staged_{table.name}"
         cursor.execute(f"drop table if exists pg_temp.{name}")
-        cursor.adbc_ingest(name, self._given(rows), mode="create", temporary=True)
+        cursor.adbc_ingest(name, self._watched(rows, is_given=True), mode="create", temporary=True)
         return Table(name, MetaData(), *(c._copy() for c in table.columns))
 
     @override
