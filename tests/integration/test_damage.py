@@ -230,6 +230,7 @@ def test_a_part_that_may_not_be_read_is_no_damaged_part(lived: Registers) -> Non
         for folder in before[0].parents:
             if folder.is_relative_to(lived.folder):
                 folder.chmod(0o755)
+        before[0].parent.chmod(0o777)  # so that it could be set aside
         try:
             os.seteuid(os.geteuid() or 65534)  # root may read everything
             with pytest.raises(PermissionError):
