@@ -45,8 +45,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
     epilog="Exit codes: 0 done, 1 a quality gate failed, 2 wrong use or configuration, "
-    "3 a source or the target could not be reached, 70 a fault of doisoat itself, 130 stopped by "
-    "a signal.",
+    "3 a database, a disk or a receiver of alerts is away or refused, 70 a fault of doisoat "
+    "itself, 130 stopped by a signal.",
 )
 
 

@@ -41,8 +41,12 @@ def profile(
             help="New folder to work in; its registers are kept. Default: a temporary folder."
         ),
     ] = None,
-    memory: Annotated[str, typer.Option(help="As [engine] memory: 4GB.")] = "",
-    threads: Annotated[int | None, typer.Option(min=1, help="As [engine] threads.")] = None,
+    memory: Annotated[
+        str, typer.Option(help="As memory in section engine of the configuration: 4GB.")
+    ] = "",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="As threads in section engine of the configuration.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the simulation.")] = 101,
     as_json: JsonOption = False,
 ) -> None:
@@ -116,8 +120,12 @@ def national(
         ),
     ],
     citizens: Annotated[int, typer.Option(min=1, help="Citizens to simulate.")] = 100_000_000,
-    memory: Annotated[str, typer.Option(help="As [engine] memory.")] = "16GB",
-    threads: Annotated[int | None, typer.Option(min=1, help="As [engine] threads.")] = None,
+    memory: Annotated[
+        str, typer.Option(help="As memory in section engine of the configuration.")
+    ] = "16GB",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="As threads in section engine of the configuration.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the simulation.")] = 101,
     as_json: JsonOption = False,
 ) -> None:

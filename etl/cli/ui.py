@@ -15,7 +15,8 @@ def ui(
 ) -> None:
     """Open the Dagster UI on the loopback address, with the runs of this configuration.
 
-    Who opens it needs the token in the printed address, or comes through a proxy ([ui]).
+    Who opens it needs the token in the printed address, or comes through a proxy (section ui of the
+    configuration).
     """
     from assets.serving import serve
 

@@ -24,7 +24,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from etl.databases.refusals import is_full, plain_errors
-from etl.domain.errors import ConfigError, ConnectionFailedError
+from etl.domain.errors import ConfigError, ConnectionFailedError, installing
 from etl.settings import Database
 
 _T = TypeVar("_T")
@@ -363,13 +363,12 @@ def engine_for(
         )
     except (ImportError, NoSuchModuleError):
         named = secure.get_driver_name()
-        extra = f" --extra {_EXTRAS[backend]}" if backend in _EXTRAS else ""
         ours = f"Leave '+{named}' out of the URL: doisoat uses {_DRIVERS[backend]}. "
-        other = "" if usual else ours
+        missing = installing(_EXTRAS[backend]) if backend in _EXTRAS else "Run `make install`."
         raise ConfigError(
             f"The driver '{named}' for '{backend}' is not installed.",
             where=database.shown,
-            remedy=f"{other}Run: uv sync{extra}",
+            remedy=missing if usual else ours + missing,
         ) from None
     except Exception:
         if not url.query:

@@ -28,6 +28,18 @@ class Told(NamedTuple):
     do: str
 
 
+def installing(extra: str) -> str:
+    """Returns what to do where a package of one of doisoat's extras is missing.
+
+    Args:
+        extra: The extra's name in pyproject.toml.
+    """
+    return (
+        "Run `make install` in doisoat's clone, which installs all extras; in an environment of "
+        f"your own: pip install 'CLONE[{extra}]', with the clone's folder for CLONE."
+    )
+
+
 class DoisoatError(Exception):
     """A trouble with a known remedy.
 
@@ -136,7 +148,7 @@ class ConfigError(DoisoatError):
                 "Spark needs Java …, and this machine …",
             ),
             "Spark is chosen, but this machine lacks what its driver needs.",
-            "`pip install 'doisoat[spark]'`; Debian: `apt-get install openjdk-17-jre-headless`.",
+            f"{installing('spark')} Debian: `apt-get install openjdk-17-jre-headless`.",
         ),
         Told(
             (

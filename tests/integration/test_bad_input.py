@@ -174,7 +174,7 @@ def test_wrong_mappings_and_missing_drivers_are_explained(checked: Checked) -> N
 
     _says(found["insurance"], 2, "full_nme", "did you mean 'full_name'?")
     _says(found["population"], 2, "address", "personal_id, full_name")
-    _says(found["target"], 2, "pyodbc", "not installed", "uv sync --extra sqlserver")
+    _says(found["target"], 2, "pyodbc", "not installed", "[sqlserver]")
 
 
 def test_files_that_are_no_databases_are_explained(checked: Checked, folder: Path) -> None:

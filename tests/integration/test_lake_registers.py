@@ -869,7 +869,7 @@ def test_the_package_that_reads_a_table_is_named_where_it_is_missing(
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ConfigError, match="not installed") as told:
         _raw(folder, _source(f"{kind}:///{folder}"))
-    assert "doisoat[lake]" in str(told.value)
+    assert "CLONE[lake]" in str(told.value)
 
 
 # --- what is refused ----------------------------------------------------------------------------

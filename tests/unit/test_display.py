@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
+import typer
+from rich.text import Text
 
+from etl.cli.app import app
 from etl.domain.showing import SafeConsole
 from etl.report import display
 from etl.settings import Schedule
@@ -64,3 +67,19 @@ def test_triage_keeps_rules_keys_and_commands(
     assert f"3 rows fail {RULE}".replace("3", "1") in text
     assert text.count(RULE) == 4
     assert "…" not in text
+
+
+def _helps(command: object, path: str) -> Iterator[tuple[str, str]]:
+    """The help of a command, of its options and of the commands below it."""
+    yield path, getattr(command, "help", None) or ""
+    yield path, getattr(command, "epilog", None) or ""
+    for option in getattr(command, "params", ()):
+        yield f"{path} {option.name}", getattr(option, "help", None) or ""
+    for name, below in getattr(command, "commands", {}).items():
+        yield from _helps(below, f"{path} {name}")
+
+
+def test_no_word_of_a_help_text_is_taken_for_markup() -> None:
+    helps = list(_helps(typer.main.get_command(app), "doisoat"))
+    assert len(helps) > 100
+    assert [where for where, help_ in helps if Text.from_markup(help_).plain != help_] == []

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-from etl.domain.errors import ConfigError, ConnectionFailedError, DoisoatError
+from etl.domain.errors import ConfigError, ConnectionFailedError, DoisoatError, installing
 
 _END = ".metadata.json"
 _NUMBERED = re.compile(r"v(\d+)(\.gz\.metadata\.json|\.metadata\.json(\.gz)?)")
@@ -46,7 +46,7 @@ class IcebergTable:
             raise ConfigError(
                 "The package that reads Iceberg tables is not installed.",
                 where=path,
-                remedy="pip install 'doisoat[lake]'",
+                remedy=installing("lake"),
             ) from None
         try:
             file = self._metadata_file(Path(path))

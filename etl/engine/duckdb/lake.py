@@ -22,6 +22,7 @@ from etl.domain.errors import (
     ConnectionFailedError,
     DoisoatError,
     ServerAwayError,
+    installing,
 )
 from etl.engine.duckdb.iceberg import IcebergTable
 from etl.engine.duckdb.lake_files import Listing, listing, refuse_lossy
@@ -135,7 +136,7 @@ class LakeRegister:
             raise ConfigError(
                 "The package that reads Delta tables is not installed.",
                 where=self._shown,
-                remedy="pip install 'doisoat[lake]'",
+                remedy=installing("lake"),
             ) from None
         path = os.path.realpath(path)
         if unquote(path) != path:

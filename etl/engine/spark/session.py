@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from etl.domain.errors import ConfigError, ServerAwayError
+from etl.domain.errors import ConfigError, ServerAwayError, installing
 from etl.process.home import notice
 from etl.settings import Engine
 
@@ -206,7 +206,7 @@ def try_spark(engine: Engine) -> str:
     if find_spec("pyspark") is None:
         raise ConfigError(
             "[engine] name is spark, and PySpark is not installed.",
-            remedy="pip install 'doisoat[spark]'",
+            remedy=installing("spark"),
         )
     if engine.remote:
         _answers(engine.shown_remote)
