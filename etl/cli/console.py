@@ -11,6 +11,7 @@ import typer
 from etl.cli.common import JsonOption, print_json, settings_of, settings_with_databases
 from etl.domain.errors import ConfigError
 from etl.domain.showing import in_markup
+from etl.process.home import prepare_home
 from etl.report import display
 
 app = typer.Typer(
@@ -56,7 +57,10 @@ def add(
 
     if role not in set(Role):
         raise ConfigError("There is no such role.", remedy=f"One of: {', '.join(Role)}.")
-    users = Users(settings_of(context).console_users)
+    settings = settings_of(context)
+    users = Users(settings.console_users)
+    if settings.console_users.parent == settings.home:
+        prepare_home(settings.home)
     password = None if proxy_only else _password()
     users.put(name, Role(role), tuple(province or ()), password)
     display.say(f"{in_markup(name)} may use the workbench as {role}.")

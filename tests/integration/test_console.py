@@ -792,6 +792,18 @@ def test_users_are_added_listed_and_removed(
     assert "Nobody may use the workbench yet" in told.errors
 
 
+def test_users_may_be_added_before_anything_has_run(
+    registers: Make, doisoat_here: Callable[..., Command]
+) -> None:
+    pair = registers(list(RECORDS))
+    assert not pair.settings.home.exists()
+    add = ("console", "user", "add", "lan", "--province", "79")
+    told = doisoat_here("--config", pair.file, *add, DOISOAT_PASSWORD=PASSWORD)
+    assert told.exit_code == 0, told.errors
+    assert pair.settings.home.stat().st_mode & 0o077 == 0
+    assert Users(pair.settings.console_users).check("lan", PASSWORD)
+
+
 def test_a_file_of_users_that_is_damaged_lets_nobody_in_and_check_says_so(
     synced: Make, doisoat_here: Callable[..., Command]
 ) -> None:

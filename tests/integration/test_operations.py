@@ -15,7 +15,8 @@ from tests.support import Command, Registers, from_state, record
 Doisoat = Callable[..., Command]
 Make = Callable[..., Registers]
 
-TEXT = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+TEXT = (DOCS / "operations.md").read_text("utf-8")
 SECTIONS = re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL)
 RULE = "core.reconciled.everybody_is_found"
 
@@ -47,3 +48,7 @@ def test_every_section_has_commands_that_end_well(registers: Make, doisoat_here:
     decisions = from_state(pair.settings, "select verdict from {decisions} order by decided_at")
     assert [row["verdict"] for row in decisions] == ["not_a_person", "undo"]
     assert len(pair.published("select 1 from {sync_runs}")) == 1 + TEXT.count("\ndoisoat sync")
+    for asked in re.findall(
+        r"```sql\n(.*?)```", (DOCS / "target.md").read_text("utf-8"), re.DOTALL
+    ):
+        assert pair.published(asked), asked
