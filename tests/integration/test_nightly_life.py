@@ -93,12 +93,12 @@ class Installation:
 
 
 @pytest.fixture
-def installation(folder: Path, doisoat: Callable[..., Command]) -> Iterator[Installation]:
+def installation(folder: Path, doisoat_here: Callable[..., Command]) -> Iterator[Installation]:
     """A demo that has run."""
-    done = doisoat("demo", "--citizens", CITIZENS)
+    done = doisoat_here("demo", "--citizens", CITIZENS)
     assert done.exit_code == 0, done.errors
     print(done.output)
-    made = Installation(folder, doisoat)
+    made = Installation(folder, doisoat_here)
     yield made
     made.close()
 
