@@ -5,6 +5,7 @@ Belongs here: what tests call. Does not belong here: fixtures (``conftest.py``) 
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import socket
@@ -17,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -477,3 +479,16 @@ def empty_warehouse(folder: Path) -> Iterator[Warehouse]:
         make_ops(made)
         made.execute("create table ops.parameters as select 'run' as run_id")
         yield made
+
+
+# --- the documentation ------------------------------------------------------------------------
+
+
+def docs_script(name: str) -> ModuleType:
+    """Loads a script of ``docs/`` that writes a page."""
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", ROOT / "docs" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made

@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from etl.bench.profile import Taken
     from etl.simulate import SimulationSpec
 
+MemoryOption = Annotated[
+    str, typer.Option(help="As memory in section engine of the configuration: 4GB.")
+]
+ThreadsOption = Annotated[
+    int | None, typer.Option(min=1, help="As threads in section engine of the configuration.")
+]
+SeedOption = Annotated[int, typer.Option(help="Of the simulation.")]
+
 app = typer.Typer(
     help="Measure doisoat on this machine, with simulated registers.", no_args_is_help=True
 )
@@ -41,13 +49,9 @@ def profile(
             help="New folder to work in; its registers are kept. Default: a temporary folder."
         ),
     ] = None,
-    memory: Annotated[
-        str, typer.Option(help="As memory in section engine of the configuration: 4GB.")
-    ] = "",
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="As threads in section engine of the configuration.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of the simulation.")] = 101,
+    memory: MemoryOption = "",
+    threads: ThreadsOption = None,
+    seed: SeedOption = 101,
     as_json: JsonOption = False,
 ) -> None:
     """Measure time, processor time, memory and disk space of each table of a run."""
@@ -120,13 +124,9 @@ def national(
         ),
     ],
     citizens: Annotated[int, typer.Option(min=1, help="Citizens to simulate.")] = 100_000_000,
-    memory: Annotated[
-        str, typer.Option(help="As memory in section engine of the configuration.")
-    ] = "16GB",
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="As threads in section engine of the configuration.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of the simulation.")] = 101,
+    memory: MemoryOption = "16GB",
+    threads: ThreadsOption = None,
+    seed: SeedOption = 101,
     as_json: JsonOption = False,
 ) -> None:
     """Measure a run of a nation: simulate it, build each table, judge each rule, check the links.

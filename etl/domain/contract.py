@@ -135,15 +135,10 @@ def target_metadata(schema: str | None) -> MetaData:
     Table(
         "reconciled",
         metadata,
-        Column("record_id", KEY, primary_key=True, comment="key of the insurance record"),
+        _record_id(),
         Column("insurance_number", TEXT, comment="10 digits, or the personal number"),
         Column("personal_id", String(12), comment="the linked citizen, or null"),
-        Column(
-            "status",
-            CODE,
-            nullable=False,
-            comment="VERIFIED, MISMATCH, REVIEW, NOT_FOUND, REJECTED",
-        ),
+        _must("status", CODE, "VERIFIED, MISMATCH, REVIEW, NOT_FOUND, REJECTED"),
         Column("match_step", CODE, comment="the step of the waterfall that linked it"),
         Column("match_probability", Double, comment="of a probabilistic link, else null"),
         Column("name_agreement", CODE, comment="how the names agree, of linked records"),
@@ -159,25 +154,13 @@ def target_metadata(schema: str | None) -> MetaData:
         ),
         Column("commune", TEXT, comment="as the insurance register names it"),
         Column("office", TEXT, comment="the office that keeps the record, as it is named"),
-        Column(
-            "compulsory_si",
-            Boolean,
-            nullable=False,
-            comment="whether in compulsory social insurance",
-        ),
-        Column(
-            "voluntary_si", Boolean, nullable=False, comment="whether in voluntary social insurance"
-        ),
-        Column(
-            "unemployment_insurance",
-            Boolean,
-            nullable=False,
-            comment="whether in unemployment insurance",
-        ),
-        Column("health_insurance", Boolean, nullable=False, comment="whether in health insurance"),
-        Column("first_seen_run", CODE, nullable=False, comment="run that first published it"),
-        Column("last_changed_run", CODE, nullable=False, comment="run that last changed it"),
-        Column("row_hash", String(32), nullable=False, comment="of all columns but the runs"),
+        _must("compulsory_si", Boolean, "whether in compulsory social insurance"),
+        _must("voluntary_si", Boolean, "whether in voluntary social insurance"),
+        _must("unemployment_insurance", Boolean, "whether in unemployment insurance"),
+        _must("health_insurance", Boolean, "whether in health insurance"),
+        _must("first_seen_run", CODE, "run that first published it"),
+        _must("last_changed_run", CODE, "run that last changed it"),
+        _must("row_hash", String(32), "of all columns but the runs"),
         Index("ix_reconciled_personal_id", "personal_id"),
         Index("ix_reconciled_status", "status", "province_code"),
         **_ROOM_TO_CHANGE,
@@ -187,19 +170,19 @@ def target_metadata(schema: str | None) -> MetaData:
         metadata,
         "mismatches",
         [
-            Column("record_id", KEY, primary_key=True, comment="key of the insurance record"),
+            _record_id(),
             Column("code", CODE, primary_key=True, comment="what disagrees: a mismatch code"),
-            Column("field", CODE, nullable=False, comment="the column that disagrees"),
+            _must("field", CODE, "the column that disagrees"),
             Column("insurance_value", TEXT, comment="as the insurance register has it"),
             Column("population_value", TEXT, comment="as the population register has it"),
-            Column("severity", CODE, nullable=False, comment="info, warning, error"),
-            Column("owner", CODE, nullable=False, comment="who can put it right"),
+            _must("severity", CODE, "info, warning, error"),
+            _must("owner", CODE, "who can put it right"),
             Column("portal_code", CODE, comment="nearest code of the insurer's card portal"),
             Column("remedy", CODE, comment="reason of the correction that answers it, or none"),
             Column("province_code", CODE, comment="code of 2025, of the insurance record"),
             Column("commune", TEXT, comment="as the insurance register names it"),
             Column("office", TEXT, comment="the office that keeps the record, as it is named"),
-            Column("since_run", CODE, nullable=False, comment="run that first found it"),
+            _must("since_run", CODE, "run that first found it"),
             Column("since_at", DateTime, comment="when that run began (UTC): its age"),
         ],
         comment="One row per record and mismatch code",
@@ -208,7 +191,7 @@ def target_metadata(schema: str | None) -> MetaData:
         metadata,
         "candidates",
         [
-            Column("record_id", KEY, primary_key=True, comment="key of the insurance record"),
+            _record_id(),
             Column(
                 "candidate_rank",
                 Integer,
@@ -216,14 +199,9 @@ def target_metadata(schema: str | None) -> MetaData:
                 autoincrement=False,
                 comment="1: the likeliest",
             ),
-            Column("personal_id", String(12), nullable=False, comment="the citizen"),
-            Column(
-                "match_step",
-                CODE,
-                nullable=False,
-                comment="the step of the waterfall that found the citizen",
-            ),
-            Column("reason", CODE, nullable=False, comment="why a person must decide"),
+            _must("personal_id", String(12), "the citizen"),
+            _must("match_step", CODE, "the step of the waterfall that found the citizen"),
+            _must("reason", CODE, "why a person must decide"),
             Column("name_agreement", CODE, comment="how the names agree"),
             Column("birth_agreement", CODE, comment="how the birth dates agree"),
             Column("gender_agreement", CODE, comment="how the sexes agree"),
@@ -231,7 +209,7 @@ def target_metadata(schema: str | None) -> MetaData:
             Column("full_name", TEXT, comment="as the population register has it"),
             Column("date_of_birth", TEXT, comment="as the population register has it"),
             Column("gender", TEXT, comment="as the population register has it"),
-            Column("status", TEXT, comment="alive, deceased, other"),
+            Column("status", TEXT, comment="as the population register has it"),
             Column("province_code", TEXT, comment="as the population register has it"),
             Column("address", TEXT, comment="as the population register has it"),
         ],
@@ -241,13 +219,13 @@ def target_metadata(schema: str | None) -> MetaData:
         metadata,
         "corrections",
         [
-            Column("record_id", KEY, primary_key=True, comment="key of the insurance record"),
+            _record_id(),
             Column("field", CODE, primary_key=True, comment="the column to correct"),
-            Column("code", CODE, nullable=False, comment="the mismatch it would settle"),
+            _must("code", CODE, "the mismatch it would settle"),
             Column("recorded_value", TEXT, comment="as the insurance register has it"),
             Column("proposed_value", TEXT, comment="what to write; null: a person must look"),
-            Column("authority", CODE, nullable=False, comment="whose value is proposed"),
-            Column("reason", CODE, nullable=False, comment="why: a code"),
+            _must("authority", CODE, "whose value is proposed"),
+            _must("reason", CODE, "why: a code"),
             Column("evidence", TEXT, comment="what it rests on, such as the date of death"),
         ],
         comment="What to write where, proposed; never written to a source by doisoat",
@@ -256,24 +234,19 @@ def target_metadata(schema: str | None) -> MetaData:
         metadata,
         "worklist_status",
         [
-            Column("record_id", KEY, primary_key=True, comment="key of the insurance record"),
+            _record_id(),
             Column("code", CODE, primary_key=True, comment="a mismatch code, or VERIFIED"),
-            Column("worklist_id", CODE, nullable=False, comment="the last that asked for it"),
-            Column("shape", CODE, nullable=False, comment="matched, not_matched, corrections"),
+            _must("worklist_id", CODE, "the last that asked for it"),
+            _must("shape", CODE, "matched, not_matched, corrections"),
             Column("province_code", CODE, comment="this and the office: whom it was sent to"),
             Column("office", TEXT, comment="grassroots office, commune, employer or province"),
-            Column("route", CODE, nullable=False, comment="insurance, police, citizen"),
-            Column("sent_at", DateTime, nullable=False, comment="UTC; the last time"),
-            Column(
-                "due_at",
-                DateTime,
-                nullable=False,
-                comment="UTC; until when an answer was asked for",
-            ),
-            Column("times_sent", BigInteger, nullable=False, comment="how often it was asked"),
+            _must("route", CODE, "insurance, police, citizen"),
+            _must("sent_at", DateTime, "UTC; the last time"),
+            _must("due_at", DateTime, "UTC; until when an answer was asked for"),
+            _count("times_sent", "how often it was asked"),
             Column("answer", CODE, comment="what was answered; null: nothing yet"),
             Column("answered_at", DateTime, comment="UTC"),
-            Column("status", CODE, nullable=False, comment="sent, answered, corrected, open"),
+            _must("status", CODE, "sent, answered, corrected, open"),
         ],
         comment="What became of each row of the worklists that offices were sent",
     )
@@ -286,7 +259,7 @@ def target_metadata(schema: str | None) -> MetaData:
                 "row_key", String(64), primary_key=True, comment="content, and which copy of it"
             ),
             Column("record_id", TEXT, comment="key of the row in its register, if it has one"),
-            Column("reason", CODE, nullable=False, comment="why: a code"),
+            _must("reason", CODE, "why: a code"),
             Column("column_name", TEXT, comment="the column that could not be used"),
             Column("raw_value", TEXT, comment="as the register has it"),
             Column("reason_vi", TEXT, comment="the reason in Vietnamese"),
@@ -310,18 +283,18 @@ def target_metadata(schema: str | None) -> MetaData:
     Table(
         "mismatch_counts",
         metadata,
-        Column("run_id", CODE, primary_key=True, comment="the run"),
+        _run_id(),
         Column("code", CODE, primary_key=True, comment="a mismatch code"),
         Column("scheme", CODE, primary_key=True, comment="a scheme, or 'all'"),
         Column("province_code", CODE, primary_key=True, comment="a province, 'all' or 'unknown'"),
-        Column("mismatches", BigInteger, nullable=False, comment="records with this code"),
-        Column("records", BigInteger, nullable=False, comment="records of the same group"),
+        _count("mismatches", "records with this code"),
+        _count("records", "records of the same group"),
         comment="Per run: records with each code, by scheme and province, with totals",
     )
     Table(
         "waterfall",
         metadata,
-        Column("run_id", CODE, primary_key=True, comment="the run"),
+        _run_id(),
         Column(
             "step_order",
             Integer,
@@ -329,147 +302,114 @@ def target_metadata(schema: str | None) -> MetaData:
             autoincrement=False,
             comment="1: the first step",
         ),
-        Column("match_step", CODE, nullable=False, comment="the step"),
+        _must("match_step", CODE, "the step"),
         Column("province_code", CODE, primary_key=True, comment="a province, 'all' or 'unknown'"),
-        Column("came_in", BigInteger, nullable=False, comment="records that came into the step"),
-        Column("linked", BigInteger, nullable=False, comment="records that it linked"),
-        Column("to_review", BigInteger, nullable=False, comment="records that it left to a person"),
-        Column(
-            "went_on", BigInteger, nullable=False, comment="records that went on to the next step"
-        ),
+        _count("came_in", "records that came into the step"),
+        _count("linked", "records that it linked"),
+        _count("to_review", "records that it left to a person"),
+        _count("went_on", "records that went on to the next step"),
         comment="Per run: how many records came into each step and how many it settled",
     )
     Table(
         "coverage",
         metadata,
-        Column("run_id", CODE, primary_key=True, comment="the run"),
+        _run_id(),
         Column("scheme", CODE, primary_key=True, comment="a scheme, or 'all'"),
         Column("province_code", CODE, primary_key=True, comment="a province, 'all' or 'unknown'"),
-        Column("records", BigInteger, nullable=False, comment="insurance records"),
-        Column("verified", BigInteger, nullable=False, comment="records of this status"),
-        Column("mismatch", BigInteger, nullable=False, comment="records of this status"),
-        Column("review", BigInteger, nullable=False, comment="records of this status"),
-        Column("not_found", BigInteger, nullable=False, comment="records of this status"),
-        Column("rejected", BigInteger, nullable=False, comment="records of this status"),
-        Column(
-            "citizens_covered",
-            BigInteger,
-            nullable=False,
-            comment="distinct living citizens with such a record",
-        ),
-        Column("citizens", BigInteger, nullable=False, comment="living citizens who reside there"),
+        _count("records", "insurance records"),
+        *_statuses(),
+        _count("citizens_covered", "distinct living citizens with such a record"),
+        _count("citizens", "living citizens who reside there"),
         comment="Per run: statuses and covered citizens, by scheme and province",
     )
     Table(
         "employer_signals",
         metadata,
-        Column("run_id", CODE, primary_key=True, comment="the run"),
+        _run_id(),
         Column("employer_code", KEY, primary_key=True, comment="code of the paying unit"),
-        Column("records", BigInteger, nullable=False, comment="insurance records of this employer"),
-        Column("not_found", BigInteger, nullable=False, comment="of them NOT_FOUND"),
-        Column(
-            "deceased_active",
-            BigInteger,
-            nullable=False,
-            comment="of them with the code DECEASED_ACTIVE",
-        ),
-        Column(
-            "other_person",
-            BigInteger,
-            nullable=False,
-            comment="of them with the code ID_OTHER_PERSON",
-        ),
-        Column(
-            "shared_numbers", BigInteger, nullable=False, comment="of them with the code ID_SHARED"
-        ),
-        Column(
-            "suspect_share",
-            Double,
-            nullable=False,
-            comment="share of records with any of these, 0 to 1",
-        ),
+        _count("records", "insurance records of this employer"),
+        _count("not_found", "of them NOT_FOUND"),
+        _count("deceased_active", "of them with the code DECEASED_ACTIVE"),
+        _count("other_person", "of them with the code ID_OTHER_PERSON"),
+        _count("shared_numbers", "of them with the code ID_SHARED"),
+        _must("suspect_share", Double, "share of records with any of these, 0 to 1"),
         comment="Per run: inspection leads, employers with more doubtful participants than usual",
     )
     Table(
         "mismatch_ages",
         metadata,
-        Column("run_id", CODE, primary_key=True, comment="the run"),
+        _run_id(),
         Column("code", CODE, primary_key=True, comment="a mismatch code"),
         Column("province_code", CODE, primary_key=True, comment="a province, 'all' or 'unknown'"),
-        Column(
-            "mismatches", BigInteger, nullable=False, comment="open, those of severity info too"
-        ),
-        Column(
-            "oldest_since_at",
-            DateTime,
-            nullable=False,
-            comment="when the run that found the oldest began (UTC)",
-        ),
-        Column("up_to_7_days", BigInteger, nullable=False, comment="open for at most 7 days"),
-        Column("up_to_30_days", BigInteger, nullable=False, comment="for more than 7"),
-        Column("up_to_90_days", BigInteger, nullable=False, comment="for more than 30"),
-        Column("over_90_days", BigInteger, nullable=False, comment="for more than 90"),
+        _count("mismatches", "open, those of severity info too"),
+        _must("oldest_since_at", DateTime, "when the run that found the oldest began (UTC)"),
+        _count("up_to_7_days", "open for at most 7 days"),
+        _count("up_to_30_days", "for more than 7"),
+        _count("up_to_90_days", "for more than 30"),
+        _count("over_90_days", "for more than 90"),
         comment="Per run: how long the mismatches of each code and province have been open",
     )
     Table(
         "installation",
         metadata,
         Column("installation_id", CODE, primary_key=True, comment="a pseudonym of its secret"),
-        Column("since_at", DateTime, nullable=False, comment="since when (UTC)"),
+        _must("since_at", DateTime, "since when (UTC)"),
         comment="Which installation of doisoat publishes here: one row",
     )
     Table(
         "sync_runs",
         metadata,
-        Column("run_id", CODE, primary_key=True, comment="the run"),
+        _run_id(),
         Column("dagster_run_id", String(64), comment="its id in Dagster"),
-        Column("mode", CODE, nullable=False, comment="full or delta"),
-        Column("started_at", DateTime, nullable=False, comment="UTC"),
-        Column("published_at", DateTime, nullable=False, comment="UTC"),
-        Column("insurance_rows", BigInteger, nullable=False, comment="rows read"),
-        Column("population_rows", BigInteger, nullable=False, comment="rows read"),
-        Column(
-            "rejected_rows",
-            BigInteger,
-            nullable=False,
-            comment="rows of both registers that could not be used",
-        ),
-        Column("verified", BigInteger, nullable=False, comment="records of this status"),
-        Column("mismatch", BigInteger, nullable=False, comment="records of this status"),
-        Column("review", BigInteger, nullable=False, comment="records of this status"),
-        Column("not_found", BigInteger, nullable=False, comment="records of this status"),
-        Column("rejected", BigInteger, nullable=False, comment="records of this status"),
-        Column(
-            "rows_inserted",
-            BigInteger,
-            nullable=False,
-            comment="rows of all tables that the publish inserted",
-        ),
-        Column(
-            "rows_updated",
-            BigInteger,
-            nullable=False,
-            comment="rows that it changed, repaired ones too",
-        ),
-        Column("rows_deleted", BigInteger, nullable=False, comment="rows that it deleted"),
+        _must("mode", CODE, "full or delta"),
+        _must("started_at", DateTime, "UTC"),
+        _must("published_at", DateTime, "UTC"),
+        _count("insurance_rows", "rows read"),
+        _count("population_rows", "rows read"),
+        _count("rejected_rows", "rows of both registers that could not be used"),
+        *_statuses(),
+        _count("rows_inserted", "rows of all tables that the publish inserted"),
+        _count("rows_updated", "rows that it changed, repaired ones too"),
+        _count("rows_deleted", "rows that it deleted"),
         comment="One row per published run",
     )
     Table(
         "quality_results",
         metadata,
-        Column("run_id", CODE, primary_key=True, comment="the run"),
+        _run_id(),
         Column("check_name", KEY, primary_key=True, comment="the rule"),
         Column("table_name", KEY, primary_key=True, comment="the table that it judges"),
-        Column("severity", CODE, nullable=False, comment="info, warning, error"),
-        Column("passed", Boolean, nullable=False, comment="whether it held"),
-        Column(
-            "checked_rows", BigInteger, comment="rows that it judged; null: not a matter of rows"
-        ),
+        _must("severity", CODE, "info, warning, error"),
+        _must("passed", Boolean, "whether it held"),
+        Column("checked_rows", BigInteger, comment="rows that it judged"),
         Column("failed_rows", BigInteger, comment="rows that failed it"),
         comment="Per run: every quality rule and how it went",
     )
     in_every_letter(metadata)
     return metadata
+
+
+def _must(name: str, kind: Any, comment: str) -> Column[Any]:
+    """A column that is never null."""
+    return Column(name, kind, nullable=False, comment=comment)
+
+
+def _count(name: str, comment: str) -> Column[Any]:
+    return _must(name, BigInteger, comment)
+
+
+def _run_id() -> Column[Any]:
+    return Column("run_id", CODE, primary_key=True, comment="the run")
+
+
+def _record_id() -> Column[Any]:
+    return Column("record_id", KEY, primary_key=True, comment="key of the insurance record")
+
+
+def _statuses() -> list[Column[Any]]:
+    """One count of records for each status."""
+    names = ("verified", "mismatch", "review", "not_found", "rejected")
+    return [_count(name, "records of this status") for name in names]
 
 
 def _row_table(metadata: MetaData, name: str, columns: list[Column[object]], comment: str) -> Table:

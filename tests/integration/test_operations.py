@@ -6,17 +6,15 @@ import re
 import shlex
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from tests.support import Command, Registers, from_state, record
+from tests.support import ROOT, Command, Registers, docs_script, from_state, record
 
 Doisoat = Callable[..., Command]
 Make = Callable[..., Registers]
 
-DOCS = Path(__file__).parents[2] / "docs"
-TEXT = (DOCS / "operations.md").read_text("utf-8")
+TEXT = (ROOT / "docs" / "operations.md").read_text("utf-8")
 SECTIONS = re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL)
 RULE = "core.reconciled.everybody_is_found"
 
@@ -48,7 +46,12 @@ def test_every_section_has_commands_that_end_well(registers: Make, doisoat_here:
     decisions = from_state(pair.settings, "select verdict from {decisions} order by decided_at")
     assert [row["verdict"] for row in decisions] == ["not_a_person", "undo"]
     assert len(pair.published("select 1 from {sync_runs}")) == 1 + TEXT.count("\ndoisoat sync")
-    for asked in re.findall(
-        r"```sql\n(.*?)```", (DOCS / "target.md").read_text("utf-8"), re.DOTALL
-    ):
-        assert pair.published(asked), asked
+
+
+def test_the_queries_of_the_page_of_tables_find_rows(synced: Make) -> None:
+    nobody = record(900, id_number=None, full_name="Không Ai Biết", date_of_birth="1999-09-09")
+    pair = synced([*(record(n) for n in range(1, 31)), nobody])
+    queries = docs_script("target").QUERIES
+    assert len(queries) > 2
+    for asked, sql in queries.items():
+        assert pair.published(sql), asked

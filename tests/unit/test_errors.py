@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def _script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docs_errors", ROOT / "docs" / "errors.py")
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    return made
+from tests.support import ROOT, docs_script
 
 
 def _said() -> list[str]:
@@ -41,12 +29,12 @@ def _said() -> list[str]:
 
 
 def test_the_page_is_up_to_date() -> None:
-    script = _script()
+    script = docs_script("errors")
     assert script.PAGE.read_text("utf-8") == script.page(), "run: python docs/errors.py"
 
 
 def test_every_kind_of_error_is_told() -> None:
-    for kind in _script().kinds():
+    for kind in docs_script("errors").kinds():
         assert "told" in vars(kind), f"{kind.__name__} needs what docs/errors.md says of it"
         assert kind.exit_code in (1, 2, 3)
 
@@ -55,7 +43,7 @@ def test_what_the_page_says_is_seen_is_what_the_program_says() -> None:
     texts = _said()
     unknown = [
         fragment
-        for kind in _script().kinds()
+        for kind in docs_script("errors").kinds()
         for told in kind.told
         for phrase in told.seen
         for fragment in phrase.split("…")
@@ -65,7 +53,7 @@ def test_what_the_page_says_is_seen_is_what_the_program_says() -> None:
 
 
 def test_every_message_says_what_to_do() -> None:
-    raised = list(_script().raised())
+    raised = list(docs_script("errors").raised())
     assert len(raised) > 150
     # (Damaged files have one message, made by the class itself.)
     silent = [f for f in raised if not f.remedy and f.kind.__name__ != "DamagedError"]
@@ -73,7 +61,7 @@ def test_every_message_says_what_to_do() -> None:
 
 
 def test_every_message_is_on_the_page() -> None:
-    script = _script()
+    script = docs_script("errors")
     page = script.PAGE.read_text("utf-8")
     missing = [
         found.what
@@ -87,4 +75,4 @@ def test_every_message_is_on_the_page() -> None:
 
 @pytest.mark.parametrize("needed", ["The user lacks a right", "no encrypted connection", "130"])
 def test_the_page_knows_what_databases_refuse(needed: str) -> None:
-    assert needed.lower() in _script().page().lower()
+    assert needed.lower() in docs_script("errors").page().lower()
