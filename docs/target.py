@@ -21,7 +21,7 @@ _HEAD = """# What is published
 <!-- Written by `python docs/target.py`; change etl/domain/contract.py and run it. -->
 
 For whoever reads the result with SQL or a reporting tool: the tables in the schema `doisoat` of \
-the target. Whoever reads only the counts needs no SQL: each published run draws one page of charts \
+the target. Counts need no SQL: each published run draws one page of charts \
 (`charts/run.html` under `[quality] pages_url`, [configuration.md](configuration.md)), and the \
 workbench's overview shows a province's counts to users with the role `viewer` \
 ([stewards.md](stewards.md)).
